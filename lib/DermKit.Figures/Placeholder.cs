@@ -1,0 +1,2 @@
+namespace DermKit.Figures;
+internal static class Placeholder { }

@@ -1,0 +1,170 @@
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.Json;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Models.Weights;
+
+/// <summary>One tensor of a safetensors file.</summary>
+/// <param name="Name">Key.</param>
+/// <param name="Type">Element type.</param>
+/// <param name="Shape">Sizes, outermost first; empty for a scalar.</param>
+/// <param name="Offset">First byte, counted from the start of the file.</param>
+/// <param name="Bytes">Length in bytes.</param>
+public sealed record SafeTensorEntry(string Name, ScalarType Type, long[] Shape, long Offset, long Bytes);
+
+/// <summary>
+/// Reads the safetensors layout (8-byte header length, JSON header, raw little-endian data) with the strict rules of the
+/// public format: header at most 100 MB, no duplicate key, no hole, no overlap, last offset = end of file.
+/// </summary>
+public sealed class SafeTensorsFile : IDisposable
+{
+    private const long HeaderCap = 100_000_000;
+    private readonly FileStream stream;
+
+    private SafeTensorsFile(string path, FileStream stream)
+    {
+        Path = path;
+        this.stream = stream;
+    }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
+    /// <summary>The <c>__metadata__</c> map; empty when absent.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; private set; } = new Dictionary<string, string>();
+
+    /// <summary>Entries by key, in the order of their data.</summary>
+    public IReadOnlyDictionary<string, SafeTensorEntry> Entries { get; private set; } = new Dictionary<string, SafeTensorEntry>();
+
+    /// <summary>Opens a file and checks its header; data is read by <see cref="Load"/>.</summary>
+    /// <exception cref="KitException">The header breaks a rule of the format; the message names the file, the key and the rule.</exception>
+    /// <exception cref="FileNotFoundException">No such file.</exception>
+    public static SafeTensorsFile Open(string path)
+    {
+        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        try
+        {
+            var file = new SafeTensorsFile(path, stream);
+            file.ReadHeader();
+            return file;
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads one tensor, in its stored type, onto <paramref name="device"/> (cpu when null).</summary>
+    /// <exception cref="KitException">No such key; the nearest one is named.</exception>
+    public Tensor Load(string name, Device? device = null)
+    {
+        if (!Entries.TryGetValue(name, out SafeTensorEntry? entry))
+            throw new KitException($"{Path}: no tensor '{name}'; the nearest key is '{KitException.Nearest(name, Entries.Keys)}'.");
+        Tensor tensor = empty(entry.Shape, entry.Type);
+        stream.Position = entry.Offset;
+        long done = 0;
+        unsafe
+        {
+            byte* data = (byte*)TensorData.Pointer(tensor);
+            while (done < entry.Bytes)
+            {
+                int part = (int)Math.Min(entry.Bytes - done, 1 << 30);
+                stream.ReadExactly(new Span<byte>(data + done, part));
+                done += part;
+            }
+        }
+        if (device is null || device.type == DeviceType.CPU) return tensor;
+        using (tensor) return tensor.to(device);
+    }
+
+    /// <summary>Reads every tensor.</summary>
+    public Dictionary<string, Tensor> LoadAll(Device? device = null) => Entries.Keys.ToDictionary(k => k, k => Load(k, device));
+
+    /// <inheritdoc/>
+    public void Dispose() => stream.Dispose();
+
+    private void ReadHeader()
+    {
+        if (stream.Length < 8) throw Broken("shorter than the 8-byte header length");
+        Span<byte> length = stackalloc byte[8];
+        stream.ReadExactly(length);
+        ulong header = BinaryPrimitives.ReadUInt64LittleEndian(length);
+        if (header > HeaderCap) throw Broken($"header of {header} bytes is over the cap of {HeaderCap}");
+        if ((long)header > stream.Length - 8) throw Broken($"header of {header} bytes does not fit the file of {stream.Length}");
+        byte[] json = new byte[header];
+        stream.ReadExactly(json);
+        try
+        {
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            Parse(document.RootElement, 8 + (long)header);
+        }
+        catch (JsonException e)
+        {
+            throw new KitException($"{Path}: the safetensors header is not valid JSON or repeats a key ({e.Message}). Fetch the file again.", e);
+        }
+    }
+
+    private void Parse(JsonElement root, long dataStart)
+    {
+        if (root.ValueKind != JsonValueKind.Object) throw Broken("the header is no JSON object");
+        var entries = new List<SafeTensorEntry>();
+        foreach (JsonProperty property in root.EnumerateObject())
+        {
+            if (property.Name == "__metadata__") Metadata = ParseMetadata(property.Value);
+            else entries.Add(ParseEntry(property.Name, property.Value, dataStart));
+        }
+        entries.Sort((a, b) => a.Offset != b.Offset ? a.Offset.CompareTo(b.Offset) : a.Bytes.CompareTo(b.Bytes));
+        long end = dataStart;
+        foreach (SafeTensorEntry entry in entries)
+        {
+            if (entry.Offset != end) throw Broken($"'{entry.Name}' begins at byte {entry.Offset - dataStart} of the data, expected {end - dataStart} (no hole, no overlap)");
+            end = entry.Offset + entry.Bytes;
+        }
+        if (end != stream.Length) throw Broken($"the data ends at byte {end} but the file has {stream.Length}");
+        Entries = entries.ToDictionary(e => e.Name);
+    }
+
+    private Dictionary<string, string> ParseMetadata(JsonElement value)
+    {
+        if (value.ValueKind != JsonValueKind.Object || value.EnumerateObject().Any(p => p.Value.ValueKind != JsonValueKind.String))
+            throw Broken("__metadata__ is no map of text to text");
+        return value.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!);
+    }
+
+    private SafeTensorEntry ParseEntry(string name, JsonElement value, long dataStart)
+    {
+        if (value.ValueKind != JsonValueKind.Object || value.EnumerateObject().Count() != 3
+            || !value.TryGetProperty("dtype", out JsonElement type) || type.ValueKind != JsonValueKind.String
+            || !value.TryGetProperty("shape", out JsonElement shape) || shape.ValueKind != JsonValueKind.Array
+            || !value.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2)
+            throw Broken($"'{name}' is not of the form dtype, shape, data_offsets");
+        (ScalarType scalar, long size) = type.GetString() switch
+        {
+            "F64" => (ScalarType.Float64, 8L), "F32" => (ScalarType.Float32, 4L), "F16" => (ScalarType.Float16, 2L), "BF16" => (ScalarType.BFloat16, 2L),
+            "I64" => (ScalarType.Int64, 8L), "I32" => (ScalarType.Int32, 4L), "I16" => (ScalarType.Int16, 2L), "I8" => (ScalarType.Int8, 1L),
+            "U8" => (ScalarType.Byte, 1L), "BOOL" => (ScalarType.Bool, 1L),
+            var other => throw Broken($"'{name}' has type {other}; expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL"),
+        };
+        long[] sizes = shape.EnumerateArray().Select(e => Integer(e, name)).ToArray();
+        long begin = Integer(offsets[0], name), end = Integer(offsets[1], name), bytes = size;
+        try
+        {
+            foreach (long s in sizes) bytes = checked(bytes * s);
+        }
+        catch (OverflowException)
+        {
+            throw Broken($"'{name}' has a shape whose size overflows");
+        }
+        if (end < begin || end - begin != bytes) throw Broken($"'{name}' spans {begin}..{end} but its shape needs {bytes} bytes");
+        if (end > stream.Length - dataStart) throw Broken($"'{name}' ends at byte {end} of the data, beyond the end of the file");
+        return new(name, scalar, sizes, dataStart + begin, bytes);
+    }
+
+    private long Integer(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out long value) && value >= 0 ? value : throw Broken($"'{name}' has a size or offset that is no non-negative integer");
+
+    private KitException Broken(string what) => new($"{Path}: not a valid safetensors file: {what}. Fetch the file again.");
+}
