@@ -1,0 +1,62 @@
+(function () {
+  'use strict';
+  function shade(color, alpha) {
+    var parts = (color.match(/[\d.]+/g) || [0, 0, 0]).map(Number);
+    if (/^color\(srgb/.test(color)) parts = parts.slice(0, 3).map(function (v) { return Math.round(v * 255); });
+    return 'rgba(' + parts[0] + ',' + parts[1] + ',' + parts[2] + ',' + alpha + ')';
+  }
+  // Ink comes from the page, so one specification serves every theme.
+  function dress(figure, plot, spec, ink) {
+    var layout = JSON.parse(JSON.stringify(spec.layout)), width = plot.clientWidth || 700, narrow = width < 480;
+    layout.width = width;
+    layout.font = Object.assign({}, layout.font, { color: ink });
+    if (narrow) {
+      layout.font.size = 12;
+      layout.margin = Object.assign({}, layout.margin, { l: 8, r: 8 });
+    }
+    Object.keys(layout).forEach(function (key) {
+      if (!/^[xy]axis\d*$/.test(key)) return;
+      Object.assign(layout[key], { gridcolor: shade(ink, .13), linecolor: shade(ink, .5), tickcolor: shade(ink, .5), zerolinecolor: shade(ink, .4) });
+    });
+    (layout.shapes || []).forEach(function (shape) { shape.line = Object.assign({}, shape.line, { color: shade(ink, .65) }); });
+    (layout.annotations || []).forEach(function (note) { if (narrow && note.name === 'cell') note.font = Object.assign({}, note.font, { size: Math.max(9, (note.font.size || 13) - 2) }); });
+    return layout;
+  }
+  function draw(figure, ink) {
+    var plot = figure.querySelector('.kit-plot'), source = figure.querySelector('script[type="application/json"]');
+    if (!plot || !source) return;
+    var spec = JSON.parse(source.textContent);
+    plot.removeAttribute('data-waiting');
+    figure.setAttribute('data-drawn', '');
+    var layout = dress(figure, plot, spec, ink || shade(getComputedStyle(figure).color, 1));
+    window.Plotly.react(plot, spec.data, layout, spec.config);
+  }
+  function each(action) { document.querySelectorAll('figure[data-figure]').forEach(action); }
+  function drawAll(ink) { each(function (figure) { draw(figure, typeof ink === 'string' ? ink : null); }); }
+  var tries = 0;
+  function start() {
+    if (window.Plotly) {
+      each(function (figure) { if (!figure.hasAttribute('data-drawn')) draw(figure); });
+      if (window.kitFiguresReady) return;
+      window.kitFiguresReady = true;
+      var timer, width = window.innerWidth;
+      window.addEventListener('resize', function () {
+        if (window.innerWidth === width) return;
+        width = window.innerWidth;
+        clearTimeout(timer);
+        timer = setTimeout(drawAll, 150);
+      });
+      document.addEventListener('kit-theme', drawAll);
+      window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawAll);
+      window.addEventListener('beforeprint', function () { drawAll('rgb(17,17,17)'); });
+      window.addEventListener('afterprint', drawAll);
+      return;
+    }
+    each(function (figure) {
+      var plot = figure.querySelector('.kit-plot');
+      if (plot && tries > 20) plot.setAttribute('data-waiting', tries < 100 ? 'Waiting for the first figure of this notebook …' : 'Not drawn: run the cell of the first figure again. The data table below is complete.');
+    });
+    if (tries++ < 600) setTimeout(start, 100);
+  }
+  start();
+})();
