@@ -1,0 +1,82 @@
+using System.Globalization;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Imaging;
+
+/// <summary>One number for each of red, green and blue.</summary>
+public readonly record struct ChannelValues(float R, float G, float B);
+
+/// <summary>
+/// The fixed transform before a frozen model. The defaults are the paper's evaluation protocol: Resize((256, 256)) bilinear,
+/// which squashes the aspect ratio, CenterCrop(224), ImageNet mean and standard deviation.
+/// </summary>
+public sealed record EvalTransform
+{
+    /// <summary>Target of the resize in pixels: both sides, or the short side when <see cref="ShortSide"/>.</summary>
+    public int Resize { get; init; } = 256;
+
+    /// <summary>Keep the aspect ratio: the short side becomes <see cref="Resize"/>, the long side is truncated, as torchvision's Resize(int).</summary>
+    public bool ShortSide { get; init; }
+
+    /// <summary>Filter of the resize.</summary>
+    public ResizeFilter Filter { get; init; } = ResizeFilter.Bilinear;
+
+    /// <summary>Side of the centre crop in pixels.</summary>
+    public int Crop { get; init; } = 224;
+
+    /// <summary>Mean of each channel on the scale 0 to 1.</summary>
+    public ChannelValues Mean { get; init; } = new(0.485f, 0.456f, 0.406f);
+
+    /// <summary>Standard deviation of each channel on the scale 0 to 1.</summary>
+    public ChannelValues Std { get; init; } = new(0.229f, 0.224f, 0.225f);
+
+    /// <summary>DINO's eval_knn / eval_linear: short side 256 bicubic, crop 224, ImageNet statistics.</summary>
+    public static EvalTransform Dino { get; } = new() { ShortSide = true, Filter = ResizeFilter.Bicubic };
+
+    /// <summary>openai/CLIP: short side 224 bicubic, crop 224, CLIP statistics.</summary>
+    public static EvalTransform Clip { get; } = new()
+    {
+        Resize = 224,
+        ShortSide = true,
+        Filter = ResizeFilter.Bicubic,
+        Mean = new(0.48145466f, 0.4578275f, 0.40821073f),
+        Std = new(0.26862954f, 0.26130258f, 0.27577711f),
+    };
+
+    /// <summary>Everything that decides the 8-bit pixels, as text; two transforms with one key give the same bytes.</summary>
+    public string PixelKey => string.Create(CultureInfo.InvariantCulture, $"{(ShortSide ? "short" : "square")}{Resize}-{Filter}-crop{Crop}");
+
+    /// <summary>Everything that decides the result of <see cref="Apply"/> and <see cref="Normalise"/>, as text.</summary>
+    public string Key => string.Create(CultureInfo.InvariantCulture, $"{PixelKey}-mean{Mean.R},{Mean.G},{Mean.B}-std{Std.R},{Std.G},{Std.B}");
+
+    /// <summary>Resize and centre crop on 8 bits, exact with torchvision over Pillow 11.</summary>
+    /// <returns>A picture of <see cref="Crop"/> x <see cref="Crop"/> pixels.</returns>
+    public RgbImage Apply(RgbImage image)
+    {
+        (int width, int height) = ResizedSize(image.Width, image.Height);
+        RgbImage resized = (width, height) == (image.Width, image.Height) ? image : PillowResize.Resize(image, width, height, Filter);
+        return resized.CenterCrop(Crop);
+    }
+
+    /// <summary>ToTensor and Normalize: divides by 255, subtracts the mean, divides by the standard deviation.</summary>
+    /// <param name="pixels">uint8 [B, 3, H, W] or [B, H, W, 3], on any device.</param>
+    /// <returns>float32 [B, 3, H, W] on the same device.</returns>
+    /// <exception cref="ArgumentException">Neither layout fits.</exception>
+    public Tensor Normalise(Tensor pixels)
+    {
+        if (pixels.dtype != ScalarType.Byte || pixels.dim() != 4 || (pixels.shape[1] != 3 && pixels.shape[3] != 3))
+            throw new ArgumentException($"Expected uint8 [B, 3, H, W] or [B, H, W, 3], found {pixels.dtype} [{string.Join(", ", pixels.shape)}].", nameof(pixels));
+        using var scope = NewDisposeScope();
+        Tensor planar = pixels.shape[1] == 3 ? pixels : pixels.permute(0, 3, 1, 2).contiguous();
+        Tensor mean = tensor(new[] { Mean.R, Mean.G, Mean.B }, device: pixels.device).view(1, 3, 1, 1);
+        Tensor std = tensor(new[] { Std.R, Std.G, Std.B }, device: pixels.device).view(1, 3, 1, 1);
+        return planar.to(ScalarType.Float32).div_(255).sub_(mean).div_(std).MoveToOuterDisposeScope();
+    }
+
+    private (int Width, int Height) ResizedSize(int width, int height)
+    {
+        if (!ShortSide) return (Resize, Resize);
+        return width <= height ? (Resize, (int)((long)Resize * height / width)) : ((int)((long)Resize * width / height), Resize);
+    }
+}

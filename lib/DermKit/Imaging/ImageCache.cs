@@ -1,0 +1,161 @@
+using System.IO.MemoryMappedFiles;
+using System.Runtime.ExceptionServices;
+using System.Security.Cryptography;
+using System.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Imaging;
+
+/// <summary>A file that could not be read, and why.</summary>
+/// <param name="Path">The file as it was named.</param>
+/// <param name="Reason">What is wrong with it.</param>
+public sealed record Quarantined(string Path, string Reason);
+
+/// <summary>
+/// Transformed pictures as 8-bit planes [3, H, W] in one memory-mapped file, keyed by the contents of the files and by the transform.
+/// Every path is either a row or on the quarantine list. Reading is safe from any number of threads.
+/// </summary>
+public sealed class ImageCache : IDisposable
+{
+    private readonly MemoryMappedFile file;
+    private readonly MemoryMappedViewAccessor view;
+    private readonly nint data;
+
+    private unsafe ImageCache(ImageCacheFile content, string path, IReadOnlyList<string> paths, string[] hashes, EvalTransform transform)
+    {
+        (Key, Count, Transform) = (content.Key, content.Rows, transform);
+        RowOf = new int[paths.Count];
+        var reasons = content.Broken.ToDictionary(b => b.Index, b => b.Reason);
+        for (int i = 0, row = 0; i < RowOf.Length; i++) RowOf[i] = reasons.ContainsKey(i) ? -1 : row++;
+        Quarantine = [.. content.Broken.Select(b => new Quarantined(paths[b.Index], b.Reason))];
+        ContentHashes = [.. hashes.Select((hash, i) => RowOf[i] < 0 ? "" : hash)];
+        file = MemoryMappedFile.CreateFromFile(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete), null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+        view = file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+        byte* pointer = null;
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
+        data = (nint)pointer;
+    }
+
+    /// <summary>SHA-256 in hex over the transform's pixels and the contents of all files in order; equal keys mean equal rows.</summary>
+    public string Key { get; }
+
+    /// <summary>Rows, which is the number of paths less the length of <see cref="Quarantine"/>.</summary>
+    public int Count { get; }
+
+    /// <summary>What was done to each picture, and how to normalise a batch.</summary>
+    public EvalTransform Transform { get; }
+
+    /// <summary>Row of each path given to <see cref="Build"/>; -1 for a quarantined one.</summary>
+    public int[] RowOf { get; }
+
+    /// <summary>The files that cannot be read, in the order of the paths.</summary>
+    public IReadOnlyList<Quarantined> Quarantine { get; }
+
+    /// <summary>SHA-256 in lower-case hex of each path's file; empty for a quarantined one.</summary>
+    public IReadOnlyList<string> ContentHashes { get; }
+
+    /// <summary>
+    /// Opens the cache of these files, and builds it first on all cores where it is absent, cut short or of something else.
+    /// A file that cannot be read is quarantined and stops nothing. The cache appears by rename, so a cancelled or failed build leaves none.
+    /// </summary>
+    /// <param name="cacheDir">Folder for cache files; made when absent.</param>
+    /// <param name="paths">Picture files; the order decides the rows.</param>
+    /// <param name="transform">What to do to each picture.</param>
+    /// <param name="progress">Called with (done, all) while pictures are decoded, one call at a time.</param>
+    /// <param name="cancellation">Stops the build.</param>
+    /// <param name="limits">Bounds on each file.</param>
+    /// <exception cref="IOException">The cache cannot be written, or a file changed while it was read.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static ImageCache Build(string cacheDir, IReadOnlyList<string> paths, EvalTransform transform,
+        Action<int, int>? progress = null, CancellationToken cancellation = default, DecodeLimits? limits = null)
+    {
+        limits ??= DecodeLimits.Default;
+        string[] hashes = HashAll(paths, limits, cancellation);
+        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ImageCacheFile.Version}\n{transform.PixelKey}\n{limits}\n{string.Join('\n', hashes)}")));
+        string path = Path.Combine(cacheDir, "images", key[..32] + ".u8");
+        int rowBytes = 3 * transform.Crop * transform.Crop;
+        ImageCacheFile? content = ImageCacheFile.Open(path, key, paths.Count, rowBytes);
+        if (content is null)
+        {
+            AtomicFile.Write(path, stream => ImageCacheBuilder.Write(stream, key, paths, hashes, transform, limits, progress, cancellation));
+            content = ImageCacheFile.Open(path, key, paths.Count, rowBytes) ?? throw new IOException($"{path}: the cache was written but does not read back; the disk may be failing.");
+        }
+        return new(content, path, paths, hashes, transform);
+    }
+
+    /// <summary>Copies rows into one tensor.</summary>
+    /// <param name="rows">Row numbers as <see cref="RowOf"/> gives them, in any order.</param>
+    /// <param name="device">Where the batch shall lie.</param>
+    /// <returns>uint8 [B, 3, H, W]; <see cref="EvalTransform.Normalise"/> makes the model's input of it.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row; -1 means that the file is quarantined.</exception>
+    public Tensor Batch(ReadOnlySpan<int> rows, Device device)
+    {
+        int side = Transform.Crop;
+        Tensor batch = empty([rows.Length, 3, side, side], ScalarType.Byte);
+        Span<byte> target = rows.Length == 0 ? [] : batch.bytes;
+        for (int i = 0; i < rows.Length; i++) Row(rows[i]).CopyTo(target[(i * 3 * side * side)..]);
+        if (device.type == DeviceType.CPU) return batch;
+        using (batch) return batch.to(device);
+    }
+
+    /// <summary>One row as a picture.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
+    public RgbImage Image(int row)
+    {
+        int side = Transform.Crop, plane = side * side;
+        ReadOnlySpan<byte> planes = Row(row);
+        byte[] pixels = new byte[3 * plane];
+        for (int i = 0; i < plane; i++) (pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]) = (planes[i], planes[plane + i], planes[2 * plane + i]);
+        return new(side, side, pixels);
+    }
+
+    /// <summary>Unmaps the file; the cache stays on disk.</summary>
+    public void Dispose()
+    {
+        if (view.SafeMemoryMappedViewHandle.IsClosed) return;
+        view.SafeMemoryMappedViewHandle.ReleasePointer();
+        view.Dispose();
+        file.Dispose();
+    }
+
+    private unsafe ReadOnlySpan<byte> Row(int row)
+    {
+        ObjectDisposedException.ThrowIf(view.SafeMemoryMappedViewHandle.IsClosed, this);
+        if ((uint)row >= (uint)Count) throw new ArgumentOutOfRangeException(nameof(row), row, $"Expected a row from 0 to {Count - 1} (-1 stands for a quarantined file).");
+        int bytes = 3 * Transform.Crop * Transform.Crop;
+        return new((byte*)data + (long)row * bytes, bytes);
+    }
+
+    /// <summary>SHA-256 of each file; of one that cannot be opened, the text of the reason, so that the key changes when it comes back.</summary>
+    private static string[] HashAll(IReadOnlyList<string> paths, DecodeLimits limits, CancellationToken cancellation)
+    {
+        string[] hashes = new string[paths.Count];
+        InParallel(paths.Count, cancellation, i =>
+        {
+            try
+            {
+                using FileStream stream = ImageCodec.OpenFile(paths[i], limits);
+                hashes[i] = Convert.ToHexStringLower(SHA256.HashData(stream));
+            }
+            catch (Exception e) when (e is ImageUnreadableException or IOException)
+            {
+                hashes[i] = "unreadable";
+            }
+        });
+        return hashes;
+    }
+
+    /// <summary>Runs on all cores; the first failure comes out as itself.</summary>
+    internal static void InParallel(int count, CancellationToken cancellation, Action<int> body)
+    {
+        try
+        {
+            Parallel.For(0, count, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount }, body);
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using Microsoft.Win32.SafeHandles;
+using System.Buffers;
+using System.Security.Cryptography;
+
+namespace DermKit.Imaging;
+
+/// <summary>Decodes and transforms files in parallel into the rows of a cache file.</summary>
+internal static class ImageCacheBuilder
+{
+    /// <summary>Pixels being decoded at one time hold at most this many bytes, however many cores there are (a single larger picture goes alone).</summary>
+    private const long MemoryCap = 1L << 30;
+
+    /// <summary>RGBA and RGB of one pixel.</summary>
+    private const int BytesPerPixel = 7;
+
+    public static void Write(FileStream stream, string key, IReadOnlyList<string> paths, string[] hashes, EvalTransform transform,
+        DecodeLimits limits, Action<int, int>? progress, CancellationToken cancellation)
+    {
+        int rowBytes = 3 * transform.Crop * transform.Crop, done = 0;
+        string?[] reasons = new string?[paths.Count];
+        var gate = new MemoryGate(MemoryCap);
+        object turn = new();
+        SafeFileHandle handle = stream.SafeFileHandle;
+        ImageCache.InParallel(paths.Count, cancellation, i =>
+        {
+            reasons[i] = WriteRow(handle, (long)i * rowBytes, rowBytes, paths[i], hashes[i], transform, limits, gate);
+            lock (turn) progress?.Invoke(++done, paths.Count);
+        });
+        CloseGaps(handle, reasons, rowBytes, cancellation);
+        ImageCacheFile.BrokenFile[] broken = [.. reasons.Select((reason, i) => (reason, i)).Where(r => r.reason is not null).Select(r => new ImageCacheFile.BrokenFile(r.i, r.reason!))];
+        new ImageCacheFile(key, paths.Count, paths.Count - broken.Length, rowBytes, broken).AppendTo(stream);
+    }
+
+    /// <summary>Returns the reason when the file cannot be read.</summary>
+    private static string? WriteRow(SafeFileHandle handle, long offset, int rowBytes, string path, string hash, EvalTransform transform, DecodeLimits limits, MemoryGate gate)
+    {
+        byte[] row;
+        long taken = 0;
+        try
+        {
+            byte[] bytes = ImageCodec.ReadFile(path, limits);
+            if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != hash) throw new IOException($"{path} changed while it was read; run again when it is complete.");
+            RgbImage image = ImageCodec.Decode(bytes, path, limits, (width, height) => gate.Enter(taken = BytesPerPixel * (long)width * height));
+            row = Planar(transform.Apply(image), rowBytes);
+        }
+        catch (ImageUnreadableException e)
+        {
+            return e.Reason;
+        }
+        finally
+        {
+            gate.Exit(taken);
+        }
+        RandomAccess.Write(handle, row.AsSpan(0, rowBytes), offset);
+        ArrayPool<byte>.Shared.Return(row);
+        return null;
+    }
+
+    private static byte[] Planar(RgbImage image, int rowBytes)
+    {
+        byte[] row = ArrayPool<byte>.Shared.Rent(rowBytes);
+        int plane = rowBytes / 3;
+        ReadOnlySpan<byte> pixels = image.Pixels;
+        Span<byte> r = row.AsSpan(0, plane), g = row.AsSpan(plane, plane), b = row.AsSpan(2 * plane, plane);
+        for (int i = 0, from = 0; i < plane; i++, from += 3) (r[i], g[i], b[i]) = (pixels[from], pixels[from + 1], pixels[from + 2]);
+        return row;
+    }
+
+    /// <summary>Moves rows up over those that stayed empty.</summary>
+    private static void CloseGaps(SafeFileHandle handle, string?[] reasons, int rowBytes, CancellationToken cancellation)
+    {
+        byte[] row = new byte[rowBytes];
+        for (int i = 0, to = 0; i < reasons.Length; i++)
+        {
+            if (reasons[i] is not null) continue;
+            if (to != i)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                for (int have = 0, part; have < rowBytes; have += part)
+                    if ((part = RandomAccess.Read(handle, row.AsSpan(have), (long)i * rowBytes + have)) == 0) throw new EndOfStreamException("The cache file is shorter than what was written.");
+                RandomAccess.Write(handle, row, (long)to * rowBytes);
+            }
+            to++;
+        }
+    }
+
+    /// <summary>Lets workers in while the sum of what they hold stays under the cap.</summary>
+    private sealed class MemoryGate(long cap)
+    {
+        private readonly object turn = new();
+        private long used;
+
+        public void Enter(long bytes)
+        {
+            lock (turn)
+            {
+                while (used > 0 && used + bytes > cap) Monitor.Wait(turn);
+                used += bytes;
+            }
+        }
+
+        public void Exit(long bytes)
+        {
+            lock (turn)
+            {
+                used -= bytes;
+                Monitor.PulseAll(turn);
+            }
+        }
+    }
+}

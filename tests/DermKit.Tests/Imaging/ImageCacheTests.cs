@@ -1,0 +1,105 @@
+using DermKit.Imaging;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.Imaging;
+
+public sealed class ImageCacheTests : IDisposable
+{
+    private static readonly EvalTransform Small = new() { Resize = 40, Crop = 32 };
+    private readonly TestFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    private string Cache => Path.Combine(folder.Path, "cache");
+
+    private string[] CacheFiles => Directory.Exists(Cache) ? Directory.GetFiles(Cache, "*", SearchOption.AllDirectories) : [];
+
+    private string[] WritePictures(int count) =>
+        [.. Enumerable.Range(0, count).Select(i => folder.Write($"{i}.png", ImageCodec.EncodePng(TestPictures.Draw(60 + i, 50 + 2 * i, i))))];
+
+    [Fact]
+    public void RowsAreTheTransformedPicturesInOrder()
+    {
+        using var scope = NewDisposeScope();
+        string[] paths = WritePictures(9);
+        File.WriteAllText(paths[2], "no picture");
+        File.Delete(paths[5]);
+        var seen = new List<int>();
+        using ImageCache cache = ImageCache.Build(Cache, paths, Small, (done, all) => seen.Add(done));
+        Assert.Equal([0, 1, -1, 2, 3, -1, 4, 5, 6], cache.RowOf);
+        Assert.Equal(7, cache.Count);
+        Assert.Equal([paths[2], paths[5]], cache.Quarantine.Select(q => q.Path));
+        Assert.Equal(Enumerable.Range(1, 9), seen);
+        Assert.Equal(["", ""], [cache.ContentHashes[2], cache.ContentHashes[5]]);
+        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(paths[8]))), cache.ContentHashes[8]);
+        for (int i = 0; i < paths.Length; i++)
+            if (cache.RowOf[i] >= 0) Assert.Equal(Small.Apply(ImageCodec.Decode(paths[i])).Pixels, cache.Image(cache.RowOf[i]).Pixels);
+
+        Tensor batch = cache.Batch([6, 0, 6], CPU);
+        Assert.Equal([3, 3, 32, 32], batch.shape);
+        Assert.Equal(ScalarType.Byte, batch.dtype);
+        byte[] planes = batch[1].permute(1, 2, 0).contiguous().bytes.ToArray();
+        Assert.Equal(cache.Image(0).Pixels, planes);
+        Assert.True(batch[0].eq(batch[2]).all().item<bool>());
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Batch([-1], CPU));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Batch([7], CPU));
+    }
+
+    [Fact]
+    public void SecondOpenDecodesNothingAndOtherInputsMakeAnotherCache()
+    {
+        string[] paths = WritePictures(4);
+        using ImageCache first = ImageCache.Build(Cache, paths, Small);
+        using ImageCache again = ImageCache.Build(Cache, paths, Small, (_, _) => Assert.Fail("decoded again"));
+        using ImageCache normalised = ImageCache.Build(Cache, paths, Small with { Mean = new(0, 0, 0) }, (_, _) => Assert.Fail("the mean changes no pixel"));
+        Assert.Equal(first.Key, again.Key);
+        using ImageCache bicubic = ImageCache.Build(Cache, paths, Small with { Filter = ResizeFilter.Bicubic });
+        using ImageCache reversed = ImageCache.Build(Cache, [.. paths.Reverse()], Small);
+        Assert.Equal(3, new[] { first.Key, bicubic.Key, reversed.Key }.Distinct().Count());
+        File.WriteAllBytes(paths[1], File.ReadAllBytes(paths[0]));
+        using ImageCache changed = ImageCache.Build(Cache, paths, Small);
+        Assert.NotEqual(first.Key, changed.Key);
+        Assert.Equal(changed.Image(0).Pixels, changed.Image(1).Pixels);
+    }
+
+    [Theory]
+    [InlineData("cut")]
+    [InlineData("foreign")]
+    [InlineData("damaged")]
+    [InlineData("empty")]
+    public void ACacheFileThatIsNotWholeIsBuiltAgain(string fault)
+    {
+        string[] paths = WritePictures(3);
+        byte[] expected;
+        using (ImageCache cache = ImageCache.Build(Cache, paths, Small)) expected = cache.Image(2).Pixels;
+        string file = Assert.Single(CacheFiles);
+        byte[] bytes = File.ReadAllBytes(file);
+        if (fault == "damaged") bytes[3 * 3 * 32 * 32 + 5] ^= 1;
+        File.WriteAllBytes(file, fault switch { "cut" => bytes[..^1], "foreign" => [1, 2, 3, .. new byte[100]], "damaged" => bytes, _ => [] });
+        int decoded = 0;
+        using ImageCache rebuilt = ImageCache.Build(Cache, paths, Small, (done, _) => decoded = done);
+        Assert.Equal(3, decoded);
+        Assert.Equal(expected, rebuilt.Image(2).Pixels);
+    }
+
+    [Fact]
+    public void CancellingLeavesNoFile()
+    {
+        string[] paths = WritePictures(20);
+        using var source = new CancellationTokenSource();
+        Assert.ThrowsAny<OperationCanceledException>(() => ImageCache.Build(Cache, paths, Small, (done, _) => { if (done == 5) source.Cancel(); }, source.Token));
+        Assert.Empty(CacheFiles);
+        using ImageCache cache = ImageCache.Build(Cache, paths, Small);
+        Assert.Equal(20, cache.Count);
+    }
+
+    [Fact]
+    public void NoPicturesAreAnEmptyCache()
+    {
+        using ImageCache cache = ImageCache.Build(Cache, [], Small);
+        Assert.Equal(0, cache.Count);
+        using Tensor batch = cache.Batch([], CPU);
+        Assert.Equal([0, 3, 32, 32], batch.shape);
+    }
+}
