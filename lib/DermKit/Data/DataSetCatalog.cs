@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using DermKit.Data.DataSets;
+
+namespace DermKit.Data;
+
+/// <summary>Data sets by name: the built-in adapters, and for every other name a folder with labels.csv (<see cref="GenericCsv"/>).</summary>
+public static class DataSetCatalog
+{
+    private static readonly Dictionary<string, (Func<string, bool> IsIn, Func<string, ImageTable> Load)> Adapters = new()
+    {
+        [Isic2017.Name] = (Isic2017.IsIn, Isic2017.Load),
+        [PadUfes20.Name] = (PadUfes20.IsIn, PadUfes20.Load),
+        [Ham10000.Name] = (Ham10000.IsIn, Ham10000.Load),
+    };
+
+    /// <summary>The real sets that the kit has an adapter for.</summary>
+    public static IReadOnlyList<string> RealSets { get; } = [.. Adapters.Keys];
+
+    /// <summary>The folder of a set: under KIT_DATA_DIR, else under the kit's data/; null when neither holds it.</summary>
+    public static string? Folder(KitSettings settings, string name) =>
+        new[] { Path.Combine(settings.DataDir, name), Path.Combine(settings.Root, "data", name) }.FirstOrDefault(folder => Directory.Exists(folder)
+            && (Adapters.TryGetValue(name, out var adapter) ? adapter.IsIn(folder) : File.Exists(Path.Combine(folder, GenericCsv.FileName))));
+
+    /// <summary>True when the set can be opened, with as many image files as the named manifest counts. Cheap: reads no image.</summary>
+    /// <exception cref="KitException">The set has no manifest of that name.</exception>
+    public static bool IsPresent(KitSettings settings, string name, string? manifest = null) => Folder(settings, name) is { } folder
+        && (manifest is null || ImageFiles.Under(folder).Skip(Manifest(settings, name, manifest).Images - 1).Any());
+
+    /// <summary>
+    /// Opens a set and checks it against the manifest of that name. Without a name the manifest nearest in size is asserted;
+    /// a set of the user's own has none.
+    /// </summary>
+    /// <exception cref="KitException">The set is not there, cannot be read, or is not what the manifest says.</exception>
+    public static ImageTable Load(KitSettings settings, string name, string? manifest = null)
+    {
+        string folder = Folder(settings, name) ?? throw new KitException(
+            $"Data set '{name}' is not here: looked for {name}/ in {settings.DataDir}. data/sources.json says where to get it; KIT_DATA_DIR names another folder.");
+        string dataRoot = Path.Combine(settings.Root, "data");
+        if (manifest is not null) Manifest(settings, name, manifest);
+        ImageTable table = Adapters.TryGetValue(name, out var adapter) ? adapter.Load(folder) : GenericCsv.Load(Path.Combine(folder, GenericCsv.FileName), name);
+        DataSetManifest? expected = manifest is not null ? Manifest(settings, name, manifest)
+            : DataSetManifest.All(dataRoot, name).MinBy(m => Math.Abs(m.Images - table.Count));
+        return expected?.Check(dataRoot, table) ?? table;
+    }
+
+    /// <summary>SHA-256 (hex) over the label files' bytes and the sorted names and sizes of the images: says which copy a result came from, without reading every image.</summary>
+    public static string Hash(string folder)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (string csv in Directory.GetFiles(folder, "*.csv").Order(StringComparer.Ordinal))
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(Path.GetFileName(csv) + "\n"));
+            hash.AppendData(File.ReadAllBytes(csv));
+        }
+        foreach (string line in ImageFiles.Under(folder).Select(f => string.Create(CultureInfo.InvariantCulture,
+            $"{Path.GetRelativePath(folder, f.FullName).Replace('\\', '/')} {f.Length}\n")).Order(StringComparer.Ordinal))
+            hash.AppendData(Encoding.UTF8.GetBytes(line));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static DataSetManifest Manifest(KitSettings settings, string name, string manifest)
+    {
+        DataSetManifest[] all = DataSetManifest.All(Path.Combine(settings.Root, "data"), name);
+        return all.FirstOrDefault(m => m.Name == manifest)
+            ?? throw new KitException($"data/manifests: '{name}' has no manifest '{manifest}'; there are: {string.Join(", ", all.Select(m => m.Name))}.");
+    }
+}

@@ -1,0 +1,41 @@
+namespace DermKit.Data.DataSets;
+
+/// <summary>Any set as one CSV, image,label[,split][,patient_id]: the form that other dermatology evaluation kits read.</summary>
+public static class GenericCsv
+{
+    /// <summary>Name of the file in a set's folder.</summary>
+    public const string FileName = "labels.csv";
+
+    /// <summary>
+    /// Reads the CSV. Image paths are relative to its folder and are the image ids; split is train, val or test;
+    /// further columns are kept under their names. The label is also the column "diagnosis" when the file has none.
+    /// </summary>
+    /// <exception cref="KitException">A column is missing, a label or patient is empty, a split unknown, an image twice or not there; file and row are named.</exception>
+    public static ImageTable Load(string csvPath, string name)
+    {
+        CsvFile file = CsvFile.Read(csvPath);
+        file.Require("image", "label");
+        string folder = Path.GetDirectoryName(Path.GetFullPath(csvPath))!;
+        var paths = new string[file.Count];
+        var split = new string?[file.Count];
+        var first = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (int row = 0; row < file.Count; row++)
+        {
+            string image = file[row, "image"];
+            if (image.Length == 0) throw file.Error(row, "the image is empty; expected a path relative to the CSV.");
+            paths[row] = Path.GetFullPath(image, folder);
+            if (!first.TryAdd(paths[row], row)) throw file.Error(row, $"image '{image}' stands here for the second time; keep one row for each image.");
+            if (!File.Exists(paths[row])) throw file.Error(row, $"image '{image}' is not there (looked for {paths[row]}).");
+            foreach (string column in new[] { "label", "patient_id" })
+                if (file.Has(column) && file[row, column].Length == 0) throw file.Error(row, $"{column} is empty; fill it in or take the row out.");
+            if (!file.Has("split")) continue;
+            split[row] = file[row, "split"].ToLowerInvariant();
+            if (split[row] is not ("train" or "val" or "test")) throw file.Error(row, $"split is '{file[row, "split"]}'; expected train, val or test.");
+        }
+        List<(string, IEnumerable<string?>)> columns = [("image", paths), ("image_id", file.Column("image")), ("source", paths.Select(_ => name))];
+        if (file.Has("split")) columns.Add(("split", split));
+        if (!file.Has("diagnosis")) columns.Add(("diagnosis", file.Column("label")));
+        columns.AddRange(file.Columns.Except(["image", "image_id", "source", "split"]).Select(c => (c, (IEnumerable<string?>)file.Column(c))));
+        return new ImageTable(name, [.. columns]);
+    }
+}

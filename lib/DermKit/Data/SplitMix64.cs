@@ -1,0 +1,39 @@
+namespace DermKit.Data;
+
+/// <summary>
+/// SplitMix64 (Steele, Lea, Flood 2014): a small generator whose stream is fixed by its definition,
+/// so that a split drawn today is the split drawn on another machine or a later .NET (System.Random does not promise that).
+/// </summary>
+public sealed class SplitMix64(ulong seed)
+{
+    private ulong state = seed;
+
+    /// <summary>The next 64 bits.</summary>
+    public ulong Next()
+    {
+        ulong z = state += 0x9E3779B97F4A7C15;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
+    }
+
+    /// <summary>A number in 0 .. <paramref name="bound"/> - 1, each equally likely (values of the uneven rest are drawn again).</summary>
+    public int Below(int bound)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bound);
+        ulong limit = ulong.MaxValue - ulong.MaxValue % (ulong)bound;
+        ulong value;
+        do value = Next(); while (value >= limit);
+        return (int)(value % (ulong)bound);
+    }
+
+    /// <summary>Puts the items into a random order (Fisher-Yates).</summary>
+    public void Shuffle<T>(Span<T> items)
+    {
+        for (int i = items.Length - 1; i > 0; i--)
+        {
+            int j = Below(i + 1);
+            (items[i], items[j]) = (items[j], items[i]);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using DermKit.Data;
+
+namespace DermKit.Evaluation;
+
+/// <summary>A task with its images: what a probe needs besides features. Row i of the features belongs to row i of <see cref="Table"/>.</summary>
+/// <param name="definition">The task.</param>
+/// <param name="table">The labelled images only.</param>
+/// <param name="labels">Class number of each image, from 0.</param>
+/// <param name="classNames">Names of the classes.</param>
+/// <param name="frozen">For each image: true when nothing is ever trained on it.</param>
+public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[] labels, string[] classNames, bool[] frozen)
+{
+    /// <summary>The task.</summary>
+    public TaskDefinition Definition { get; } = definition;
+
+    /// <summary>The labelled images.</summary>
+    public ImageTable Table { get; } = table;
+
+    /// <summary>Class number of each image, from 0; of two classes 1 is the positive one.</summary>
+    public int[] Labels { get; } = labels;
+
+    /// <summary>Names of the classes.</summary>
+    public string[] ClassNames { get; } = classNames;
+
+    /// <summary>What the bootstrap resamples as one: patient, lesion or case of each image (an image without one stands for itself); null when the set has none.</summary>
+    public string[]? Patients { get; } = definition.Unit is { } unit ? [.. table.Column(unit).Zip(table.Ids, (u, id) => u ?? $"image {id}")] : null;
+
+    /// <summary>
+    /// The split of the protocol. With a frozen test part it is the same for every seed (the probe's own validation part is what a seed changes);
+    /// else 85/15 drawn by the seed.
+    /// </summary>
+    /// <exception cref="KitException">A patient or lesion is on both sides, or a part is empty.</exception>
+    public Split SplitFor(int seed) => Checked(Definition.Split switch
+    {
+        SplitKind.Frozen => Splits.FromMask(frozen),
+        SplitKind.Patient => Splits.ByPatient(Patients!, Labels, seed),
+        _ => Splits.Stratified(Labels, seed),
+    });
+
+    /// <summary>A training and a validation part among the training images of <see cref="SplitFor"/> alone, to choose settings with: frozen images never move.</summary>
+    /// <exception cref="KitException">As <see cref="SplitFor"/>.</exception>
+    public Split Redraw(int seed)
+    {
+        int[] rows = SplitFor(seed).Train;
+        Split drawn = Splits.ByPatient([.. rows.Select(i => Patients?[i])], [.. rows.Select(i => Labels[i])], seed);
+        return Checked(new([.. drawn.Train.Select(i => rows[i])], [.. drawn.Test.Select(i => rows[i])]));
+    }
+
+    /// <summary>
+    /// The split as the paper drew it, leaks included. Only for a model that has seen none of these images: it puts frozen images into training.
+    /// </summary>
+    /// <exception cref="KitException">The task declares no original protocol of its own.</exception>
+    public Split OriginalSplit(int seed) => Definition.Original switch
+    {
+        SplitKind.Patient => Splits.ByPatient(Patients!, null, seed),
+        SplitKind.Stratified => Splits.Stratified(Labels, seed),
+        _ => throw new KitException($"Task '{Definition.Name}' declares no original protocol that differs from its own; use SplitFor."),
+    };
+
+    private Split Checked(Split split)
+    {
+        if (split.Train.Length == 0 || split.Test.Length == 0)
+            throw new KitException($"Task '{Definition.Name}': {split.Train.Length} training and {split.Test.Length} test images; expected both parts. Give the set a split column or a list in data/splits.");
+        Splits.CheckLeaks(Table, split, $"Task '{Definition.Name}'");
+        return split;
+    }
+}

@@ -1,0 +1,88 @@
+using DermKit.Data;
+
+namespace DermKit.Evaluation;
+
+/// <summary>The tasks of data/tasks, in the order of their names.</summary>
+public sealed class TaskSuite
+{
+    /// <summary>The seeds of the paper's protocol.</summary>
+    public static IReadOnlyList<int> Seeds { get; } = [1, 9, 21, 42, 555];
+
+    private readonly string folder;
+
+    private TaskSuite(string folder, IReadOnlyList<TaskDefinition> tasks) => (this.folder, Tasks) = (folder, tasks);
+
+    /// <summary>All tasks, those whose data is not here too.</summary>
+    public IReadOnlyList<TaskDefinition> Tasks { get; }
+
+    /// <summary>The task of that name.</summary>
+    /// <exception cref="KitException">There is none; the nearest is named.</exception>
+    public TaskDefinition this[string name] => Tasks.FirstOrDefault(t => t.Name == name)
+        ?? throw new KitException($"{folder}: no task '{name}'; did you mean '{KitException.Nearest(name, Tasks.Select(t => t.Name))}'?");
+
+    /// <summary>Reads every data/tasks/*.json.</summary>
+    /// <param name="dataRoot">The kit's own data/ folder.</param>
+    /// <exception cref="KitException">A file is not valid; it is named with the key.</exception>
+    public static TaskSuite Load(string dataRoot)
+    {
+        string folder = Path.Combine(dataRoot, "tasks");
+        if (!Directory.Exists(folder)) throw new KitException($"{folder}: expected a folder with task files, found none.");
+        return new(folder, [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(Read)]);
+    }
+
+    /// <summary>The card of a task, markdown.</summary>
+    /// <exception cref="KitException">The task has none.</exception>
+    public string Card(TaskDefinition task)
+    {
+        string path = Path.Combine(folder, $"{task.Name}.md");
+        return File.Exists(path) ? File.ReadAllText(path) : throw new KitException($"{path}: expected the card of task '{task.Name}', found none.");
+    }
+
+    /// <summary>Null when the task's data is here, else "data not here", which set lacks, and what to get.</summary>
+    public static string? Missing(TaskDefinition task, KitSettings settings) =>
+        task.DataSets.FirstOrDefault(d => !DataSetCatalog.IsPresent(settings, d.Key, d.Value)) is { Key: { } set } lacking
+            ? $"data not here: {set}{(lacking.Value is { } manifest ? $" ({manifest})" : "")}. {task.WhatToGet}".TrimEnd() : null;
+
+    /// <summary>Reads the task's data sets, checks them against the manifests that the task names, and labels the images.</summary>
+    /// <exception cref="KitException">Data is not here or not what the manifest says, a label is named by no class, or the classes are not as many as declared.</exception>
+    public static ProbeTask Open(TaskDefinition task, KitSettings settings)
+    {
+        if (Missing(task, settings) is { } missing) throw new KitException($"Task '{task.Name}': {missing}");
+        ImageTable[] tables = [.. task.DataSets.Select(d => DataSetCatalog.Load(settings, d.Key, d.Value))];
+        ImageTable all = tables is [var only] ? only : ImageTable.Concat(string.Join(" + ", task.DataSets.Keys), tables);
+        string?[] values = all.Column(task.Label);
+        string[] names = task.Classes.Count > 0 ? [.. task.Classes.Keys]
+            : [.. values.OfType<string>().Except(task.Exclude).Order(StringComparer.Ordinal)];
+        if (names.Length != task.ClassCount) throw new KitException($"Task '{task.Name}': expected {task.ClassCount} classes, found {names.Length} in column '{task.Label}' of {all.Name}.");
+        var classOf = names.SelectMany((name, index) => (task.Classes.GetValueOrDefault(name) ?? [name]).Select(value => (value, index)))
+            .ToDictionary(p => p.value, p => p.index, StringComparer.Ordinal);
+        int[] rows = [.. Enumerable.Range(0, all.Count).Where(i => !task.Exclude.Contains(values[i] ?? ""))];
+        int[] labels = [.. rows.Select(i => classOf.TryGetValue(values[i] ?? "", out int label) ? label : throw new KitException(
+            $"Task '{task.Name}': image '{all.Ids[i]}' of {all.Name} has {task.Label} '{values[i]}', which no class and no exclude names; expected {string.Join(", ", classOf.Keys)}."))];
+        ImageTable table = rows.Length == all.Count ? all : all.Rows(rows);
+        bool[] frozen = FrozenTest.Mask(settings, table);
+        if (task.Split != SplitKind.Frozen && frozen.Contains(true))
+            throw new KitException($"Task '{task.Name}': split is {task.Split}, but {all.Name} has frozen test images, which a draw would put into training; declare split 'frozen'.");
+        return new(task, table, labels, names, frozen);
+    }
+
+    private static TaskDefinition Read(string path)
+    {
+        TaskDefinition task = StrictJson.Read<TaskDefinition>(path);
+        void Expect(bool condition, string key, string expected)
+        {
+            if (!condition) throw new KitException($"{path}, key '{key}': expected {expected}.");
+        }
+        Expect(task.Name == Path.GetFileNameWithoutExtension(path), "name", "the name of the file");
+        Expect(task.Version >= 1, "version", "1 or more");
+        Expect(task.DataSets.Count > 0, "dataSets", "at least one data set");
+        Expect(task.ClassCount >= 2 && (task.Classes.Count == 0 || task.Classes.Count == task.ClassCount), "classCount", "the number of classes, 2 or more");
+        Expect(task.Classes.Values.SelectMany(v => v).Concat(task.Exclude).CountBy(v => v).All(v => v.Value == 1), "classes", "each value once, in one class or in exclude");
+        Expect(task.ClassCount != 2 || task.Positive is not null && task.Classes.Keys.LastOrDefault() == task.Positive, "positive", "the name of the second of two classes");
+        Expect(task.ClassCount == 2 || task.Positive is null, "positive", "none with more than two classes");
+        Expect(task.Unit is not null || task.Split != SplitKind.Patient && task.Original != SplitKind.Patient, "unit", "the column to split by");
+        Expect(task.Stamp is "" or "SYNTHETIC", "stamp", "\"\" or \"SYNTHETIC\"");
+        Expect(task.Stamp == "SYNTHETIC" == task.DataSets.ContainsKey("synthetic"), "stamp", "\"SYNTHETIC\" for the synthetic set and for no other");
+        return task;
+    }
+}
