@@ -1,0 +1,190 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Evaluation;
+
+/// <summary>How a neighbour votes.</summary>
+public enum KnnVote
+{
+    /// <summary>One vote each (scikit-learn weights="uniform"); the paper's protocol.</summary>
+    Uniform,
+    /// <summary>1 / cosine distance; neighbours at distance 0 outvote all others (scikit-learn weights="distance").</summary>
+    InverseDistance,
+    /// <summary>exp(cosine / temperature) (DINO's eval_knn.py).</summary>
+    Softmax,
+}
+
+/// <summary>Settings of <see cref="KnnProbe"/>; the defaults are the paper's protocol.</summary>
+public sealed record KnnOptions
+{
+    /// <summary>The k to choose from.</summary>
+    public IReadOnlyList<int> Ks { get; init; } = [1, 5, 10, 20, 30, 50, 100, 200];
+
+    /// <summary>Share of the training rows that chooses k, drawn stratified.</summary>
+    public double ValidationShare { get; init; } = 0.15;
+
+    /// <summary>Vote of a neighbour.</summary>
+    public KnnVote Vote { get; init; } = KnnVote.Uniform;
+
+    /// <summary>Temperature of <see cref="KnnVote.Softmax"/>.</summary>
+    public double Temperature { get; init; } = 0.07;
+}
+
+/// <summary>
+/// k nearest neighbours by cosine distance, on the device of the features. All k come from one similarity product and one
+/// top-k: the votes of a larger k are those of the smaller one plus the neighbours between.
+/// A tied vote goes to the smallest class index, as in scikit-learn.
+/// </summary>
+public static class KnnProbe
+{
+    /// <summary>Similarities held at once, so that a large training set does not fill the memory.</summary>
+    private const long ChunkElements = 16_000_000;
+
+    /// <summary>
+    /// The paper's protocol: k with the best F1 (<see cref="ClassCounts.PaperF1"/>; the smallest of equals) on a stratified part
+    /// of the training rows, fitted on the rest, and that fit scored on the test rows without a refit. A k larger than the
+    /// fitted set is skipped. Where a class is too small to have a row in the validation part (fewer than 7 images at 15 %),
+    /// k = 1 on all training rows, and the outcome's note says so: that rule is the kit's own.
+    /// </summary>
+    /// <param name="train">[N, D] training features.</param>
+    /// <param name="trainLabels">N class indices.</param>
+    /// <param name="test">[M, D] test features.</param>
+    /// <param name="classes">Number of classes.</param>
+    /// <param name="seed">Draws the validation part.</param>
+    /// <param name="options">Defaults to the paper's protocol.</param>
+    /// <param name="positive">Positive class of a two-class task.</param>
+    /// <exception cref="KitException">Features are not finite, labels are out of range, or sizes do not match.</exception>
+    public static ProbeOutcome Run(Tensor train, int[] trainLabels, Tensor test, int classes, int seed, KnnOptions? options = null, int positive = 1)
+    {
+        options ??= new();
+        ProbeInput.Check("training", train, trainLabels, classes);
+        ProbeInput.Check("test", test, null, classes);
+        int smallest = ProbeInput.CountClasses(trainLabels, classes).Where(c => c > 0).Min();
+        if (Math.Floor(smallest * options.ValidationShare + 1e-9) < 1)
+            return Classify(train, trainLabels, test, classes, [1], options.Vote, options.Temperature)[1] with
+            {
+                Note = $"k = 1 without a choice: a class has {smallest} training images, too few for a {options.ValidationShare:P0} validation part (a rule of this kit, not of the paper).",
+            };
+        (int[] fit, int[] validation) = StratifiedPart(trainLabels, options.ValidationShare, seed);
+        using var scope = NewDisposeScope();
+        int[] fitLabels = Take(trainLabels, fit), validationLabels = Take(trainLabels, validation);
+        Tensor fitted = train.index_select(0, ProbeInput.ToTensor(fit, train.device));
+        Tensor held = train.index_select(0, ProbeInput.ToTensor(validation, train.device));
+        // One pass over validation and test rows together: the chosen k's test votes are then there already.
+        var outcomes = Classify(fitted, fitLabels, cat([held, test], 0), classes, options.Ks, options.Vote, options.Temperature);
+        if (outcomes.Count == 0) throw new KitException($"kNN: every k of [{string.Join(", ", options.Ks)}] is larger than the {fit.Length} fitted rows; add a smaller k.");
+        var scores = outcomes.ToDictionary(o => o.Key, o =>
+            ClassCounts.Of(validationLabels, o.Value.Predicted[..validation.Length], classes).PaperF1(positive));
+        int best = scores.OrderByDescending(s => s.Value).ThenBy(s => s.Key).First().Key;
+        return Rows(outcomes[best], validation.Length, (int)test.shape[0]) with { ValidationF1 = scores };
+    }
+
+    /// <summary>Classifies every query row for every k at once; a k larger than the training set is left out.</summary>
+    /// <returns>Outcome by k; probabilities are the votes divided by their sum.</returns>
+    /// <exception cref="KitException">Labels are out of range or sizes do not match.</exception>
+    public static SortedDictionary<int, ProbeOutcome> Classify(Tensor train, int[] trainLabels, Tensor query, int classes, IReadOnlyList<int> ks,
+        KnnVote vote = KnnVote.Uniform, double temperature = 0.07)
+    {
+        var outcomes = new SortedDictionary<int, ProbeOutcome>();
+        foreach ((int k, double[,] votes) in Votes(train, trainLabels, query, classes, ks, vote, temperature))
+        {
+            int[] predicted = Metrics.ArgMax(votes);
+            for (int i = 0; i < votes.GetLength(0); i++)
+            {
+                double sum = 0;
+                for (int c = 0; c < classes; c++) sum += votes[i, c];
+                for (int c = 0; c < classes; c++) votes[i, c] /= sum;
+            }
+            outcomes[k] = new ProbeOutcome(predicted, votes) { K = k };
+        }
+        return outcomes;
+    }
+
+    /// <summary>Summed votes [M, classes] of every query row by k.</summary>
+    /// <exception cref="KitException">Labels are out of range, a k is below 1, or sizes do not match.</exception>
+    public static SortedDictionary<int, double[,]> Votes(Tensor train, int[] trainLabels, Tensor query, int classes, IReadOnlyList<int> ks,
+        KnnVote vote = KnnVote.Uniform, double temperature = 0.07)
+    {
+        using var scope = NewDisposeScope();
+        ProbeInput.Check("training", train, trainLabels, classes);
+        if (ks.Any(k => k < 1)) throw new KitException($"kNN: k is {ks.Min()}; expected 1 or more.");
+        int[] usable = [.. ks.Where(k => k <= trainLabels.Length).Distinct().Order()];
+        var parts = usable.ToDictionary(k => k, _ => new List<Tensor>());
+        if (usable.Length == 0) return [];
+        Tensor labels = ProbeInput.ToTensor(trainLabels, train.device);
+        foreach ((Tensor index, Tensor cosine) in Search(train, query, usable[^1]))
+        {
+            Tensor voted = labels.index_select(0, index.flatten()).reshape(index.shape);
+            Tensor weight = Weights(cosine, vote, temperature);
+            Tensor sum = zeros([index.shape[0], classes], float64, train.device);
+            int before = 0;
+            foreach (int k in usable)
+            {
+                sum.scatter_add_(1, voted.narrow(1, before, k - before), weight.narrow(1, before, k - before));
+                parts[k].Add(sum.cpu().clone());
+                before = k;
+            }
+        }
+        return new(parts.ToDictionary(p => p.Key, p => ProbeInput.ToArray(cat(p.Value, 0))));
+    }
+
+    /// <summary>The k most similar training rows of every query row, most similar first, in chunks of query rows.</summary>
+    /// <returns>For each chunk: training row indices [m, k] and their cosine similarities [m, k], which the caller's dispose scope owns.</returns>
+    public static IEnumerable<(Tensor Index, Tensor Cosine)> Search(Tensor train, Tensor query, int k)
+    {
+        if (train.shape[1] != query.shape[1]) throw new KitException($"kNN: training features have {train.shape[1]} columns and query features {query.shape[1]}; extract both with one model.");
+        Tensor unit = Normalise(train).t();
+        int chunk = (int)Math.Max(1, ChunkElements / train.shape[0]);
+        for (long start = 0; start < query.shape[0]; start += chunk)
+        {
+            using Tensor similarity = Normalise(query.narrow(0, start, Math.Min(chunk, query.shape[0] - start))).mm(unit);
+            (Tensor cosine, Tensor index) = similarity.topk(k, dim: 1, largest: true, sorted: true);
+            yield return (index, cosine);
+        }
+    }
+
+    // A zero row stays zero and has cosine 0 with everything, as in scikit-learn.
+    private static Tensor Normalise(Tensor rows)
+    {
+        using var scope = NewDisposeScope();
+        Tensor wide = rows.dtype == ScalarType.Float64 ? rows : rows.to(float32);
+        Tensor norm = wide.norm(1, keepdim: true);
+        return (wide / norm.masked_fill(norm == 0, 1)).MoveToOuterDisposeScope();
+    }
+
+    private static Tensor Weights(Tensor cosine, KnnVote vote, double temperature)
+    {
+        Tensor wide = cosine.to(float64);
+        switch (vote)
+        {
+            case KnnVote.Uniform: return ones_like(wide);
+            case KnnVote.Softmax: return (wide / temperature).exp();
+            default:
+                Tensor distance = (1 - cosine).clamp(0, 2).to(float64);
+                Tensor exact = distance == 0;
+                return where(exact.any(1, keepdim: true), exact.to(float64), 1 / distance);
+        }
+    }
+
+    private static (int[] Fit, int[] Part) StratifiedPart(int[] labels, double share, int seed)
+    {
+        int total = (int)Math.Ceiling(share * labels.Length - 1e-9);
+        var random = new Random(seed);
+        var groups = Enumerable.Range(0, labels.Length).GroupBy(i => labels[i]).OrderBy(g => g.Key).Select(g => g.ToArray()).ToArray();
+        foreach (int[] group in groups) random.Shuffle(group);
+        int[] take = [.. groups.Select(g => (int)Math.Floor(share * g.Length + 1e-9))];
+        foreach (int g in Enumerable.Range(0, groups.Length).OrderByDescending(g => share * groups[g].Length - take[g]).ThenBy(g => g).Take(total - take.Sum())) take[g]++;
+        int[] part = [.. groups.SelectMany((g, i) => g.Take(take[i])).Order()];
+        return ([.. Enumerable.Range(0, labels.Length).Except(part)], part);
+    }
+
+    private static ProbeOutcome Rows(ProbeOutcome outcome, int start, int count)
+    {
+        int classes = outcome.Probabilities.GetLength(1);
+        double[,] part = new double[count, classes];
+        Array.Copy(outcome.Probabilities, start * classes, part, 0, count * classes);
+        return outcome with { Predicted = outcome.Predicted[start..(start + count)], Probabilities = part };
+    }
+
+    private static int[] Take(int[] values, int[] rows) => Array.ConvertAll(rows, r => values[r]);
+}

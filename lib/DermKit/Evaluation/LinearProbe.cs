@@ -1,0 +1,121 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Evaluation;
+
+/// <summary>Settings of <see cref="LinearProbe"/>; the defaults are the paper's protocol.</summary>
+public sealed record LinearOptions
+{
+    /// <summary>Inverse penalty: the objective is the sum of the losses + 0.5 |W|^2 / C, intercepts not penalised.</summary>
+    public double C { get; init; } = 1;
+
+    /// <summary>Weighs each class by N / (classes * its rows) (scikit-learn class_weight="balanced").</summary>
+    public bool Balanced { get; init; }
+
+    /// <summary>Scales features to mean 0 and population standard deviation 1 of the training rows first; not the paper's protocol.</summary>
+    public bool Standardise { get; init; }
+
+    /// <summary>Largest absolute entry of the gradient at which the fit counts as converged.</summary>
+    public double Tolerance { get; init; } = 1e-6;
+
+    /// <summary>Limit of L-BFGS iterations.</summary>
+    public int MaxIterations { get; init; } = 10_000;
+}
+
+/// <summary>A fitted logistic regression in scikit-learn's form: with two classes one sigmoid row, else a row for each class.</summary>
+/// <param name="Coefficients">[rows, D], for features after <paramref name="Mean"/> and <paramref name="Scale"/>.</param>
+/// <param name="Intercepts">[rows].</param>
+/// <param name="Present">Class indices that had training rows, ascending; the others get probability 0.</param>
+/// <param name="Mean">[D] subtracted from the features.</param>
+/// <param name="Scale">[D] divided by.</param>
+/// <param name="Objective">Value reached.</param>
+/// <param name="GradientNorm">Largest absolute entry of the gradient there.</param>
+/// <param name="Iterations">L-BFGS iterations.</param>
+/// <param name="Converged">Whether the gradient norm is within the tolerance.</param>
+public sealed record LinearFit(double[,] Coefficients, double[] Intercepts, int[] Present, double[] Mean, double[] Scale,
+    double Objective, double GradientNorm, int Iterations, bool Converged);
+
+/// <summary>Multinomial logistic regression with an L2 penalty on frozen features, to convergence in float64, on the features' device.</summary>
+public static class LinearProbe
+{
+    /// <summary>Fits on all training rows and classifies the test rows (the paper's linear evaluation).</summary>
+    /// <param name="train">[N, D] training features.</param>
+    /// <param name="trainLabels">N class indices.</param>
+    /// <param name="test">[M, D] test features.</param>
+    /// <param name="classes">Number of classes.</param>
+    /// <param name="options">Defaults to the paper's protocol.</param>
+    /// <exception cref="KitException">Features are not finite, labels are out of range, sizes do not match, or only one class has training rows.</exception>
+    public static ProbeOutcome Run(Tensor train, int[] trainLabels, Tensor test, int classes, LinearOptions? options = null)
+    {
+        LinearFit fit = Fit(train, trainLabels, classes, options);
+        double[,] probabilities = Predict(fit, test, classes);
+        return new(Metrics.ArgMax(probabilities), probabilities)
+        {
+            Converged = fit.Converged,
+            Iterations = fit.Iterations,
+            GradientNorm = fit.GradientNorm,
+            Note = fit.Converged ? "" : FormattableString.Invariant($"Logistic regression did not converge: gradient {fit.GradientNorm:g2} after {fit.Iterations} iterations; its scores are a lower bound of the probe."),
+        };
+    }
+
+    /// <summary>Fits the regression.</summary>
+    /// <exception cref="KitException">See <see cref="Run"/>.</exception>
+    public static LinearFit Fit(Tensor train, int[] labels, int classes, LinearOptions? options = null)
+    {
+        options ??= new();
+        ProbeInput.Check("training", train, labels, classes);
+        int[] counts = ProbeInput.CountClasses(labels, classes);
+        int[] present = [.. Enumerable.Range(0, classes).Where(c => counts[c] > 0)];
+        if (present.Length < 2) throw new KitException($"Linear probe: all {labels.Length} training rows are of class {present[0]}; expected at least two classes.");
+        using var scope = NewDisposeScope();
+        Tensor x = train.to(float64);
+        long n = x.shape[0], d = x.shape[1];
+        double[] mean = new double[d], scale = [.. Enumerable.Repeat(1.0, (int)d)];
+        if (options.Standardise)
+        {
+            Tensor average = x.mean([0L]), deviation = (x - average).square().mean([0L]).sqrt();
+            deviation = deviation.masked_fill(deviation == 0, 1);
+            (mean, scale) = (ToArray(average), ToArray(deviation));
+            x = (x - average) / deviation;
+        }
+        // With fewer rows than columns the solution lies in the span of the rows: solve in that basis, where |W| is the same.
+        Tensor? back = null;
+        if (n < d)
+        {
+            (Tensor values, Tensor vectors) = linalg.eigh(x.mm(x.t()));
+            Tensor root = values.clamp_min(0).sqrt();
+            back = x.t().mm(vectors * where(root > root.max() * 1e-7, 1 / root, zeros_like(root)));
+            x = vectors * root;
+        }
+        Tensor target = nn.functional.one_hot(ProbeInput.ToTensor(Array.ConvertAll(labels, l => Array.IndexOf(present, l)), x.device), present.Length).to(float64);
+        double[] weights = Array.ConvertAll(labels, l => options.Balanced ? labels.Length / ((double)present.Length * counts[l]) : 1);
+        var solution = LogisticSolver.Solve(x.unsqueeze(0), target.unsqueeze(0), tensor(weights, device: x.device).unsqueeze(0), options.C, options.Tolerance, options.MaxIterations);
+        Tensor all = solution.Weights[0], coefficients = all.narrow(0, 0, all.shape[0] - 1);
+        if (back is not null) coefficients = back.mm(coefficients);
+        return new(ProbeInput.ToArray(coefficients.t()), ToArray(all[-1]), present, mean, scale,
+            solution.Objective[0], solution.GradientNorm[0], solution.Iterations, solution.GradientNorm[0] <= options.Tolerance);
+    }
+
+    /// <summary>Class probabilities [M, classes] of feature rows [M, D].</summary>
+    /// <exception cref="KitException">Features are not finite or have another number of columns.</exception>
+    public static double[,] Predict(LinearFit fit, Tensor features, int classes)
+    {
+        ProbeInput.Check("test", features, null, classes);
+        int d = fit.Mean.Length;
+        if (features.shape[1] != d) throw new KitException($"Linear probe: fitted on {d} columns, the test features have {features.shape[1]}; extract both with one model.");
+        using var scope = NewDisposeScope();
+        Device device = features.device;
+        Tensor x = (features.to(float64) - tensor(fit.Mean, device: device)) / tensor(fit.Scale, device: device);
+        Tensor logits = x.mm(tensor(fit.Coefficients, device: device).t()) + tensor(fit.Intercepts, device: device);
+        if (fit.Present.Length == 2) logits = cat([zeros_like(logits), logits], 1);
+        Tensor probabilities = zeros([x.shape[0], classes], float64, device);
+        probabilities.index_copy_(1, ProbeInput.ToTensor(fit.Present, device), logits.softmax(1));
+        return ProbeInput.ToArray(probabilities);
+    }
+
+    private static double[] ToArray(Tensor values)
+    {
+        using Tensor flat = values.cpu().contiguous();
+        return flat.data<double>().ToArray();
+    }
+}

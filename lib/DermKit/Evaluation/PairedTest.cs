@@ -1,0 +1,102 @@
+namespace DermKit.Evaluation;
+
+/// <summary>Two models on the same test rows (of one seed).</summary>
+/// <param name="Units">Unit of each row: patient, lesion or else the row's id, so that a row in the panels of several seeds is drawn once.</param>
+/// <param name="Truth">Class indices.</param>
+/// <param name="Predicted">Class indices by the model.</param>
+/// <param name="Baseline">Class indices by the baseline.</param>
+public sealed record PairedRows(string[] Units, int[] Truth, int[] Predicted, int[] Baseline);
+
+/// <summary>Model minus baseline with its interval and p.</summary>
+/// <param name="Difference">Metric of the model minus that of the baseline, interval from the paired bootstrap.</param>
+/// <param name="P">Two-sided: twice the smaller share of resamples on either side of 0, counting the observed one.</param>
+public sealed record PairedDifference(Interval Difference, double P);
+
+/// <summary>A test over tasks, or why there is none.</summary>
+/// <param name="P">Two-sided p; null when refused.</param>
+/// <param name="Statistic">Smaller sum of signed ranks; null when refused.</param>
+/// <param name="Refused">Why no test was made; empty when it was.</param>
+public sealed record SignedRankResult(double? P, double? Statistic, string Refused);
+
+/// <summary>Comparisons of two models that keep the pairing of rows or tasks.</summary>
+public static class PairedTest
+{
+    /// <summary>Distinct data sets below which no test over tasks is made: tasks on the same images are one observation.</summary>
+    public const int FewestDataSets = 8;
+
+    /// <summary>Paired bootstrap: both models are scored on the same resampled units, means taken over the panels (seeds).</summary>
+    /// <param name="panels">One for each seed; a unit that occurs in several is drawn once for all.</param>
+    /// <param name="classes">Number of classes.</param>
+    /// <param name="metric">What is compared, for example c => c.PaperF1().</param>
+    /// <param name="resamples">Number of resamples.</param>
+    /// <param name="seed">Of the draws.</param>
+    /// <exception cref="KitException">The panels are empty or their lengths differ.</exception>
+    public static PairedDifference Difference(IReadOnlyList<PairedRows> panels, int classes, Func<ClassCounts, double> metric, int resamples = 2000, int seed = 1)
+    {
+        if (panels.Count == 0 || panels.Any(p => p.Truth.Length == 0)) throw new KitException("Paired comparison: expected at least one test row for each seed, found none.");
+        if (panels.Any(p => p.Units.Length != p.Truth.Length || p.Baseline.Length != p.Truth.Length))
+            throw new KitException("Paired comparison: the two models were scored on different test rows; probe both with one split.");
+        double Mean(ushort[] weights)
+        {
+            double sum = 0;
+            int start = 0;
+            foreach (PairedRows panel in panels)
+            {
+                ReadOnlySpan<ushort> rows = weights.Length == 0 ? default : weights.AsSpan(start, panel.Truth.Length);
+                sum += metric(ClassCounts.Of(panel.Truth, panel.Predicted, classes, rows)) - metric(ClassCounts.Of(panel.Truth, panel.Baseline, classes, rows));
+                start += panel.Truth.Length;
+            }
+            return sum / panels.Count;
+        }
+        double[] values = Bootstrap.Values(Bootstrap.Draw([.. panels.SelectMany(p => p.Units)], resamples, seed), Mean);
+        double below = values.Count(v => v <= 0), above = values.Count(v => v >= 0);
+        return new(Bootstrap.Percentiles(Mean([]), values), Math.Min(1, 2 * (Math.Min(below, above) + 1) / (values.Length + 1)));
+    }
+
+    /// <summary>Holm's step-down correction for several tests; order is kept.</summary>
+    public static double[] Holm(IReadOnlyList<double> p)
+    {
+        double[] adjusted = new double[p.Count];
+        double largest = 0;
+        foreach ((int i, int rank) in Enumerable.Range(0, p.Count).OrderBy(i => p[i]).Select((i, rank) => (i, rank)))
+            adjusted[i] = largest = Math.Max(largest, Math.Min(1, p[i] * (p.Count - rank)));
+        return adjusted;
+    }
+
+    /// <summary>
+    /// Wilcoxon signed-rank test of model against baseline over data sets, exact for any number by counting all sign patterns.
+    /// Tasks of one data set are averaged first. Refused under <see cref="FewestDataSets"/> distinct data sets.
+    /// </summary>
+    /// <param name="tasks">Data set, score of the model, score of the baseline.</param>
+    public static SignedRankResult SignedRank(IReadOnlyList<(string DataSet, double Model, double Baseline)> tasks)
+    {
+        double[] differences = [.. tasks.GroupBy(t => t.DataSet).Select(g => g.Average(t => t.Model - t.Baseline))];
+        if (differences.Length < FewestDataSets)
+            return new(null, null, $"{differences.Length} distinct data set(s); a test over tasks needs {FewestDataSets}.");
+        double[] nonzero = [.. differences.Where(d => d != 0)];
+        if (nonzero.Length == 0) return new(1, 0, "");
+        // Mid-ranks are multiples of one half: doubled they are whole numbers, and the distribution of their sums can be counted.
+        int[] doubled = [.. Ranks([.. nonzero.Select(Math.Abs)]).Select(r => (int)Math.Round(2 * r))];
+        int total = doubled.Sum(), positive = doubled.Where((_, i) => nonzero[i] > 0).Sum(), smaller = Math.Min(positive, total - positive);
+        double[] ways = new double[total + 1];
+        ways[0] = 1;
+        foreach (int rank in doubled)
+            for (int s = total; s >= rank; s--) ways[s] += ways[s - rank];
+        double tail = ways.Take(smaller + 1).Sum() / Math.Pow(2, doubled.Length);
+        return new(Math.Min(1, 2 * tail), smaller / 2.0, "");
+    }
+
+    /// <summary>Mean rank of each model over data sets (1 = best; equal scores share the mean of their ranks), or null under <see cref="FewestDataSets"/> distinct data sets.</summary>
+    /// <param name="scores">For each task: its data set and the score of every model, in one order.</param>
+    public static double[]? MeanRanks(IReadOnlyList<(string DataSet, double[] Scores)> scores)
+    {
+        var sets = scores.GroupBy(s => s.DataSet).ToArray();
+        if (sets.Length < FewestDataSets) return null;
+        double[][] ranks = [.. sets.Select(g => Ranks([.. Enumerable.Range(0, g.First().Scores.Length).Select(m => -g.Average(t => t.Scores[m]))]))];
+        return [.. Enumerable.Range(0, ranks[0].Length).Select(m => ranks.Average(r => r[m]))];
+    }
+
+    // Ascending ranks from 1, equal values sharing their mean.
+    private static double[] Ranks(double[] values) =>
+        [.. values.Select(v => values.Count(o => o < v) + (values.Count(o => o == v) + 1) / 2.0)];
+}

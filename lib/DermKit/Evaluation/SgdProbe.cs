@@ -1,0 +1,80 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Evaluation;
+
+/// <summary>Settings of <see cref="SgdProbe"/>; the defaults are those of DINO's eval_linear.py (batch and rate of one process).</summary>
+public sealed record SgdOptions
+{
+    /// <summary>Learning rate at the start; cosine annealed to 0, once an epoch.</summary>
+    public double LearningRate { get; init; } = 0.001;
+
+    /// <summary>Momentum.</summary>
+    public double Momentum { get; init; } = 0.9;
+
+    /// <summary>L2 penalty added to the gradient.</summary>
+    public double WeightDecay { get; init; }
+
+    /// <summary>Passes over the training rows.</summary>
+    public int Epochs { get; init; } = 100;
+
+    /// <summary>Rows of a step.</summary>
+    public int Batch { get; init; } = 128;
+}
+
+/// <summary>The linear classifier of DINO's eval_linear.py on frozen features: SGD with momentum on the mean cross entropy, in the features' type.</summary>
+public static class SgdProbe
+{
+    /// <summary>Trains from normal(0, 0.01) weights and zero bias, rows shuffled each epoch, and classifies the test rows.</summary>
+    /// <exception cref="KitException">Features are not finite, labels are out of range, or sizes do not match.</exception>
+    public static ProbeOutcome Run(Tensor train, int[] trainLabels, Tensor test, int classes, int seed, SgdOptions? options = null)
+    {
+        using var scope = NewDisposeScope();
+        ProbeInput.Check("training", train, trainLabels, classes);
+        ProbeInput.Check("test", test, null, classes);
+        options ??= new();
+        var random = new Random(seed);
+        Tensor start = normal(0, 0.01, [classes, train.shape[1]], generator: new Generator((ulong)seed)).to(train.dtype, train.device);
+        int[][] order = [.. Enumerable.Range(0, options.Epochs).Select(_ =>
+        {
+            int[] rows = [.. Enumerable.Range(0, trainLabels.Length)];
+            random.Shuffle(rows);
+            return rows;
+        })];
+        (Tensor weight, Tensor bias, _) = Fit(train, trainLabels, start, order, options);
+        double[,] probabilities = ProbeInput.ToArray(nn.functional.linear(test, weight, bias).to(float64).softmax(1));
+        return new(Metrics.ArgMax(probabilities), probabilities) { Iterations = options.Epochs * ((trainLabels.Length + options.Batch - 1) / options.Batch) };
+    }
+
+    /// <summary>Trains with a given start and order of rows.</summary>
+    /// <param name="train">[N, D].</param>
+    /// <param name="labels">N class indices.</param>
+    /// <param name="start">[classes, D] weights at the start; the bias starts at zero.</param>
+    /// <param name="order">Row order of each epoch.</param>
+    /// <param name="options">Settings; epochs are those of <paramref name="order"/>.</param>
+    /// <returns>Weight [classes, D], bias [classes], loss of every step.</returns>
+    public static (Tensor Weight, Tensor Bias, double[] Losses) Fit(Tensor train, int[] labels, Tensor start, int[][] order, SgdOptions options)
+    {
+        using var scope = NewDisposeScope();
+        // The bias is one more column: the update is one for all.
+        Tensor x = cat([train, ones_like(train.narrow(1, 0, 1))], 1), w = cat([start, zeros_like(start.narrow(1, 0, 1))], 1), velocity = zeros_like(w);
+        Tensor y = nn.functional.one_hot(ProbeInput.ToTensor(labels, x.device), start.shape[0]).to(x.dtype);
+        var losses = new List<Tensor>();
+        for (int epoch = 0; epoch < order.Length; epoch++)
+        {
+            double rate = options.LearningRate * (1 + Math.Cos(Math.PI * epoch / order.Length)) / 2;
+            foreach (int[] rows in order[epoch].Chunk(options.Batch))
+            {
+                using var step = NewDisposeScope();
+                Tensor index = ProbeInput.ToTensor(rows, x.device), xb = x.index_select(0, index), yb = y.index_select(0, index);
+                Tensor log = xb.mm(w.t()).log_softmax(1);
+                losses.Add((-(yb * log).sum() / rows.Length).MoveToOuterDisposeScope());
+                Tensor gradient = ((log.exp() - yb) / rows.Length).t().mm(xb) + options.WeightDecay * w;
+                velocity.mul_(options.Momentum).add_(gradient);
+                w.sub_(velocity * rate);
+            }
+        }
+        double[] values = losses.Count == 0 ? [] : [.. stack(losses).to(float64).cpu().data<double>()];
+        return (w.narrow(1, 0, w.shape[1] - 1).clone().MoveToOuterDisposeScope(), w.select(1, -1).clone().MoveToOuterDisposeScope(), values);
+    }
+}
