@@ -52,11 +52,15 @@ public sealed record EvalTransform
 
     /// <summary>Resize and centre crop on 8 bits, exact with torchvision over Pillow 11.</summary>
     /// <returns>A picture of <see cref="Crop"/> x <see cref="Crop"/> pixels.</returns>
-    public RgbImage Apply(RgbImage image)
+    public RgbImage Apply(RgbImage image) => Scale(image).CenterCrop(Crop);
+
+    /// <summary>The resize alone.</summary>
+    public RgbImage Scale(RgbImage image)
     {
-        (int width, int height) = ResizedSize(image.Width, image.Height);
-        RgbImage resized = (width, height) == (image.Width, image.Height) ? image : PillowResize.Resize(image, width, height, Filter);
-        return resized.CenterCrop(Crop);
+        (int width, int height) = !ShortSide ? (Resize, Resize)
+            : image.Width <= image.Height ? (Resize, (int)((long)Resize * image.Height / image.Width))
+            : ((int)((long)Resize * image.Width / image.Height), Resize);
+        return (width, height) == (image.Width, image.Height) ? image : PillowResize.Resize(image, width, height, Filter);
     }
 
     /// <summary>ToTensor and Normalize: divides by 255, subtracts the mean, divides by the standard deviation.</summary>
@@ -72,11 +76,5 @@ public sealed record EvalTransform
         Tensor mean = tensor(new[] { Mean.R, Mean.G, Mean.B }, device: pixels.device).view(1, 3, 1, 1);
         Tensor std = tensor(new[] { Std.R, Std.G, Std.B }, device: pixels.device).view(1, 3, 1, 1);
         return planar.to(ScalarType.Float32).div_(255).sub_(mean).div_(std).MoveToOuterDisposeScope();
-    }
-
-    private (int Width, int Height) ResizedSize(int width, int height)
-    {
-        if (!ShortSide) return (Resize, Resize);
-        return width <= height ? (Resize, (int)((long)Resize * height / width)) : ((int)((long)Resize * width / height), Resize);
     }
 }

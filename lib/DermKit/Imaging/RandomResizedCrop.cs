@@ -1,0 +1,63 @@
+namespace DermKit.Imaging;
+
+/// <summary>A rectangle of a picture, in pixels.</summary>
+public readonly record struct CropBox(int Top, int Left, int Height, int Width);
+
+/// <summary>Random draws that depend on (seed, epoch, image id, view) and on nothing else; SplitMix64.</summary>
+public struct ImageRandom
+{
+    private const ulong Step = 0x9E3779B97F4A7C15;
+    private ulong state;
+
+    /// <summary>Starts the sequence of one view of one image in one epoch.</summary>
+    public ImageRandom(long seed, int epoch, long imageId, int view = 0)
+    {
+        foreach (long part in (ReadOnlySpan<long>)[seed, epoch, imageId, view]) state = Mix(state + Step + (ulong)part);
+    }
+
+    /// <summary>Uniform in [from, to).</summary>
+    public double Uniform(double from = 0, double to = 1) => from + (to - from) * ((Next() >> 11) * (1.0 / (1UL << 53)));
+
+    /// <summary>Uniform in 0 .. count - 1.</summary>
+    public int Integer(int count) => (int)Math.BigMul(Next(), (ulong)count, out _);
+
+    private ulong Next() => Mix(state += Step);
+
+    private static ulong Mix(ulong z)
+    {
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
+    }
+}
+
+/// <summary>torchvision's RandomResizedCrop.get_params: a box of random area and aspect ratio, ten tries, else the largest central one.</summary>
+/// <param name="MinScale">Smallest share of the picture's area.</param>
+/// <param name="MaxScale">Largest share of the picture's area.</param>
+public sealed record RandomResizedCrop(double MinScale = 0.08, double MaxScale = 1.0)
+{
+    /// <summary>Smallest width / height.</summary>
+    public double MinRatio { get; init; } = 3.0 / 4;
+
+    /// <summary>Largest width / height.</summary>
+    public double MaxRatio { get; init; } = 4.0 / 3;
+
+    /// <summary>Draws a box inside a picture.</summary>
+    /// <param name="width">Of the picture, in pixels.</param>
+    /// <param name="height">Of the picture, in pixels.</param>
+    /// <param name="random">Advanced by the draws.</param>
+    public CropBox Draw(int width, int height, ref ImageRandom random)
+    {
+        double area = (double)width * height;
+        for (int attempt = 0; attempt < 10; attempt++)
+        {
+            double target = area * random.Uniform(MinScale, MaxScale), aspect = Math.Exp(random.Uniform(Math.Log(MinRatio), Math.Log(MaxRatio)));
+            int w = (int)Math.Round(Math.Sqrt(target * aspect)), h = (int)Math.Round(Math.Sqrt(target / aspect));
+            if (w > 0 && w <= width && h > 0 && h <= height) return new(random.Integer(height - h + 1), random.Integer(width - w + 1), h, w);
+        }
+        double ratio = (double)width / height;
+        int bestWidth = ratio > MaxRatio ? (int)Math.Round(height * MaxRatio) : width;
+        int bestHeight = ratio < MinRatio ? (int)Math.Round(width / MinRatio) : height;
+        return new((height - bestHeight) / 2, (width - bestWidth) / 2, bestHeight, bestWidth);
+    }
+}

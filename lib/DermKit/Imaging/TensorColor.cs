@@ -1,0 +1,103 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Imaging;
+
+/// <summary>
+/// torchvision's float-tensor colour operations on a batch, with one factor for each picture. Pictures are float [B, 3, H, W] in 0 to 1;
+/// factors are float [B] on the same device. Results are new tensors, clipped to 0 to 1 where torchvision clips. Runs on any device.
+/// </summary>
+public static class TensorColor
+{
+    /// <summary>Blend with black: factor 0 black, 1 unchanged.</summary>
+    public static Tensor Brightness(Tensor images, Tensor factors)
+    {
+        using var scope = NewDisposeScope();
+        return images.mul(PerImage(factors)).clamp_(0, 1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Blend with the mean luma of each picture: factor 0 flat grey, 1 unchanged.</summary>
+    public static Tensor Contrast(Tensor images, Tensor factors)
+    {
+        using var scope = NewDisposeScope();
+        return Blend(images, Luma(images).mean([1, 2, 3], keepdim: true), factors).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Blend of each pixel with its luma: factor 0 grey, 1 unchanged.</summary>
+    public static Tensor Saturation(Tensor images, Tensor factors)
+    {
+        using var scope = NewDisposeScope();
+        return Blend(images, Luma(images), factors).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Luma (0.2989 R + 0.587 G + 0.114 B) in all three channels.</summary>
+    public static Tensor Grayscale(Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        return Luma(images).expand(images.shape).contiguous().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Shifts the hue in HSV.</summary>
+    /// <param name="images">Float [B, 3, H, W] in 0 to 1.</param>
+    /// <param name="shifts">Float [B], -0.5 to 0.5, in turns.</param>
+    public static Tensor Hue(Tensor images, Tensor shifts)
+    {
+        using var scope = NewDisposeScope();
+        Tensor r = images[.., 0], g = images[.., 1], b = images[.., 2];
+        Tensor value = images.amax([1]), range = value - images.amin([1]);
+        Tensor safe = range.masked_fill(range.eq(0), 1);
+        Tensor redMost = value.eq(r), greenMost = value.eq(g);
+        // Sixths of a turn from red; a grey pixel has range 0 and keeps its value whatever the hue.
+        Tensor hue = where(redMost, (g - b).div_(safe), where(greenMost, (b - r).div_(safe).add_(2), (r - g).div_(safe).add_(4)));
+        hue = hue.add_(shifts.view(-1, 1, 1) * 6);
+        // channel = value - range * clamp(min(k, 4 - k), 0, 1) with k = (n + hue) mod 6 and n = 5, 3, 1: the six sectors in one formula.
+        Tensor Channel(int n)
+        {
+            Tensor k = (hue + n).remainder_(6);
+            return value - torch.minimum(k, 4 - k).clamp_(0, 1).mul_(range);
+        }
+        return stack([Channel(5), Channel(3), Channel(1)], 1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Inverts values from the threshold up.</summary>
+    public static Tensor Solarize(Tensor images, double threshold = 128 / 255.0)
+    {
+        using var scope = NewDisposeScope();
+        return where(images >= threshold, 1 - images, images).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>torchvision's gaussian_blur: a sampled Gaussian, borders reflected.</summary>
+    /// <param name="images">Float [B, 3, H, W]; H and W above half the kernel.</param>
+    /// <param name="sigmas">Float [B], standard deviations in pixels, above 0.</param>
+    /// <param name="kernelSize">Odd number of taps.</param>
+    public static Tensor GaussianBlur(Tensor images, Tensor sigmas, int kernelSize)
+    {
+        using var scope = NewDisposeScope();
+        long batch = images.shape[0], channels = images.shape[1], height = images.shape[2], width = images.shape[3];
+        int half = kernelSize / 2;
+        Tensor position = arange(-half, half + 1, images.dtype, images.device).view(1, -1) / sigmas.view(-1, 1);
+        Tensor taps = (position * position * -0.5).exp();
+        taps = (taps / taps.sum(1, keepdim: true)).repeat_interleave(channels, 0);
+        // Every channel of every picture is one group, so that each picture has its own kernel in one convolution.
+        Tensor planes = nn.functional.pad(images.reshape(1, batch * channels, height, width), [half, half, half, half], PaddingModes.Reflect);
+        planes = nn.functional.conv2d(planes, taps.view(-1, 1, 1, kernelSize), groups: batch * channels);
+        planes = nn.functional.conv2d(planes, taps.view(-1, 1, kernelSize, 1), groups: batch * channels);
+        return planes.view(batch, channels, height, width).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>For each picture one of two: <paramref name="changed"/> where <paramref name="chosen"/> is true, else <paramref name="original"/>.</summary>
+    /// <param name="chosen">Bool [B].</param>
+    /// <param name="changed">Float [B, 3, H, W].</param>
+    /// <param name="original">Float [B, 3, H, W].</param>
+    public static Tensor Select(Tensor chosen, Tensor changed, Tensor original) => where(chosen.view(-1, 1, 1, 1), changed, original);
+
+    private static Tensor PerImage(Tensor factors) => factors.view(-1, 1, 1, 1);
+
+    private static Tensor Luma(Tensor images) => images[.., 0..1] * 0.2989 + images[.., 1..2] * 0.587 + images[.., 2..3] * 0.114;
+
+    private static Tensor Blend(Tensor images, Tensor other, Tensor factors)
+    {
+        Tensor factor = PerImage(factors);
+        return images.mul(factor).add_(other * (1 - factor)).clamp_(0, 1);
+    }
+}

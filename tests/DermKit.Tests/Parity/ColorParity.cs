@@ -1,0 +1,102 @@
+using DermKit.Imaging;
+using DermKit.Models.Weights;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.Parity;
+
+[Takes("color_*.safetensors")]
+public sealed class ColorParity
+{
+    public static TheoryData<string> Files => Fixtures.Named("color_*.safetensors");
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Files))]
+    public void EveryTensorOfTheFileAgrees(string name)
+    {
+        using var scope = NewDisposeScope();
+        using SafeTensorsFile file = Fixtures.Open(name);
+        RgbImage picture = file.Picture("base");
+        Tensor floats = Pictures.Floats(picture);
+        // A second picture in the batch shows that the factors are applied to each picture by itself.
+        Tensor batch = cat([floats, floats.flip(2) * 0.5], 0);
+        foreach (string key in file.Entries.Keys)
+        {
+            Match match = Regex.Match(key, @"^(?:(pil|tensor)_([a-z]+?)(3|128|_k(\d+)_s([\d.]+)|_(-?[\d.]+))?|base)$");
+            Assert.True(match.Success, $"{name}: no rule for '{key}'.");
+            if (key == "base") continue;
+            string operation = match.Groups[2].Value;
+            float factor = match.Groups[6].Success ? float.Parse(match.Groups[6].Value, CultureInfo.InvariantCulture) : 0;
+            if (match.Groups[1].Value == "pil")
+            {
+                Pictures.Same(operation switch
+                {
+                    "brightness" => PillowColor.Brightness(picture, factor),
+                    "contrast" => PillowColor.Contrast(picture, factor),
+                    "saturation" => PillowColor.Saturation(picture, factor),
+                    "hue" => PillowColor.Hue(picture, factor),
+                    "chain" => PillowColor.Hue(PillowColor.Saturation(PillowColor.Contrast(PillowColor.Brightness(picture, 1.2f), 0.8f), 1.1f), 0.05),
+                    "gray" => PillowColor.Grayscale(picture),
+                    "blur" => PillowBlur.Gaussian(picture, factor),
+                    "solarize" => PillowColor.Solarize(picture, 128),
+                    "hflip" => PillowColor.FlipHorizontal(picture),
+                    _ => throw new KitException($"{name}: no rule for '{key}'."),
+                }, file.Picture(key), key);
+                continue;
+            }
+            Tensor Factors(float first, float second) => tensor(new[] { first, second });
+            Tensor ours = operation switch
+            {
+                "brightness" => TensorColor.Brightness(batch, Factors(factor, 2)),
+                "contrast" => TensorColor.Contrast(batch, Factors(factor, 2)),
+                "saturation" => TensorColor.Saturation(batch, Factors(factor, 2)),
+                "hue" => TensorColor.Hue(batch, Factors(factor, 0.4f)),
+                "blur" => TensorColor.GaussianBlur(batch, Factors(float.Parse(match.Groups[5].Value, CultureInfo.InvariantCulture), 3), int.Parse(match.Groups[4].Value, CultureInfo.InvariantCulture)),
+                _ => throw new KitException($"{name}: no rule for '{key}'."),
+            };
+            // Stored in half precision, whose rounding error is up to 2^-11 of a value.
+            Fixtures.Close(ours[0], file.Load(key), 1.0 / 2048 + 1e-5, key);
+        }
+    }
+}
+
+[Takes("random_resized_crop_statistics*.json")]
+public sealed class RandomResizedCropParity
+{
+    public static TheoryData<string> Files => Fixtures.Named("random_resized_crop_statistics*.json");
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Files))]
+    public void BoxesAreDrawnFromTheSameDistribution(string name)
+    {
+        foreach (JsonElement entry in JsonDocument.Parse(File.ReadAllText(Fixtures.PathOf(name))).RootElement.EnumerateArray())
+        {
+            int width = entry.GetProperty("width").GetInt32(), height = entry.GetProperty("height").GetInt32();
+            JsonElement scale = entry.GetProperty("scale"), ratio = entry.GetProperty("ratio");
+            var crop = new RandomResizedCrop(scale[0].GetDouble(), scale[1].GetDouble()) { MinRatio = ratio[0].GetDouble(), MaxRatio = ratio[1].GetDouble() };
+            CropBox[] boxes = [.. Enumerable.Range(0, 100_000).Select(i =>
+            {
+                var random = new ImageRandom(7, i / 1000, i % 1000);
+                return crop.Draw(width, height, ref random);
+            })];
+            Assert.All(boxes, b => Assert.True(b.Top >= 0 && b.Left >= 0 && b.Top + b.Height <= height && b.Left + b.Width <= width));
+            double[] areas = [.. boxes.Select(b => (double)b.Width * b.Height / ((double)width * height)).Order()];
+            double[] aspects = [.. boxes.Select(b => (double)b.Width / b.Height).Order()];
+            void Near(double actual, double expected, double tolerance, string what) =>
+                Assert.True(Math.Abs(actual - expected) <= tolerance, $"{name} scale {scale}: {what} is {actual:g5}, expected {expected:g5} within {tolerance:g3}.");
+            Near(areas.Average(), entry.GetProperty("area_mean").GetDouble(), 0.01, "mean area");
+            Near(aspects.Average(), entry.GetProperty("aspect_mean").GetDouble(), 0.01, "mean aspect");
+            Near(boxes.Average(b => b.Top), entry.GetProperty("top_mean").GetDouble(), 0.01 * height, "mean top");
+            Near(boxes.Average(b => b.Left), entry.GetProperty("left_mean").GetDouble(), 0.01 * width, "mean left");
+            foreach ((string what, double[] values) in new[] { ("area", areas), ("aspect", aspects) })
+                foreach (JsonProperty quantile in entry.GetProperty(what + "_quantiles").EnumerateObject())
+                {
+                    double actual = values[(int)(double.Parse(quantile.Name, CultureInfo.InvariantCulture) * (values.Length - 1))];
+                    Near(actual, quantile.Value.GetDouble(), 0.02 * Math.Max(quantile.Value.GetDouble(), 0.5), $"{what} quantile {quantile.Name}");
+                }
+        }
+    }
+}
