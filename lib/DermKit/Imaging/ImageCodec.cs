@@ -31,7 +31,7 @@ public static class ImageCodec
     public static ImageHeader ReadHeader(string path)
     {
         using FileStream stream = OpenFile(path, DecodeLimits.Default);
-        using SKCodec codec = Open(path, () => (SKCodec.Create(stream, out SKCodecResult result), result));
+        using SKCodec codec = SKCodec.Create(stream) ?? throw NoPicture(path);
         return HeaderOf(codec);
     }
 
@@ -53,7 +53,7 @@ public static class ImageCodec
         fixed (byte* data = bytes)
         {
             using SKData encoded = SKData.Create((nint)data, bytes.Length);
-            using SKCodec codec = Open(path, () => SKCodec.Create(encoded) is { } c ? (c, SKCodecResult.Success) : (null, SKCodecResult.InvalidInput));
+            using SKCodec codec = SKCodec.Create(encoded) ?? throw NoPicture(path);
             SKImageInfo stored = codec.Info;
             if ((long)stored.Width * stored.Height > Math.Min(limits.MaxPixels, Array.MaxLength / 4))
                 throw new ImageUnreadableException(path, $"declares {stored.Width} x {stored.Height} pixels, over the limit of {limits.MaxPixels}");
@@ -121,11 +121,7 @@ public static class ImageCodec
         }
     }
 
-    private static SKCodec Open(string path, Func<(SKCodec?, SKCodecResult)> create)
-    {
-        (SKCodec? codec, SKCodecResult result) = create();
-        return codec ?? throw new ImageUnreadableException(path, $"holds no picture that can be read (expected JPEG, PNG, WebP, BMP or GIF; {result})");
-    }
+    private static ImageUnreadableException NoPicture(string path) => new(path, "holds no picture that can be read (expected JPEG, PNG, WebP, BMP or GIF)");
 
     private static ImageHeader HeaderOf(SKCodec codec) => codec.EncodedOrigin >= SKEncodedOrigin.LeftTop
         ? new(codec.Info.Height, codec.Info.Width, codec.EncodedFormat.ToString())
