@@ -1,0 +1,44 @@
+namespace DermKit.Data.Synthetic;
+
+/// <summary>What a dermatologist names when describing a lesion; each is a 0/1 column of metadata.csv in snake_case.</summary>
+internal enum Trait
+{
+    PigmentNetwork, AtypicalNetwork, Globules, IrregularDots, Streaks, BlueWhiteVeil, Regression, ArborisingVessels, BlueGreyNests,
+    MiliaCysts, ComedoOpenings, Fissures, Scale, Crust, CentralWhitePatch, RedLacunae, RedPseudonetwork,
+}
+
+/// <summary>
+/// A diagnosis as frequencies: how often each trait is seen, and the mean of each graded property. Frequencies overlap between diagnoses on purpose;
+/// they follow the textbook ordering (Argenziano et al. 2003; Zalaudek et al. 2006; Menzies et al. 2000), not any one study's percentages.
+/// </summary>
+/// <param name="Name">As in the column diagnosis.</param>
+/// <param name="Malignant">Invasive cancer; actinic keratosis counts as benign here.</param>
+/// <param name="Share">Of all images.</param>
+/// <param name="Age">Mean age in years; sd 14.</param>
+/// <param name="Diameter">Mean in mm.</param>
+/// <param name="Asymmetry">Mean grade 0..1, like those that follow; sd 0.16.</param>
+/// <param name="Irregularity">Of the border.</param>
+/// <param name="Sharpness">Of the border.</param>
+/// <param name="Patchiness">Of the pigment.</param>
+/// <param name="Elevation">Above the skin.</param>
+/// <param name="Melanin">Optical density of brown pigment.</param>
+/// <param name="Blood">Optical density of red.</param>
+/// <param name="Sites">Weights in the order of <see cref="SiteNames"/>.</param>
+/// <param name="Traits">Per cent, in the order of <see cref="Trait"/>.</param>
+internal sealed record LesionKind(string Name, bool Malignant, double Share, float Age, float Diameter, float Asymmetry, float Irregularity, float Sharpness,
+    float Patchiness, float Elevation, float Melanin, float Blood, double[] Sites, int[] Traits)
+{
+    public static readonly string[] SiteNames = ["face", "scalp", "neck", "trunk", "arm", "hand", "leg", "foot"];
+
+    public static readonly LesionKind[] All =
+    [
+        //                            share  age  mm    asym  irreg sharp patch elev  mel   blood  sites                        net aty glo dot str vei reg art nes mil com fis sca cru whi lac psn
+        new("nevus", false,            .36,  36, 5.0f, .20f, .18f, .50f, .25f, .30f, .95f, .10f, [12, 2, 6, 45, 14, 3, 14, 4], [58, 10, 36, 10,  5,  4,  5,  2,  2,  7,  3,  5,  3,  2,  3,  1,  1]),
+        new("melanoma", true,          .15,  58, 8.0f, .60f, .58f, .52f, .75f, .35f, 1.2f, .20f, [12, 3, 6, 38, 16, 2, 18, 5], [14, 56, 10, 60, 36, 46, 30, 10,  8,  6,  3,  4,  6,  9,  5,  3,  2]),
+        new("basal cell carcinoma", true, .15, 67, 7.0f, .40f, .32f, .40f, .30f, .65f, .20f, .42f, [52, 5, 12, 18, 6, 2, 4, 1], [ 4,  2,  2,  9,  2,  9,  9, 74, 50,  7,  3,  3, 14, 32,  8,  5,  5]),
+        new("seborrheic keratosis", false, .14, 64, 8.0f, .30f, .24f, .85f, .40f, .75f, .80f, .14f, [26, 6, 10, 40, 8, 3, 6, 1], [14,  4, 10,  8,  2,  7,  6,  4,  4, 66, 56, 44, 30,  8,  4,  1,  3]),
+        new("actinic keratosis", false, .10, 69, 8.0f, .42f, .45f, .15f, .35f, .25f, .18f, .50f, [46, 22, 5, 4, 10, 12, 1, 0], [ 8,  3,  2,  4,  1,  2,  5,  9,  2,  4,  5,  4, 76, 16,  4,  1, 62]),
+        new("vascular lesion", false,  .07,  50, 5.0f, .26f, .18f, .72f, .28f, .60f, .10f, .75f, [18, 4, 6, 48, 10, 4, 8, 2],  [ 2,  1,  1,  4,  1, 10,  3,  7,  4,  3,  1,  2,  5,  9,  3, 84,  2]),
+        new("dermatofibroma", false,   .03,  42, 6.0f, .20f, .16f, .30f, .22f, .55f, .45f, .24f, [2, 0, 2, 14, 20, 2, 56, 4],  [60,  5,  6,  4,  2,  3,  8,  4,  2,  5,  2,  3, 10,  3, 78,  1,  3]),
+    ];
+}

@@ -1,0 +1,147 @@
+using SkiaSharp;
+
+namespace DermKit.Data.Synthetic;
+
+/// <summary>What is on the skin (hair, pen, ruler, gel) and on the lens (vignette, dark corners).</summary>
+internal static class Overlay
+{
+    private const int Size = PhotoPainter.Size;
+
+    /// <summary>Colours of what lies behind a limb: gown, sheet, couch, table, shadow.</summary>
+    public static readonly (float R, float G, float B)[] Cloths = [(.42f, .60f, .62f), (.86f, .86f, .85f), (.28f, .38f, .52f), (.55f, .46f, .36f), (.16f, .16f, .18f), (.62f, .66f, .60f)];
+
+    /// <summary>Hair, pen marks, ruler and gel.</summary>
+    public static void OnSkin(SKCanvas canvas, Photo photo, View view, Rng rng)
+    {
+        using var paint = new SKPaint { IsAntialias = true, StrokeCap = SKStrokeCap.Round };
+        if (photo.Artefacts.HasFlag(Artefacts.PenMark)) PenMark(canvas, paint, photo, view, rng);
+        if (photo.Artefacts.HasFlag(Artefacts.Hair)) Hair(canvas, paint, photo, rng);
+        if (photo.Dermoscopic && photo.Artefacts.HasFlag(Artefacts.Glare)) Gel(canvas, paint, rng);
+        if (photo.Artefacts.HasFlag(Artefacts.Ruler)) Ruler(canvas, paint, photo, view, rng);
+    }
+
+    /// <summary>Vignette and the black surround of a round dermatoscope.</summary>
+    public static void OnLens(SKCanvas canvas, Photo photo, View view, Rng rng)
+    {
+        float cx = Size / 2f + rng.Range(-8, 8), cy = Size / 2f + rng.Range(-8, 8);
+        if (photo.Artefacts.HasFlag(Artefacts.Vignette))
+        {
+            byte dark = (byte)rng.Int(90, 170);
+            using SKShader shader = SKShader.CreateRadialGradient(new(cx, cy), Size * .76f, [SKColors.White, SKColors.White, new(dark, dark, dark)], [0, rng.Range(.4f, .6f), 1], SKShaderTileMode.Clamp);
+            using var paint = new SKPaint { Shader = shader, BlendMode = SKBlendMode.Multiply };
+            canvas.DrawRect(0, 0, Size, Size, paint);
+        }
+        if (photo.Artefacts.HasFlag(Artefacts.DarkCorners))
+        {
+            float radius = Size * rng.Range(.5f, .62f);
+            using SKShader shader = SKShader.CreateRadialGradient(new(cx, cy), radius * 1.04f, [SKColors.Transparent, SKColors.Transparent, new(8, 6, 8)], [0, .94f, 1], SKShaderTileMode.Clamp);
+            using var paint = new SKPaint { Shader = shader };
+            canvas.DrawRect(0, 0, Size, Size, paint);
+        }
+    }
+
+    private static void Hair(SKCanvas canvas, SKPaint paint, Photo photo, Rng rng)
+    {
+        Patient patient = photo.Lesion.Patient;
+        bool grey = rng.Chance((patient.Age - 45) / 50), fair = !grey && patient.SkinType <= 2 && rng.Chance(.45);
+        float scale = photo.Dermoscopic ? 1 : .55f, main = rng.Range(0, MathF.Tau);
+        paint.Style = SKPaintStyle.Stroke;
+        for (int i = rng.Int(5, 26); i > 0; i--)
+        {
+            float angle = main + rng.Normal(0, .45f), length = Size * rng.Range(.35f, 1) * (photo.Dermoscopic ? 1 : .45f), bend = rng.Normal(0, .14f) * length;
+            float x = rng.Range(-30, Size + 30), y = rng.Range(-30, Size + 30), cos = MathF.Cos(angle), sin = MathF.Sin(angle);
+            int tone = rng.Int(-14, 14);
+            SKColor colour = grey ? Shade(176, 170, 164, tone) : fair ? Shade(150, 112, 70, tone) : Shade(44, 30, 24, tone);
+            float width = rng.Range(.8f, 2.1f) * scale;
+            using var path = new SKPathBuilder();
+            path.MoveTo(x, y);
+            path.CubicTo(x + cos * length * .33f - sin * bend, y + sin * length * .33f + cos * bend, x + cos * length * .66f - sin * bend * rng.Range(.2f, 1.2f),
+                y + sin * length * .66f + cos * bend, x + cos * length, y + sin * length);
+            canvas.Save();
+            canvas.Translate(1.1f, 1.3f);
+            paint.Color = new(40, 20, 15, 38);
+            paint.StrokeWidth = width * 1.7f;
+            LesionInk.Outline(canvas, path, paint);
+            canvas.Restore();
+            paint.Color = colour.WithAlpha((byte)rng.Int(170, 235));
+            paint.StrokeWidth = width;
+            LesionInk.Outline(canvas, path, paint);
+            paint.Color = new(255, 245, 235, (byte)(grey ? 70 : 36));
+            paint.StrokeWidth = width * .3f;
+            LesionInk.Outline(canvas, path, paint);
+        }
+    }
+
+    private static SKColor Shade(int r, int g, int b, int by) => new((byte)(r + by), (byte)(g + by), (byte)(b + by));
+
+    /// <summary>Millimetre marks at the picture's own scale: engraved in the contact plate, or a paper strip in a clinical picture.</summary>
+    private static void Ruler(SKCanvas canvas, SKPaint paint, Photo photo, View view, Rng rng)
+    {
+        int side = rng.Int(0, 3);
+        float step = 1 / view.Scale, start = rng.Range(0, step), depth = photo.Dermoscopic ? 0 : rng.Range(20, 30);
+        canvas.Save();
+        canvas.RotateDegrees(90 * side, Size / 2f, Size / 2f);
+        if (!photo.Dermoscopic)
+        {
+            canvas.RotateDegrees(rng.Range(-3, 3), Size / 2f, Size);
+            paint.Style = SKPaintStyle.Fill;
+            paint.Color = new(30, 20, 15, 70);
+            canvas.DrawRect(-20, Size - depth - 2, Size + 40, depth + 30, paint);
+            paint.Color = new(236, 234, 226);
+            canvas.DrawRect(-20, Size - depth, Size + 40, depth + 30, paint);
+        }
+        paint.Style = SKPaintStyle.Stroke;
+        paint.Color = photo.Dermoscopic ? new(20, 18, 22, 215) : new(30, 30, 34, 230);
+        paint.StrokeWidth = photo.Dermoscopic ? 1.5f : 1.0f;
+        float line = Size - depth, sign = photo.Dermoscopic ? -1 : 1;
+        if (photo.Dermoscopic) canvas.DrawLine(0, line -= 5, Size, line, paint);
+        for (int i = 0; start + i * step < Size; i++)
+            canvas.DrawLine(start + i * step, line, start + i * step, line + sign * (i % 10 == 0 ? 13 : i % 5 == 0 ? 9 : 6), paint);
+        canvas.Restore();
+    }
+
+    /// <summary>A surgeon's violet marker: dots around the lesion or a broken ring.</summary>
+    private static void PenMark(SKCanvas canvas, SKPaint paint, Photo photo, View view, Rng rng)
+    {
+        float reach = photo.Lesion.Diameter / 2 / view.Scale * rng.Range(1.25f, 1.6f) + 6;
+        bool ring = rng.Chance(.5);
+        paint.Style = SKPaintStyle.Stroke;
+        paint.Color = new(86, 62, 150, (byte)rng.Int(120, 180));
+        paint.BlendMode = SKBlendMode.Multiply;
+        paint.StrokeWidth = rng.Range(2.2f, 4);
+        float from = rng.Range(0, 360);
+        if (ring) canvas.DrawArc(new(view.X - reach, view.Y - reach * .93f, view.X + reach, view.Y + reach * .93f), from, rng.Range(190, 330), false, paint);
+        else
+            for (int i = 0; i < 4; i++)
+            {
+                float angle = from + i * MathF.Tau / 4 + rng.Range(-.2f, .2f), x = view.X + reach * MathF.Cos(angle), y = view.Y + reach * MathF.Sin(angle);
+                canvas.DrawLine(x, y, x + rng.Range(-3, 3), y + rng.Range(-3, 3), paint);
+            }
+        paint.BlendMode = SKBlendMode.SrcOver;
+    }
+
+    /// <summary>Bubbles with a bright rim and a soft sheen where the plate does not touch.</summary>
+    private static void Gel(SKCanvas canvas, SKPaint paint, Rng rng)
+    {
+        float x0 = rng.Range(0, Size), y0 = rng.Range(0, Size), reach = rng.Range(50, 120);
+        using (SKShader sheen = SKShader.CreateRadialGradient(new(x0, y0), reach, [new(255, 255, 255, (byte)rng.Int(50, 105)), new(255, 255, 255, 0)], SKShaderTileMode.Clamp))
+        using (var glow = new SKPaint { Shader = sheen, BlendMode = SKBlendMode.Screen })
+        {
+            canvas.Save();
+            canvas.RotateDegrees(rng.Range(0, 180), x0, y0);
+            canvas.Scale(1, rng.Range(.25f, .7f), x0, y0);
+            canvas.DrawRect(x0 - reach, y0 - reach, 2 * reach, 2 * reach, glow);
+            canvas.Restore();
+        }
+        for (int i = rng.Int(0, 7); i > 0; i--)
+        {
+            float x = rng.Range(0, Size), y = rng.Range(0, Size), r = rng.Range(2.5f, 9);
+            using SKShader rim = SKShader.CreateRadialGradient(new(x, y), r, [new(255, 255, 255, 10), new(255, 255, 255, 16), new(255, 255, 255, 105), new(60, 35, 30, 60), new(60, 35, 30, 0)], [0, .66f, .84f, .95f, 1], SKShaderTileMode.Clamp);
+            using var bubble = new SKPaint { Shader = rim, IsAntialias = true };
+            canvas.DrawCircle(x, y, r, bubble);
+            paint.Style = SKPaintStyle.Fill;
+            paint.Color = new(255, 255, 255, 190);
+            canvas.DrawOval(x - r * .35f, y - r * .4f, r * .2f, r * .14f, paint);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace DermKit.Data.Synthetic;
+
+/// <summary>
+/// The embedded default set: drawn dermoscopic and clinical pictures of seven kinds of lesion, with the truth about each in metadata.csv.
+/// It teaches method; nothing clinical follows from a score on it, and whatever shows it says SYNTHETIC.
+/// Skin type, modality and artefacts are drawn without looking at the diagnosis; age and body site go with it as in life.
+/// </summary>
+public static class SyntheticDataSet
+{
+    /// <summary>Name of the set.</summary>
+    public const string Name = "synthetic";
+
+    /// <summary>Raised whenever the pictures or the columns change, so that a folder drawn by older code is not taken for this set.</summary>
+    private const int Version = 1;
+
+    /// <summary>
+    /// Returns the folder of the set, drawing it first where it is absent. The same (images, seed) gives the same files whatever the number of threads.
+    /// The folder appears whole or not at all; of two processes that draw at once, one wins and both return its folder.
+    /// </summary>
+    /// <param name="cacheDir">Where the folder lies; made when absent.</param>
+    /// <param name="images">Number of pictures, 224 x 224 JPEG.</param>
+    /// <param name="seed">Another seed draws other patients.</param>
+    /// <param name="progress">Called with (drawn, images), one call at a time, from any thread.</param>
+    public static string Ensure(string cacheDir, int images = 2400, int seed = 7, Action<int, int>? progress = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(images);
+        string folder = Path.Combine(Path.GetFullPath(cacheDir), FormattableString.Invariant($"{Name}-v{Version}-{images}-seed{seed}"));
+        if (Directory.Exists(folder)) return folder;
+        Directory.CreateDirectory(cacheDir);
+        foreach (string left in Directory.GetDirectories(cacheDir, $"{Name}-*.tmp").Where(d => Directory.GetLastWriteTimeUtc(d) < DateTime.UtcNow.AddHours(-1)))
+            Directory.Delete(left, recursive: true);
+        string temporary = $"{folder}.{Guid.NewGuid():N}.tmp";
+        try
+        {
+            Draw(temporary, images, seed, progress);
+            try
+            {
+                Directory.Move(temporary, folder);
+            }
+            catch (IOException) when (Directory.Exists(folder))
+            {
+                // Another process finished first; its files are the same.
+            }
+        }
+        finally
+        {
+            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+        }
+        return folder;
+    }
+
+    private static void Draw(string folder, int images, int seed, Action<int, int>? progress)
+    {
+        Directory.CreateDirectory(Path.Combine(folder, "images"));
+        var rows = new string[images];
+        int done = 0;
+        var report = new Lock();
+        // One lesion at a time and thread, largest chunks left to the partitioner: a lesion is measured once for all its pictures.
+        Parallel.ForEach(Partitioner.Create(SyntheticPlan.Make(images, seed).GroupBy(p => p.Lesion.Id), EnumerablePartitionerOptions.NoBuffering),
+            () => (Painter: new PhotoPainter(seed), Maps: new LesionMaps(LesionTruth.Grid)),
+            (photos, _, tools) =>
+            {
+                LesionTruth truth = LesionTruth.Measure(photos.First().Lesion, tools.Maps);
+                foreach (Photo photo in photos)
+                {
+                    var (jpeg, fraction) = tools.Painter.Draw(photo);
+                    File.WriteAllBytes(Path.Combine(folder, "images", $"{photo.Id}.jpg"), jpeg);
+                    rows[photo.Index] = Row(photo, truth, fraction);
+                    lock (report) progress?.Invoke(++done, images);
+                }
+                return tools;
+            },
+            tools =>
+            {
+                tools.Painter.Dispose();
+                tools.Maps.Dispose();
+            });
+        File.WriteAllText(Path.Combine(folder, "metadata.csv"), string.Join('\n', [string.Join(',', Columns), .. rows, ""]), new UTF8Encoding(false));
+    }
+
+    private static readonly string[] Columns =
+    [
+        "image_id", "diagnosis", "malignant", "skin_type", "site", "age", "sex", "patient_id", "lesion_id", "modality", "split", "duplicate_of",
+        .. Enum.GetValues<Artefacts>().Skip(1).Select(a => Snake(a.ToString())), .. Enum.GetNames<Trait>().Select(Snake),
+        "elevation", "area_mm2", "diameter_mm", "asymmetry", "border_index", "colours", "lesion_fraction",
+    ];
+
+    private static string Snake(string name) => Regex.Replace(name, "(?<=[a-z])[A-Z]", "_$0").ToLowerInvariant();
+
+    private static string Row(Photo photo, LesionTruth truth, float fraction)
+    {
+        Lesion lesion = photo.Lesion;
+        Patient patient = lesion.Patient;
+        LesionKind kind = LesionKind.All[lesion.Kind];
+        static string Flag(bool value) => value ? "1" : "0";
+        static string Number(float value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+        return string.Join(',',
+        [
+            photo.Id, kind.Name, Flag(kind.Malignant), Number(patient.SkinType, "0"), lesion.Site, Number(patient.Age, "0"), patient.Sex, patient.Id, lesion.Id,
+            photo.Dermoscopic ? "dermoscopic" : "clinical", patient.Test ? "test" : "train", photo.Original?.Id ?? "",
+            .. Enum.GetValues<Artefacts>().Skip(1).Select(a => Flag(photo.Artefacts.HasFlag(a))), .. lesion.Traits.Select(Flag),
+            Number(lesion.Elevation, "0.00"), Number(truth.AreaMm2, "0.0"), Number(truth.DiameterMm, "0.0"), Number(truth.Asymmetry, "0.000"),
+            Number(truth.BorderIndex, "0.000"), Number(truth.Colours, "0"), Number(fraction, "0.0000"),
+        ]);
+    }
+}
