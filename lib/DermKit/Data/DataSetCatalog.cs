@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using DermKit.Data.DataSets;
+using DermKit.Data.Synthetic;
 
 namespace DermKit.Data;
 
@@ -18,23 +19,25 @@ public static class DataSetCatalog
     /// <summary>The real sets that the kit has an adapter for.</summary>
     public static IReadOnlyList<string> RealSets { get; } = [.. Adapters.Keys];
 
-    /// <summary>The folder of a set: under KIT_DATA_DIR, else under the kit's data/; null when neither holds it.</summary>
-    public static string? Folder(KitSettings settings, string name) =>
-        new[] { Path.Combine(settings.DataDir, name), Path.Combine(settings.Root, "data", name) }.FirstOrDefault(folder => Directory.Exists(folder)
+    /// <summary>The folder of a set: under KIT_DATA_DIR, else under the kit's data/; of the synthetic set under the cache. Null when it is not there (yet).</summary>
+    public static string? Folder(KitSettings settings, string name) => name == SyntheticDataSet.Name
+        ? SyntheticDataSet.Folder(settings.CacheDir) is var drawn && Directory.Exists(drawn) ? drawn : null
+        : new[] { Path.Combine(settings.DataDir, name), Path.Combine(settings.Root, "data", name) }.FirstOrDefault(folder => Directory.Exists(folder)
             && (Adapters.TryGetValue(name, out var adapter) ? adapter.IsIn(folder) : File.Exists(Path.Combine(folder, GenericCsv.FileName))));
 
-    /// <summary>True when the set can be opened, with as many image files as the named manifest counts. Cheap: reads no image.</summary>
+    /// <summary>True when the set can be opened, with as many image files as the named manifest counts; the synthetic set always. Cheap: reads no image.</summary>
     /// <exception cref="KitException">The set has no manifest of that name.</exception>
-    public static bool IsPresent(KitSettings settings, string name, string? manifest = null) => Folder(settings, name) is { } folder
+    public static bool IsPresent(KitSettings settings, string name, string? manifest = null) => name == SyntheticDataSet.Name || Folder(settings, name) is { } folder
         && (manifest is null || ImageFiles.Under(folder).Skip(Manifest(settings, name, manifest).Images - 1).Any());
 
     /// <summary>
-    /// Opens a set and checks it against the manifest of that name. Without a name the manifest nearest in size is asserted;
+    /// Opens a set and checks it against the manifest of that name; the synthetic set is drawn when it is not there. Without a name the manifest nearest in size is asserted;
     /// a set of the user's own has none.
     /// </summary>
     /// <exception cref="KitException">The set is not there, cannot be read, or is not what the manifest says.</exception>
     public static ImageTable Load(KitSettings settings, string name, string? manifest = null)
     {
+        if (name == SyntheticDataSet.Name) return SyntheticDataSet.Load(SyntheticDataSet.Ensure(settings.CacheDir));
         string folder = Folder(settings, name) ?? throw new KitException(
             $"Data set '{name}' is not here: looked for {name}/ in {settings.DataDir}. data/sources.json says where to get it; KIT_DATA_DIR names another folder.");
         string dataRoot = Path.Combine(settings.Root, "data");

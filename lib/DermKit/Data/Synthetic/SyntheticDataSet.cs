@@ -18,6 +18,10 @@ public static class SyntheticDataSet
     /// <summary>Raised whenever the pictures or the columns change, so that a folder drawn by older code is not taken for this set.</summary>
     private const int Version = 1;
 
+    /// <summary>Where <see cref="Ensure"/> puts the set; the folder is there only when it is whole.</summary>
+    public static string Folder(string cacheDir, int images = 2400, int seed = 7) =>
+        Path.Combine(Path.GetFullPath(cacheDir), FormattableString.Invariant($"{Name}-v{Version}-{images}-seed{seed}"));
+
     /// <summary>
     /// Returns the folder of the set, drawing it first where it is absent. The same (images, seed) gives the same files whatever the number of threads.
     /// The folder appears whole or not at all; of two processes that draw at once, one wins and both return its folder.
@@ -29,7 +33,7 @@ public static class SyntheticDataSet
     public static string Ensure(string cacheDir, int images = 2400, int seed = 7, Action<int, int>? progress = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(images);
-        string folder = Path.Combine(Path.GetFullPath(cacheDir), FormattableString.Invariant($"{Name}-v{Version}-{images}-seed{seed}"));
+        string folder = Folder(cacheDir, images, seed);
         if (Directory.Exists(folder)) return folder;
         Directory.CreateDirectory(cacheDir);
         foreach (string left in Directory.GetDirectories(cacheDir, $"{Name}-*.tmp").Where(d => Directory.GetLastWriteTimeUtc(d) < DateTime.UtcNow.AddHours(-1)))
@@ -52,6 +56,21 @@ public static class SyntheticDataSet
             if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
         }
         return folder;
+    }
+
+    /// <summary>
+    /// Reads metadata.csv of a drawn folder. Besides the columns that every set may have: malignant (0/1), duplicate_of (image_id of the picture that this one
+    /// repeats, cropped, turned or brightened; else null), artefacts and dermatoscopic traits (0/1), and measures of the lesion: elevation (0..1), area_mm2, diameter_mm,
+    /// asymmetry (0..1), border_index (1 for a circle), colours (of six), lesion_fraction (share of the picture).
+    /// </summary>
+    /// <exception cref="KitException">The folder was not drawn by this version, or files were taken out of it.</exception>
+    public static ImageTable Load(string folder)
+    {
+        CsvFile file = CsvFile.Read(Path.Combine(folder, "metadata.csv"));
+        file.Require(Columns);
+        ImageTable table = ImageFiles.Table(Name, folder, file.Column("image_id"), [.. Columns.Skip(1).Select(c => (c, (string?[])file.Column(c)))]);
+        return table.Absent.Count == 0 ? table
+            : throw new KitException($"{folder}: expected {file.Count} images, {table.Absent.Count} are missing, the first {table.Absent[0]}.jpg; delete the folder and it is drawn again.");
     }
 
     private static void Draw(string folder, int images, int seed, Action<int, int>? progress)
@@ -90,7 +109,7 @@ public static class SyntheticDataSet
         "elevation", "area_mm2", "diameter_mm", "asymmetry", "border_index", "colours", "lesion_fraction",
     ];
 
-    private static string Snake(string name) => Regex.Replace(name, "(?<=[a-z])[A-Z]", "_$0").ToLowerInvariant();
+    internal static string Snake(string name) => Regex.Replace(name, "(?<=[a-z])[A-Z]", "_$0").ToLowerInvariant();
 
     private static string Row(Photo photo, LesionTruth truth, float fraction)
     {
