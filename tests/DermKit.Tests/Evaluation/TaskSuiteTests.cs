@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Tests.Data;
@@ -18,6 +19,26 @@ public sealed class TaskSuiteTests
         TaskDefinition task = Suite[name];
         Assert.StartsWith($"# {task.Title}\n", Suite.Card(task), StringComparison.Ordinal);
         Assert.True(task.Stamp == "SYNTHETIC" || task.WhatToGet.Contains("Get ", StringComparison.Ordinal), "whatToGet");
+    }
+
+    [Fact]
+    public void EverySourceThatATaskNeedsIsDescribed()
+    {
+        JsonObject sources = JsonNode.Parse(File.ReadAllText(Path.Combine(Settings.Root, "data", "sources.json")))!.AsObject();
+        Assert.Equal(Suite.Tasks.SelectMany(t => t.DataSets.Keys).Where(s => s != "synthetic").Distinct().Order(), sources.Select(s => s.Key).Order());
+        Assert.All(sources, s => Assert.Equal(["address", "citation", "licence", "steps", "title"], s.Value!.AsObject().Select(p => p.Key).Order()));
+    }
+
+    [Fact]
+    public void ThePaperSetsThatAreNotHereSaySo()
+    {
+        using var folder = new TemporaryFolder();
+        KitSettings empty = MiniTrees.Settings(folder.Path) with { Root = Settings.Root };
+        Assert.All(Suite.Tasks.Where(t => t.Paper is not null && DataSetCatalog.Folder(empty, t.DataSets.Keys.First()) is null),
+            t => Assert.StartsWith("data not here: ", TaskSuite.Missing(t, empty), StringComparison.Ordinal));
+        KitSettings settings = RealData.Need("pad-ufes-20");
+        Assert.Null(TaskSuite.Missing(Suite["pad-diagnosis"], settings));
+        Assert.StartsWith("data not here: pad-ufes-20 (full). All 2,298", TaskSuite.Missing(Suite["pad_ufes_20"], settings), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,0 +1,77 @@
+using System.Globalization;
+using DermKit.Data;
+using DermKit.Data.DataSets;
+
+namespace DermKit.Tests.Data;
+
+public sealed class FrozenTestTests
+{
+    private static readonly string DataRoot = Path.Combine(KitSettings.FromEnvironment().Root, "data");
+
+    [Theory]
+    [InlineData("isic2017", "image_id", 600)]
+    [InlineData("pad-ufes-20", "patient_id", 308)]
+    public void TheListsAreShipped(string set, string column, int count)
+    {
+        var list = FrozenTest.Ids(KitSettings.FromEnvironment(), set);
+        Assert.Equal((column, count), (list?.Column, list?.Ids.Count));
+    }
+
+    [Fact]
+    public void IsicsListIsItsOfficialTestSplit()
+    {
+        KitSettings settings = RealData.Need(Isic2017.Name);
+        ImageTable table = DataSetCatalog.Load(settings, Isic2017.Name);
+        Assert.Equal(Splits.Official(table).Test, Splits.FromMask(FrozenTest.Mask(settings, table)).Test);
+    }
+
+    /// <summary>
+    /// The rule that drew data/splits/pad-ufes-20-test-patients.csv: patients in the order (has a photograph in the subset; rarest diagnosis among
+    /// those photographs, else among all; highest skin type; SplitMix64 of 2^32 + patient number), and of each 40 the 9 evenly spaced ones.
+    /// A systematic sample of a sorted list keeps the proportion of every class and skin type, in the subset and in the whole set.
+    /// </summary>
+    [Fact]
+    public void ThePadListFollowsFromTheMetadata()
+    {
+        string folder = DataSetCatalog.Folder(RealData.Need(PadUfes20.Name), PadUfes20.Name)!;
+        CsvFile file = CsvFile.Read(Path.Combine(folder, "metadata.csv"));
+        HashSet<string> subset = [.. CsvFile.Read(Path.Combine(DataRoot, "manifests", "pad-ufes-20.subset.csv")).Column("image_id")];
+        string[] rarity = ["MEL", "SCC", "SEK", "NEV", "ACK", "BCC"];
+        string[] ordered = [.. Enumerable.Range(0, file.Count).GroupBy(row => file[row, "patient_id"]).Select(rows =>
+        {
+            int[] here = [.. rows.Where(r => subset.Contains(Path.GetFileNameWithoutExtension(file[r, "img_id"])))], counted = here.Length > 0 ? here : [.. rows];
+            return (Id: rows.Key, Away: here.Length == 0, Rarest: counted.Min(r => Array.IndexOf(rarity, file[r, "diagnostic"])),
+                Type: counted.Max(r => file[r, "fitspatrick"] is { Length: > 0 } t ? (int)double.Parse(t, CultureInfo.InvariantCulture) : 0),
+                Key: new SplitMix64((1UL << 32) + (ulong)Number(rows.Key)).Next());
+        }).OrderBy(p => p.Away).ThenBy(p => p.Rarest).ThenByDescending(p => p.Type).ThenBy(p => p.Key).Select(p => p.Id)];
+        string[] drawn = [.. ordered.Where((_, i) => (i + 1) * 9 / 40 > i * 9 / 40).OrderBy(Number)];
+        Assert.Equal(drawn, CsvFile.Read(Path.Combine(DataRoot, "splits", "pad-ufes-20-test-patients.csv")).Column("patient_id"));
+    }
+
+    [Fact]
+    public void ThePadListHoldsEveryClassAndSkinTypeInRoughProportion()
+    {
+        KitSettings settings = RealData.Need(PadUfes20.Name);
+        ImageTable table = DataSetCatalog.Load(settings, PadUfes20.Name);
+        bool[] frozen = FrozenTest.Mask(settings, table);
+        foreach (string column in new[] { "diagnosis", "skin_type" })
+            foreach (var group in Enumerable.Range(0, table.Count).GroupBy(i => table.Column(column)[i]).Where(g => g.Key is not null && g.Count() >= 20))
+                Assert.InRange(group.Count(i => frozen[i]) / (double)group.Count(), .15, .30);
+        Assert.Empty(table.Column("patient_id").Where((_, i) => frozen[i]).Intersect(table.Column("patient_id").Where((_, i) => !frozen[i])));
+    }
+
+    [Fact]
+    public void ASetWithoutAListFreezesItsOwnTestSplit()
+    {
+        using var folder = new TemporaryFolder();
+        KitSettings settings = MiniTrees.Settings(folder.Path);
+        ImageTable table = MiniTrees.Table(("a", "train", "P1", "x"), ("b", "test", "P2", "y"), ("c", "val", "P3", "y"));
+        Assert.Equal([false, true, false], FrozenTest.Mask(settings, table));
+        MiniTrees.Write(folder.Path, "data/splits/mini-test-patients.csv", "patient_id", "P3");
+        Assert.Equal([false, false, true], FrozenTest.Mask(settings, table));
+        MiniTrees.Write(folder.Path, "data/splits/mini-test.csv", "image_id", "a");
+        Assert.Equal([true, false, false], FrozenTest.Mask(settings, table));
+    }
+
+    private static int Number(string patient) => int.Parse(patient.AsSpan(4), CultureInfo.InvariantCulture);
+}
