@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace DermKit.Models.Weights;
@@ -5,11 +8,24 @@ namespace DermKit.Models.Weights;
 /// <summary>The memory behind a contiguous cpu tensor.</summary>
 internal static class TensorData
 {
-    /// <summary>Address of the first element; valid while the tensor lives.</summary>
+    /// <summary>Address of the first element, null when there is none; valid while the tensor lives. Any size: only one element is asked for, as a span over all ends at 2 GiB.</summary>
     public static unsafe void* Pointer(Tensor tensor)
     {
-        if (tensor.device_type != TorchSharp.DeviceType.CPU || !tensor.is_contiguous())
+        if (tensor.device_type != DeviceType.CPU || !tensor.is_contiguous())
             throw new ArgumentException($"Expected a contiguous cpu tensor, found device {tensor.device} with strides [{string.Join(", ", tensor.stride())}].", nameof(tensor));
-        return tensor.numel() == 0 ? null : System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetReference(tensor.bytes));
+        if (tensor.numel() == 0) return null;
+        using Tensor flat = tensor.detach().view(-1);
+        using Tensor first = flat.narrow(0, 0, 1);
+        return Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+    }
+
+    /// <summary>Hands the raw bytes on in parts of at most 64 MB, through a contiguous cpu copy where the tensor is none.</summary>
+    public static unsafe void ForEachPart(Tensor tensor, Action<ReadOnlySpan<byte>> take)
+    {
+        using Tensor data = tensor.detach().cpu().contiguous();
+        byte* pointer = (byte*)Pointer(data);
+        long bytes = data.numel() * data.element_size();
+        const int Part = 1 << 26;
+        for (long done = 0; done < bytes; done += Part) take(new(pointer + done, (int)Math.Min(Part, bytes - done)));
     }
 }

@@ -1,0 +1,33 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace DermKit.Models;
+
+/// <summary>A linear layer x W^T + b with torch's key names, computed by <see cref="MatrixPath"/>. Its weights are unset until filled.</summary>
+public sealed class Dense : nn.Module<Tensor, Tensor>
+{
+    [ComponentName(Name = "weight")]
+    private readonly Parameter weight;
+    [ComponentName(Name = "bias")]
+    private readonly Parameter? bias;
+
+    /// <summary>Makes the layer with room for weight [out, in] and bias [out].</summary>
+    public Dense(long inputs, long outputs, bool hasBias, Device device) : base(nameof(Dense))
+    {
+        weight = new Parameter(empty(outputs, inputs, ScalarType.Float32, device));
+        if (hasBias) bias = new Parameter(empty(outputs, ScalarType.Float32, device));
+        RegisterComponents();
+    }
+
+    /// <summary>[..., in] to [..., out].</summary>
+    public override Tensor forward(Tensor x) => MatrixPath.Linear(x, weight, bias);
+
+    /// <summary>The outputs from <paramref name="first"/> on, <paramref name="count"/> of them: [..., in] to [..., count].</summary>
+    public Tensor Part(Tensor x, long first, long count)
+    {
+        using var scope = NewDisposeScope();
+        return MatrixPath.Linear(x, weight.narrow(0, first, count), bias?.narrow(0, first, count)).MoveToOuterDisposeScope();
+    }
+}

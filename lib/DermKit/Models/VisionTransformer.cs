@@ -1,0 +1,152 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace DermKit.Models;
+
+/// <summary>
+/// Vision transformer with a CLS token and learned positions (Dosovitskiy et al. 2021, arXiv 2010.11929) in the form of
+/// facebookresearch/dino: pre-norm blocks, exact GELU, LayerNorm eps 1e-6. State-dict keys are those of DINO and timm.
+/// Takes pictures of any size of at least one patch; pixels beyond the last whole patch are left out.
+/// </summary>
+public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
+{
+    [ComponentName(Name = "cls_token")]
+    private readonly Parameter clsToken;
+    [ComponentName(Name = "pos_embed")]
+    private readonly Parameter posEmbed;
+    [ComponentName(Name = "patch_embed")]
+    private readonly VitPatchEmbedding patchEmbed;
+    private readonly ModuleList<VitBlock> blocks;
+    private readonly LayerNorm norm;
+
+    private VisionTransformer(VitConfig config, Device device) : base(nameof(VisionTransformer))
+    {
+        if (config.Heads < 1 || config.Dim % config.Heads != 0 || config.Depth < 1 || config.Patch < 1 || config.ImageSize < config.Patch)
+            throw new KitException($"ViT configuration {config} is impossible: heads must divide dim, depth be at least 1, and the image hold a patch.");
+        Config = config;
+        clsToken = new Parameter(empty(1, 1, config.Dim, ScalarType.Float32, device));
+        posEmbed = new Parameter(empty(1, 1 + (long)config.Grid * config.Grid, config.Dim, ScalarType.Float32, device));
+        patchEmbed = new VitPatchEmbedding(config, device);
+        blocks = nn.ModuleList(Enumerable.Range(0, config.Depth)
+            .Select(i => new VitBlock(config, config.Depth == 1 ? 0 : config.DropPath * i / (config.Depth - 1), device)).ToArray());
+        norm = nn.LayerNorm(config.Dim, eps: 1e-6, device: device);
+        RegisterComponents();
+        foreach (Parameter parameter in parameters()) parameter.DetachFromDisposeScope();
+    }
+
+    /// <summary>The sizes.</summary>
+    public VitConfig Config { get; }
+
+    /// <summary>Source of stochastic depth in training, on the model's device; torch's global generator when null.</summary>
+    public Generator? DropPathGenerator { get; set; }
+
+    /// <summary>
+    /// A model with DINO's initial weights from a seed: truncated normal 0.02 for matrices, CLS and positions, zero biases, unit
+    /// norms, and the uniform default of a convolution for the patch embedding. Drawn on the cpu, so that every device gets the
+    /// same weights; torch's global generator is left alone. The model lives until it is disposed, whatever dispose scope surrounds the call.
+    /// </summary>
+    /// <exception cref="KitException">The configuration is impossible.</exception>
+    public static VisionTransformer Random(VitConfig config, long seed, Device? device = null)
+    {
+        var model = new VisionTransformer(config, device ?? CPU);
+        using var noGrad = no_grad();
+        using var generator = new Generator((ulong)seed, CPU);
+        double bound = 1 / Math.Sqrt(3.0 * config.Patch * config.Patch);
+        foreach ((string name, Parameter parameter) in model.named_parameters())
+        {
+            using var scope = NewDisposeScope();
+            Tensor values = name switch
+            {
+                _ when name.StartsWith("patch_embed.", StringComparison.Ordinal) => rand(parameter.shape, generator: generator).mul_(2 * bound).sub_(bound),
+                _ when name.EndsWith("bias", StringComparison.Ordinal) => zeros(parameter.shape),
+                _ when name.Contains("norm", StringComparison.Ordinal) => ones(parameter.shape),
+                _ => randn(parameter.shape, generator: generator).mul_(0.02).clamp_(-2, 2),
+            };
+            parameter.copy_(values);
+        }
+        return model;
+    }
+
+    /// <summary>The CLS token of the last block after the final norm: pictures [B, 3, H, W] to [B, D].</summary>
+    public override Tensor forward(Tensor x) => ClsOfLastBlocks(x, 1);
+
+    /// <summary>All tokens after the final norm: [B, 3, H, W] to [B, 1 + patches, D], CLS first, patches row by row.</summary>
+    public Tensor Tokens(Tensor x) => GetIntermediateLayers(x, 1)[0];
+
+    /// <summary>Tokens [B, 1 + patches, D] of the last <paramref name="n"/> blocks, earliest first, each through the final norm.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are fewer blocks.</exception>
+    public Tensor[] GetIntermediateLayers(Tensor x, int n)
+    {
+        using var scope = NewDisposeScope();
+        return [.. LastBlocks(x, n, clsOnly: false).Select(t => norm.forward(t).MoveToOuterDisposeScope())];
+    }
+
+    /// <summary>CLS tokens of the last <paramref name="n"/> blocks, earliest first, concatenated: [B, n * D].</summary>
+    /// <param name="x">Pictures [B, 3, H, W].</param>
+    /// <param name="n">Number of blocks.</param>
+    /// <param name="normalised">Pass each through the final norm.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are fewer blocks.</exception>
+    public Tensor ClsOfLastBlocks(Tensor x, int n, bool normalised = true)
+    {
+        using var scope = NewDisposeScope();
+        Tensor cls = stack(LastBlocks(x, n, clsOnly: true).Select(t => t.select(1, 0)), 1);
+        return (normalised ? norm.forward(cls) : cls).flatten(1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Softmax attention of the last block: [B, heads, T, T] with T = 1 + patches; row 0 is what CLS looks at.</summary>
+    public Tensor LastSelfAttention(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        Tensor tokens = Embed(x);
+        for (int i = 0; i < Config.Depth - 1; i++) tokens = Step(tokens, i, clsOnly: false);
+        return blocks[^1].AttentionWeights(tokens).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Position embedding [1, 1 + rows * columns, D] for a picture of so many patches (bicubic, as DINO).</summary>
+    public Tensor PositionsFor(long rows, long columns) => PositionEmbedding.Resize(posEmbed, rows, columns);
+
+    private List<Tensor> LastBlocks(Tensor x, int n, bool clsOnly)
+    {
+        if (n < 1 || n > Config.Depth) throw new ArgumentOutOfRangeException(nameof(n), n, $"Expected 1 to {Config.Depth} blocks.");
+        var kept = new List<Tensor>(n);
+        Tensor tokens = Embed(x);
+        for (int i = 0; i < Config.Depth; i++)
+        {
+            Tensor next = Step(tokens, i, clsOnly && i == Config.Depth - 1);
+            // Released at once, because a dispose scope around twelve blocks would keep every one of them in memory.
+            if (kept.Count == 0) tokens.Dispose();
+            if (i >= Config.Depth - n) kept.Add(next);
+            tokens = next;
+        }
+        return kept;
+    }
+
+    private Tensor Step(Tensor tokens, int i, bool clsOnly) => blocks[i].Forward(tokens, clsOnly, DropPathGenerator);
+
+    private Tensor Embed(Tensor x)
+    {
+        if (x.dim() != 4 || x.shape[1] != 3 || x.shape[2] < Config.Patch || x.shape[3] < Config.Patch)
+            throw new ArgumentException($"Expected pictures [B, 3, H, W] of at least {Config.Patch} pixels a side, found [{string.Join(", ", x.shape)}].", nameof(x));
+        using var scope = NewDisposeScope();
+        Tensor patches = patchEmbed.forward(x);
+        Tensor tokens = cat([clsToken.expand(x.shape[0], 1, Config.Dim), patches.flatten(2).transpose(1, 2)], 1);
+        return tokens.add(PositionsFor(patches.shape[2], patches.shape[3])).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Non-overlapping patches to tokens, as a convolution named proj.</summary>
+internal sealed class VitPatchEmbedding : nn.Module<Tensor, Tensor>
+{
+    private readonly Conv2d proj;
+
+    public VitPatchEmbedding(VitConfig config, Device device) : base(nameof(VitPatchEmbedding))
+    {
+        proj = nn.Conv2d(3, config.Dim, config.Patch, stride: config.Patch, device: device);
+        RegisterComponents();
+    }
+
+    /// <summary>[B, 3, H, W] to [B, D, rows, columns].</summary>
+    public override Tensor forward(Tensor x) => proj.forward(x);
+}

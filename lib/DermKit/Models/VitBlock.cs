@@ -1,0 +1,128 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace DermKit.Models;
+
+/// <summary>Multi-head self-attention with timm's key names (qkv, proj).</summary>
+internal sealed class VitAttention : nn.Module<Tensor, Tensor>
+{
+    private readonly int heads;
+    private readonly long dim;
+    private readonly Dense qkv;
+    private readonly Dense proj;
+
+    public VitAttention(VitConfig config, Device device) : base(nameof(VitAttention))
+    {
+        (heads, dim) = (config.Heads, config.Dim);
+        qkv = new Dense(dim, 3 * dim, config.QkvBias, device);
+        proj = new Dense(dim, dim, true, device);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x) => Attend(x, clsOnly: false);
+
+    /// <summary>[B, T, D] to [B, T, D], or to [B, 1, D] when only the CLS token asks.</summary>
+    public Tensor Attend(Tensor x, bool clsOnly)
+    {
+        using var scope = NewDisposeScope();
+        (Tensor q, Tensor k, Tensor v) = Project(x, clsOnly);
+        // libtorch has no meta kernel for the fused form.
+        Tensor mixed = x.device_type == DeviceType.META
+            ? matmul(Softmax(q, k), v)
+            : nn.functional.scaled_dot_product_attention(q, k, v);
+        return proj.forward(mixed.transpose(1, 2).reshape(x.shape[0], -1, dim)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Softmax attention of every query, [B, heads, T, T].</summary>
+    public Tensor Weights(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        (Tensor q, Tensor k, _) = Project(x, clsOnly: false);
+        return Softmax(q, k).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Softmax(Tensor q, Tensor k) => matmul(q, k.transpose(-2, -1)).mul(1 / Math.Sqrt((double)dim / heads)).softmax(-1);
+
+    private (Tensor Q, Tensor K, Tensor V) Project(Tensor x, bool clsOnly)
+    {
+        if (!clsOnly)
+        {
+            Tensor all = Split(qkv.forward(x), 3);
+            return (all[0], all[1], all[2]);
+        }
+        Tensor rest = Split(qkv.Part(x, dim, 2 * dim), 2);
+        return (Split(qkv.Part(x.narrow(1, 0, 1), 0, dim), 1)[0], rest[0], rest[1]);
+    }
+
+    /// <summary>[B, T, parts * D] to [parts, B, heads, T, D / heads].</summary>
+    private Tensor Split(Tensor x, int parts) => x.reshape(x.shape[0], x.shape[1], parts, heads, -1).permute(2, 0, 3, 1, 4);
+}
+
+/// <summary>The two-layer perceptron of a block with exact GELU (fc1, fc2).</summary>
+internal sealed class VitMlp : nn.Module<Tensor, Tensor>
+{
+    private readonly Dense fc1;
+    private readonly Dense fc2;
+
+    public VitMlp(VitConfig config, Device device) : base(nameof(VitMlp))
+    {
+        long hidden = (long)(config.Dim * config.MlpRatio);
+        fc1 = new Dense(config.Dim, hidden, true, device);
+        fc2 = new Dense(hidden, config.Dim, true, device);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return fc2.forward(nn.functional.gelu(fc1.forward(x), inplace: !is_grad_enabled())).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Pre-norm block: x + attn(norm1(x)), then x + mlp(norm2(x)), with stochastic depth on both branches.</summary>
+internal sealed class VitBlock : nn.Module<Tensor, Tensor>
+{
+    private readonly double dropPath;
+    private readonly LayerNorm norm1;
+    private readonly VitAttention attn;
+    private readonly LayerNorm norm2;
+    private readonly VitMlp mlp;
+
+    public VitBlock(VitConfig config, double dropPath, Device device) : base(nameof(VitBlock))
+    {
+        this.dropPath = dropPath;
+        norm1 = nn.LayerNorm(config.Dim, eps: 1e-6, device: device);
+        attn = new VitAttention(config, device);
+        norm2 = nn.LayerNorm(config.Dim, eps: 1e-6, device: device);
+        mlp = new VitMlp(config, device);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x) => Forward(x, clsOnly: false, null);
+
+    /// <summary>[B, T, D] to [B, T, D]; with <paramref name="clsOnly"/> to the CLS row [B, 1, D], which spares most of a last block.</summary>
+    public Tensor Forward(Tensor x, bool clsOnly, Generator? generator)
+    {
+        using var scope = NewDisposeScope();
+        Tensor attended = Add(clsOnly ? x.narrow(1, 0, 1) : x, attn.Attend(norm1.forward(x), clsOnly), generator);
+        return Add(attended, mlp.forward(norm2.forward(attended)), generator).MoveToOuterDisposeScope();
+    }
+
+    public Tensor AttentionWeights(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return attn.Weights(norm1.forward(x)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>x + branch; in training each picture loses the branch with probability dropPath and the rest is scaled up (timm's DropPath).</summary>
+    private Tensor Add(Tensor x, Tensor branch, Generator? generator)
+    {
+        if (training && dropPath > 0)
+        {
+            Tensor keep = rand([x.shape[0], 1, 1], x.dtype, x.device, generator: generator).add(1 - dropPath).floor();
+            return x + branch * (keep / (1 - dropPath));
+        }
+        return is_grad_enabled() ? x + branch : branch.add_(x);
+    }
+}

@@ -1,0 +1,62 @@
+using System.Security.Cryptography;
+using System.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Models.Weights;
+
+/// <summary>Fills models from files, and names a set of weights by its hash.</summary>
+public static class WeightLoader
+{
+    /// <summary>
+    /// Copies every tensor of a file into the parameter or buffer of the same name, cast to its type and device. All names,
+    /// shapes and types are checked before the first copy, so a refused file changes nothing.
+    /// </summary>
+    /// <param name="module">The model.</param>
+    /// <param name="path">A safetensors file.</param>
+    /// <param name="leaveOut">Keys of the file that the model has no place for, such as the classifier of an ImageNet model.</param>
+    /// <exception cref="KitException">The file breaks the format, or keys are missing, extra or of another shape; all are listed by name.</exception>
+    public static void LoadStrict(nn.Module module, string path, IReadOnlyCollection<string>? leaveOut = null)
+    {
+        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        Dictionary<string, Tensor> state = module.state_dict();
+        string[] offered = [.. file.Entries.Keys.Where(k => leaveOut is null || !leaveOut.Contains(k))];
+        string[] missing = [.. state.Keys.Except(offered)], extra = [.. offered.Except(state.Keys)];
+        string[] misshapen = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out SafeTensorEntry? e) && !e.Shape.SequenceEqual(p.Value.shape))
+            .Select(p => $"{p.Key} [{string.Join(", ", file.Entries[p.Key].Shape)}] for [{string.Join(", ", p.Value.shape)}]")];
+        string[] mistyped = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out SafeTensorEntry? e) && is_floating_point(p.Value) != IsFloat(e.Type))
+            .Select(p => $"{p.Key} {file.Entries[p.Key].Type} for {p.Value.dtype}")];
+        string problems = Listed("missing", missing) + Listed("extra", extra) + Listed("misshapen", misshapen) + Listed("of another kind of number", mistyped);
+        if (problems.Length > 0) throw new KitException($"{path}: these weights are for another model than {module.GetName()}.{problems} Nothing was loaded.");
+        using var noGrad = no_grad();
+        foreach ((string key, Tensor target) in state)
+        {
+            using Tensor stored = file.Load(key);
+            target.copy_(stored);
+        }
+    }
+
+    /// <summary>SHA-256 in lower-case hex over name, type, shape and content of every tensor of a model, whatever its device.</summary>
+    public static string Hash(nn.Module module)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach ((string key, Tensor value) in module.state_dict().OrderBy(p => p.Key, StringComparer.Ordinal))
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes($"{key}\0{value.dtype}\0{string.Join(',', value.shape)}\0"));
+            TensorData.ForEachPart(value, hash.AppendData);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>SHA-256 in lower-case hex of a file's content.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static string FileHash(string path)
+    {
+        using FileStream stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+
+    private static bool IsFloat(ScalarType type) => type is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16;
+
+    private static string Listed(string what, string[] keys) => keys.Length == 0 ? "" : $" {what}: {string.Join(", ", keys)}.";
+}
