@@ -1,0 +1,112 @@
+using DermKit.Reporting;
+using Plotly.NET;
+
+namespace DermKit.Figures;
+
+/// <summary>One method for each kind of figure: the traces and the layout.</summary>
+internal static class Charts
+{
+    internal static (Trace[], Layout) Bars(BarFigure figure)
+    {
+        bool wide = figure.Horizontal, points = figure.Points;
+        string[] names = [.. figure.Categories.Select(c => Look.Wrapped(c, wide ? 22 : 14))];
+        var traces = figure.Series.Select((series, i) =>
+        {
+            object?[] values = [.. series.Values.Select(v => Look.Number(v.Value))];
+            object error = Look.Part(("type", "data"), ("symmetric", false), ("thickness", 1.6), ("width", points ? 5 : 4), ("visible", series.Values.Any(v => v.HasInterval)),
+                ("array", series.Values.Select(v => v.HasInterval ? v.High - v.Value : 0).ToArray()),
+                ("arrayminus", series.Values.Select(v => v.HasInterval ? v.Value - v.Low : 0).ToArray()));
+            if (points) Look.Fill((DynamicObj.DynamicObj)error, ("color", Look.Color(i)));
+            return Look.Trace(points ? "scatter" : "bar",
+                ("name", Look.Text(series.Name)), ("orientation", wide ? "h" : "v"), ("offsetgroup", $"{i}"),
+                (wide ? "y" : "x", names), (wide ? "x" : "y", values), (wide ? "error_x" : "error_y", error),
+                ("mode", points ? "markers" : null), ("cliponaxis", points ? false : null),
+                ("marker", points
+                    ? Look.Part(("color", Look.Color(i)), ("symbol", Look.Symbol(i)), ("size", 10))
+                    : Look.Part(("color", Look.Color(i)), ("line", Look.Part(("width", 0))),
+                        ("pattern", Look.Part(("shape", Look.Pattern(i)), ("size", 7), ("solidity", 0.22), ("fillmode", "overlay"), ("fgcolor", "rgba(255,255,255,0.75)"))))),
+                ("hoverinfo", "text"), ("hovertext", series.Values.Select((v, c) => $"{Look.Text(figure.Categories[c])}<br>{Look.Text(series.Name)}: {v}").ToArray()));
+        });
+        int count = Math.Max(1, figure.Series.Count);
+        Layout layout = Look.Layout(figure.Stamp, wide ? 90 + figure.Categories.Count * (18 + (points ? 16 : 20) * count) : 380, figure.Series.Count > 1);
+        object value = Look.Axis(figure.ValueAxis, ("showgrid", true), ("rangemode", points ? "normal" : "tozero"), ("range", figure.Range is { } r ? new[] { r.Low, r.High } : null), ("nticks", 7));
+        object category = Look.Axis(figure.CategoryAxis, ("type", "category"), ("showgrid", points && wide), ("autorange", wide ? "reversed" : null), ("tickangle", wide ? null : 0), ("ticks", ""));
+        Look.Fill(layout, (wide ? "xaxis" : "yaxis", value), (wide ? "yaxis" : "xaxis", category),
+            ("bargap", 0.28), ("bargroupgap", 0.08), ("scattermode", points ? "group" : null), ("scattergap", points ? 0.45 : null));
+        if (figure.Reference is { } reference)
+        {
+            string along = wide ? "x" : "y", across = wide ? "y" : "x";
+            Look.Fill(layout,
+                ("shapes", new[] { Look.Part(("type", "line"), (along + "0", reference.Value), (along + "1", reference.Value), (along + "ref", along), (across + "0", 0), (across + "1", 1), (across + "ref", "paper"), ("line", Look.Part(("width", 1.4), ("dash", "dash")))) }),
+                ("annotations", new[] { Look.Part(("text", Look.Text(reference.Label)), (along, reference.Value), (along + "ref", along), (across, 1), (across + "ref", "paper"), ("showarrow", false), ("xanchor", wide ? "left" : "right"), ("yanchor", wide ? "top" : "bottom"), ("xshift", wide ? 4 : 0), ("font", Look.Part(("size", 12)))) }));
+        }
+        return ([.. traces], layout);
+    }
+
+    internal static (Trace[], Layout) Lines(LineFigure figure)
+    {
+        var bands = figure.Series.Select((s, i) => (s, i)).Where(p => p.s.Low is not null && p.s.High is not null).Select(p => Look.Trace("scatter",
+            ("name", Look.Text(p.s.Name)), ("x", p.s.X.Concat(p.s.X.Reverse()).ToArray()), ("y", p.s.High!.Concat(p.s.Low!.Reverse()).Select(Look.Number).ToArray()),
+            ("mode", "lines"), ("line", Look.Part(("width", 0))), ("fill", "toself"), ("fillcolor", Look.Translucent(p.i, "0.18")), ("hoverinfo", "skip"), ("showlegend", false)));
+        var lines = figure.Series.Select((s, i) => Look.Trace("scatter",
+            ("name", Look.Text(s.Name)), ("x", s.X.ToArray()), ("y", s.Y.Select(Look.Number).ToArray()), ("mode", figure.Markers ? "lines+markers" : "lines"),
+            ("line", Look.Part(("color", Look.Color(i)), ("dash", Look.Dash(i)), ("width", 2.2))), ("marker", Look.Part(("color", Look.Color(i)), ("symbol", Look.Symbol(i)), ("size", 8))), ("cliponaxis", false),
+            ("hoverinfo", "text"), ("hovertext", s.X.Select((x, k) => $"{Look.Text(s.Name)}<br>{Tables.Number(x)}: {new Estimate(s.Y[k], s.Low?[k] ?? double.NaN, s.High?[k] ?? double.NaN)}").ToArray())));
+        Layout layout = Look.Layout(figure.Stamp, 380, figure.Series.Count > 1);
+        Look.Fill(layout,
+            ("xaxis", Look.Axis(figure.XAxis, ("showgrid", true), ("type", figure.LogX ? "log" : "linear"), ("dtick", Decades(figure.LogX, figure.Series.SelectMany(s => s.X))),
+                ("tickvals", figure.XTicks?.ToArray()), ("ticktext", figure.XTicks?.Select(Tables.Number).ToArray()), ("nticks", 8))),
+            ("yaxis", Look.Axis(figure.YAxis, ("showgrid", true), ("type", figure.LogY ? "log" : "linear"), ("dtick", Decades(figure.LogY, figure.Series.SelectMany(s => s.Y))), ("nticks", 7))));
+        return ([.. bands, .. lines], layout);
+    }
+
+    internal static (Trace[], Layout) Heatmap(HeatmapFigure figure)
+    {
+        int rows = figure.Rows.Count, columns = figure.Columns.Count;
+        double[,] shade = figure.RowNormalised ? figure.RowShares() : figure.Values;
+        double[] all = [.. shade.Cast<double>().Where(double.IsFinite)];
+        double low = figure.RowNormalised ? 0 : all.DefaultIfEmpty(0).Min(), high = figure.RowNormalised ? 1 : all.DefaultIfEmpty(1).Max();
+        string Cell(int r, int c) => figure.RowNormalised ? $"{Tables.Number(figure.Values[r, c])} ({Tables.Percent(shade[r, c])})" : Tables.Number(figure.Values[r, c]);
+        // Strength of one hue over the page's own background: dark ink reads on the lower part, white on the upper.
+        string[] names = [.. figure.Rows.Select(r => Look.Wrapped(r, 14))], heads = [.. figure.Columns.Select(c => Look.Wrapped(c, 10))];
+        Trace trace = Look.Trace("heatmap",
+            ("z", Enumerable.Range(0, rows).Select(r => Enumerable.Range(0, columns).Select(c => Look.Number(shade[r, c])).ToArray()).ToArray()),
+            ("x", Enumerable.Range(0, columns).ToArray()), ("y", Enumerable.Range(0, rows).ToArray()), ("zmin", low), ("zmax", high), ("showscale", false), ("xgap", 2), ("ygap", 2),
+            ("colorscale", new object[] { new object[] { 0, "rgba(31,95,153,0.05)" }, new object[] { 1, "rgba(31,95,153,1)" } }),
+            ("hoverinfo", "text"), ("hovertext", Enumerable.Range(0, rows).Select(r => Enumerable.Range(0, columns).Select(c => $"{Look.Text(figure.Rows[r])} → {Look.Text(figure.Columns[c])}<br>{Cell(r, c)}").ToArray()).ToArray()));
+        int size = columns <= 8 ? 13 : columns <= 12 ? 11 : 9;
+        bool share = figure.RowNormalised && columns <= 12;
+        var cells = from r in Enumerable.Range(0, rows)
+                    from c in Enumerable.Range(0, columns)
+                    where columns <= 20
+                    let strong = (shade[r, c] - low) / Math.Max(high - low, 1e-12) > 0.72
+                    select Look.Part(("name", "cell"), ("x", c), ("y", r), ("showarrow", false),
+                        ("text", share ? $"<b>{Tables.Number(figure.Values[r, c])}</b><br>{Tables.Percent(shade[r, c])}" : figure.RowNormalised ? Tables.Number(figure.Values[r, c]) : Tables.Interval(figure.Values[r, c])),
+                        ("font", Look.Part(("size", size), ("color", strong ? "#ffffff" : null))));
+        int tall = Math.Clamp(rows * 56, 120, 640);
+        Layout layout = Look.Layout(figure.Stamp, tall + 110, legend: false);
+        Look.Fill(layout, ("annotations", cells.ToArray()),
+            ("xaxis", Look.Axis(figure.ColumnAxis, ("tickvals", Enumerable.Range(0, columns).ToArray()), ("ticktext", heads), ("showgrid", false), ("showline", false), ("ticks", ""), ("tickangle", columns > 9 ? -45 : 0))),
+            ("yaxis", Look.Axis(figure.RowAxis, ("tickvals", Enumerable.Range(0, rows).ToArray()), ("ticktext", names), ("showgrid", false), ("showline", false), ("ticks", ""), ("autorange", "reversed"))));
+        return ([trace], layout);
+    }
+
+    internal static (Trace[], Layout) Scatter(ScatterFigure figure)
+    {
+        int points = figure.Groups.Sum(g => g.X.Count);
+        var traces = figure.Groups.Select((g, i) => Look.Trace("scatter",
+            ("name", Look.Text(g.Name)), ("x", g.X.Select(Look.Number).ToArray()), ("y", g.Y.Select(Look.Number).ToArray()), ("mode", figure.ShowLabels && g.Labels is not null ? "markers+text" : "markers"),
+            ("marker", Look.Part(("color", Look.Color(i)), ("symbol", Look.Symbol(i)), ("size", points <= 60 ? 11 : points <= 600 ? 7 : 5), ("opacity", points <= 60 ? 1.0 : 0.75))), ("cliponaxis", false),
+            ("text", g.Labels?.Select(Look.Text).ToArray()), ("textposition", "top center"), ("textfont", Look.Part(("size", 12))),
+            ("hoverinfo", "text"), ("hovertext", g.X.Select((x, k) => $"{Look.Text(g.Labels?[k] ?? g.Name)}<br>{Tables.Number(x)}, {Tables.Number(g.Y[k])}").ToArray())));
+        Layout layout = Look.Layout(figure.Stamp, 430, figure.Groups.Count > 1);
+        Look.Fill(layout,
+            ("xaxis", Look.Axis(figure.XAxis, ("showgrid", true), ("type", figure.LogX ? "log" : "linear"), ("dtick", Decades(figure.LogX, figure.Groups.SelectMany(g => g.X))), ("nticks", 8))),
+            ("yaxis", Look.Axis(figure.YAxis, ("showgrid", true), ("nticks", 7))));
+        return ([.. traces], layout);
+    }
+
+    /// <summary>Labels at powers of ten only, when the axis spans enough of them.</summary>
+    private static object? Decades(bool log, IEnumerable<double> values) =>
+        log && values.Where(double.IsFinite).DefaultIfEmpty(1).ToArray() is var v && v.Max() / v.Min() > 30 ? 1 : null;
+}

@@ -1,2 +1,0 @@
-namespace DermKit.Figures;
-internal static class Placeholder { }
