@@ -10,6 +10,7 @@ internal static class Charts
     {
         bool wide = figure.Horizontal, points = figure.Points;
         string[] names = [.. figure.Categories.Select(c => Look.Wrapped(c, wide ? 22 : 14))];
+        bool printed = !points && figure.Categories.Count * figure.Series.Count <= 24 && !figure.Series.Any(s => s.Values.Any(v => v.HasInterval));
         var traces = figure.Series.Select((series, i) =>
         {
             object?[] values = [.. series.Values.Select(v => Look.Number(v.Value))];
@@ -20,19 +21,20 @@ internal static class Charts
             return Look.Trace(points ? "scatter" : "bar",
                 ("name", Look.Text(series.Name)), ("orientation", wide ? "h" : "v"), ("offsetgroup", $"{i}"),
                 (wide ? "y" : "x", names), (wide ? "x" : "y", values), (wide ? "error_x" : "error_y", error),
-                ("mode", points ? "markers" : null), ("cliponaxis", points ? false : null),
+                ("mode", points ? "markers" : null), ("cliponaxis", false),
                 ("marker", points
                     ? Look.Part(("color", Look.Color(i)), ("symbol", Look.Symbol(i)), ("size", 10))
                     : Look.Part(("color", Look.Color(i)), ("line", Look.Part(("width", 0))),
                         ("pattern", Look.Part(("shape", Look.Pattern(i)), ("size", 7), ("solidity", 0.22), ("fillmode", "overlay"), ("fgcolor", "rgba(255,255,255,0.75)"))))),
+                ("text", printed ? series.Values.Select(v => Tables.Number(v.Value)).ToArray() : null), ("textposition", printed ? "outside" : null), ("constraintext", printed ? "none" : null), ("textfont", printed ? Look.Part(("size", 12)) : null), ("textangle", printed ? 0 : null),
                 ("hoverinfo", "text"), ("hovertext", series.Values.Select((v, c) => $"{Look.Text(figure.Categories[c])}<br>{Look.Text(series.Name)}: {v}").ToArray()));
         });
         int count = Math.Max(1, figure.Series.Count);
         Layout layout = Look.Layout(figure.Stamp, wide ? 90 + figure.Categories.Count * (18 + (points ? 16 : 20) * count) : 380, figure.Series.Count > 1);
-        object value = Look.Axis(figure.ValueAxis, ("showgrid", true), ("rangemode", points ? "normal" : "tozero"), ("range", figure.Range is { } r ? new[] { r.Low, r.High } : null), ("nticks", 7));
-        object category = Look.Axis(figure.CategoryAxis, ("type", "category"), ("showgrid", points && wide), ("autorange", wide ? "reversed" : null), ("tickangle", wide ? null : 0), ("ticks", ""));
+        object value = Look.Axis(figure.ValueAxis, ("showgrid", true), ("rangemode", points ? "normal" : "tozero"), ("range", Range(figure)), ("nticks", 7));
+        object category = Look.Axis(figure.CategoryAxis, ("type", "category"), ("showgrid", points && wide), ("autorange", wide ? "reversed" : null), ("ticks", ""));
         Look.Fill(layout, (wide ? "xaxis" : "yaxis", value), (wide ? "yaxis" : "xaxis", category),
-            ("bargap", 0.28), ("bargroupgap", 0.08), ("scattermode", points ? "group" : null), ("scattergap", points ? 0.45 : null));
+            ("meta", wide ? null : Names(names, figure.Categories)), ("bargap", 0.28), ("bargroupgap", 0.08), ("scattermode", points ? "group" : null), ("scattergap", points ? 0.3 : null));
         if (figure.Reference is { } reference)
         {
             string along = wide ? "x" : "y", across = wide ? "y" : "x";
@@ -72,21 +74,21 @@ internal static class Charts
         Trace trace = Look.Trace("heatmap",
             ("z", Enumerable.Range(0, rows).Select(r => Enumerable.Range(0, columns).Select(c => Look.Number(shade[r, c])).ToArray()).ToArray()),
             ("x", Enumerable.Range(0, columns).ToArray()), ("y", Enumerable.Range(0, rows).ToArray()), ("zmin", low), ("zmax", high), ("showscale", false), ("xgap", 2), ("ygap", 2),
-            ("colorscale", new object[] { new object[] { 0, "rgba(31,95,153,0.05)" }, new object[] { 1, "rgba(31,95,153,1)" } }),
+            ("colorscale", new object[] { new object[] { 0, "rgba(18,70,120,0.05)" }, new object[] { 1, "rgba(18,70,120,1)" } }),
             ("hoverinfo", "text"), ("hovertext", Enumerable.Range(0, rows).Select(r => Enumerable.Range(0, columns).Select(c => $"{Look.Text(figure.Rows[r])} → {Look.Text(figure.Columns[c])}<br>{Cell(r, c)}").ToArray()).ToArray()));
         int size = columns <= 8 ? 13 : columns <= 12 ? 11 : 9;
         bool share = figure.RowNormalised && columns <= 12;
         var cells = from r in Enumerable.Range(0, rows)
                     from c in Enumerable.Range(0, columns)
                     where columns <= 20
-                    let strong = (shade[r, c] - low) / Math.Max(high - low, 1e-12) > 0.72
+                    let strong = (shade[r, c] - low) / Math.Max(high - low, 1e-12) > 0.68
                     select Look.Part(("name", "cell"), ("x", c), ("y", r), ("showarrow", false),
                         ("text", share ? $"<b>{Tables.Number(figure.Values[r, c])}</b><br>{Tables.Percent(shade[r, c])}" : figure.RowNormalised ? Tables.Number(figure.Values[r, c]) : Tables.Interval(figure.Values[r, c])),
                         ("font", Look.Part(("size", size), ("color", strong ? "#ffffff" : null))));
         int tall = Math.Clamp(rows * 56, 120, 640);
         Layout layout = Look.Layout(figure.Stamp, tall + 110, legend: false);
-        Look.Fill(layout, ("annotations", cells.ToArray()),
-            ("xaxis", Look.Axis(figure.ColumnAxis, ("tickvals", Enumerable.Range(0, columns).ToArray()), ("ticktext", heads), ("showgrid", false), ("showline", false), ("ticks", ""), ("tickangle", columns > 9 ? -45 : 0))),
+        Look.Fill(layout, ("annotations", cells.ToArray()), ("meta", Names(Enumerable.Range(0, columns), figure.Columns)),
+            ("xaxis", Look.Axis(figure.ColumnAxis, ("tickvals", Enumerable.Range(0, columns).ToArray()), ("ticktext", heads), ("showgrid", false), ("showline", false), ("ticks", ""))),
             ("yaxis", Look.Axis(figure.RowAxis, ("tickvals", Enumerable.Range(0, rows).ToArray()), ("ticktext", names), ("showgrid", false), ("showline", false), ("ticks", ""), ("autorange", "reversed"))));
         return ([trace], layout);
     }
@@ -94,16 +96,34 @@ internal static class Charts
     internal static (Trace[], Layout) Scatter(ScatterFigure figure)
     {
         int points = figure.Groups.Sum(g => g.X.Count);
+        double[] xs = [.. figure.Groups.SelectMany(g => g.X).Select(Scale).Where(double.IsFinite)];
+        double Scale(double x) => figure.LogX ? Math.Log10(x) : x;
+        // A label near an edge leans inwards, or the picture would cut it.
+        string Side(double x) => (Scale(x) - xs.Min()) / Math.Max(xs.Max() - xs.Min(), 1e-12) is var at && at > 0.75 ? "top left" : at < 0.25 ? "top right" : "top center";
         var traces = figure.Groups.Select((g, i) => Look.Trace("scatter",
             ("name", Look.Text(g.Name)), ("x", g.X.Select(Look.Number).ToArray()), ("y", g.Y.Select(Look.Number).ToArray()), ("mode", figure.ShowLabels && g.Labels is not null ? "markers+text" : "markers"),
             ("marker", Look.Part(("color", Look.Color(i)), ("symbol", Look.Symbol(i)), ("size", points <= 60 ? 11 : points <= 600 ? 7 : 5), ("opacity", points <= 60 ? 1.0 : 0.75))), ("cliponaxis", false),
-            ("text", g.Labels?.Select(Look.Text).ToArray()), ("textposition", "top center"), ("textfont", Look.Part(("size", 12))),
+            ("text", g.Labels?.Select(Look.Text).ToArray()), ("textposition", g.X.Select(Side).ToArray()), ("textfont", Look.Part(("size", 12))),
             ("hoverinfo", "text"), ("hovertext", g.X.Select((x, k) => $"{Look.Text(g.Labels?[k] ?? g.Name)}<br>{Tables.Number(x)}, {Tables.Number(g.Y[k])}").ToArray())));
         Layout layout = Look.Layout(figure.Stamp, 430, figure.Groups.Count > 1);
         Look.Fill(layout,
             ("xaxis", Look.Axis(figure.XAxis, ("showgrid", true), ("type", figure.LogX ? "log" : "linear"), ("dtick", Decades(figure.LogX, figure.Groups.SelectMany(g => g.X))), ("nticks", 8))),
             ("yaxis", Look.Axis(figure.YAxis, ("showgrid", true), ("nticks", 7))));
         return ([.. traces], layout);
+    }
+
+    /// <summary>For the drawing script, which tilts names where they do not fit side by side: ticks and names on one line.</summary>
+    private static object Names<T>(IEnumerable<T> ticks, IEnumerable<string> names) => Look.Part(("ticks", ticks.ToArray()), ("names", names.Select(Look.Text).ToArray()));
+
+    /// <summary>Bars from zero with room for the numbers above them; points need no zero: the intervals and the reference, with a margin.</summary>
+    private static double[]? Range(BarFigure figure)
+    {
+        if (figure.Range is { } range) return [range.Low, range.High];
+        double[] ends = [.. figure.Series.SelectMany(s => s.Values).SelectMany(v => new[] { v.Value, v.Low, v.High }).Append(figure.Reference?.Value ?? double.NaN).Where(double.IsFinite)];
+        if (ends.Length == 0 || (!figure.Points && ends.Min() < 0)) return null;
+        if (!figure.Points) return [0, 1.1 * Math.Max(ends.Max(), 1e-9)];
+        double margin = Math.Max(0.06 * (ends.Max() - ends.Min()), 1e-3);
+        return [ends.Min() - margin, ends.Max() + margin];
     }
 
     /// <summary>Labels at powers of ten only, when the axis spans enough of them.</summary>

@@ -46,12 +46,12 @@ internal static class Look
             ("margin", Part(("l", 12), ("r", 14), ("t", top + 8), ("b", 8), ("pad", 0))),
             ("hovermode", "closest"), ("dragmode", false),
             ("showlegend", legend),
-            ("legend", Part(("orientation", "h"), ("x", 0), ("xanchor", "left"), ("yref", "container"), ("y", 1 - top / (double)height), ("yanchor", "top"), ("bgcolor", "rgba(0,0,0,0)"), ("itemsizing", "constant"), ("itemclick", false), ("itemdoubleclick", false), ("traceorder", "normal"))),
+            ("legend", Part(("orientation", "h"), ("x", 0), ("xanchor", "left"), ("yref", "container"), ("y", 1 - top / (double)height), ("yanchor", "top"), ("bgcolor", "rgba(0,0,0,0)"), ("itemwidth", 38), ("itemclick", false), ("itemdoubleclick", false), ("traceorder", "normal"))),
             ("title", stamp.Length == 0 ? null : Part(("text", $"<b>{Text(stamp)}</b>"), ("font", Part(("size", 12), ("color", "#c2571a"))), ("x", 1), ("xanchor", "right"), ("xref", "paper"), ("y", 1 - 6.0 / height), ("yanchor", "top"), ("yref", "container"))));
     }
 
     internal static DynamicObj.DynamicObj Axis(string title, params (string Key, object? Value)[] more) => Fill(Part(
-        ("title", Part(("text", Text(title)), ("standoff", 12))), ("automargin", true), ("zeroline", false), ("showline", true), ("linewidth", 1), ("ticks", "outside"), ("ticklen", 4), ("fixedrange", true)), more);
+        ("title", Part(("text", Text(title)), ("standoff", 10), ("font", Part(("size", 13))))), ("automargin", true), ("zeroline", false), ("showline", true), ("linewidth", 1), ("ticks", "outside"), ("ticklen", 4), ("fixedrange", true)), more);
 
     /// <summary>Plotly reads a little HTML in labels; names are not to be taken for it.</summary>
     internal static string Text(string text) => text.Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;");

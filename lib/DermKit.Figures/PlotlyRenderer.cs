@@ -1,5 +1,6 @@
 using System.Text;
 using DermKit.Reporting;
+using Microsoft.FSharp.Collections;
 using Plotly.NET;
 using Figure = DermKit.Reporting.Figure;
 
@@ -19,12 +20,7 @@ public sealed class PlotlyRenderer : IFigureRenderer
             ScatterFigure scatter => Charts.Scatter(scatter),
             _ => throw new KitException($"Figure {figure.Id}: {figure.GetType().Name} is no chart that Plotly draws."),
         };
-        var config = new Config();
-        config.SetProperty("displayModeBar", false);
-        config.SetProperty("responsive", false);
-        config.SetProperty("scrollZoom", false);
-        GenericChart chart = GenericChart.setConfig(config, GenericChart.setLayout(layout, GenericChart.ofTraceObjects(false, Microsoft.FSharp.Collections.ListModule.OfSeq(traces))));
-        return GenericChart.toFigureJson(chart);
+        return GenericChart.toFigureJson(GenericChart.setLayout(layout, GenericChart.ofTraceObjects(false, ListModule.OfSeq(traces))));
     }
 
     /// <inheritdoc/>

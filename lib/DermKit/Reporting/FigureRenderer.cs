@@ -6,7 +6,7 @@ namespace DermKit.Reporting;
 /// <summary>Draws figures; implemented by DermKit.Figures, which only <see cref="FigureRenderer"/> loads.</summary>
 public interface IFigureRenderer
 {
-    /// <summary>The figure as JSON {data, layout, config} for Plotly.newPlot, without colours of text or background.</summary>
+    /// <summary>The figure as JSON {data, layout} for Plotly.newPlot, without colours of text or background.</summary>
     string PlotlySpec(Figure figure);
 
     /// <summary>Source of plotly.js.</summary>

@@ -25,10 +25,9 @@ public static class Provenance
     }
 
     /// <summary>Code, versions and machine of this process, in the order to print.</summary>
-    /// <param name="root">Folder of Kit.sln.</param>
-    public static IReadOnlyList<KeyValuePair<string, string>> Machine(string root) =>
+    public static IReadOnlyList<KeyValuePair<string, string>> Machine() =>
     [
-        new("commit", Commit(root)),
+        new("commit", Commit(Path.GetDirectoryName(typeof(Provenance).Assembly.Location)!)),
         new("DermKit", Version(typeof(Provenance).Assembly)),
         new("TorchSharp", Version(typeof(TorchSharp.torch).Assembly)),
         new(".NET", Environment.Version.ToString()),
@@ -37,18 +36,18 @@ public static class Provenance
         new("memory", string.Create(CultureInfo.InvariantCulture, $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1073741824.0:0.0} GiB")),
     ];
 
-    /// <summary>The commit of <paramref name="root"/>, with "+ changes" when files differ from it; "not a git checkout" outside of one.</summary>
-    public static string Commit(string root)
+    /// <summary>The commit of the checkout around <paramref name="folder"/>, with "+ changes" when files differ from it; "not a git checkout" outside of one.</summary>
+    public static string Commit(string folder)
     {
         try
         {
-            string? head = Git(root, "rev-parse --short=12 HEAD");
+            string? head = Git(folder, "rev-parse --short=12 HEAD");
             if (head is null) return "not a git checkout";
-            return Git(root, "status --porcelain --untracked-files=no") is { Length: > 0 } ? $"{head} + changes" : head;
+            return Git(folder, "status --porcelain --untracked-files=no") is { Length: > 0 } ? $"{head} + changes" : head;
         }
         catch (System.ComponentModel.Win32Exception)
         {
-            return HeadFile(root);
+            return HeadFile(folder);
         }
     }
 
@@ -63,15 +62,15 @@ public static class Provenance
     }
 
     /// <summary>Without a git program: HEAD names a branch file or is the commit itself.</summary>
-    internal static string HeadFile(string root)
+    internal static string HeadFile(string folder)
     {
-        string git = Path.Combine(root, ".git");
-        if (!File.Exists(Path.Combine(git, "HEAD"))) return "not a git checkout";
-        string head = File.ReadAllText(Path.Combine(git, "HEAD")).Trim();
+        DirectoryInfo? root = new(folder);
+        while (root is not null && !File.Exists(Path.Combine(root.FullName, ".git", "HEAD"))) root = root.Parent;
+        if (root is null) return "not a git checkout";
+        string git = Path.Combine(root.FullName, ".git"), head = File.ReadAllText(Path.Combine(git, "HEAD")).Trim();
         if (!head.StartsWith("ref: ", StringComparison.Ordinal)) return head[..12];
-        string branch = Path.Combine(git, head[5..]);
+        string branch = Path.Combine(git, head[5..]), packed = Path.Combine(git, "packed-refs");
         if (File.Exists(branch)) return File.ReadAllText(branch)[..12];
-        string packed = Path.Combine(git, "packed-refs");
         string? line = File.Exists(packed) ? File.ReadLines(packed).FirstOrDefault(l => l.EndsWith(' ' + head[5..], StringComparison.Ordinal)) : null;
         return line is null ? "no commit yet" : line[..12];
     }

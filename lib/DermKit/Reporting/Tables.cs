@@ -28,7 +28,7 @@ public sealed record Table(string Caption, IReadOnlyList<string> Columns, IReadO
         var html = new StringBuilder("<figure class=\"kit-table\"");
         if (Headline.Length > 0) html.Append($" data-headline=\"{Markup.Escape(Headline)}\"");
         html.Append('>').Append(Grid(withCaption: true));
-        if (Note.Length > 0) html.Append($"<figcaption>{Markup.Escape(Note)}</figcaption>");
+        if (Note.Length > 0) html.Append($"<figcaption>{Markup.Prose(Note)}</figcaption>");
         return Markup.Styled(html.Append("</figure>").ToString());
     }
 
@@ -86,7 +86,8 @@ public static class Tables
         _ when value == Math.Round(value) && Math.Abs(value) < 1e9 => value.ToString("0", CultureInfo.InvariantCulture),
         _ when Math.Abs(value) is >= 1000 and < 1e9 => value.ToString("0", CultureInfo.InvariantCulture),
         _ when Math.Abs(value) is >= 10 and < 1000 => value.ToString("0.0", CultureInfo.InvariantCulture),
-        _ when Math.Abs(value) is >= 0.001 and < 10 => value.ToString("0.000", CultureInfo.InvariantCulture),
+        _ when Math.Abs(value) is >= 1 and < 10 => value.ToString("0.0#", CultureInfo.InvariantCulture),
+        _ when Math.Abs(value) is >= 0.001 and < 1 => value.ToString("0.000", CultureInfo.InvariantCulture),
         _ => value.ToString("0.0e+0", CultureInfo.InvariantCulture),
     };
 
@@ -115,6 +116,9 @@ public static class Tables
 internal static class Markup
 {
     internal static string Escape(string text) => WebUtility.HtmlEncode(text);
+
+    /// <summary>Escaped, and no line ends between a number and its per cent sign.</summary>
+    internal static string Prose(string text) => Escape(text.Replace(" %", "\u00a0%"));
 
     internal static string Stamp(string stamp) => stamp.Length > 0 ? $"<span class=\"kit-stamp\">{Escape(stamp)}</span> " : "";
 

@@ -14,6 +14,13 @@
       layout.font.size = 12;
       layout.margin = Object.assign({}, layout.margin, { l: 8, r: 8 });
     }
+    var rgb = ink.match(/[\d.]+/g).map(Number);
+    if (rgb[0] + rgb[1] + rgb[2] > 384) spec.data.forEach(function (trace) { if (trace.type === 'heatmap') trace.colorscale = [[0, 'rgba(80,140,200,.12)'], [1, 'rgba(44,112,182,1)']]; });
+    if (layout.meta && layout.meta.names) {
+      var names = layout.meta.names, longest = Math.max.apply(null, names.map(function (name) { return Math.max.apply(null, name.split(' ').map(function (word) { return word.length; })); }));
+      if ((width - 80) / names.length < longest * 7) Object.assign(layout.xaxis, { tickvals: layout.meta.ticks, ticktext: names, tickangle: -42 });
+      else layout.xaxis.tickangle = 0;
+    }
     Object.keys(layout).forEach(function (key) {
       if (!/^[xy]axis\d*$/.test(key)) return;
       Object.assign(layout[key], { gridcolor: shade(ink, .13), linecolor: shade(ink, .5), tickcolor: shade(ink, .5), zerolinecolor: shade(ink, .4) });
@@ -29,7 +36,7 @@
     plot.removeAttribute('data-waiting');
     figure.setAttribute('data-drawn', '');
     var layout = dress(figure, plot, spec, ink || shade(getComputedStyle(figure).color, 1));
-    window.Plotly.react(plot, spec.data, layout, spec.config);
+    window.Plotly.react(plot, spec.data, layout, { displayModeBar: false, responsive: false, scrollZoom: false });
   }
   function each(action) { document.querySelectorAll('figure[data-figure]').forEach(action); }
   function drawAll(ink) { each(function (figure) { draw(figure, typeof ink === 'string' ? ink : null); }); }

@@ -1,0 +1,114 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using Markdig;
+using Markdig.Extensions.Mathematics;
+using Markdig.Extensions.Tables;
+using Markdig.Renderers;
+using Markdig.Renderers.Html;
+using Markdig.Syntax;
+using Markdig.Syntax.Inlines;
+
+namespace DermKit.Cli.Notebooks;
+
+/// <summary>Markdown cells to HTML with one outline over all of them: the first heading of level 1 is the title, no other is, and no level is skipped.</summary>
+internal sealed partial class Outline
+{
+    private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().UsePipeTables().UseEmphasisExtras().UseMathematics().UseTaskLists().UseDefinitionLists().UseAutoLinks().Build();
+    private readonly List<(string Text, string Id, int Level)> _entries = [];
+    private int _level = 1;
+
+    /// <summary>The title as text; null before a heading of level 1.</summary>
+    internal string? Title { get; private set; }
+
+    /// <summary>The title with its emphasis and code.</summary>
+    internal string? TitleHtml { get; private set; }
+
+    /// <summary>The first sentence under the title, as text.</summary>
+    internal string? Lead { get; private set; }
+
+    internal string Markdown(NotebookCell cell)
+    {
+        MarkdownDocument document = Markdig.Markdown.Parse(cell.Source, Pipeline);
+        foreach (LinkInline link in document.Descendants<LinkInline>()) Localise(link, cell);
+        foreach (HeadingBlock heading in document.Descendants<HeadingBlock>().ToArray())
+        {
+            string html = Html(heading.Inline!), text = System.Net.WebUtility.HtmlDecode(Tag().Replace(html, "")).Trim();
+            if (heading.Level == 1 && Title is null && _entries.Count == 0)
+            {
+                (Title, TitleHtml) = (text, html);
+                heading.Parent!.Remove(heading);
+                continue;
+            }
+            heading.Level = _level = Math.Clamp(heading.Level, 2, _level + 1);
+            heading.GetAttributes().Id = Add(text, null, heading.Level);
+        }
+        if (Lead is null && document.OfType<ParagraphBlock>().FirstOrDefault() is { Inline: { } first })
+            Lead = Sentence().Match(System.Net.WebUtility.HtmlDecode(Tag().Replace(Html(first), "")).ReplaceLineEndings(" ").Trim()).Value;
+        string body = Html(document);
+        return body.Replace("<table>", "<div class=\"kit-table\"><div class=\"kit-scroll\" tabindex=\"0\"><table>").Replace("</table>", "</table></div></div>");
+    }
+
+    /// <summary>Adds a heading and returns its id.</summary>
+    internal string Add(string text, string? id, int level)
+    {
+        string slug = id ?? NotWord().Replace(text.ToLowerInvariant(), "-").Trim('-');
+        if (slug.Length == 0 || (id is null && slug is "main" or "error" or "provenance")) slug = "section-" + slug;
+        string unique = slug;
+        for (int n = 2; _entries.Any(e => e.Id == unique); n++) unique = $"{slug}-{n}";
+        _entries.Add((text, unique, level));
+        return unique;
+    }
+
+    internal string Contents()
+    {
+        var html = new StringBuilder("<ol>");
+        foreach ((string text, string id, int level) in _entries.Where(e => e.Level <= 3))
+            html.Append($"<li class=\"l{level}\"><a href=\"#{id}\">{HtmlReport.Escape(text)}</a></li>");
+        return html.Append("</ol>").ToString();
+    }
+
+    /// <summary>Other notebooks become their reports; pictures are taken from the cell's attachments, and one from elsewhere becomes a link, because a report loads nothing.</summary>
+    private static void Localise(LinkInline link, NotebookCell cell)
+    {
+        string url = link.Url ?? "";
+        if (!link.IsImage)
+        {
+            if (url.EndsWith(".ipynb", StringComparison.Ordinal) && !url.Contains("://")) link.Url = Path.ChangeExtension(Path.GetFileName(url), ".html");
+            return;
+        }
+        if (url.StartsWith("attachment:", StringComparison.Ordinal) && cell.Json["attachments"]?[Uri.UnescapeDataString(url[11..])] is System.Text.Json.Nodes.JsonObject { Count: > 0 } picture)
+            link.Url = $"data:{picture.First().Key};base64,{NotebookCell.Text(picture.First().Value).Replace("\n", "")}";
+        else if (!url.StartsWith("data:", StringComparison.Ordinal)) link.IsImage = false;
+    }
+
+    private static string Html(MarkdownObject part)
+    {
+        using var writer = new StringWriter();
+        var renderer = new HtmlRenderer(writer);
+        Pipeline.Setup(renderer);
+        renderer.ObjectRenderers.Replace<HtmlMathInlineRenderer>(new InlineMath());
+        renderer.ObjectRenderers.Replace<HtmlMathBlockRenderer>(new BlockMath());
+        if (part is ContainerInline inline) renderer.WriteChildren(inline);
+        else renderer.Render(part);
+        return writer.ToString();
+    }
+
+    private sealed class InlineMath : HtmlObjectRenderer<MathInline>
+    {
+        protected override void Write(HtmlRenderer renderer, MathInline math) => renderer.Write(MathMl.Render(math.Content.ToString(), math.DelimiterCount > 1));
+    }
+
+    private sealed class BlockMath : HtmlObjectRenderer<MathBlock>
+    {
+        protected override void Write(HtmlRenderer renderer, MathBlock math) => renderer.Write($"<p class=\"formula\">{MathMl.Render(math.Lines.ToString(), block: true)}</p>");
+    }
+
+    [GeneratedRegex("<[^>]+>")]
+    private static partial Regex Tag();
+
+    [GeneratedRegex(@"[^\p{L}\p{Nd}]+")]
+    private static partial Regex NotWord();
+
+    [GeneratedRegex(@"^.*?[.!?](?=\s|$)|^.+$")]
+    private static partial Regex Sentence();
+}
