@@ -1,4 +1,5 @@
 using System.Text;
+using DermKit.Imaging;
 
 namespace DermKit.Reporting;
 
@@ -8,6 +9,9 @@ namespace DermKit.Reporting;
 /// <param name="Note">A second, smaller line.</param>
 public sealed record ImageTile(string Source, string Label, string Note = "")
 {
+    /// <summary>A tile from pixels, stored as JPEG.</summary>
+    public static ImageTile From(RgbImage image, string label, string note = "") => FromEncoded(ImageCodec.EncodeJpeg(image, quality: 88), label, note);
+
     /// <summary>A tile from the bytes of a JPEG or PNG file.</summary>
     public static ImageTile FromEncoded(byte[] file, string label, string note = "") =>
         new($"data:image/{(file is [0x89, ..] ? "png" : "jpeg")};base64,{Convert.ToBase64String(file)}", label, note);
