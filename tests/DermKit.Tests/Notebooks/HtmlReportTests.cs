@@ -1,0 +1,197 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using DermKit.Cli.Notebooks;
+using DermKit.Reporting;
+
+namespace DermKit.Tests.Notebooks;
+
+[Collection("Display")]
+public sealed partial class HtmlReportTests
+{
+    private static readonly Lazy<string> Full = new(() =>
+    {
+        AppContext.SetSwitch("DermKit.Report", true);
+        NotebookRun[] all = [SampleRun.Make(false, false, "01-pretraining", "Pre-training"), SampleRun.Make(), SampleRun.Make(false, false, "03-label-efficiency", "Label <efficiency>")];
+        return HtmlReport.Render(all[1], all);
+    });
+
+    /// <summary>The page without its scripts, among them plotly.js, which names addresses that it never asks for here.</summary>
+    private static string Body(string html) => Script().Replace(html, "");
+
+    [Fact]
+    public void PlotlyIsEmbeddedOnceAndOnlyWhereAFigureNeedsIt()
+    {
+        Assert.Equal(1, Full.Value.Split("plotly.js v2.28").Length - 1);
+        AppContext.SetSwitch("DermKit.Report", true);
+        string plain = HtmlReport.Render(SampleRun.Make(failing: false, figures: false));
+        Assert.DoesNotContain("plotly.js v2.28", plain);
+        Assert.True(plain.Length < 100_000);
+        Assert.True(Full.Value.Length < 8_000_000);
+    }
+
+    [Fact]
+    public void NothingIsLoadedFromAnywhere()
+    {
+        string body = Body(Full.Value);
+        Assert.Empty(Loads().Matches(body).Select(m => m.Value));
+        Assert.DoesNotContain("@import", body);
+        Assert.Contains("default-src 'none'", body);
+        Assert.Contains("href=\"https://arxiv.org/abs/2411.05514\"", body);
+    }
+
+    [Fact]
+    public void OneTitleAndNoSkippedHeading()
+    {
+        int[] levels = [.. Heading().Matches(Body(Full.Value)).Select(m => m.Groups[1].Value[0] - '0')];
+        Assert.Equal(1, levels[0]);
+        Assert.Single(levels, 1);
+        Assert.All(levels.Zip(levels.Skip(1)), pair => Assert.True(pair.Second <= pair.First + 1, $"h{pair.First} is followed by h{pair.Second}"));
+    }
+
+    [Fact]
+    public void SecondTitleAndSkippedLevelsAreMended()
+    {
+        NotebookRun run = SampleRun.Make(false, false);
+        run.Executed.Cells.Last(c => c.Type == "markdown").Source = "# Another title\n\n#### Deep\n\n## Data\n\n## Data";
+        string body = Body(HtmlReport.Render(run));
+        Assert.Contains("<h2 id=\"another-title\">Another title</h2>", body);
+        Assert.Contains("<h3 id=\"deep\">Deep</h3>", body);
+        Assert.Contains("<h2 id=\"data-2\">", body);
+        Assert.Contains("href=\"#data-2\"", body);
+    }
+
+    [Fact]
+    public void ContentsLinksLeadToHeadings()
+    {
+        string body = Body(Full.Value);
+        string[] targets = [.. Anchor().Matches(body).Select(m => m.Groups[1].Value)];
+        Assert.Contains("results", targets);
+        Assert.All(targets, t => Assert.Single(Regex.Matches(body, $"id=\"{Regex.Escape(t)}\"")));
+    }
+
+    [Fact]
+    public void OutputsAreShownAndTextCannotBecomeMarkup()
+    {
+        string body = Body(Full.Value);
+        Assert.Contains("a value with &lt;b&gt;markup&lt;/b&gt; &lt;script&gt;alert(1)", body);
+        Assert.Contains("1,590 train", body);
+        Assert.Contains("class=\"stream stderr\"", body);
+        Assert.Contains("<div class=\"error\" id=\"error\"><p><strong>KitException</strong>", body);
+        Assert.Contains("cell 12, line 1:  var model = registry[&quot;vit-tt&quot;];", body);
+        Assert.Equal(1, body.Split("id=\"error\"").Length - 1);
+        Assert.Equal(7, Regex.Matches(body, "<figure class=\"kit-figure\" data-figure=").Count);
+    }
+
+    [Fact]
+    public void TerminalColoursAndOverwrittenLinesAreResolved()
+    {
+        NotebookRun run = SampleRun.Make(false, false);
+        run.Executed.Cells.First(c => c.IsCode).Outputs.Add(new System.Text.Json.Nodes.JsonObject { ["output_type"] = "stream", ["name"] = "stdout", ["text"] = "\u001b[31mred\u001b[0m\n10 %\r20 %\r30 %\n" });
+        string body = Body(HtmlReport.Render(run));
+        Assert.Contains("red\n30 %</pre>", body);
+    }
+
+    [Fact]
+    public void FooterSaysWhereItComesFromAndWhatItIsNotFor()
+    {
+        string body = Body(Full.Value);
+        foreach (string expected in new[] { "kit run notebooks/02-twelve-task-probing.ipynb", "2 min 13 s", "1, 9, 21, 42, 555", "sha256 1f3c9a0e77b2", "sha256 77e0c4d1a9f2", "TorchSharp", "processor", "commit", HtmlReport.Disclaimer })
+            Assert.Contains(expected, body);
+        Assert.Contains("class=\"banner synthetic\"", body);
+        NotebookRun real = SampleRun.Make(false, false);
+        Assert.DoesNotContain("banner synthetic", Body(HtmlReport.Render(real with { Provenance = new Dictionary<string, string> { ["data isic2017"] = "300 images" } })));
+    }
+
+    [Fact]
+    public void ReportsLinkToTheirNeighboursAndNotebooksToReports()
+    {
+        string body = Body(Full.Value);
+        Assert.Contains("<a href=\"01-pretraining.html\">← Pre-training</a>", body);
+        Assert.Contains("<a href=\"03-label-efficiency.html\">Label ", body);
+        Assert.Contains("<a href=\"01-pretraining.html\">pre-training</a>", body);
+        Assert.Contains("href=\"index.html\"", body);
+    }
+
+    [Fact]
+    public void PicturesFromElsewhereBecomeLinks()
+    {
+        NotebookRun run = SampleRun.Make(false, false);
+        run.Executed.Cells[0].Source = "# T\n\n![plot](https://example.org/x.png)";
+        string body = Body(HtmlReport.Render(run));
+        Assert.DoesNotContain("<img", body);
+        Assert.Contains("<a href=\"https://example.org/x.png\">plot</a>", body);
+    }
+
+    [Fact]
+    public void IndexHasACardForEachReport()
+    {
+        string page = IndexPage.Render([SampleRun.Make(false, false, "01-pretraining", "Pre-training"), SampleRun.Make()]);
+        Assert.Equal(2, page.Split("<li class=\"card\">").Length - 1);
+        Assert.Contains("How much of a diagnosis can be read from frozen features?", page);
+        Assert.Contains("Trained ViT-T reaches 0.69 [0.66, 0.73]", page);
+        Assert.Contains("✓ ran to the end", page);
+        Assert.Contains("✕ stopped: cell 12, line 1: Model &#39;vit-tt&#39; is unknown", page);
+        Assert.Contains("1 stopped early", page);
+        Assert.Empty(Loads().Matches(Body(page)));
+    }
+
+    [Theory]
+    [InlineData(@"z \in \mathbb{R}^{768}", "<mi>z</mi><mo>∈</mo><msup><mi>ℝ</mi>")]
+    [InlineData(@"\frac{1}{N}\sum_{i=1}^{N} x_i", "<mfrac><mrow><mn>1</mn></mrow><mrow><mi>N</mi></mrow></mfrac><munderover><mo>∑</mo>")]
+    [InlineData(@"\text{macro F1} \ge 0.5", "<mtext>macro F1</mtext><mo>≥</mo><mn>0.5</mn>")]
+    [InlineData(@"a < b", "<mi>a</mi><mo>&lt;</mo><mi>b</mi>")]
+    [InlineData(@"\unknowncommand{x}", "<code class=\"tex\">\\unknowncommand{x}</code>")]
+    [InlineData(@"\frac{1}{", "<code class=\"tex\">")]
+    public void FormulasAreReadableWithoutAScript(string tex, string expected) => Assert.Contains(expected, MathMl.Render(tex, block: false));
+
+    [Fact]
+    public void EveryFigureIsDrawnInABrowser()
+    {
+        string? browser = Environment.GetEnvironmentVariable("KIT_CHROMIUM") is { Length: > 0 } named ? named
+            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).SelectMany(p => new[] { "chromium", "chromium-browser", "google-chrome" }.Select(n => Path.Combine(p, n))).FirstOrDefault(File.Exists);
+        Assert.SkipUnless(browser is not null, "No browser: put chromium on the PATH or set KIT_CHROMIUM to its file.");
+        DirectoryInfo folder = Directory.CreateTempSubdirectory();
+        try
+        {
+            string page = Path.Combine(folder.FullName, "report.html");
+            File.WriteAllText(page, Full.Value);
+            (string dom, string log) = Open(browser!, page, folder.FullName);
+            string[] figures = [.. FigureElement().Matches(dom).Select(m => m.Value)];
+            Assert.Equal(7, figures.Length);
+            Assert.All(figures, f => Assert.True(f.Contains("class=\"main-svg\"", StringComparison.Ordinal) || f.Contains("kit-tiles", StringComparison.Ordinal), f[..Math.Min(200, f.Length)]));
+            Assert.All(figures, f => Assert.DoesNotContain("data-waiting", f));
+            Assert.DoesNotContain("CONSOLE", log);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static (string Dom, string Log) Open(string browser, string page, string profile)
+    {
+        using var process = Process.Start(new ProcessStartInfo(browser,
+            ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
+             $"--user-data-dir={Path.Combine(profile, "browser")}", "--window-size=1280,2400", "--virtual-time-budget=8000", "--dump-dom", new Uri(page).AbsoluteUri])
+        { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> log = process.StandardError.ReadToEndAsync();
+        string dom = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (dom, log.GetAwaiter().GetResult());
+    }
+
+    [GeneratedRegex(@"<script\b[\s\S]*?</script>")]
+    private static partial Regex Script();
+
+    [GeneratedRegex(@"<(?:img|script|link|iframe|source|video|audio|object|embed)\b[^>]*(?:src|href|data)\s*=\s*[""']?(?!data:)[^""'\s>]+|url\(\s*[""']?(?!data:)[^)]+\)", RegexOptions.IgnoreCase)]
+    private static partial Regex Loads();
+
+    [GeneratedRegex(@"<h([1-6])\b")]
+    private static partial Regex Heading();
+
+    [GeneratedRegex(@"href=""#([^""]+)""")]
+    private static partial Regex Anchor();
+
+    [GeneratedRegex(@"<figure class=""kit-figure""[\s\S]*?</figure>")]
+    private static partial Regex FigureElement();
+}
