@@ -1,0 +1,107 @@
+using DermKit.Cli.Notebooks;
+using System.Diagnostics;
+
+namespace DermKit.Tests.Notebooks;
+
+public sealed class NotebookRunnerTests : IDisposable
+{
+    private static readonly RunOptions Options = new() { Root = GeneratedNotebook.Root, Grace = TimeSpan.FromSeconds(0.5) };
+    private readonly GeneratedNotebook _notebook = new();
+
+    public void Dispose() => _notebook.Dispose();
+
+    private static string Plain(NotebookCell cell) => string.Concat(cell.Outputs.Select(o => NotebookCell.Text(o!["text"]) + NotebookCell.Text(o["data"]?["text/plain"])));
+
+    [Fact]
+    public async Task TheChildHasOneCopyOfEachDllAndItIsThatOfLibBin()
+    {
+        string relative = Path.GetRelativePath(_notebook.Folder, Path.Combine(GeneratedNotebook.LibBin, "DermKit.dll")).Replace('\\', '/');
+        _notebook.Code($"#r \"{relative}\"\nusing DermKit;\nusing DermKit.Reporting;")
+            .Code("typeof(KitSettings).Assembly.Location")
+            .Code("KitSettings.FromEnvironment().TorchDevice().ToString()")
+            .Code("string.Join(' ', AppDomain.CurrentDomain.GetAssemblies().Select(a => a.GetName().Name).Where(n => n.StartsWith(\"DermKit\") || n == \"TorchSharp\").Order())")
+            .Code("Provenance.Note(\"seeds\", \"1, 9\");\nvar shown = Display.Html(\"<b>1</b>\", \"one\");")
+            .Code("shown.Update(\"<b>2</b>\", \"two\");\nEnvironment.GetEnvironmentVariable(\"KIT_MODE\") + Environment.CurrentDirectory");
+        NotebookRun run = await _notebook.RunAsync(Options with { Mode = "workshop" });
+        Assert.Null(run.Error);
+        Assert.Equal(Path.Combine(GeneratedNotebook.LibBin, "DermKit.dll"), Plain(run.Executed.Cells[1]));
+        Assert.Equal("cpu", Plain(run.Executed.Cells[2]));
+        Assert.Equal("DermKit DermKit.Cli TorchSharp", Plain(run.Executed.Cells[3]));
+        Assert.Equal("two", Plain(run.Executed.Cells[4]));
+        Assert.Equal("workshop" + _notebook.Folder, Plain(run.Executed.Cells[5]));
+        Assert.Equal("1, 9", run.Provenance["seeds"]);
+        Assert.Matches(@"^\d+\.\d\d GiB$", run.Provenance["peak memory"]);
+        Assert.Equal([1, 2, 3, 4, 5, 6], run.Executed.Cells.Select(c => c.ExecutionCount));
+        Assert.DoesNotContain("transient", run.Executed.ToJson());
+    }
+
+    [Fact]
+    public async Task AFailingCellStopsTheNotebook()
+    {
+        NotebookRun run = await _notebook.Code("1").Code("throw new Exception(\"expected\");", "raises-exception").Code("int a = 0;\nConsole.Write(1 / a);").Code("3").RunAsync(Options);
+        Assert.Equal("cell-3, line 2: DivideByZeroException: Attempted to divide by zero.", run.Error);
+        Assert.Equal(["execute_result", "error", "error"], run.Executed.Cells.Take(3).Select(c => (string?)c.Outputs.Single()!["output_type"]));
+        Assert.Empty(run.Executed.Cells[3].Outputs);
+        Assert.Null(run.Executed.Cells[3].ExecutionCount);
+    }
+
+    [Fact]
+    public async Task ACellThatLooksAtTheTokenEndsAtItsLimit()
+    {
+        var clock = Stopwatch.StartNew();
+        NotebookRun run = await _notebook.Code("1")
+            .Code("Console.WriteLine(\"began\");\nawait Task.Delay(60000, (System.Threading.CancellationToken)AppContext.GetData(\"DermKit.Cancellation\"));").Limit(5)
+            .RunAsync(Options with { Grace = TimeSpan.FromSeconds(30) });
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(50), $"took {clock.Elapsed}");
+        Assert.StartsWith("cell-2: CellTimeout: Ran longer than its limit of 5 s", run.Error);
+        Assert.Equal("began\n", Plain(run.Executed.Cells[1]));
+        Assert.Equal("CellTimeout", (string?)run.Executed.Cells[1].Outputs[^1]!["ename"]);
+    }
+
+    [Fact]
+    public async Task ACellThatDoesNotIsEndedWithItsProcess()
+    {
+        NotebookRun run = await _notebook.Code("Environment.ProcessId").Code("while (true) { }").Limit(2).RunAsync(Options with { Timeout = TimeSpan.FromMinutes(5) });
+        Assert.Contains("CellTimeout", run.Error);
+        int child = int.Parse(Plain(run.Executed.Cells[0]));
+        Assert.DoesNotContain(Process.GetProcesses(), p => p.Id == child);
+    }
+
+    [Fact]
+    public async Task CancellingLeavesWhatRan()
+    {
+        using var cancel = new CancellationTokenSource();
+        string path = _notebook.Code("1").Code("await Task.Delay(60000, (System.Threading.CancellationToken)AppContext.GetData(\"DermKit.Cancellation\"));").Code("3").Save();
+        NotebookRun run = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, Options.Set), path, Options, p =>
+        {
+            if (p is { Cell: 2, Elapsed: null }) cancel.CancelAfter(300);
+        }, cancel.Token);
+        Assert.Equal("cell-2: Cancelled: The run was cancelled.", run.Error);
+        Assert.Equal("1", Plain(run.Executed.Cells[0]));
+        Assert.Empty(run.Executed.Cells[2].Outputs);
+    }
+
+    [Fact]
+    public async Task ADeadProcessIsReportedWithWhatItSaid()
+    {
+        NotebookRun run = await _notebook.Code("1").Code("Environment.FailFast(\"the end\");").RunAsync(Options);
+        Assert.StartsWith("cell-2: ProcessEnded: The notebook's process ended with code", run.Error);
+        Assert.Contains("the end", Plain(run.Executed.Cells[1]));
+        Assert.Equal("error", (string?)run.Executed.Cells[1].Outputs[^1]!["output_type"]);
+    }
+
+    [Fact]
+    public async Task NativeOutputIsKept()
+    {
+        NotebookRun run = await _notebook.Code("using (var native = Console.OpenStandardOutput()) native.Write(Encoding.UTF8.GetBytes(\"from below ä\\n\"));\nawait Task.Delay(500);").RunAsync(Options);
+        Assert.Equal("from below ä\n", Plain(run.Executed.Cells[0]));
+    }
+
+    [Fact]
+    public void OtherLanguagesAreRefused()
+    {
+        string path = _notebook.Code("1").Save();
+        File.WriteAllText(path, File.ReadAllText(path).Replace("\"kernelName\": \"csharp\"", "\"kernelName\": \"fsharp\""));
+        Assert.Contains("'fsharp'", Assert.Throws<KitException>(() => NotebookRunner.Prepare(path, Options.Set)).Message);
+    }
+}

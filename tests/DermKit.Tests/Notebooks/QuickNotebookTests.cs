@@ -1,0 +1,57 @@
+using DermKit.Cli.Notebooks;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace DermKit.Tests.Notebooks;
+
+/// <summary>The kit's own notebooks: clean as kept in the repository, and running in quick mode on the synthetic set.</summary>
+public sealed class QuickNotebookTests
+{
+    private static readonly string Folder = Path.Combine(GeneratedNotebook.Root, "notebooks");
+
+    public static TheoryData<string> Files() =>
+        Directory.Exists(Folder) ? new(Directory.GetFiles(Folder, "*.ipynb").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)) : [];
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Files))]
+    public void SourceIsClean(string file)
+    {
+        string path = Path.Combine(Folder, file), text = File.ReadAllText(path);
+        NotebookDocument notebook = NotebookDocument.Load(path);
+        Assert.Equal(text, notebook.ToJson());
+        Assert.StartsWith("{\n \"cells\"", text);
+        Assert.EndsWith("\n", text);
+        Assert.Equal(".net-csharp", (string?)notebook.Root["metadata"]!["kernelspec"]!["name"]);
+        foreach (NotebookCell cell in notebook.Cells)
+        {
+            // Ids that an editor drew at random change with every copy; words stay.
+            Assert.Matches("^[a-z0-9][a-z0-9-]{1,63}$", cell.Id);
+            Assert.DoesNotMatch("^[0-9a-f]{8}(-|$)", cell.Id);
+            if (!cell.IsCode) continue;
+            Assert.True(cell.Json["outputs"] is JsonArray { Count: 0 }, $"{file}, cell '{cell.Id}': has outputs; keep notebooks without them.");
+            Assert.True(cell.Json.ContainsKey("execution_count") && cell.Json["execution_count"] is null, $"{file}, cell '{cell.Id}': execution_count is not null.");
+            Assert.Equal("csharp", cell.Language);
+            int lines = cell.Source.TrimEnd().Split('\n').Length;
+            Assert.True(lines <= 15, $"{file}, cell '{cell.Id}': {lines} lines; a code cell has at most 15, the rest belongs in the library.");
+            Assert.DoesNotMatch(new Regex("^#!|^#r \"nuget:|^namespace ", RegexOptions.Multiline), cell.Source);
+        }
+        Assert.Contains(notebook.Cells, c => c.IsCode && c.Source.Contains("#r \"../lib/bin/DermKit.dll\"", StringComparison.Ordinal));
+    }
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(Files))]
+    public async Task RunsInQuickMode(string file)
+    {
+        string path = Path.Combine(Folder, file);
+        var options = new RunOptions
+        {
+            Root = GeneratedNotebook.Root,
+            Timeout = TimeSpan.FromMinutes(10),
+            Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = null, ["KIT_CACHE_DIR"] = KitSettings.FromEnvironment().CacheDir },
+        };
+        NotebookRun run = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, TestContext.Current.CancellationToken);
+        Assert.True(run.Error is null, $"{file}: {run.Error}");
+        Assert.DoesNotContain(run.Executed.Cells.SelectMany(c => c.IsCode ? c.Outputs : []), o => (string?)o!["output_type"] == "error");
+        Assert.DoesNotContain("id=\"error\"", HtmlReport.Render(run));
+    }
+}
