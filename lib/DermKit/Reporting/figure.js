@@ -6,8 +6,8 @@
     return 'rgba(' + parts[0] + ',' + parts[1] + ',' + parts[2] + ',' + alpha + ')';
   }
   // Ink comes from the page, so one specification serves every theme.
-  function dress(figure, plot, spec, ink) {
-    var layout = JSON.parse(JSON.stringify(spec.layout)), width = plot.clientWidth || 700, narrow = width < 480;
+  function dress(spec, ink, width) {
+    var layout = JSON.parse(JSON.stringify(spec.layout)), narrow = width < 480;
     layout.width = width;
     layout.font = Object.assign({}, layout.font, { color: ink });
     if (narrow) {
@@ -29,17 +29,18 @@
     (layout.annotations || []).forEach(function (note) { if (narrow && note.name === 'cell') note.font = Object.assign({}, note.font, { size: Math.max(9, (note.font.size || 13) - 2) }); });
     return layout;
   }
-  function draw(figure, ink) {
+  function draw(figure, paper) {
     var plot = figure.querySelector('.kit-plot'), source = figure.querySelector('script[type="application/json"]');
     if (!plot || !source) return;
     var spec = JSON.parse(source.textContent);
     plot.removeAttribute('data-waiting');
     figure.setAttribute('data-drawn', '');
-    var layout = dress(figure, plot, spec, ink || shade(getComputedStyle(figure).color, 1));
+    // Paper: black ink and the width between A4 margins, whatever the screen is.
+    var layout = paper ? dress(spec, 'rgb(17,17,17)', 665) : dress(spec, shade(getComputedStyle(figure).color, 1), plot.clientWidth || 700);
     window.Plotly.react(plot, spec.data, layout, { displayModeBar: false, responsive: false, scrollZoom: false });
   }
   function each(action) { document.querySelectorAll('figure[data-figure]').forEach(action); }
-  function drawAll(ink) { each(function (figure) { draw(figure, typeof ink === 'string' ? ink : null); }); }
+  function drawAll() { each(function (figure) { draw(figure, false); }); }
   var tries = 0;
   function start() {
     if (window.Plotly) {
@@ -55,7 +56,7 @@
       });
       document.addEventListener('kit-theme', drawAll);
       window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawAll);
-      window.addEventListener('beforeprint', function () { drawAll('rgb(17,17,17)'); });
+      window.addEventListener('beforeprint', function () { each(function (figure) { draw(figure, true); }); });
       window.addEventListener('afterprint', drawAll);
       return;
     }
