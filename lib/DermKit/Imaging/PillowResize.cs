@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.Drawing;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace DermKit.Imaging;
@@ -21,9 +19,7 @@ public enum ResizeFilter
 /// </summary>
 public static class PillowResize
 {
-    private const int PrecisionBits = 22;
-    // A weight is split as high * 4096 + low, so that both halves fit 16 bits and a pair of taps is one multiply-add, without loss.
-    private const int LowBits = 12;
+    internal const int PrecisionBits = 22;
 
     /// <summary>Pillow's <c>image.resize((width, height), filter, box)</c>.</summary>
     /// <param name="image">The picture.</param>
@@ -32,7 +28,11 @@ public static class PillowResize
     /// <param name="filter">Filter.</param>
     /// <param name="box">Part of the picture to scale, in pixels, fractions allowed (the filter still sees the pixels around it); null = all.</param>
     /// <exception cref="ArgumentException">A size is below 1 or the box leaves the picture.</exception>
-    public static RgbImage Resize(RgbImage image, int width, int height, ResizeFilter filter, RectangleF? box = null)
+    public static RgbImage Resize(RgbImage image, int width, int height, ResizeFilter filter, RectangleF? box = null) =>
+        Resize(image, width, height, filter, box, Avx2.IsSupported);
+
+    /// <summary>As above, with or without vectors.</summary>
+    internal static RgbImage Resize(RgbImage image, int width, int height, ResizeFilter filter, RectangleF? box, bool vectors)
     {
         RectangleF area = box ?? new(0, 0, image.Width, image.Height);
         if (width < 1 || height < 1) throw new ArgumentException($"Expected a size of at least 1 x 1, found {width} x {height}.");
@@ -42,30 +42,26 @@ public static class PillowResize
         bool vertical = height != image.Height || area.Top != 0 || area.Bottom != height;
         if (!horizontal && !vertical) return new(width, height, [.. image.Pixels]);
 
-        var target = new RgbImage(width, height, GC.AllocateUninitializedArray<byte>(3 * width * height));
-        Weights? rows = vertical ? Weights.Make(image.Height, area.Top, area.Bottom, height, filter) : null;
-        if (!horizontal)
-        {
-            Vertical(image.Pixels, 0, 3 * width, rows!, target.Pixels);
-            return target;
-        }
-        Weights columns = Weights.Make(image.Width, area.Left, area.Right, width, filter);
-        if (rows is null)
-        {
-            Horizontal(image, 0, image.Height, columns, width, target.Pixels);
-            return target;
-        }
+        byte[] target = GC.AllocateUninitializedArray<byte>(3 * width * height);
+        Weights rows = Weights.Make(image.Height, area.Top, area.Bottom, height, filter);
         // Only the source rows that the vertical pass will read.
-        int first = rows.Start[0], last = rows.Start[^1] + rows.Count[^1];
-        byte[] between = ArrayPool<byte>.Shared.Rent(3 * width * (last - first));
-        Horizontal(image, first, last, columns, width, between);
-        Vertical(between, first, 3 * width, rows, target.Pixels);
-        ArrayPool<byte>.Shared.Return(between);
-        return target;
+        (int first, int end) = vertical ? (rows.Start[0], rows.Start[^1] + rows.Count[^1]) : (0, height);
+        byte[] between = horizontal ? ArrayPool<byte>.Shared.Rent(3 * width * (end - first) + PillowResizeAvx2.Slack) : image.Pixels;
+        if (horizontal)
+        {
+            Weights columns = Weights.Make(image.Width, area.Left, area.Right, width, filter);
+            if (vectors) PillowResizeAvx2.Horizontal(image, first, end, columns, between);
+            else Horizontal(image, first, end, columns, between);
+        }
+        if (!vertical) between.AsSpan(0, target.Length).CopyTo(target);
+        else if (vectors) PillowResizeAvx2.Vertical(between, horizontal ? first : 0, 3 * width, rows, target);
+        else Vertical(between, horizontal ? first : 0, 3 * width, rows, target);
+        if (horizontal) ArrayPool<byte>.Shared.Return(between);
+        return new(width, height, target);
     }
 
     /// <summary>Fixed-point weights of one axis: output i reads Count[i] inputs from Start[i] on; its weights begin at i * Stride.</summary>
-    private sealed record Weights(int[] Start, int[] Count, int[] Values, int Stride)
+    internal sealed record Weights(int[] Start, int[] Count, int[] Values, int Stride)
     {
         public static Weights Make(int inputs, double from, double to, int outputs, ResizeFilter filter)
         {
@@ -103,14 +99,12 @@ public static class PillowResize
         }
     }
 
-    private static byte Round(int sum) => (byte)Math.Clamp(sum >> PrecisionBits, 0, 255);
-
-    private static void Horizontal(RgbImage image, int firstRow, int endRow, Weights weights, int width, byte[] target)
+    private static void Horizontal(RgbImage image, int firstRow, int endRow, Weights weights, byte[] target)
     {
         for (int y = firstRow, to = 0; y < endRow; y++)
         {
             ReadOnlySpan<byte> row = image.Pixels.AsSpan(3 * y * image.Width, 3 * image.Width);
-            for (int x = 0; x < width; x++, to += 3)
+            for (int x = 0; x < weights.Start.Length; x++, to += 3)
             {
                 int r = 1 << (PrecisionBits - 1), g = r, b = r, from = 3 * weights.Start[x];
                 for (int k = x * weights.Stride, end = k + weights.Count[x]; k < end; k++, from += 3)
@@ -125,14 +119,24 @@ public static class PillowResize
         }
     }
 
-    private static void Vertical(byte[] source, int sourceFirstRow, int rowBytes, Weights weights, byte[] target)
+    private static unsafe void Vertical(byte[] source, int sourceFirstRow, int rowBytes, Weights weights, byte[] target)
     {
-        for (int y = 0, to = 0; y < weights.Start.Length; y++)
-            for (int x = 0; x < rowBytes; x++, to++)
-            {
-                int sum = 1 << (PrecisionBits - 1), from = (weights.Start[y] - sourceFirstRow) * rowBytes + x;
-                for (int k = y * weights.Stride, end = k + weights.Count[y]; k < end; k++, from += rowBytes) sum += source[from] * weights.Values[k];
-                target[to] = Round(sum);
-            }
+        fixed (byte* from = source)
+            for (int y = 0, to = 0; y < weights.Start.Length; y++)
+                for (int x = 0; x < rowBytes; x++, to++)
+                    target[to] = Column(from + (long)(weights.Start[y] - sourceFirstRow) * rowBytes + x, rowBytes, weights.Values.AsSpan(y * weights.Stride, weights.Count[y]));
     }
+
+    internal static unsafe byte Column(byte* from, int rowBytes, ReadOnlySpan<int> taps)
+    {
+        int sum = 1 << (PrecisionBits - 1);
+        foreach (int tap in taps)
+        {
+            sum += *from * tap;
+            from += rowBytes;
+        }
+        return Round(sum);
+    }
+
+    private static byte Round(int sum) => (byte)Math.Clamp(sum >> PrecisionBits, 0, 255);
 }

@@ -1,0 +1,56 @@
+using DermKit.Imaging;
+using System.Drawing;
+
+namespace DermKit.Tests.Imaging;
+
+public sealed class PillowResizeTests
+{
+    [Fact]
+    public void VectorsGiveTheSameBits()
+    {
+        var random = new Random(11);
+        for (int i = 0; i < 150; i++)
+        {
+            RgbImage picture = TestPictures.Draw(random.Next(1, 130), random.Next(1, 130), i);
+            // Black and white pixels make the cubic overshoot on both sides.
+            if (i % 3 == 0) for (int k = 0; k < picture.Pixels.Length; k++) picture.Pixels[k] = (byte)(picture.Pixels[k] > 140 ? 255 : 0);
+            int width = i % 7 == 0 ? picture.Width : random.Next(1, 90), height = i % 5 == 0 ? picture.Height : random.Next(1, 90);
+            RectangleF? box = i % 4 == 0 ? new(picture.Width * 0.1f, picture.Height * 0.2f, picture.Width * 0.6f, picture.Height * 0.7f) : null;
+            ResizeFilter filter = i % 2 == 0 ? ResizeFilter.Bilinear : ResizeFilter.Bicubic;
+            RgbImage plain = PillowResize.Resize(picture, width, height, filter, box, vectors: false);
+            Assert.Equal((width, height), (plain.Width, plain.Height));
+            Assert.Equal(plain.Pixels, PillowResize.Resize(picture, width, height, filter, box).Pixels);
+        }
+    }
+
+    [Theory]
+    [InlineData(ResizeFilter.Bilinear), InlineData(ResizeFilter.Bicubic)]
+    public void FlatStaysFlatAndTheSameSizeIsACopy(ResizeFilter filter)
+    {
+        var flat = new RgbImage(30, 20, [.. Enumerable.Repeat((byte)173, 1800)]);
+        Assert.All(PillowResize.Resize(flat, 7, 55, filter).Pixels, v => Assert.Equal(173, v));
+        RgbImage picture = TestPictures.Draw(30, 20, 1), copy = PillowResize.Resize(picture, 30, 20, filter);
+        Assert.NotSame(picture.Pixels, copy.Pixels);
+        Assert.Equal(picture.Pixels, copy.Pixels);
+    }
+
+    [Fact]
+    public void ABoxOnWholePixelsAtTheSameSizeIsACrop()
+    {
+        RgbImage picture = TestPictures.Draw(40, 30, 2);
+        Assert.Equal(picture.Crop(5, 6, 20, 11).Pixels, PillowResize.Resize(picture, 20, 11, ResizeFilter.Bilinear, new(5, 6, 20, 11)).Pixels);
+        Assert.Throws<ArgumentException>(() => PillowResize.Resize(picture, 20, 11, ResizeFilter.Bilinear, new(25, 6, 20, 11)));
+        Assert.Throws<ArgumentException>(() => PillowResize.Resize(picture, 0, 11, ResizeFilter.Bilinear));
+    }
+
+    [Theory]
+    // Offsets of torchvision 0.21: round half to even where the picture is larger, floor of the padding where it is smaller.
+    [InlineData(9, 4, 2), InlineData(11, 4, 4), InlineData(10, 4, 3), InlineData(4, 9, -2), InlineData(4, 4, 0)]
+    public void CenterCropRoundsAsTorchvision(int side, int crop, int offset)
+    {
+        var columns = new RgbImage(side, side, [.. Enumerable.Range(0, side * side).SelectMany(i => Enumerable.Repeat((byte)(i % side + 1), 3))]);
+        RgbImage cropped = columns.CenterCrop(crop);
+        for (int x = 0; x < crop; x++)
+            Assert.Equal(x + offset >= 0 && x + offset < side ? x + offset + 1 : 0, cropped.Pixels[3 * (crop * (crop / 2) + x)]);
+    }
+}
