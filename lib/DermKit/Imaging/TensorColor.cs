@@ -48,7 +48,7 @@ public static class TensorColor
         Tensor safe = range.masked_fill(range.eq(0), 1);
         Tensor redMost = value.eq(r), greenMost = value.eq(g);
         // Sixths of a turn from red; a grey pixel has range 0 and keeps its value whatever the hue.
-        Tensor hue = where(redMost, (g - b).div_(safe), where(greenMost, (b - r).div_(safe).add_(2), (r - g).div_(safe).add_(4)));
+        Tensor hue = Choose(redMost, (g - b).div_(safe), Choose(greenMost, (b - r).div_(safe).add_(2), (r - g).div_(safe).add_(4)));
         hue = hue.add_(shifts.view(-1, 1, 1) * 6);
         // channel = value - range * clamp(min(k, 4 - k), 0, 1) with k = (n + hue) mod 6 and n = 5, 3, 1: the six sectors in one formula.
         Tensor Channel(int n)
@@ -63,7 +63,7 @@ public static class TensorColor
     public static Tensor Solarize(Tensor images, double threshold = 128 / 255.0)
     {
         using var scope = NewDisposeScope();
-        return where(images >= threshold, 1 - images, images).MoveToOuterDisposeScope();
+        return Choose(images >= threshold, 1 - images, images).MoveToOuterDisposeScope();
     }
 
     /// <summary>torchvision's gaussian_blur: a sampled Gaussian, borders reflected.</summary>
@@ -73,23 +73,31 @@ public static class TensorColor
     public static Tensor GaussianBlur(Tensor images, Tensor sigmas, int kernelSize)
     {
         using var scope = NewDisposeScope();
-        long batch = images.shape[0], channels = images.shape[1], height = images.shape[2], width = images.shape[3];
+        Tensor sigma = sigmas.view(-1, 1, 1);
         int half = kernelSize / 2;
-        Tensor position = arange(-half, half + 1, images.dtype, images.device).view(1, -1) / sigmas.view(-1, 1);
-        Tensor taps = (position * position * -0.5).exp();
-        taps = (taps / taps.sum(1, keepdim: true)).repeat_interleave(channels, 0);
-        // Every channel of every picture is one group, so that each picture has its own kernel in one convolution.
-        Tensor planes = nn.functional.pad(images.reshape(1, batch * channels, height, width), [half, half, half, half], PaddingModes.Reflect);
-        planes = nn.functional.conv2d(planes, taps.view(-1, 1, 1, kernelSize), groups: batch * channels);
-        planes = nn.functional.conv2d(planes, taps.view(-1, 1, kernelSize, 1), groups: batch * channels);
-        return planes.view(batch, channels, height, width).MoveToOuterDisposeScope();
+        // The blur is linear in each axis: weights [B, L, L], with the reflected border folded in. Runs where there is no padding kernel either.
+        Tensor Weights(long length)
+        {
+            Tensor output = arange(length, images.dtype, images.device).view(1, -1, 1), input = output.view(1, 1, -1);
+            Tensor Gauss(Tensor offset) => (offset / sigma).square().mul_(-0.5).exp_() * (offset.square() <= half * half);
+            Tensor weights = Gauss(input - output) + Gauss(-input - output) * (input > 0) + Gauss(2 * (length - 1) - input - output) * (input < length - 1);
+            return weights.div_(weights.sum(2, keepdim: true)).unsqueeze_(1);
+        }
+        return matmul(Weights(images.shape[2]), matmul(images, Weights(images.shape[3]).transpose(2, 3))).MoveToOuterDisposeScope();
     }
 
     /// <summary>For each picture one of two: <paramref name="changed"/> where <paramref name="chosen"/> is true, else <paramref name="original"/>.</summary>
     /// <param name="chosen">Bool [B].</param>
     /// <param name="changed">Float [B, 3, H, W].</param>
     /// <param name="original">Float [B, 3, H, W].</param>
-    public static Tensor Select(Tensor chosen, Tensor changed, Tensor original) => where(chosen.view(-1, 1, 1, 1), changed, original);
+    public static Tensor Select(Tensor chosen, Tensor changed, Tensor original)
+    {
+        using var scope = NewDisposeScope();
+        return Choose(chosen.view(-1, 1, 1, 1), changed, original).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>torch.where by an interpolation that is exact at 0 and 1: libtorch has no meta kernel for where.</summary>
+    private static Tensor Choose(Tensor mask, Tensor yes, Tensor no) => lerp(no, yes, mask.to(no.dtype));
 
     private static Tensor PerImage(Tensor factors) => factors.view(-1, 1, 1, 1);
 

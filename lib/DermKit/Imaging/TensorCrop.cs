@@ -44,11 +44,11 @@ public static class TensorCrop
             output = output + mirrored * (size - 1 - 2 * output);
         }
         Tensor scale = length / size, inside = input - start;
-        Tensor distance = ((inside + 0.5f - (output + 0.5f) * scale) / scale.clamp(min: 1)).abs_();
-        Tensor weight = (filter == ResizeFilter.Bilinear ? (1 - distance).clamp_(min: 0) : Cubic(distance)) * inside.ge(0).logical_and(inside < length);
+        Tensor offset = (inside + 0.5f - (output + 0.5f) * scale) / scale.clamp(min: 1), distance = maximum(offset, -offset);
+        Tensor weight = (filter == ResizeFilter.Bilinear ? (1 - distance).clamp_(min: 0) : Cubic(distance)) * inside.ge(0) * (inside < length);
         return weight.div_(weight.sum(2, keepdim: true)).to(images.dtype);
     }
 
-    /// <summary>Keys' cubic with a = -0.5, of |x|.</summary>
-    private static Tensor Cubic(Tensor x) => where(x < 1, (x * 1.5 - 2.5) * x * x + 1, where(x < 2, ((x - 5) * x + 8) * x * -0.5 + 2, zeros_like(x)));
+    /// <summary>Keys' cubic with a = -0.5 of |x|: its outer piece 0.5 (1 - x) (2 - x)^2, and what the inner piece adds below 1, without branches.</summary>
+    private static Tensor Cubic(Tensor x) => (2 - x).clamp_(min: 0).square() * (1 - x) * 0.5 + (1 - x).clamp_(min: 0).square() * (2 * x - 1);
 }
