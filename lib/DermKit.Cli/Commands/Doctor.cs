@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace DermKit.Cli.Commands;
+
+/// <summary>How a check came out.</summary>
+public enum CheckStatus
+{
+    /// <summary>As needed.</summary>
+    Pass,
+    /// <summary>The kit runs, with less.</summary>
+    Warn,
+    /// <summary>The kit does not run.</summary>
+    Fail,
+}
+
+/// <summary>One line of the doctor.</summary>
+/// <param name="Status">PASS, WARN or FAIL.</param>
+/// <param name="Name">What was looked at.</param>
+/// <param name="Found">What was found.</param>
+/// <param name="Remedy">What to do; empty for PASS.</param>
+public sealed record Check(CheckStatus Status, string Name, string Found, string Remedy = "")
+{
+    /// <summary>The line as printed: status, name, finding and, after an arrow, the remedy.</summary>
+    public override string ToString() =>
+        $"{Status.ToString().ToUpperInvariant()}  {Name,-12} {Found}{(Remedy.Length > 0 ? $"  ->  {Remedy}" : "")}";
+}
+
+/// <summary>Looks at everything the kit needs on this machine.</summary>
+public static class Doctor
+{
+    private const double Gibibyte = 1L << 30;
+
+    /// <summary>Runs every check; a check that throws becomes a FAIL line with the error's text.</summary>
+    public static IReadOnlyList<Check> Run()
+    {
+        var checks = new List<Check> { Sdk() };
+        checks.Add(Guarded("torch", Torch));
+        if (checks[^1].Status == CheckStatus.Fail) return checks;
+        KitSettings settings = KitSettings.FromEnvironment();
+        checks.Add(Guarded("device", () => DeviceOf(settings)));
+        checks.Add(Guarded("threads", Threads));
+        checks.Add(Guarded("memory", Memory));
+        checks.Add(Guarded("disk", () => Disk(settings)));
+        checks.Add(Guarded("library", () => Library(settings)));
+        checks.AddRange(Hosts());
+        return checks;
+    }
+
+    private static Check Guarded(string name, Func<Check> check)
+    {
+        try
+        {
+            return check();
+        }
+        catch (Exception e)
+        {
+            return new(CheckStatus.Fail, name, e.Message.ReplaceLineEndings(" "), "mend what the message names, then run doctor again");
+        }
+    }
+
+    private static Check Sdk()
+    {
+        string? version = Output("dotnet", "--version");
+        return version is null
+            ? new(CheckStatus.Fail, "SDK", "no dotnet on PATH", "install the .NET 10 SDK")
+            : version.StartsWith("10.", StringComparison.Ordinal)
+                ? new(CheckStatus.Pass, "SDK", $".NET SDK {version}, runtime {Environment.Version}, {RuntimeInformation.RuntimeIdentifier}")
+                : new(CheckStatus.Warn, "SDK", $".NET SDK {version}", "the kit is tested with the .NET 10 SDK");
+    }
+
+    private static Check Torch()
+    {
+        try
+        {
+            using Tensor sum = torch.ones(3).sum();
+            return new(CheckStatus.Pass, "torch", $"TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)}, libtorch {torch.__version__} loads and adds ({sum.item<float>()} = 3)");
+        }
+        catch (Exception e) when (e is TypeInitializationException or NotSupportedException or DllNotFoundException)
+        {
+            return new(CheckStatus.Fail, "torch", (e.InnerException ?? e).Message.Split('\n')[0].Trim(),
+                "build again; on Linux the build makes the version need GLIBCXX_3.4.32 of libLibTorchSharp.so optional (environment/build/ElfVersionNeed.cs), which older libstdc++ does not define");
+        }
+    }
+
+    private static Check DeviceOf(KitSettings settings)
+    {
+        bool cuda = torch.TryInitializeDeviceType(DeviceType.CUDA);
+        if (settings.Device != "cpu") return new(CheckStatus.Pass, "device", $"KIT_DEVICE={settings.Device}: {settings.TorchDevice()}");
+        return cuda
+            ? new(CheckStatus.Warn, "device", "CUDA is available, KIT_DEVICE is cpu", "set KIT_DEVICE=cuda or pass --device cuda")
+            : new(CheckStatus.Pass, "device", "cpu (for a GPU: build with -p:TorchBackend=cuda on a machine with an NVIDIA driver)");
+    }
+
+    private static Check Threads()
+    {
+        int threads = torch.get_num_threads();
+        string found = $"{threads} torch threads on {Environment.ProcessorCount} processors";
+        return threads <= Environment.ProcessorCount
+            ? new(CheckStatus.Pass, "threads", found)
+            : new(CheckStatus.Warn, "threads", found, $"set OMP_NUM_THREADS={Environment.ProcessorCount}: more threads than processors slow torch down many times");
+    }
+
+    private static Check Memory()
+    {
+        double total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / Gibibyte;
+        string found = string.Create(CultureInfo.InvariantCulture, $"{total:0.0} GiB");
+        return total >= 4 ? new(CheckStatus.Pass, "memory", found) : new(CheckStatus.Warn, "memory", found, "quick mode is made for 4 GiB; close other programs");
+    }
+
+    private static Check Disk(KitSettings settings)
+    {
+        Directory.CreateDirectory(settings.CacheDir);
+        double free = new DriveInfo(settings.CacheDir).AvailableFreeSpace / Gibibyte;
+        string found = string.Create(CultureInfo.InvariantCulture, $"{free:0.0} GiB free for {settings.CacheDir}");
+        return free >= 4 ? new(CheckStatus.Pass, "disk", found) : new(CheckStatus.Warn, "disk", found, "free some, or point KIT_CACHE_DIR elsewhere (4 GiB are enough for quick mode)");
+    }
+
+    private static Check Library(KitSettings settings)
+    {
+        string dll = Path.Combine(settings.Root, "lib", "bin", "DermKit.dll");
+        return File.Exists(dll)
+            ? new(CheckStatus.Pass, "library", $"{Path.GetRelativePath(settings.Root, dll)} of {File.GetLastWriteTime(dll):yyyy-MM-dd HH:mm}")
+            : new(CheckStatus.Fail, "library", $"{dll} is missing", "run: dotnet build lib/DermKit.Cli -c Release");
+    }
+
+    private static IEnumerable<Check> Hosts()
+    {
+        yield return new(CheckStatus.Pass, "host", "kit run (built in)");
+        string? tools = Output("dotnet", "tool list --global");
+        bool interactive = tools?.Contains("dotnet-interactive", StringComparison.OrdinalIgnoreCase) ?? false;
+        yield return interactive
+            ? new(CheckStatus.Pass, "host", ".NET Interactive: choose the kernel .NET (C#) in VS Code or Jupyter")
+            : new(CheckStatus.Warn, "host", "no .NET Interactive", "only to open the notebooks live: dotnet tool install -g Microsoft.dotnet-interactive, then dotnet interactive jupyter install");
+        string? code = Output("code", "--version");
+        yield return code is not null
+            ? new(CheckStatus.Pass, "host", $"VS Code {code.Split('\n')[0]}")
+            : new(CheckStatus.Warn, "host", "no VS Code on PATH", "only for editing notebooks: install VS Code with its Jupyter extension");
+    }
+
+    private static string? Output(string file, string arguments)
+    {
+        try
+        {
+            using Process process = Process.Start(new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            process.ErrorDataReceived += (_, _) => { };
+            process.BeginErrorReadLine();
+            string text = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            return process.ExitCode == 0 ? text.Trim() : null;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
+}
