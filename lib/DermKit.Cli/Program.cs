@@ -6,6 +6,7 @@ using System.CommandLine;
 var root = new RootCommand("DermKit: self-supervised learning for dermatology, in notebooks")
 {
     RunCommand.Create(),
+    DoctorCommand.Create(),
     SessionCommand.Create(),
 };
 root.Description += "\nFor research and teaching; not a medical device.";

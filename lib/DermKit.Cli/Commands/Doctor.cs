@@ -1,3 +1,5 @@
+using DermKit.Data;
+using DermKit.Models;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -33,20 +35,30 @@ public static class Doctor
 {
     private const double Gibibyte = 1L << 30;
 
-    /// <summary>Runs every check; a check that throws becomes a FAIL line with the error's text.</summary>
-    public static IReadOnlyList<Check> Run()
+    /// <summary>Runs every check, one after the other; a check that throws becomes a FAIL line with the error's text.</summary>
+    public static IEnumerable<Check> Run()
     {
-        var checks = new List<Check> { Sdk() };
-        checks.Add(Guarded("torch", Torch));
-        if (checks[^1].Status == CheckStatus.Fail) return checks;
+        yield return Sdk();
+        Check torch = Guarded("torch", Torch);
+        yield return torch;
+        if (torch.Status == CheckStatus.Fail) yield break;
+        yield return Guarded("matrix", () => new(CheckStatus.Pass, "matrix", $"{MatrixPath.Kernel} kernel for float32 on the cpu ({MatrixPath.Reason})"));
         KitSettings settings = KitSettings.FromEnvironment();
-        checks.Add(Guarded("device", () => DeviceOf(settings)));
-        checks.Add(Guarded("threads", Threads));
-        checks.Add(Guarded("memory", Memory));
-        checks.Add(Guarded("disk", () => Disk(settings)));
-        checks.Add(Guarded("library", () => Library(settings)));
-        checks.AddRange(Hosts());
-        return checks;
+        yield return Guarded("device", () => DeviceOf(settings));
+        yield return Guarded("threads", Threads);
+        yield return Guarded("memory", Memory);
+        yield return Guarded("disk", () => Disk(settings));
+        yield return Guarded("library", () => Library(settings));
+        foreach (string set in DataSetCatalog.RealSets) yield return Guarded("data", () => DataSet(settings, set));
+        foreach (Check host in Hosts()) yield return host;
+    }
+
+    private static Check DataSet(KitSettings settings, string set)
+    {
+        if (DataSetCatalog.Folder(settings, set) is not { } folder)
+            return new(CheckStatus.Warn, "data", $"{set} is not there; the synthetic set takes its place", $"put it into {Path.Combine(settings.DataDir, set)} (data/README.md says how), or set KIT_DATA_DIR");
+        ImageTable table = DataSetCatalog.Load(settings, set);
+        return new(CheckStatus.Pass, "data", $"{set}: {table.Count} images in {folder}, hash {DataSetCatalog.Hash(folder)[..12]}");
     }
 
     private static Check Guarded(string name, Func<Check> check)
@@ -75,7 +87,7 @@ public static class Doctor
     {
         try
         {
-            using Tensor sum = torch.ones(3).sum();
+            using torch.Tensor sum = torch.ones(3).sum();
             return new(CheckStatus.Pass, "torch", $"TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)}, libtorch {torch.__version__} loads and adds ({sum.item<float>()} = 3)");
         }
         catch (Exception e) when (e is TypeInitializationException or NotSupportedException or DllNotFoundException)
