@@ -1,3 +1,5 @@
+using DermKit.Data;
+
 namespace DermKit.Evaluation;
 
 /// <summary>A value with its percentile interval.</summary>
@@ -6,6 +8,15 @@ namespace DermKit.Evaluation;
 /// <param name="High">Upper end.</param>
 /// <param name="Undefined">Resamples on which the metric was undefined (a class missing); they are left out of the interval.</param>
 public sealed record Interval(double Value, double Low, double High, int Undefined = 0);
+
+/// <summary>Predictions of one model on the test rows of one task and seed.</summary>
+/// <param name="Task">Name; the seeds of one task are averaged before tasks are.</param>
+/// <param name="DataSet">Data set; units are drawn once for all tasks and seeds of one data set.</param>
+/// <param name="Classes">Number of classes.</param>
+/// <param name="Units">Unit of each row: patient, lesion or else the row's id.</param>
+/// <param name="Truth">Class indices.</param>
+/// <param name="Predicted">Class indices.</param>
+public sealed record TestRows(string Task, string DataSet, int Classes, string[] Units, int[] Truth, int[] Predicted);
 
 /// <summary>
 /// Percentile bootstrap. What is resampled is the unit (patient or lesion), with all its rows, because rows of one patient are
@@ -26,9 +37,9 @@ public static class Bootstrap
         ushort[][] draws = new ushort[resamples][];
         Parallel.For(0, resamples, r =>
         {
-            ulong state = ((ulong)(uint)seed << 32) + (uint)r;
+            var random = new SplitMix64(((ulong)(uint)seed << 32) + (uint)r);
             ushort[] times = new ushort[count], rows = new ushort[unitOf.Length];
-            for (int i = 0; i < count; i++) times[(int)(((Next(ref state) >> 32) * (ulong)count) >> 32)]++;
+            for (int i = 0; i < count; i++) times[(int)(((random.Next() >> 32) * (ulong)count) >> 32)]++;
             for (int i = 0; i < rows.Length; i++) rows[i] = times[unitOf[i]];
             draws[r] = rows;
         });
@@ -64,6 +75,46 @@ public static class Bootstrap
         return sorted[below] + (sorted[above] - sorted[below]) * (position - below);
     }
 
+    /// <summary>
+    /// Mean over tasks of the mean over seeds, and the same on every resample. The draws depend on the units and the seed only, so
+    /// that two models scored on the same rows are resampled alike and may be subtracted resample by resample.
+    /// </summary>
+    /// <param name="panels">One for each task and seed.</param>
+    /// <param name="metric">The paper's F1 when null.</param>
+    /// <param name="resamples">Number of resamples.</param>
+    /// <param name="seed">Of the draws.</param>
+    /// <exception cref="KitException">There is no panel, or one without rows.</exception>
+    public static (double Value, double[] Resampled) Mean(IReadOnlyList<TestRows> panels, Func<ClassCounts, double>? metric = null, int resamples = 1000, int seed = 1)
+    {
+        if (panels.Count == 0 || panels.Any(p => p.Truth.Length == 0)) throw new KitException("Bootstrap: expected at least one result, each with test rows, found none.");
+        metric ??= c => c.PaperF1();
+        var seeds = panels.CountBy(p => p.Task).ToDictionary();
+        double value = 0;
+        double[] values = new double[resamples];
+        foreach (var set in panels.GroupBy(p => p.DataSet, StringComparer.Ordinal))
+        {
+            TestRows[] members = [.. set];
+            // Data sets are independent: their draws must not follow one stream.
+            ushort[][] draws = Draw([.. members.SelectMany(m => m.Units)], resamples, set.Key.Aggregate(seed, (hash, c) => unchecked(hash * 31 + c)));
+            double Sum(ushort[] weights)
+            {
+                double sum = 0;
+                int start = 0;
+                foreach (TestRows m in members)
+                {
+                    ReadOnlySpan<ushort> rows = weights.Length == 0 ? default : weights.AsSpan(start, m.Truth.Length);
+                    sum += metric(ClassCounts.Of(m.Truth, m.Predicted, m.Classes, rows)) / (seeds[m.Task] * seeds.Count);
+                    start += m.Truth.Length;
+                }
+                return sum;
+            }
+            value += Sum([]);
+            double[] part = Values(draws, Sum);
+            for (int r = 0; r < resamples; r++) values[r] += part[r];
+        }
+        return (value, values);
+    }
+
     /// <summary>Intervals of the metrics a result shows: f1 (the paper's), balanced_accuracy, accuracy, auroc.</summary>
     public static SortedDictionary<string, Interval> Intervals(int[] truth, int[] predicted, double[,] probabilities, ushort[][] draws, int positive = 1)
     {
@@ -80,14 +131,5 @@ public static class Bootstrap
             ["balanced_accuracy"] = Of(c => c.BalancedAccuracy),
             ["auroc"] = Percentiles(Auroc([]), Values(draws, Auroc)),
         };
-    }
-
-    // SplitMix64 (Steele, Lea, Flood 2014): any starting state gives an independent-looking stream.
-    private static ulong Next(ref ulong state)
-    {
-        ulong z = state += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
     }
 }

@@ -1,3 +1,4 @@
+using DermKit.Data;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -59,13 +60,14 @@ public static class KnnProbe
         options ??= new();
         ProbeInput.Check("training", train, trainLabels, classes);
         ProbeInput.Check("test", test, null, classes);
+        ProbeInput.CheckColumns(train.shape[1], test);
         int smallest = ProbeInput.CountClasses(trainLabels, classes).Where(c => c > 0).Min();
         if (Math.Floor(smallest * options.ValidationShare + 1e-9) < 1)
             return Classify(train, trainLabels, test, classes, [1], options.Vote, options.Temperature)[1] with
             {
                 Note = $"k = 1 without a choice: a class has {smallest} training images, too few for a {options.ValidationShare:P0} validation part (a rule of this kit, not of the paper).",
             };
-        (int[] fit, int[] validation) = StratifiedPart(trainLabels, options.ValidationShare, seed);
+        (int[] fit, int[] validation) = Splits.Stratified(trainLabels, seed, options.ValidationShare);
         using var scope = NewDisposeScope();
         int[] fitLabels = Take(trainLabels, fit), validationLabels = Take(trainLabels, validation);
         Tensor fitted = train.index_select(0, ProbeInput.ToTensor(fit, train.device));
@@ -107,6 +109,7 @@ public static class KnnProbe
     {
         using var scope = NewDisposeScope();
         ProbeInput.Check("training", train, trainLabels, classes);
+        ProbeInput.Check("query", query, null, classes);
         if (ks.Any(k => k < 1)) throw new KitException($"kNN: k is {ks.Min()}; expected 1 or more.");
         int[] usable = [.. ks.Where(k => k <= trainLabels.Length).Distinct().Order()];
         var parts = usable.ToDictionary(k => k, _ => new List<Tensor>());
@@ -132,7 +135,7 @@ public static class KnnProbe
     /// <returns>For each chunk: training row indices [m, k] and their cosine similarities [m, k], which the caller's dispose scope owns.</returns>
     public static IEnumerable<(Tensor Index, Tensor Cosine)> Search(Tensor train, Tensor query, int k)
     {
-        if (train.shape[1] != query.shape[1]) throw new KitException($"kNN: training features have {train.shape[1]} columns and query features {query.shape[1]}; extract both with one model.");
+        ProbeInput.CheckColumns(train.shape[1], query);
         Tensor unit = Normalise(train).t();
         int chunk = (int)Math.Max(1, ChunkElements / train.shape[0]);
         for (long start = 0; start < query.shape[0]; start += chunk)
@@ -164,18 +167,6 @@ public static class KnnProbe
                 Tensor exact = distance == 0;
                 return where(exact.any(1, keepdim: true), exact.to(float64), 1 / distance);
         }
-    }
-
-    private static (int[] Fit, int[] Part) StratifiedPart(int[] labels, double share, int seed)
-    {
-        int total = (int)Math.Ceiling(share * labels.Length - 1e-9);
-        var random = new Random(seed);
-        var groups = Enumerable.Range(0, labels.Length).GroupBy(i => labels[i]).OrderBy(g => g.Key).Select(g => g.ToArray()).ToArray();
-        foreach (int[] group in groups) random.Shuffle(group);
-        int[] take = [.. groups.Select(g => (int)Math.Floor(share * g.Length + 1e-9))];
-        foreach (int g in Enumerable.Range(0, groups.Length).OrderByDescending(g => share * groups[g].Length - take[g]).ThenBy(g => g).Take(total - take.Sum())) take[g]++;
-        int[] part = [.. groups.SelectMany((g, i) => g.Take(take[i])).Order()];
-        return ([.. Enumerable.Range(0, labels.Length).Except(part)], part);
     }
 
     private static ProbeOutcome Rows(ProbeOutcome outcome, int start, int count)

@@ -101,8 +101,7 @@ public static class LinearProbe
     public static double[,] Predict(LinearFit fit, Tensor features, int classes)
     {
         ProbeInput.Check("test", features, null, classes);
-        int d = fit.Mean.Length;
-        if (features.shape[1] != d) throw new KitException($"Linear probe: fitted on {d} columns, the test features have {features.shape[1]}; extract both with one model.");
+        ProbeInput.CheckColumns(fit.Mean.Length, features);
         using var scope = NewDisposeScope();
         Device device = features.device;
         Tensor x = (features.to(float64) - tensor(fit.Mean, device: device)) / tensor(fit.Scale, device: device);

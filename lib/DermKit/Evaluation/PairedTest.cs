@@ -1,12 +1,5 @@
 namespace DermKit.Evaluation;
 
-/// <summary>Two models on the same test rows (of one seed).</summary>
-/// <param name="Units">Unit of each row: patient, lesion or else the row's id, so that a row in the panels of several seeds is drawn once.</param>
-/// <param name="Truth">Class indices.</param>
-/// <param name="Predicted">Class indices by the model.</param>
-/// <param name="Baseline">Class indices by the baseline.</param>
-public sealed record PairedRows(string[] Units, int[] Truth, int[] Predicted, int[] Baseline);
-
 /// <summary>Model minus baseline with its interval and p.</summary>
 /// <param name="Difference">Metric of the model minus that of the baseline, interval from the paired bootstrap.</param>
 /// <param name="P">Two-sided: twice the smaller share of resamples on either side of 0, counting the observed one.</param>
@@ -24,33 +17,27 @@ public static class PairedTest
     /// <summary>Distinct data sets below which no test over tasks is made: tasks on the same images are one observation.</summary>
     public const int FewestDataSets = 8;
 
-    /// <summary>Paired bootstrap: both models are scored on the same resampled units, means taken over the panels (seeds).</summary>
-    /// <param name="panels">One for each seed; a unit that occurs in several is drawn once for all.</param>
-    /// <param name="classes">Number of classes.</param>
-    /// <param name="metric">What is compared, for example c => c.PaperF1().</param>
+    /// <summary>
+    /// Paired bootstrap of a mean score (<see cref="Bootstrap.Mean"/>): both models are scored on the same resampled units. P is two-sided:
+    /// twice the smaller share of resamples on either side of 0, the observed sample counted as one.
+    /// </summary>
+    /// <param name="model">Test rows of the model, one entry for each task and seed.</param>
+    /// <param name="baseline">Test rows of the baseline, the same ones in the same order.</param>
+    /// <param name="metric">What is compared; the paper's F1 when null.</param>
     /// <param name="resamples">Number of resamples.</param>
     /// <param name="seed">Of the draws.</param>
-    /// <exception cref="KitException">The panels are empty or their lengths differ.</exception>
-    public static PairedDifference Difference(IReadOnlyList<PairedRows> panels, int classes, Func<ClassCounts, double> metric, int resamples = 2000, int seed = 1)
+    /// <exception cref="KitException">The two were not scored on the same rows.</exception>
+    public static PairedDifference Difference(IReadOnlyList<TestRows> model, IReadOnlyList<TestRows> baseline, Func<ClassCounts, double>? metric = null, int resamples = 1000, int seed = 1)
     {
-        if (panels.Count == 0 || panels.Any(p => p.Truth.Length == 0)) throw new KitException("Paired comparison: expected at least one test row for each seed, found none.");
-        if (panels.Any(p => p.Units.Length != p.Truth.Length || p.Baseline.Length != p.Truth.Length))
-            throw new KitException("Paired comparison: the two models were scored on different test rows; probe both with one split.");
-        double Mean(ushort[] weights)
-        {
-            double sum = 0;
-            int start = 0;
-            foreach (PairedRows panel in panels)
-            {
-                ReadOnlySpan<ushort> rows = weights.Length == 0 ? default : weights.AsSpan(start, panel.Truth.Length);
-                sum += metric(ClassCounts.Of(panel.Truth, panel.Predicted, classes, rows)) - metric(ClassCounts.Of(panel.Truth, panel.Baseline, classes, rows));
-                start += panel.Truth.Length;
-            }
-            return sum / panels.Count;
-        }
-        double[] values = Bootstrap.Values(Bootstrap.Draw([.. panels.SelectMany(p => p.Units)], resamples, seed), Mean);
+        if (model.Count != baseline.Count) throw new KitException($"Paired comparison: {model.Count} results of the model but {baseline.Count} of the baseline; probe both with the same tasks and seeds.");
+        foreach ((TestRows a, TestRows b) in model.Zip(baseline))
+            if (a.Task != b.Task || !a.Units.SequenceEqual(b.Units) || !a.Truth.SequenceEqual(b.Truth))
+                throw new KitException($"Paired comparison: task '{a.Task}' was scored on other test rows than '{b.Task}' of the baseline; probe both with one split and the same seeds.");
+        (double own, double[] resampled) = Bootstrap.Mean(model, metric, resamples, seed);
+        (double other, double[] baselines) = Bootstrap.Mean(baseline, metric, resamples, seed);
+        double[] values = [.. resampled.Zip(baselines, (a, b) => a - b)];
         double below = values.Count(v => v <= 0), above = values.Count(v => v >= 0);
-        return new(Bootstrap.Percentiles(Mean([]), values), Math.Min(1, 2 * (Math.Min(below, above) + 1) / (values.Length + 1)));
+        return new(Bootstrap.Percentiles(own - other, values), Math.Min(1, 2 * (Math.Min(below, above) + 1) / (values.Length + 1)));
     }
 
     /// <summary>Holm's step-down correction for several tests; order is kept.</summary>

@@ -47,6 +47,12 @@ internal static class ProbeInput
             if ((uint)labels[i] >= (uint)classes) throw new KitException($"{what} labels: row {i} is {labels[i]}; expected 0 to {classes - 1}.");
     }
 
+    /// <summary>Refuses test features of another width than the training features.</summary>
+    public static void CheckColumns(long train, Tensor test)
+    {
+        if (test.shape[1] != train) throw new KitException($"Probe: the training features have {train} columns, the test features {test.shape[1]}; extract both with one model.");
+    }
+
     /// <summary>Images per class.</summary>
     public static int[] CountClasses(int[] labels, int classes)
     {

@@ -1,3 +1,4 @@
+using DermKit.Data;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -32,13 +33,14 @@ public static class SgdProbe
         using var scope = NewDisposeScope();
         ProbeInput.Check("training", train, trainLabels, classes);
         ProbeInput.Check("test", test, null, classes);
+        ProbeInput.CheckColumns(train.shape[1], test);
         options ??= new();
-        var random = new Random(seed);
+        var random = new SplitMix64((ulong)seed);
         Tensor start = normal(0, 0.01, [classes, train.shape[1]], generator: new Generator((ulong)seed)).to(train.dtype, train.device);
         int[][] order = [.. Enumerable.Range(0, options.Epochs).Select(_ =>
         {
             int[] rows = [.. Enumerable.Range(0, trainLabels.Length)];
-            random.Shuffle(rows);
+            random.Shuffle<int>(rows);
             return rows;
         })];
         (Tensor weight, Tensor bias, _) = Fit(train, trainLabels, start, order, options);

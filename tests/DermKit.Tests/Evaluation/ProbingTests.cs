@@ -1,0 +1,147 @@
+using System.Globalization;
+using DermKit.Data;
+using DermKit.Evaluation;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.Evaluation;
+
+public sealed class ProbingTests
+{
+    private const int Images = 300;
+
+    private static ProbeTask Task(string name, bool inPretraining = false, bool inMeans = true, string set = "made-up", SplitKind split = SplitKind.Patient, int images = Images)
+    {
+        string[] ids = [.. Enumerable.Range(0, images).Select(i => $"{set}-{i:D4}")];
+        var table = new ImageTable(set, ("image", ids.Select(i => $"/{i}.png")), ("image_id", ids), ("patient_id", Enumerable.Range(0, images).Select(i => $"p{i / 3}")));
+        var definition = new TaskDefinition
+        {
+            Name = name, Version = 1, Title = name, DataSets = new() { [set] = null }, Label = "diagnosis", ClassCount = 3,
+            Split = split, Unit = "patient_id", InPretraining = inPretraining, InMeans = inMeans,
+        };
+        return new(definition, table, [.. Enumerable.Range(0, images).Select(i => i % 3)], ["a", "b", "c"], [.. Enumerable.Range(0, images).Select(i => i % 30 < 3)]);
+    }
+
+    private static Tensor Features(int seed, double apart) => ProbeTests.Blobs(Images, 10, 3, seed, apart).X;
+
+    private static FeatureSource Source(string model, string key = "k") => new(model, "cls4", "weights", key);
+
+    [Fact]
+    public void AResultHoldsWhatItTakesToReadItLater()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        var results = new Results(Path.Combine(folder.Path, "results"));
+        ProbeTask task = Task("one");
+        var made = Probing.Run(Features(1, 0.6), Source("m"), task, 9, results: results);
+        Assert.Equal(["knn", "linear"], made.Select(r => r.Probe));
+        foreach (TaskResult r in made)
+        {
+            Split split = task.SplitFor(9);
+            Assert.Equal(split.Train.Length, r.TrainRows);
+            Assert.Equal(split.Test.Select(i => task.Table.Ids[i]), r.Ids);
+            Assert.Equal(r.Ids.Length / 3, r.UnitCount);
+            Assert.Equal(ClassCounts.Of(r.Truth, r.Predicted, 3).F1Macro, r.Metrics["f1"], 12);
+            Assert.Equal(r.Metrics["f1"], r.Intervals["f1"].Value, 12);
+            Assert.InRange(r.Metrics["f1"], r.Intervals["f1"].Low, r.Intervals["f1"].High);
+            Assert.Equal(r.Ids.Length, r.Confusion.Sum(row => row.Sum()));
+            Assert.NotEmpty(r.Kit);
+        }
+        Assert.NotNull(made[0].K);
+        Assert.True(made[1].Converged);
+        var read = results.Load();
+        Assert.Equivalent(made, read, strict: true);
+        Assert.Single(results.Load(r => r.Probe == "linear"));
+    }
+
+    [Fact]
+    public void ResultsAreReusedOnlyForTheSameInputs()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        var results = new Results(folder.Path);
+        ProbeTask task = Task("one");
+        Tensor features = Features(1, 0.6);
+        TaskResult first = Probing.Run(features, Source("m"), task, 1, new() { Probes = ["knn"] }, results)[0];
+        // Another time is only there when the result was made again.
+        string path = results.PathOf("one", "m", "cls4", "knn", 1);
+        File.WriteAllText(path, File.ReadAllText(path).Replace($"\"seconds\": {first.Seconds.ToString("R", CultureInfo.InvariantCulture)}", "\"seconds\": 12345", StringComparison.Ordinal));
+        TaskResult Again(FeatureSource source, ProbingOptions? options = null) => Probing.Run(features, source, task, 1, (options ?? new()) with { Probes = ["knn"] }, results)[0];
+        Assert.Equal(12345, Again(Source("m")).Seconds);
+        Assert.NotEqual(12345, Again(Source("m"), new() { Resamples = 10 }).Seconds);
+        Assert.NotEqual(first.Key, Again(Source("m", "other images")).Key);
+        Assert.NotEqual(first.Key, Again(Source("m"), new() { Knn = new() { Ks = [3] } }).Key);
+        File.WriteAllText(path, "{ \"task\": ");
+        Assert.Contains(path, Assert.Throws<KitException>(() => results.Load()).Message);
+        Assert.Equal(first.Predicted, Again(Source("m")).Predicted);
+        Assert.Single(results.Load());
+    }
+
+    [Fact]
+    public void UndefinedMetricsAreNullInTheFileAndSaid()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        var results = new Results(folder.Path);
+        ProbeTask task = Task("one", split: SplitKind.Frozen);
+        // Feature rows without the test images of class c: their pictures could not be read.
+        int[] rows = [.. Enumerable.Range(0, Images).Where(i => i % 30 != 2)];
+        TaskResult result = Probing.Run(Features(1, 0.6).index_select(0, ProbeInput.ToTensor(rows, CPU)), Source("m"), task, 1, new() { Probes = ["linear"] }, results, rows)[0];
+        Assert.True(double.IsNaN(result.Metrics["auroc"]));
+        Assert.Contains("No test image of c", result.Note);
+        Assert.Contains("10 images could not be read", result.Note);
+        Assert.Contains("\"auroc\": null", File.ReadAllText(results.PathOf("one", "m", "cls4", "linear", 1)));
+        Assert.True(double.IsNaN(results.Load()[0].Metrics["auroc"]));
+        Assert.Equal(1000, result.Intervals["auroc"].Undefined);
+        Assert.Equal(0, result.Confusion[2].Sum());
+    }
+
+    [Fact]
+    public void FeaturesOfAnotherTableAndUnknownProbesAreRefused()
+    {
+        using var scope = NewDisposeScope();
+        Assert.Contains("extract the features of this task's table", Assert.Throws<KitException>(() => Probing.Run(randn(5, 3), Source("m"), Task("one"), 1)).Message);
+        Assert.Contains("did you mean 'linear'", Assert.Throws<KitException>(() => Probing.Run(Features(1, 1), Source("m"), Task("one"), 1, new() { Probes = ["liner"] })).Message);
+    }
+
+    [Fact]
+    public void MeansKeepInsideAndOutsideApartAndLeaveTheShortcutTaskOut()
+    {
+        using var scope = NewDisposeScope();
+        ProbeTask[] tasks = [Task("in", inPretraining: true, set: "a"), Task("out 1", set: "b"), Task("out 2", set: "c"), Task("shortcut", inMeans: false, set: "d")];
+        var results = new List<TaskResult>();
+        foreach (ProbeTask task in tasks)
+            foreach (int seed in new[] { 1, 9 })
+                foreach ((string model, double apart) in new[] { ("good", 0.9), ("base", 0.3) })
+                    results.AddRange(Probing.Run(Features(seed, apart), Source(model), task, seed, new() { Resamples = 50 }));
+        var table = Comparison.Table(results, "base", resamples: 300);
+        Assert.Equal(4 * 2 * 2, table.Count);
+        ComparisonRow row = table.Single(r => r is { Model: "good", Task: "out 1", Probe: "linear" });
+        Assert.Equal(results.Where(r => r is { Model: "good", Task: "out 1", Probe: "linear" }).Average(r => r.Metrics["f1"]), row.Score.Value, 12);
+        Assert.Equal(2, row.Seeds);
+        Assert.True(row.AgainstBaseline!.Difference.Low > 0 && row.AdjustedP >= row.AgainstBaseline.P);
+        Assert.All(table.Where(r => r.Model == "base"), r => Assert.Null(r.AgainstBaseline));
+
+        var means = Comparison.Means(results, "base", resamples: 300);
+        Assert.Equal(2 * 2 * 2, means.Count);
+        ComparisonRow outside = means.Single(r => r is { Model: "good", Task: Comparison.Outside, Probe: "knn" });
+        Assert.Equal(2, outside.Tasks);
+        Assert.Equal(results.Where(r => r is { Model: "good", Probe: "knn" } && r.Task.StartsWith("out", StringComparison.Ordinal)).Average(r => r.Metrics["f1"]), outside.Score.Value, 12);
+        Assert.Equal(1, means.Single(r => r is { Model: "base", Task: Comparison.Inside, Probe: "knn" }).Tasks);
+        Assert.Contains("3 distinct", Comparison.SignedRank(results, "good", "base", "knn").Refused);
+    }
+
+    [Fact]
+    public void ATaskThatOneModelLacksIsOutOfTheMeanOfAll()
+    {
+        using var scope = NewDisposeScope();
+        ProbeTask one = Task("one", set: "a"), two = Task("two", set: "b");
+        ProbingOptions options = new() { Probes = ["knn"], Resamples = 10 };
+        TaskResult[] results =
+        [
+            .. Probing.Run(Features(1, 0.9), Source("m"), one, 1, options), .. Probing.Run(Features(1, 0.9), Source("m"), two, 1, options),
+            .. Probing.Run(Features(1, 0.3), Source("n"), one, 1, options),
+        ];
+        Assert.All(Comparison.Means(results, resamples: 10), r => Assert.Equal(1, r.Tasks));
+    }
+}
