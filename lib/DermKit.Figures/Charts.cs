@@ -34,7 +34,7 @@ internal static class Charts
         object value = Look.Axis(figure.ValueAxis, ("showgrid", true), ("rangemode", points ? "normal" : "tozero"), ("range", Range(figure)), ("nticks", 7));
         object category = Look.Axis(figure.CategoryAxis, ("type", "category"), ("showgrid", points && wide), ("autorange", wide ? "reversed" : null), ("ticks", ""));
         Look.Fill(layout, (wide ? "xaxis" : "yaxis", value), (wide ? "yaxis" : "xaxis", category),
-            ("meta", wide ? null : Names(names, figure.Categories)), ("bargap", 0.28), ("bargroupgap", 0.08), ("scattermode", points ? "group" : null), ("scattergap", points ? 0.3 : null));
+            ("meta", wide ? null : Names(names, figure.Categories)), ("bargap", count * figure.Categories.Count <= 4 ? 0.6 : 0.28), ("bargroupgap", 0.08), ("scattermode", points ? "group" : null), ("scattergap", points ? 0.3 : null));
         if (figure.Reference is { } reference)
         {
             string along = wide ? "x" : "y", across = wide ? "y" : "x";

@@ -30,7 +30,7 @@ public static partial class HtmlReport
             .Append($"<div class=\"page\"><aside><details class=\"contents\" open><summary>Contents</summary><nav aria-label=\"Contents\">{outline.Contents()}</nav></details></aside><main id=\"main\">")
             .Append($"<h1>{outline.TitleHtml ?? Escape(title)}</h1><p class=\"meta\">{Meta(run)}</p>");
         if (run.Error is not null)
-            page.Append($"<div class=\"banner stopped\" role=\"note\"><strong>Stopped.</strong> {Escape(run.Error)} {(content.Contains("id=\"error\"", StringComparison.Ordinal) ? "<a href=\"#error\">See the cell.</a>" : "")} What follows is complete up to there.</div>");
+            page.Append($"<div class=\"banner stopped\" role=\"note\"><strong>Stopped.</strong> {Escape(run.Error.TrimEnd('.'))}. {(content.Contains("id=\"error\"", StringComparison.Ordinal) ? "<a href=\"#error\">See the cell.</a>" : "")} What follows is complete up to there.</div>");
         if (IsSynthetic(run))
             page.Append("<div class=\"banner synthetic\" role=\"note\"><span class=\"kit-stamp\">SYNTHETIC</span> The images of this run are drawn by the kit. Numbers show how the method behaves, and nothing clinical follows from them.</div>");
         page.Append(content)

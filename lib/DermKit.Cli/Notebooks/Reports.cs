@@ -25,7 +25,8 @@ internal static class Reports
             runs.Add(run);
             run.Executed.Save(Path.Combine(folder, name + ".ipynb"));
             string report = Path.Combine(folder, name + ".html");
-            AtomicFile.WriteAllText(report, HtmlReport.Render(run));
+            // The one before is written again, now with a link to this one.
+            foreach (NotebookRun changed in runs.TakeLast(2)) AtomicFile.WriteAllText(Path.Combine(folder, changed.Name + ".html"), HtmlReport.Render(changed, runs));
             string memory = run.Provenance["peak memory"];
             Console.WriteLine($"{(run.Error is null ? "done  " : "FAILED")} {name}  {Text(run.Duration)}, peak {memory}  {Path.GetRelativePath(Environment.CurrentDirectory, report)}{(run.Error is null ? "" : $"\n       {run.Error}")}");
             AtomicFile.WriteAllText(Path.Combine(folder, "index.html"), IndexPage.Render(runs));

@@ -46,8 +46,10 @@ public sealed class Display
             // The extension method display(x) sends updates under another id in that host; this method does not.
             _interactive = context.GetType().GetMethod("Display", [typeof(object), typeof(string[])])!
                 .Invoke(context, [new DisplayedHtml(html, plain), new[] { "text/html" }]);
-        else
+        else if (!isUpdate)
             Console.WriteLine(plain);
+        else if (!Console.IsOutputRedirected)
+            Console.Write($"\r{plain} ");
     }
 
     private static object? InteractiveContext() => AppDomain.CurrentDomain.GetAssemblies()
