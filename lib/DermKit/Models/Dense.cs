@@ -14,15 +14,22 @@ public sealed class Dense : nn.Module<Tensor, Tensor>
     private readonly Parameter? bias;
 
     /// <summary>Makes the layer with room for weight [out, in] and bias [out].</summary>
-    public Dense(long inputs, long outputs, bool hasBias, Device device) : base(nameof(Dense))
+    public Dense(long inputs, long outputs, bool hasBias, Device device) : this([inputs], outputs, hasBias, device) { }
+
+    /// <summary>Makes the layer with room for a weight [out, ..kernel] in the layout of a convolution, whose inputs lie in the kernel's order.</summary>
+    public Dense(long[] kernel, long outputs, bool hasBias, Device device) : base(nameof(Dense))
     {
-        weight = new Parameter(empty(outputs, inputs, ScalarType.Float32, device));
+        weight = new Parameter(empty([outputs, .. kernel], ScalarType.Float32, device));
         if (hasBias) bias = new Parameter(empty(outputs, ScalarType.Float32, device));
         RegisterComponents();
     }
 
     /// <summary>[..., in] to [..., out].</summary>
-    public override Tensor forward(Tensor x) => MatrixPath.Linear(x, weight, bias);
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return MatrixPath.Linear(x, weight.flatten(1), bias).MoveToOuterDisposeScope();
+    }
 
     /// <summary>The outputs from <paramref name="first"/> on, <paramref name="count"/> of them: [..., in] to [..., count].</summary>
     public Tensor Part(Tensor x, long first, long count)

@@ -19,7 +19,7 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
     [ComponentName(Name = "patch_embed")]
     private readonly VitPatchEmbedding patchEmbed;
     private readonly ModuleList<VitBlock> blocks;
-    private readonly LayerNorm norm;
+    private readonly TokenNorm norm;
 
     private VisionTransformer(VitConfig config, Device device) : base(nameof(VisionTransformer))
     {
@@ -31,7 +31,7 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
         patchEmbed = new VitPatchEmbedding(config, device);
         blocks = nn.ModuleList(Enumerable.Range(0, config.Depth)
             .Select(i => new VitBlock(config, config.Depth == 1 ? 0 : config.DropPath * i / (config.Depth - 1), device)).ToArray());
-        norm = nn.LayerNorm(config.Dim, eps: 1e-6, device: device);
+        norm = new TokenNorm(config.Dim, device);
         RegisterComponents();
         foreach (Parameter parameter in parameters()) parameter.DetachFromDisposeScope();
     }
@@ -45,12 +45,13 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
     /// <summary>
     /// A model with DINO's initial weights from a seed: truncated normal 0.02 for matrices, CLS and positions, zero biases, unit
     /// norms, and the uniform default of a convolution for the patch embedding. Drawn on the cpu, so that every device gets the
-    /// same weights; torch's global generator is left alone. The model lives until it is disposed, whatever dispose scope surrounds the call.
+    /// same weights; torch's global generator is left alone. On the meta device there is nothing to draw. The model lives until it is disposed, whatever dispose scope surrounds the call.
     /// </summary>
     /// <exception cref="KitException">The configuration is impossible.</exception>
     public static VisionTransformer Random(VitConfig config, long seed, Device? device = null)
     {
         var model = new VisionTransformer(config, device ?? CPU);
+        if (device?.type == DeviceType.META) return model;
         using var noGrad = no_grad();
         using var generator = new Generator((ulong)seed, CPU);
         double bound = 1 / Math.Sqrt(3.0 * config.Patch * config.Patch);
@@ -130,23 +131,33 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
         if (x.dim() != 4 || x.shape[1] != 3 || x.shape[2] < Config.Patch || x.shape[3] < Config.Patch)
             throw new ArgumentException($"Expected pictures [B, 3, H, W] of at least {Config.Patch} pixels a side, found [{string.Join(", ", x.shape)}].", nameof(x));
         using var scope = NewDisposeScope();
-        Tensor patches = patchEmbed.forward(x);
-        Tensor tokens = cat([clsToken.expand(x.shape[0], 1, Config.Dim), patches.flatten(2).transpose(1, 2)], 1);
-        return tokens.add(PositionsFor(patches.shape[2], patches.shape[3])).MoveToOuterDisposeScope();
+        Tensor tokens = cat([clsToken.expand(x.shape[0], 1, Config.Dim), patchEmbed.forward(x)], 1);
+        return tokens.add(PositionsFor(x.shape[2] / Config.Patch, x.shape[3] / Config.Patch)).MoveToOuterDisposeScope();
     }
 }
 
-/// <summary>Non-overlapping patches to tokens, as a convolution named proj.</summary>
+/// <summary>
+/// Non-overlapping patches to tokens: a convolution whose stride is its kernel is one matrix product, which every device has.
+/// </summary>
 internal sealed class VitPatchEmbedding : nn.Module<Tensor, Tensor>
 {
-    private readonly Conv2d proj;
+    private readonly long patch;
+    private readonly Dense proj;
 
     public VitPatchEmbedding(VitConfig config, Device device) : base(nameof(VitPatchEmbedding))
     {
-        proj = nn.Conv2d(3, config.Dim, config.Patch, stride: config.Patch, device: device);
+        patch = config.Patch;
+        proj = new Dense([3, patch, patch], config.Dim, true, device);
         RegisterComponents();
     }
 
-    /// <summary>[B, 3, H, W] to [B, D, rows, columns].</summary>
-    public override Tensor forward(Tensor x) => proj.forward(x);
+    /// <summary>[B, 3, H, W] to [B, rows * columns, D].</summary>
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        long rows = x.shape[2] / patch, columns = x.shape[3] / patch;
+        Tensor whole = x.narrow(2, 0, rows * patch).narrow(3, 0, columns * patch);
+        Tensor patches = whole.reshape(-1, 3, rows, patch, columns, patch).permute(0, 2, 4, 1, 3, 5).reshape(x.shape[0], rows * columns, 3 * patch * patch);
+        return proj.forward(patches).MoveToOuterDisposeScope();
+    }
 }

@@ -84,17 +84,17 @@ internal sealed class VitMlp : nn.Module<Tensor, Tensor>
 internal sealed class VitBlock : nn.Module<Tensor, Tensor>
 {
     private readonly double dropPath;
-    private readonly LayerNorm norm1;
+    private readonly TokenNorm norm1;
     private readonly VitAttention attn;
-    private readonly LayerNorm norm2;
+    private readonly TokenNorm norm2;
     private readonly VitMlp mlp;
 
     public VitBlock(VitConfig config, double dropPath, Device device) : base(nameof(VitBlock))
     {
         this.dropPath = dropPath;
-        norm1 = nn.LayerNorm(config.Dim, eps: 1e-6, device: device);
+        norm1 = new TokenNorm(config.Dim, device);
         attn = new VitAttention(config, device);
-        norm2 = nn.LayerNorm(config.Dim, eps: 1e-6, device: device);
+        norm2 = new TokenNorm(config.Dim, device);
         mlp = new VitMlp(config, device);
         RegisterComponents();
     }

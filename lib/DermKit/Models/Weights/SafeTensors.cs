@@ -14,7 +14,10 @@ public static class SafeTensors
         [ScalarType.Byte] = "U8", [ScalarType.Bool] = "BOOL",
     };
 
-    /// <summary>The format's name of an element type and back.</summary>
+    /// <summary>The element types as the format writes them.</summary>
+    internal static IEnumerable<string> TypeNames => Names.Values;
+
+    /// <summary>The element type that the format calls <paramref name="name"/>; null when none is.</summary>
     internal static ScalarType? TypeOf(string? name) => Names.FirstOrDefault(p => p.Value == name) is { Value: not null } pair ? pair.Key : null;
 
     /// <summary>

@@ -21,6 +21,7 @@ public sealed record SafeTensorEntry(string Name, ScalarType Type, long[] Shape,
 public sealed class SafeTensorsFile : IDisposable
 {
     private const long HeaderCap = 100_000_000;
+    private static readonly UTF8Encoding Encoding = new(false, throwOnInvalidBytes: true);
     private readonly FileStream stream;
 
     private SafeTensorsFile(string path, FileStream stream)
@@ -59,6 +60,7 @@ public sealed class SafeTensorsFile : IDisposable
 
     /// <summary>Reads one tensor, in its stored type, onto <paramref name="device"/> (cpu when null).</summary>
     /// <exception cref="KitException">No such key; the nearest one is named.</exception>
+    /// <exception cref="EndOfStreamException">The file was cut after it was opened.</exception>
     public Tensor Load(string name, Device? device = null)
     {
         if (!Entries.TryGetValue(name, out SafeTensorEntry? entry))
@@ -96,14 +98,20 @@ public sealed class SafeTensorsFile : IDisposable
         if ((long)header > stream.Length - 8) throw Broken($"header of {header} bytes does not fit the file of {stream.Length}");
         byte[] json = new byte[header];
         stream.ReadExactly(json);
+        if (json is not [(byte)'{', ..]) throw Broken("the header does not begin with '{'");
         try
         {
-            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            Encoding.GetCharCount(json);
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 4 });
             Parse(document.RootElement, 8 + (long)header);
         }
-        catch (JsonException e)
+        catch (DecoderFallbackException e)
         {
-            throw new KitException($"{Path}: the safetensors header is not valid JSON or repeats a key ({e.Message}). Fetch the file again.", e);
+            throw new KitException($"{Path}: the safetensors header is not valid UTF-8 ({e.Message}). Fetch the file again.", e);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new KitException($"{Path}: the safetensors header is not valid JSON, holds half a character or repeats a key ({e.Message}). Fetch the file again.", e);
         }
     }
 
@@ -141,15 +149,10 @@ public sealed class SafeTensorsFile : IDisposable
             || !value.TryGetProperty("shape", out JsonElement shape) || shape.ValueKind != JsonValueKind.Array
             || !value.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2)
             throw Broken($"'{name}' is not of the form dtype, shape, data_offsets");
-        (ScalarType scalar, long size) = type.GetString() switch
-        {
-            "F64" => (ScalarType.Float64, 8L), "F32" => (ScalarType.Float32, 4L), "F16" => (ScalarType.Float16, 2L), "BF16" => (ScalarType.BFloat16, 2L),
-            "I64" => (ScalarType.Int64, 8L), "I32" => (ScalarType.Int32, 4L), "I16" => (ScalarType.Int16, 2L), "I8" => (ScalarType.Int8, 1L),
-            "U8" => (ScalarType.Byte, 1L), "BOOL" => (ScalarType.Bool, 1L),
-            var other => throw Broken($"'{name}' has type {other}; expected F64, F32, F16, BF16, I64, I32, I16, I8, U8 or BOOL"),
-        };
+        ScalarType scalar = SafeTensors.TypeOf(type.GetString())
+            ?? throw Broken($"'{name}' has type {type.GetString()}, which this reader does not take; expected one of {string.Join(", ", SafeTensors.TypeNames)}");
         long[] sizes = shape.EnumerateArray().Select(e => Integer(e, name)).ToArray();
-        long begin = Integer(offsets[0], name), end = Integer(offsets[1], name), bytes = size;
+        long begin = Integer(offsets[0], name), end = Integer(offsets[1], name), bytes = scalar.ElementSize();
         try
         {
             foreach (long s in sizes) bytes = checked(bytes * s);

@@ -1,0 +1,96 @@
+using DermKit.Imaging;
+using DermKit.Models;
+using DermKit.Models.Weights;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Evaluation;
+
+/// <summary>Runs a frozen model over an image cache; <see cref="FeatureStore"/> does so once and remembers.</summary>
+public static class FeatureExtractor
+{
+    private static readonly long[] HeadWidths = [2048, 2048, 256];
+
+    /// <summary>Features of cached pictures, computed in evaluation mode without gradients.</summary>
+    /// <param name="model">The model, on <paramref name="device"/>.</param>
+    /// <param name="cache">Pictures, with the transform that normalises them.</param>
+    /// <param name="options">Which features; the defaults when null.</param>
+    /// <param name="device">Where the model lies; cpu when null.</param>
+    /// <param name="rows">Rows of the cache in the order wanted; all when null.</param>
+    /// <param name="progress">Called with (done, all) after each batch.</param>
+    /// <param name="cancellation">Looked at before each batch.</param>
+    /// <exception cref="ArgumentException">The model has fewer than 4 blocks.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static FeatureSet Extract(VisionTransformer model, ImageCache cache, FeatureOptions? options = null, Device? device = null,
+        int[]? rows = null, Action<int, int>? progress = null, CancellationToken cancellation = default)
+    {
+        (options, rows) = (options ?? new(), rows ?? [.. Enumerable.Range(0, cache.Count)]);
+        string weights = WeightLoader.Hash(model);
+        float[] values = Compute(model, cache, options, device ?? CPU, rows, done => progress?.Invoke(done, rows.Length), cancellation);
+        return new(values, rows.Length, Width(model, options), Key(weights, cache, options, rows), weights);
+    }
+
+    /// <summary>Features of a normalised batch [B, 3, H, W] on the model's device: [B, width].</summary>
+    public static Tensor Features(VisionTransformer model, Tensor batch, FeatureOptions options)
+    {
+        using var scope = NewDisposeScope();
+        Tensor cls4 = model.ClsOfLastBlocks(batch, 4, options.Variant != FeatureVariant.Cls4PreNorm);
+        return (options.Variant == FeatureVariant.PaperScript ? RandomHead(cls4, options.HeadSeed) : cls4).MoveToOuterDisposeScope();
+    }
+
+    internal static int Width(VisionTransformer model, FeatureOptions options) =>
+        options.Variant == FeatureVariant.PaperScript ? (int)HeadWidths[^1] : 4 * model.Config.Dim;
+
+    internal static string Key(string weights, ImageCache cache, FeatureOptions options, ReadOnlySpan<int> rows)
+    {
+        var hashOfRow = new string[cache.Count];
+        for (int i = 0; i < cache.RowOf.Length; i++)
+            if (cache.RowOf[i] >= 0) hashOfRow[cache.RowOf[i]] = cache.ContentHashes[i];
+        var text = new StringBuilder($"features 1\n{weights}\n{cache.Transform.Key}\n{options.Key}\n");
+        foreach (int row in rows) text.Append(hashOfRow[row]).Append('\n');
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+
+    internal static float[] Compute(VisionTransformer model, ImageCache cache, FeatureOptions options, Device device, int[] rows, Action<int> progress, CancellationToken cancellation)
+    {
+        if (model.Config.Depth < 4) throw new ArgumentException($"Features are the CLS tokens of 4 blocks; the model has {model.Config.Depth}.", nameof(model));
+        int width = Width(model, options);
+        float[] values = new float[(long)rows.Length * width];
+        bool training = model.training;
+        model.eval();
+        try
+        {
+            using var noGrad = no_grad();
+            for (int start = 0; start < rows.Length; start += options.Batch)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                using var scope = NewDisposeScope();
+                int count = Math.Min(options.Batch, rows.Length - start);
+                Tensor batch = cache.Transform.Normalise(cache.Batch(rows.AsSpan(start, count), device));
+                Tensor features = Features(model, batch, options).cpu().contiguous();
+                MemoryMarshal.Cast<byte, float>(features.bytes).CopyTo(values.AsSpan(start * width));
+                progress(start + count);
+            }
+        }
+        finally
+        {
+            model.train(training);
+        }
+        return values;
+    }
+
+    /// <summary>Linear layers with truncated normal 0.02 weights and zero biases, exact GELU between them; drawn on the cpu from the seed.</summary>
+    private static Tensor RandomHead(Tensor x, int seed)
+    {
+        using var generator = new Generator((ulong)seed, CPU);
+        for (int i = 0; i < HeadWidths.Length; i++)
+        {
+            Tensor weight = randn([HeadWidths[i], x.shape[1]], generator: generator).mul_(0.02).to(x.dtype).to(x.device);
+            x = MatrixPath.Linear(i == 0 ? x : nn.functional.gelu(x), weight, null);
+        }
+        return x;
+    }
+}

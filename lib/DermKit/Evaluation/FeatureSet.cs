@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Evaluation;
+
+/// <summary>What a frozen ViT hands to a probe.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<FeatureVariant>))]
+public enum FeatureVariant
+{
+    /// <summary>CLS tokens of the last 4 blocks after the final norm, concatenated: [B, 4 D], 768 for ViT-T.</summary>
+    [JsonStringEnumMemberName("cls4")]
+    Cls4,
+    /// <summary>The same before the final norm, as the paper takes them from its ImageNet ViT-T.</summary>
+    [JsonStringEnumMemberName("cls4-prenorm")]
+    Cls4PreNorm,
+    /// <summary>cls4 through the randomly initialised head that the authors' evaluation script never loads: 4 D - 2048 - 2048 - 256.</summary>
+    [JsonStringEnumMemberName("paper-script")]
+    PaperScript,
+}
+
+/// <summary>How features are taken.</summary>
+public sealed record FeatureOptions
+{
+    /// <summary>Which features.</summary>
+    public FeatureVariant Variant { get; init; } = FeatureVariant.Cls4;
+
+    /// <summary>Seed of the random head of <see cref="FeatureVariant.PaperScript"/>; of no effect otherwise.</summary>
+    public int HeadSeed { get; init; } = 1;
+
+    /// <summary>Pictures in one pass.</summary>
+    public int Batch { get; init; } = 16;
+
+    /// <summary>Everything that decides the values, as text.</summary>
+    public string Key => Variant == FeatureVariant.PaperScript ? string.Create(CultureInfo.InvariantCulture, $"{Variant}-head{HeadSeed}") : Variant.ToString();
+}
+
+/// <summary>Frozen features of some pictures.</summary>
+/// <param name="Values">float32 [Count, Width], row by row.</param>
+/// <param name="Count">Pictures.</param>
+/// <param name="Width">Features of one picture.</param>
+/// <param name="Key">SHA-256 in hex over weights, preprocessing, variant and picture contents in order; equal keys mean equal features.</param>
+/// <param name="WeightsHash"><see cref="Models.Weights.WeightLoader.Hash"/> of the model.</param>
+public sealed record FeatureSet(float[] Values, int Count, int Width, string Key, string WeightsHash)
+{
+    /// <summary>All rows as float32 [Count, Width].</summary>
+    public Tensor ToTensor(Device? device = null) => tensor(Values, [Count, Width], ScalarType.Float32, device);
+
+    /// <summary>Some rows, in the order asked for, as float32 [rows, Width].</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
+    public Tensor Rows(ReadOnlySpan<int> rows, Device? device = null)
+    {
+        float[] chosen = new float[(long)rows.Length * Width];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            if ((uint)rows[i] >= (uint)Count) throw new ArgumentOutOfRangeException(nameof(rows), rows[i], $"Expected rows from 0 to {Count - 1}.");
+            Values.AsSpan(rows[i] * Width, Width).CopyTo(chosen.AsSpan(i * Width));
+        }
+        return tensor(chosen, [rows.Length, Width], ScalarType.Float32, device);
+    }
+}
