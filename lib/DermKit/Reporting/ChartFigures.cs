@@ -65,6 +65,8 @@ public sealed record LineSeries(string Name, IReadOnlyList<double> X, IReadOnlyL
 public sealed record LineFigure(string Id, string Title, string Caption, string AltText, IReadOnlyList<LineSeries> Series,
     string XAxis, string YAxis) : Figure(Id, Title, Caption, AltText)
 {
+    private const int TableRows = 400;
+
     /// <summary>Horizontal axis in powers of ten.</summary>
     public bool LogX { get; init; }
 
@@ -87,7 +89,8 @@ public sealed record LineFigure(string Id, string Title, string Caption, string 
             if ((LogX && s.X.Any(v => v <= 0)) || (LogY && s.Y.Any(v => v <= 0)))
                 throw Wrong($"line '{s.Name}' has values of 0 or less on a logarithmic axis.");
         }
-        return new(Title, ["Line", XAxis, YAxis], [.. Series.SelectMany(s => Enumerable.Range(0, s.X.Count).Select(i =>
+        int step = Series.Sum(s => s.X.Count) / TableRows + 1;
+        return new(step == 1 ? Title : $"{Title} (one value in {step})", ["Line", XAxis, YAxis], [.. Series.SelectMany(s => Enumerable.Range(0, s.X.Count).Where(i => i % step == 0 || i == s.X.Count - 1).Select(i =>
             (IReadOnlyList<object?>)[s.Name, s.X[i], new Estimate(s.Y[i], s.Low?[i] ?? double.NaN, s.High?[i] ?? double.NaN)]))]) { Stamp = Stamp };
     }
 }

@@ -31,7 +31,7 @@ public static class FigureHtml
         if (figure is ImageGridFigure grid) html.Append(grid.Tiles());
         else html.Append($"<div class=\"kit-plot\" role=\"img\" aria-label=\"{alt}\"></div><script type=\"application/json\">{FigureRenderer.PlotlySpec(figure).Replace("<", "\\u003c")}</script>");
         html.Append($"<figcaption>{Markup.Stamp(figure.Stamp)}<strong>{Markup.Escape(figure.Title)}.</strong> {Markup.Prose(figure.Caption)}</figcaption>")
-            .Append($"<details class=\"kit-data\"><summary>Data table</summary>{data.Grid(withCaption: false)}</details></figure>");
+            .Append($"<details class=\"kit-data\"><summary>Data table</summary>{data.Grid(withCaption: data.Caption != figure.Title)}</details></figure>");
         if (InReport) return html.ToString();
         if (figure is not ImageGridFigure)
         {

@@ -15,6 +15,9 @@
       layout.margin = Object.assign({}, layout.margin, { l: 8, r: 8 });
     }
     var rgb = ink.match(/[\d.]+/g).map(Number);
+    spec.data.forEach(function (trace) {
+      if (trace.type === 'bar') ['error_x', 'error_y'].forEach(function (key) { if (trace[key]) trace[key].color = shade(ink, .85); });
+    });
     if (rgb[0] + rgb[1] + rgb[2] > 384) spec.data.forEach(function (trace) { if (trace.type === 'heatmap') trace.colorscale = [[0, 'rgba(80,140,200,.12)'], [1, 'rgba(44,112,182,1)']]; });
     if (layout.meta && layout.meta.names) {
       var names = layout.meta.names, longest = Math.max.apply(null, names.map(function (name) { return Math.max.apply(null, name.split(' ').map(function (word) { return word.length; })); }));

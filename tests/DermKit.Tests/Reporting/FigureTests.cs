@@ -102,6 +102,18 @@ public sealed class FigureTests : IDisposable
     }
 
     [Fact]
+    public void LongCurvesThinTheirTableButKeepTheLastValue()
+    {
+        double[] steps = [.. Enumerable.Range(0, 5000).Select(i => (double)i)];
+        var figure = new LineFigure("loss", "Loss", "c", "a", [new("run", steps, steps)], "Step", "Loss (nats)") { Markers = false };
+        Table table = figure.Data();
+        Assert.InRange(table.Rows.Count, 200, 402);
+        Assert.Equal(4999.0, table.Rows[^1][1]);
+        Assert.Contains("<caption>Loss (one value in 13)</caption>", figure.ToHtml());
+        Assert.Equal(5000, Spec(figure)["data"]![0]!["x"]!.AsArray().Count);
+    }
+
+    [Fact]
     public void EmptyTextsAndWrongIdsAreRefused()
     {
         Assert.Contains("caption is empty", Assert.Throws<KitException>(() => new BarFigure("x", "t", " ", "a", [], [], "c", "v")).Message);
