@@ -4,23 +4,12 @@ using static TorchSharp.torch;
 namespace DermKit.Evaluation;
 
 /// <summary>Settings of <see cref="LinearProbe"/>; the defaults are the paper's protocol.</summary>
-public sealed record LinearOptions
-{
-    /// <summary>Inverse penalty: the objective is the sum of the losses + 0.5 |W|^2 / C, intercepts not penalised.</summary>
-    public double C { get; init; } = 1;
-
-    /// <summary>Weighs each class by N / (classes * its rows) (scikit-learn class_weight="balanced").</summary>
-    public bool Balanced { get; init; }
-
-    /// <summary>Scales features to mean 0 and population standard deviation 1 of the training rows first; not the paper's protocol.</summary>
-    public bool Standardise { get; init; }
-
-    /// <summary>Largest absolute entry of the gradient at which the fit counts as converged.</summary>
-    public double Tolerance { get; init; } = 1e-6;
-
-    /// <summary>Limit of L-BFGS iterations.</summary>
-    public int MaxIterations { get; init; } = 10_000;
-}
+/// <param name="C">Inverse penalty: the objective is the sum of the losses + 0.5 |W|^2 / C, intercepts not penalised.</param>
+/// <param name="Balanced">Weighs each class by N / (classes * its rows) (scikit-learn class_weight="balanced").</param>
+/// <param name="Standardise">Scales features to mean 0 and population standard deviation 1 of the training rows first; not the paper's protocol.</param>
+/// <param name="Tolerance">Largest absolute entry of the gradient at which the fit counts as converged.</param>
+/// <param name="MaxIterations">Limit of L-BFGS iterations.</param>
+public sealed record LinearOptions(double C = 1, bool Balanced = false, bool Standardise = false, double Tolerance = 1e-6, int MaxIterations = 10_000);
 
 /// <summary>A fitted logistic regression in scikit-learn's form: with two classes one sigmoid row, else a row for each class.</summary>
 /// <param name="Coefficients">[rows, D], for features after <paramref name="Mean"/> and <paramref name="Scale"/>.</param>

@@ -35,27 +35,37 @@ public sealed record ProbingOptions
 /// <summary>Probes the features of a task and keeps the results.</summary>
 public static class Probing
 {
+    /// <summary>The same for extracted features of a model of the registry.</summary>
+    /// <inheritdoc cref="Run(Tensor, FeatureSource, ProbeTask, int, ProbingOptions?, Results?, int[])"/>
+    public static IReadOnlyList<TaskResult> Run(FeatureSet features, ModelDefinition model, ProbeTask task, int seed, ProbingOptions? options = null, Results? results = null, int[]? rowOf = null, Device? device = null)
+    {
+        using Tensor values = features.ToTensor(device);
+        string variant = JsonSerializer.Serialize(model.Features).Trim('"');
+        return Run(values, new FeatureSource(model.Name, variant, features.WeightsHash, features.Key), task, seed, options, results, rowOf);
+    }
+
     /// <summary>One result for each probe. A result that the folder holds for the same inputs is read, not made again.</summary>
-    /// <param name="features">[n, D] on the device to work on; row i belongs to row <paramref name="rows"/>[i] of the task's table.</param>
+    /// <param name="features">[n, D] on the device to work on.</param>
     /// <param name="source">What made the features.</param>
     /// <param name="task">Labels, classes, units and split.</param>
     /// <param name="seed">Of the split and of the probe's validation part.</param>
     /// <param name="options">Defaults to the paper's protocol.</param>
     /// <param name="results">Folder to keep results in; null keeps none.</param>
-    /// <param name="rows">Table row of each feature row, when some images could not be read; null when all are there.</param>
+    /// <param name="rowOf">Feature row of each row of the task's table, -1 where the image could not be read (as an image cache says it); null: the same rows.</param>
     /// <exception cref="KitException">Features do not fit the table or are not finite, an unknown probe is asked for, or the split is not usable.</exception>
-    public static IReadOnlyList<TaskResult> Run(Tensor features, FeatureSource source, ProbeTask task, int seed, ProbingOptions? options = null, Results? results = null, int[]? rows = null)
+    public static IReadOnlyList<TaskResult> Run(Tensor features, FeatureSource source, ProbeTask task, int seed, ProbingOptions? options = null, Results? results = null, int[]? rowOf = null)
     {
         options ??= new();
-        rows ??= [.. Enumerable.Range(0, task.Labels.Length)];
-        if (features.shape[0] != rows.Length || rows.Any(r => (uint)r >= (uint)task.Labels.Length))
-            throw new KitException($"Task '{task.Definition.Name}', model '{source.Model}': {features.shape[0]} feature rows for {rows.Length} of the task's {task.Labels.Length} images; extract the features of this task's table.");
+        int images = task.Labels.Length;
+        if (rowOf is null ? features.shape[0] != images : rowOf.Length != images || rowOf.Any(r => r >= features.shape[0]))
+            throw new KitException($"Task '{task.Definition.Name}', model '{source.Model}': {features.shape[0]} feature rows{(rowOf is null ? "" : $" and {rowOf.Length} row numbers")} for {images} images; extract the features of this task's table.");
+        rowOf ??= [.. Enumerable.Range(0, images)];
         if (options.Probes.FirstOrDefault(p => p is not ("knn" or "linear")) is { } unknown)
             throw new KitException($"Probe '{unknown}' is unknown; did you mean '{KitException.Nearest(unknown, ["knn", "linear"])}'?");
-        var featureRow = rows.Select((row, i) => (row, i)).ToDictionary(p => p.row, p => p.i);
         Split split = task.SplitFor(seed);
-        int[] train = [.. split.Train.Where(featureRow.ContainsKey)], test = [.. split.Test.Where(featureRow.ContainsKey)];
-        string unread = task.Labels.Length == rows.Length ? "" : $"{task.Labels.Length - rows.Length} images could not be read and are left out.";
+        int[] train = [.. split.Train.Where(r => rowOf[r] >= 0)], test = [.. split.Test.Where(r => rowOf[r] >= 0)];
+        int lost = rowOf.Count(r => r < 0);
+        string unread = lost == 0 ? "" : $"{lost} images could not be read and are left out.";
         string dataHash = Hash([string.Join(',', task.ClassNames), .. train.Select(r => $"train {task.Table.Ids[r]} {task.Labels[r]}"), .. test.Select(r => $"test {task.Table.Ids[r]} {task.Labels[r]} {task.Patients?[r]}")]);
         var made = new List<TaskResult>();
         foreach (string probe in options.Probes)
@@ -67,7 +77,7 @@ public static class Probing
             {
                 var clock = Stopwatch.StartNew();
                 using var scope = NewDisposeScope();
-                Tensor Part(int[] tableRows) => features.index_select(0, ProbeInput.ToTensor(Array.ConvertAll(tableRows, r => featureRow[r]), features.device));
+                Tensor Part(int[] tableRows) => features.index_select(0, ProbeInput.ToTensor(Array.ConvertAll(tableRows, r => rowOf[r]), features.device));
                 int[] trainLabels = Array.ConvertAll(train, r => task.Labels[r]);
                 ProbeOutcome outcome = probe == "knn"
                     ? KnnProbe.Run(Part(train), trainLabels, Part(test), task.ClassNames.Length, seed, options.Knn)
@@ -88,38 +98,36 @@ public static class Probing
         int[,] confusion = Metrics.ConfusionMatrix(truth, outcome.Predicted, task.ClassNames.Length);
         string[] absent = [.. task.ClassNames.Where((_, c) => !truth.Contains(c))];
         string undefined = absent.Length == 0 ? "" : $"No test image of {string.Join(", ", absent)}: AUROC is not defined.";
-        return new()
-        {
-            Task = definition.Name,
-            TaskVersion = definition.Version,
-            Model = source.Model,
-            Features = source.Features,
-            Probe = probe,
-            Seed = seed,
-            Key = "",
-            WeightsHash = source.WeightsHash,
-            DataHash = "",
-            DataSet = string.Join(" + ", definition.DataSets.Keys),
-            InPretraining = definition.InPretraining,
-            InMeans = definition.InMeans,
-            Stamp = definition.Stamp,
-            ClassNames = task.ClassNames,
-            TrainRows = train.Length,
-            Ids = ids,
-            Units = units,
-            Truth = truth,
-            Predicted = outcome.Predicted,
-            Metrics = Metrics.All(truth, outcome.Predicted, outcome.Probabilities),
-            Intervals = Bootstrap.Intervals(truth, outcome.Predicted, outcome.Probabilities, Bootstrap.Draw(units, resamples, seed)),
-            Confusion = [.. Enumerable.Range(0, task.ClassNames.Length).Select(t => Enumerable.Range(0, task.ClassNames.Length).Select(p => confusion[t, p]).ToArray())],
-            K = outcome.K,
-            Converged = outcome.Converged,
-            Iterations = outcome.Iterations,
-            GradientNorm = outcome.GradientNorm,
-            Note = string.Join(" ", new[] { outcome.Note, undefined, unread }.Where(n => n.Length > 0)),
-            Kit = typeof(Probing).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
-            Seconds = 0,
-        };
+        return new(
+            Task: definition.Name,
+            TaskVersion: definition.Version,
+            Model: source.Model,
+            Features: source.Features,
+            Probe: probe,
+            Seed: seed,
+            Key: "",
+            WeightsHash: source.WeightsHash,
+            DataHash: "",
+            DataSet: string.Join(" + ", definition.DataSets.Keys),
+            InPretraining: definition.InPretraining,
+            InMeans: definition.InMeans,
+            Stamp: definition.Stamp,
+            ClassNames: task.ClassNames,
+            TrainRows: train.Length,
+            Ids: ids,
+            Units: units,
+            Truth: truth,
+            Predicted: outcome.Predicted,
+            Metrics: Metrics.All(truth, outcome.Predicted, outcome.Probabilities),
+            Intervals: Bootstrap.Intervals(truth, outcome.Predicted, outcome.Probabilities, Bootstrap.Draw(units, resamples, seed)),
+            Confusion: [.. Enumerable.Range(0, task.ClassNames.Length).Select(t => Enumerable.Range(0, task.ClassNames.Length).Select(p => confusion[t, p]).ToArray())],
+            K: outcome.K,
+            Converged: outcome.Converged,
+            Iterations: outcome.Iterations,
+            GradientNorm: outcome.GradientNorm,
+            Note: string.Join(" ", new[] { outcome.Note, undefined, unread }.Where(n => n.Length > 0)),
+            Kit: typeof(Probing).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
+            Seconds: 0);
     }
 
     private static string Hash(IEnumerable<string> parts) =>

@@ -5,23 +5,12 @@ using static TorchSharp.torch;
 namespace DermKit.Evaluation;
 
 /// <summary>Settings of <see cref="SgdProbe"/>; the defaults are those of DINO's eval_linear.py (batch and rate of one process).</summary>
-public sealed record SgdOptions
-{
-    /// <summary>Learning rate at the start; cosine annealed to 0, once an epoch.</summary>
-    public double LearningRate { get; init; } = 0.001;
-
-    /// <summary>Momentum.</summary>
-    public double Momentum { get; init; } = 0.9;
-
-    /// <summary>L2 penalty added to the gradient.</summary>
-    public double WeightDecay { get; init; }
-
-    /// <summary>Passes over the training rows.</summary>
-    public int Epochs { get; init; } = 100;
-
-    /// <summary>Rows of a step.</summary>
-    public int Batch { get; init; } = 128;
-}
+/// <param name="LearningRate">Learning rate at the start; cosine annealed to 0, once an epoch.</param>
+/// <param name="Momentum">Momentum.</param>
+/// <param name="WeightDecay">L2 penalty added to the gradient.</param>
+/// <param name="Epochs">Passes over the training rows.</param>
+/// <param name="Batch">Rows of a step.</param>
+public sealed record SgdOptions(double LearningRate = 0.001, double Momentum = 0.9, double WeightDecay = 0, int Epochs = 100, int Batch = 128);
 
 /// <summary>The linear classifier of DINO's eval_linear.py on frozen features: SGD with momentum on the mean cross entropy, in the features' type.</summary>
 public static class SgdProbe

@@ -4,95 +4,42 @@ using System.Text.Json.Serialization;
 namespace DermKit.Evaluation;
 
 /// <summary>One model, task, probe and seed: scores with intervals, and the predictions of every test row so that models can be paired later.</summary>
-public sealed record TaskResult
+/// <param name="Task">Name of the task.</param>
+/// <param name="TaskVersion">Version of the task.</param>
+/// <param name="Model">Name of the model.</param>
+/// <param name="Features">Feature variant, for example cls4.</param>
+/// <param name="Probe">knn or linear.</param>
+/// <param name="Seed">Seed of the split and of the probe.</param>
+/// <param name="Key">Hash of everything the scores depend on; a result with another key is not reused.</param>
+/// <param name="WeightsHash">Hash of the weights.</param>
+/// <param name="DataHash">Hash over ids, labels and parts of the images.</param>
+/// <param name="DataSet">Data sets of the task, joined by " + ".</param>
+/// <param name="InPretraining">Whether training images of the task are in the kit's pre-training data.</param>
+/// <param name="InMeans">False when the score stays outside every mean and rank.</param>
+/// <param name="Stamp">What figures and tables of the task are stamped with.</param>
+/// <param name="ClassNames">Names of the classes.</param>
+/// <param name="TrainRows">Training rows.</param>
+/// <param name="Ids">Id of each test row.</param>
+/// <param name="Units">What the intervals resample: patient or lesion of each test row, else its id.</param>
+/// <param name="Truth">True class of each test row.</param>
+/// <param name="Predicted">Predicted class of each test row.</param>
+/// <param name="Metrics">Metrics by name (<see cref="Evaluation.Metrics.All"/>); NaN where undefined.</param>
+/// <param name="Intervals">95 % intervals by metric; they resample <paramref name="Units"/>.</param>
+/// <param name="Confusion">[true class][predicted class].</param>
+/// <param name="K">Neighbours used; null for other probes.</param>
+/// <param name="Converged">Whether the optimiser converged; null for probes without one.</param>
+/// <param name="Iterations">Optimiser iterations; null for probes without one.</param>
+/// <param name="GradientNorm">Largest gradient entry at the solution; null for probes without one.</param>
+/// <param name="Note">What a reader has to know; empty when nothing.</param>
+/// <param name="Kit">Version of the library with the commit it was built from.</param>
+/// <param name="Seconds">Time of the probe and its intervals.</param>
+public sealed record TaskResult(
+    string Task, int TaskVersion, string Model, string Features, string Probe, int Seed, string Key, string WeightsHash,
+    string DataHash, string DataSet, bool InPretraining, bool InMeans, string Stamp, string[] ClassNames, int TrainRows,
+    string[] Ids, string[] Units, int[] Truth, int[] Predicted,
+    SortedDictionary<string, double> Metrics, SortedDictionary<string, Interval> Intervals, int[][] Confusion, string Kit, double Seconds, int? K = null,
+    bool? Converged = null, int? Iterations = null, double? GradientNorm = null, string Note = "")
 {
-    /// <summary>Name of the task.</summary>
-    public required string Task { get; init; }
-
-    /// <summary>Version of the task.</summary>
-    public required int TaskVersion { get; init; }
-
-    /// <summary>Name of the model.</summary>
-    public required string Model { get; init; }
-
-    /// <summary>Feature variant, for example cls4.</summary>
-    public required string Features { get; init; }
-
-    /// <summary>knn or linear.</summary>
-    public required string Probe { get; init; }
-
-    /// <summary>Seed of the split and of the probe.</summary>
-    public required int Seed { get; init; }
-
-    /// <summary>Hash of everything the scores depend on; a result with another key is not reused.</summary>
-    public required string Key { get; init; }
-
-    /// <summary>Hash of the weights.</summary>
-    public required string WeightsHash { get; init; }
-
-    /// <summary>Hash over ids, labels and parts of the images.</summary>
-    public required string DataHash { get; init; }
-
-    /// <summary>Data sets of the task, joined by " + ".</summary>
-    public required string DataSet { get; init; }
-
-    /// <summary>Whether training images of the task are in the kit's pre-training data.</summary>
-    public required bool InPretraining { get; init; }
-
-    /// <summary>False when the score stays outside every mean and rank.</summary>
-    public required bool InMeans { get; init; }
-
-    /// <summary>What figures and tables of the task are stamped with.</summary>
-    public required string Stamp { get; init; }
-
-    /// <summary>Names of the classes.</summary>
-    public required string[] ClassNames { get; init; }
-
-    /// <summary>Training rows.</summary>
-    public required int TrainRows { get; init; }
-
-    /// <summary>Id of each test row.</summary>
-    public required string[] Ids { get; init; }
-
-    /// <summary>What the intervals resample: patient or lesion of each test row, else its id.</summary>
-    public required string[] Units { get; init; }
-
-    /// <summary>True class of each test row.</summary>
-    public required int[] Truth { get; init; }
-
-    /// <summary>Predicted class of each test row.</summary>
-    public required int[] Predicted { get; init; }
-
-    /// <summary>Metrics by name (<see cref="Evaluation.Metrics.All"/>); NaN where undefined.</summary>
-    public required SortedDictionary<string, double> Metrics { get; init; }
-
-    /// <summary>95 % intervals by metric; they resample <see cref="Units"/>.</summary>
-    public required SortedDictionary<string, Interval> Intervals { get; init; }
-
-    /// <summary>[true class][predicted class].</summary>
-    public required int[][] Confusion { get; init; }
-
-    /// <summary>Neighbours used; null for other probes.</summary>
-    public int? K { get; init; }
-
-    /// <summary>Whether the optimiser converged; null for probes without one.</summary>
-    public bool? Converged { get; init; }
-
-    /// <summary>Optimiser iterations; null for probes without one.</summary>
-    public int? Iterations { get; init; }
-
-    /// <summary>Largest gradient entry at the solution; null for probes without one.</summary>
-    public double? GradientNorm { get; init; }
-
-    /// <summary>What a reader has to know; empty when nothing.</summary>
-    public string Note { get; init; } = "";
-
-    /// <summary>Version of the library with the commit it was built from.</summary>
-    public required string Kit { get; init; }
-
-    /// <summary>Time of the probe and its intervals.</summary>
-    public required double Seconds { get; init; }
-
     /// <summary>Number of distinct units among the test rows.</summary>
     [JsonIgnore]
     public int UnitCount => Units.Distinct(StringComparer.Ordinal).Count();
@@ -111,6 +58,7 @@ public sealed class Results(string folder)
         WriteIndented = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         NumberHandling = JsonNumberHandling.Strict,
+        RespectRequiredConstructorParameters = true,
         Converters = { new UndefinedAsNull() },
     };
 
