@@ -73,17 +73,23 @@ public static class TensorColor
     public static Tensor GaussianBlur(Tensor images, Tensor sigmas, int kernelSize)
     {
         using var scope = NewDisposeScope();
-        Tensor sigma = sigmas.view(-1, 1, 1);
         int half = kernelSize / 2;
-        // The blur is linear in each axis: weights [B, L, L], with the reflected border folded in. Runs where there is no padding kernel either.
-        Tensor Weights(long length)
+        Tensor position = arange(-half, half + 1, images.dtype, images.device).view(1, -1) / sigmas.view(-1, 1);
+        Tensor taps = (position * position * -0.5).exp();
+        taps = taps / taps.sum(1, keepdim: true);
+        return Along(3, Along(2, images)).MoveToOuterDisposeScope();
+
+        // Sums of shifted copies, and the reflected border as an index: convolution and padding have no meta kernels.
+        Tensor Along(int axis, Tensor x)
         {
-            Tensor output = arange(length, images.dtype, images.device).view(1, -1, 1), input = output.view(1, 1, -1);
-            Tensor Gauss(Tensor offset) => (offset / sigma).square().mul_(-0.5).exp_() * (offset.square() <= half * half);
-            Tensor weights = Gauss(input - output) + Gauss(-input - output) * (input > 0) + Gauss(2 * (length - 1) - input - output) * (input < length - 1);
-            return weights.div_(weights.sum(2, keepdim: true)).unsqueeze_(1);
+            long length = x.shape[axis];
+            long[] reflected = [.. Enumerable.Range(-half, (int)length + 2 * half).Select(i => length - 1 - Math.Abs(length - 1 - Math.Abs((long)i)))];
+            TensorIndex border = TensorIndex.Tensor(tensor(reflected, device: x.device));
+            Tensor padded = axis == 3 ? x.index(TensorIndex.Ellipsis, border) : x.index(TensorIndex.Ellipsis, border, TensorIndex.Colon);
+            Tensor sum = zeros_like(x);
+            for (int i = 0; i < kernelSize; i++) sum.addcmul_(padded.narrow(axis, i, length), PerImage(taps.narrow(1, i, 1)), 1);
+            return sum;
         }
-        return matmul(Weights(images.shape[2]), matmul(images, Weights(images.shape[3]).transpose(2, 3))).MoveToOuterDisposeScope();
     }
 
     /// <summary>For each picture one of two: <paramref name="changed"/> where <paramref name="chosen"/> is true, else <paramref name="original"/>.</summary>
