@@ -2,7 +2,7 @@ using DermKit;
 using DermKit.Cli.Commands;
 using System.CommandLine;
 
-// One file under Commands/ for each command.
+// One file under Commands/ for each command. Exit codes: 0, 1 for a notebook or check that failed, 2 for wrong use or input, 130 when cancelled.
 var root = new RootCommand("DermKit: self-supervised learning for dermatology, in notebooks")
 {
     RunCommand.Create(),
@@ -14,7 +14,9 @@ root.Description += "\nFor research and teaching; not a medical device.";
 try
 {
     // A cancelled run still asks its child to stop and writes the report of what ran.
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+    ParseResult parsed = root.Parse(args);
+    int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+    return parsed.Errors.Count > 0 ? 2 : code;
 }
 catch (KitException e)
 {

@@ -14,20 +14,20 @@ internal static class RunCommand
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
         var set = new Option<string[]>("--set") { Description = "name=value: a new value for a parameter of the notebooks; may be repeated", Arity = ArgumentArity.ZeroOrMore };
         var output = new Option<string>("--out") { Description = "Folder of the reports (default: reports/ of the kit)" };
-        var timeout = new Option<double>("--timeout") { Description = "Time limit of a cell in seconds; 0 for none (default: 900 in quick mode, else none)", DefaultValueFactory = _ => -1 };
+        var timeout = new Option<double?>("--timeout") { Description = "Time limit of a cell in seconds; 0 for none (default: 900 in quick mode, else none)" };
         var command = new Command("run", "Runs notebooks and writes self-contained HTML reports with an index page") { notebooks, mode, device, set, output, timeout };
         command.SetAction(async (parsed, cancellation) =>
         {
             KitSettings settings = KitSettings.FromEnvironment();
             string chosen = parsed.GetValue(mode) ?? settings.Mode.ToString().ToLowerInvariant();
-            double seconds = parsed.GetValue(timeout);
+            double seconds = parsed.GetValue(timeout) ?? (chosen == "quick" ? 900 : 0);
             var options = new RunOptions
             {
                 Root = settings.Root,
                 Mode = chosen,
                 Device = parsed.GetValue(device) ?? settings.Device,
                 Set = Pairs(parsed.GetValue(set) ?? []),
-                Timeout = seconds > 0 ? TimeSpan.FromSeconds(seconds) : seconds < 0 && chosen == "quick" ? TimeSpan.FromSeconds(900) : null,
+                Timeout = seconds > 0 ? TimeSpan.FromSeconds(seconds) : null,
                 // The child works in the notebook's folder, where a relative path would name another place.
                 Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = settings.DataDir, ["KIT_CACHE_DIR"] = settings.CacheDir },
             };

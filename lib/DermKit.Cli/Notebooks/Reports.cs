@@ -28,11 +28,11 @@ internal static class Reports
             // The one before is written again, now with a link to this one.
             foreach (NotebookRun changed in runs.TakeLast(2)) AtomicFile.WriteAllText(Path.Combine(folder, changed.Name + ".html"), HtmlReport.Render(changed, runs));
             string memory = run.Provenance["peak memory"];
-            Console.WriteLine($"{(run.Error is null ? "done  " : "FAILED")} {name}  {Text(run.Duration)}, peak {memory}  {Path.GetRelativePath(Environment.CurrentDirectory, report)}{(run.Error is null ? "" : $"\n       {run.Error}")}");
+            Console.WriteLine($"{(run.Error is null ? "done  " : "FAILED")} {name}  {Text(run.Duration)}, peak {memory}  {Shown(report)}{(run.Error is null ? "" : $"\n       {run.Error}")}");
             AtomicFile.WriteAllText(Path.Combine(folder, "index.html"), IndexPage.Render(runs));
         }
         int failed = runs.Count(r => r.Error is not null);
-        Console.WriteLine($"{runs.Count - failed} of {paths.Count} notebooks ran through; index: {Path.GetRelativePath(Environment.CurrentDirectory, Path.Combine(folder, "index.html"))}");
+        Console.WriteLine($"{runs.Count - failed} of {paths.Count} notebooks ran through; index: {Shown(Path.Combine(folder, "index.html"))}");
         return cancellation.IsCancellationRequested ? 130 : failed > 0 ? 1 : 0;
     }
 
@@ -69,6 +69,9 @@ internal static class Reports
         if (Relative(folder) != "reports") words.AddRange(["--out", Relative(folder)]);
         return string.Join(' ', words);
     }
+
+    private static string Shown(string path) =>
+        Path.GetRelativePath(Environment.CurrentDirectory, path) is var relative && relative.StartsWith("..", StringComparison.Ordinal) ? Path.GetFullPath(path) : relative;
 
     private static string Text(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalMinutes}:{time.Seconds:00} min");
 }

@@ -92,7 +92,13 @@ internal sealed class SessionClient : IAsyncDisposable
     internal void Cancel() => Send(new JsonObject { ["op"] = "cancel" });
 
     /// <summary>Ends the child at once, with what it started.</summary>
-    internal void Kill() => _process.Kill(entireProcessTree: true);
+    internal void Kill()
+    {
+        if (_process.HasExited) return;
+        _process.Refresh();
+        PeakMemory = Math.Max(PeakMemory, _process.PeakWorkingSet64);
+        _process.Kill(entireProcessTree: true);
+    }
 
     public async ValueTask DisposeAsync()
     {
