@@ -72,7 +72,7 @@ public sealed class ImageCache : IDisposable
     {
         limits ??= DecodeLimits.Default;
         string[] hashes = HashAll(paths, limits, cancellation);
-        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ImageCacheFile.Version}\n{transform.PixelKey}\n{limits}\n{string.Join('\n', hashes)}")));
+        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ImageCacheFile.Version}\n{ImageCodec.Version}\n{transform.PixelKey}\n{limits}\n{string.Join('\n', hashes)}")));
         string path = Path.Combine(cacheDir, "images", key[..32] + ".u8");
         int rowBytes = 3 * transform.Crop * transform.Crop;
         ImageCacheFile? content = ImageCacheFile.Open(path, key, paths.Count, rowBytes);

@@ -26,6 +26,9 @@ public sealed record DecodeLimits(long MaxPixels = 100_000_000, long MaxFileByte
 /// </summary>
 public static class ImageCodec
 {
+    /// <summary>The decoder and its version; another one may give other pixels.</summary>
+    internal static string Version { get; } = typeof(SKCodec).Assembly.GetName().ToString();
+
     /// <summary>Size and encoding, from the head of the file only.</summary>
     /// <exception cref="ImageUnreadableException">No readable file, or no picture.</exception>
     public static ImageHeader ReadHeader(string path)

@@ -112,6 +112,14 @@ public sealed class TensorOperationTests
     }
 
     [Fact]
+    public void TheDefaultTransformIsThePapers()
+    {
+        Assert.Equal("square256-Bilinear-crop224-mean0.485,0.456,0.406-std0.229,0.224,0.225", new EvalTransform().Key);
+        RgbImage tall = new EvalTransform { Resize = 50, ShortSide = true }.Scale(TestPictures.Draw(64, 97, 1));
+        Assert.Equal((50, 75), (tall.Width, tall.Height));
+    }
+
+    [Fact]
     public void BothLayoutsNormaliseAlike()
     {
         using var scope = NewDisposeScope();

@@ -23,9 +23,10 @@ public sealed class ColorParity
         Tensor floats = Pictures.Floats(picture);
         // A second picture in the batch shows that the factors are applied to each picture by itself.
         Tensor batch = cat([floats, floats.flip(2) * 0.5], 0);
+        float[] chain = FixtureReadme.Chain();
         foreach (string key in file.Entries.Keys)
         {
-            Match match = Regex.Match(key, @"^(?:(pil|tensor)_([a-z]+?)(3|128|_k(\d+)_s([\d.]+)|_(-?[\d.]+))?|base)$");
+            Match match = Regex.Match(key, @"^(?:(pil|tensor)_([a-z]+)(\d+)?(?:_k(\d+)_s([\d.]+)|_(-?[\d.]+))?|base)$");
             Assert.True(match.Success, $"{name}: no rule for '{key}'.");
             if (key == "base") continue;
             string operation = match.Groups[2].Value;
@@ -38,10 +39,10 @@ public sealed class ColorParity
                     "contrast" => PillowColor.Contrast(picture, factor),
                     "saturation" => PillowColor.Saturation(picture, factor),
                     "hue" => PillowColor.Hue(picture, factor),
-                    "chain" => PillowColor.Hue(PillowColor.Saturation(PillowColor.Contrast(PillowColor.Brightness(picture, 1.2f), 0.8f), 1.1f), 0.05),
+                    "chain" => PillowColor.Hue(PillowColor.Saturation(PillowColor.Contrast(PillowColor.Brightness(picture, chain[0]), chain[1]), chain[2]), chain[3]),
                     "gray" => PillowColor.Grayscale(picture),
                     "blur" => PillowBlur.Gaussian(picture, factor),
-                    "solarize" => PillowColor.Solarize(picture, 128),
+                    "solarize" => PillowColor.Solarize(picture, int.Parse(match.Groups[3].Value, CultureInfo.InvariantCulture)),
                     "hflip" => PillowColor.FlipHorizontal(picture),
                     _ => throw new KitException($"{name}: no rule for '{key}'."),
                 }, file.Picture(key), key);

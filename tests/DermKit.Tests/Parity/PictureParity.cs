@@ -1,6 +1,6 @@
 using DermKit.Imaging;
 using DermKit.Models.Weights;
-using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,9 +10,7 @@ namespace DermKit.Tests.Parity;
 internal static class Pictures
 {
     /// <summary>The picture that a fixture was made from: preprocess_skin.safetensors belongs to picture_skin.png.</summary>
-    public static RgbImage Of(string fixture) => ImageCodec.Decode(Fixtures.PathOf($"picture_{Suffix(fixture)}.png"));
-
-    public static string Suffix(string fixture) => Path.GetFileNameWithoutExtension(fixture).Split('_')[^1];
+    public static RgbImage Of(string fixture) => ImageCodec.Decode(Fixtures.PathOf($"picture_{Regex.Match(fixture, "^(?:preprocess|paper_transform)_(.*)\\.safetensors$").Groups[1].Value}.png"));
 
     /// <summary>A stored uint8 [H, W, 3] tensor.</summary>
     public static RgbImage Picture(this SafeTensorsFile file, string key)
