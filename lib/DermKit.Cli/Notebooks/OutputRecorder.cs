@@ -6,7 +6,7 @@ namespace DermKit.Cli.Notebooks;
 internal sealed class OutputRecorder
 {
     /// <summary>Stream text of one cell beyond this many characters is left out, so that a runaway loop does not fill the disk.</summary>
-    private const int MaxStreamCharacters = 1_000_000;
+    internal const int MaxStreamCharacters = 1_000_000;
 
     private readonly Dictionary<string, JsonObject> _displays = [];
     private readonly Lock _lock = new();
@@ -48,9 +48,10 @@ internal sealed class OutputRecorder
     private void AddStream(JsonArray outputs, JsonObject output)
     {
         string text = NotebookCell.Text(output["text"]);
-        if (_streamed >= MaxStreamCharacters) return;
+        int room = MaxStreamCharacters - _streamed;
+        if (room < 0) return;
         _streamed += text.Length;
-        if (_streamed >= MaxStreamCharacters) text += $"\n.. cut after {MaxStreamCharacters} characters\n";
+        if (text.Length > room) text = $"{text[..room]}\n.. cut after {MaxStreamCharacters} characters\n";
         if (outputs.Count > 0 && outputs[^1] is JsonObject last && (string?)last["output_type"] == "stream" && (string?)last["name"] == (string?)output["name"])
         {
             var lines = (JsonArray)last["text"]!;
