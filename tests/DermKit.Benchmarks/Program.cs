@@ -1,1 +1,37 @@
+using DermKit;
+using DermKit.Benchmarks;
+using System.Diagnostics;
+using TorchSharp;
+
+// The first thing that happens: what a user waits for before the first tensor.
+torch.ones(1).Dispose();
+double startUp = (DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSeconds;
+
+string? json = Option("--json"), filter = Option("--filter");
+(string Name, Func<IEnumerable<Row>> Run)[] benchmarks =
+[
+    ("start-up", () => [new("start-up to the first torch operation", startUp, "s", null)]),
+    ("decode", DecodeBenchmarks.Decode),
+    ("matrix", ModelBenchmarks.MatrixKernels),
+    ("features", ModelBenchmarks.FeatureExtraction),
+    ("knn", ProbeBenchmarks.Knn),
+];
+if (filter is not null && !benchmarks.Any(b => b.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
+{
+    Console.Error.WriteLine($"--filter '{filter}' matches none of {string.Join(", ", benchmarks.Select(b => b.Name))}; did you mean '{KitException.Nearest(filter, benchmarks.Select(b => b.Name))}'?");
+    return 2;
+}
+var rows = new List<Row>();
+foreach ((string name, Func<IEnumerable<Row>> run) in benchmarks)
+    if (filter is null || name.Contains(filter, StringComparison.OrdinalIgnoreCase))
+        foreach (Row row in run())
+        {
+            rows.Add(row);
+            Console.WriteLine(row);
+        }
+if (json is not null) AtomicFile.WriteAllText(json, Row.ToJson(rows));
 return 0;
+
+string? Option(string name) => Array.IndexOf(args, name) is >= 0 and int i
+    ? i + 1 < args.Length ? args[i + 1] : throw new KitException($"{name} expects a value.")
+    : null;

@@ -14,15 +14,15 @@ internal static class TensorData
         if (tensor.device_type != DeviceType.CPU || !tensor.is_contiguous())
             throw new ArgumentException($"Expected a contiguous cpu tensor, found device {tensor.device} with strides [{string.Join(", ", tensor.stride())}].", nameof(tensor));
         if (tensor.numel() == 0) return null;
-        using Tensor flat = tensor.detach().view(-1);
-        using Tensor first = flat.narrow(0, 0, 1);
-        return Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+        using var scope = NewDisposeScope();
+        return Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.detach().view(-1).narrow(0, 0, 1).bytes));
     }
 
     /// <summary>Hands the raw bytes on in parts of at most 64 MB, through a contiguous cpu copy where the tensor is none.</summary>
     public static unsafe void ForEachPart(Tensor tensor, Action<ReadOnlySpan<byte>> take)
     {
-        using Tensor data = tensor.detach().cpu().contiguous();
+        using var scope = NewDisposeScope();
+        Tensor data = tensor.detach().cpu().contiguous();
         byte* pointer = (byte*)Pointer(data);
         long bytes = data.numel() * data.element_size();
         const int Part = 1 << 26;

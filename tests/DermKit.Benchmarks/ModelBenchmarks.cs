@@ -1,0 +1,47 @@
+using DermKit.Evaluation;
+using DermKit.Imaging;
+using DermKit.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Benchmarks;
+
+internal static class ModelBenchmarks
+{
+    private const int Batch = 16;
+
+    /// <summary>Multiply-adds of ViT-T/16 at 224 x 224, times two.</summary>
+    private const double FlopPerImage = 2 * 1.25e9;
+
+    /// <summary>cls4 features of ViT-T/16; the limit is what oneDNN reaches on one large product in float32.</summary>
+    public static IEnumerable<Row> FeatureExtraction()
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        using VisionTransformer model = VisionTransformer.Random(VitConfig.Tiny, 1);
+        model.eval();
+        var transform = new EvalTransform();
+        Tensor pixels = randint(0, 256, [Batch, 3, 224, 224], ScalarType.Byte);
+        const int M = 4096, K = 1024, N = 1024;
+        Tensor x = randn(M, K), weight = randn(N, K), oneDnn = x.view(1, 1, M, K).permute(0, 3, 1, 2), kernel = weight.view(N, K, 1, 1);
+        double[] seconds = Measure.Medians(9,
+            () => FeatureExtractor.Features(model, transform.Normalise(pixels), new()),
+            () => nn.functional.conv2d(oneDnn, kernel),
+            () => nn.functional.linear(x, weight));
+        double convolution = 2e-9 * M * K * N / seconds[1], linear = 2e-9 * M * K * N / seconds[2], limit = Math.Max(convolution, linear);
+        yield return new("features ViT-T/16 224 batch 16", Batch / seconds[0], "images/s", Batch / seconds[0] * FlopPerImage * 1e-9 / limit);
+        yield return new("matrix product, oneDNN", convolution, "GFLOP/s", convolution / limit);
+        yield return new("matrix product, libtorch linear", linear, "GFLOP/s", linear / limit);
+    }
+
+    /// <summary>A linear layer of ViT-T's MLP by both kernels; the ratio is the kit's choice over the better of the two.</summary>
+    public static IEnumerable<Row> MatrixKernels()
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        const int M = Batch * 197, K = 192, N = 768;
+        Tensor x = randn(M, K), weight = randn(N, K), bias = randn(N);
+        double[] seconds = Measure.Medians(25, () => MatrixPath.Linear(x, weight, bias), () => nn.functional.linear(x, weight, bias), () => MatrixPath.Convolution(x, weight, bias));
+        yield return new($"linear 192-768, kit ({MatrixPath.Kernel})", 2e-9 * M * K * N / seconds[0], "GFLOP/s", Math.Min(seconds[1], seconds[2]) / seconds[0]);
+    }
+}

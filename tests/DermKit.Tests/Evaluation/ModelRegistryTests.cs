@@ -1,0 +1,97 @@
+using DermKit.Evaluation;
+using DermKit.Models;
+using DermKit.Models.Weights;
+using System.Text.Json.Nodes;
+
+namespace DermKit.Tests.Evaluation;
+
+public sealed class ModelRegistryTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void TheKitsOwnModelsAreValidAndCarded()
+    {
+        ModelRegistry registry = ModelRegistry.Load(Path.Combine(KitSettings.FromEnvironment().Root, "data"));
+        ModelDefinition random = registry["vit-tiny-random"];
+        Assert.True(random.IsPresent);
+        Assert.Equal(TaskSuite.Seeds, random.Seeds);
+        Assert.Equal(new DermKit.Imaging.EvalTransform(), random.Transform);
+        Assert.Equal(FeatureVariant.Cls4PreNorm, registry["vit-tiny-imagenet"].Features);
+        Assert.Contains("does not build the family 'clip'", registry["monet"].Missing);
+        Assert.Contains("'vit-tiny-random'", Assert.Throws<KitException>(() => registry["vit-tiny-ramdom"]).Message);
+        foreach (ModelDefinition model in registry.Models)
+        {
+            Assert.Contains(model.Title, registry.Card(model));
+            Assert.Contains($"| {model.Parameters:n0} |", registry.Card(model));
+            if (!model.IsPresent) Assert.Contains(model.Source.Split('/')[0], model.Missing);
+        }
+    }
+
+    [Fact]
+    public void ARandomModelIsItsSeed()
+    {
+        ModelDefinition model = ModelRegistry.Load(Path.Combine(KitSettings.FromEnvironment().Root, "data"))["vit-tiny-random"];
+        using VisionTransformer one = model.Create(1), again = model.Create(1), other = model.Create(9);
+        Assert.False(one.training);
+        Assert.Equal(WeightLoader.Hash(one), WeightLoader.Hash(again));
+        Assert.NotEqual(WeightLoader.Hash(one), WeightLoader.Hash(other));
+    }
+
+    [Fact]
+    public void AFileDroppedIntoItsPlaceMakesTheModelPresent()
+    {
+        Write("m", m => m["source"] = "weights/m.safetensors");
+        string file = Path.Combine(folder.Path, "weights", "m.safetensors");
+        ModelDefinition model = Only();
+        Assert.Equal("weights not here: data/weights/m.safetensors. Ask somebody.", model.Missing);
+        Assert.Contains("Ask somebody", Assert.Throws<KitException>(() => model.Create(0)).Message);
+        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny, 77);
+        SafeTensors.Save(file, source.state_dict());
+        Assert.True(model.IsPresent);
+        using (VisionTransformer made = model.Create(0)) Assert.Equal(WeightLoader.Hash(source), WeightLoader.Hash(made));
+
+        Write("m", m => (m["source"], m["sha256"]) = ("weights/m.safetensors", WeightLoader.FileHash(file)));
+        using (VisionTransformer made = Only().Create(0)) Assert.Equal(WeightLoader.Hash(source), WeightLoader.Hash(made));
+        Write("m", m => (m["source"], m["sha256"]) = ("weights/m.safetensors", new string('0', 64)));
+        Assert.Contains("expected SHA-256 0000", Assert.Throws<KitException>(() => Only().Create(0)).Message);
+        Write("m", m => (m["source"], m["size"], m["parameters"]) = ("weights/m.safetensors", "small", 21_665_664));
+        Assert.Contains("misshapen", Assert.Throws<KitException>(() => Only().Create(0)).Message);
+        Write("m", m => m["parameters"] = 5);
+        Assert.Contains("expected 5 parameters, found 5524416", Assert.Throws<KitException>(() => Only().Create(0)).Message);
+    }
+
+    [Theory]
+    [InlineData("fetures", "cls4", "'features'")]
+    [InlineData("features", "cls5", "features")]
+    [InlineData("name", "other", "the name of the file")]
+    [InlineData("version", 0, "1 or more")]
+    [InlineData("source", "../x.safetensors", "inside data/")]
+    [InlineData("size", "smal", "'small'")]
+    [InlineData("whatToGet", "", "what to get")]
+    public void AWrongFileIsRefusedByNameAndKey(string key, object value, string expected)
+    {
+        Write("m", m =>
+        {
+            m["source"] = "weights/m.safetensors";
+            m[key] = JsonValue.Create(value);
+        });
+        string message = Assert.Throws<KitException>(Only).Message;
+        Assert.Contains(expected, message);
+    }
+
+    private ModelDefinition Only() => Assert.Single(ModelRegistry.Load(folder.Path).Models);
+
+    private void Write(string name, Action<JsonObject> change)
+    {
+        var model = new JsonObject
+        {
+            ["name"] = name, ["version"] = 1, ["title"] = "M", ["family"] = "vit", ["parameters"] = 5_524_416,
+            ["source"] = "random", ["licence"] = "none", ["whatToGet"] = "Ask somebody.",
+        };
+        change(model);
+        AtomicFile.WriteAllText(Path.Combine(folder.Path, "models", $"{name}.json"), model.ToJsonString());
+    }
+}
