@@ -85,7 +85,7 @@ internal static class ImageCacheBuilder
     }
 
     /// <summary>Lets workers in while the sum of what they hold stays under the cap.</summary>
-    private sealed class MemoryGate(long cap)
+    internal sealed class MemoryGate(long cap)
     {
         private readonly object turn = new();
         private long used;

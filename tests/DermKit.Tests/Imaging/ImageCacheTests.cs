@@ -102,4 +102,20 @@ public sealed class ImageCacheTests : IDisposable
         using Tensor batch = cache.Batch([], CPU);
         Assert.Equal([0, 3, 32, 32], batch.shape);
     }
+
+    [Fact]
+    public async Task DecodingWaitsForMemoryAndALargePictureGoesAlone()
+    {
+        var gate = new ImageCacheBuilder.MemoryGate(cap: 100);
+        gate.Enter(60);
+        Task second = Task.Run(() => gate.Enter(60)), large = Task.Run(() => gate.Enter(1000));
+        await Task.Delay(100);
+        Assert.False(second.IsCompleted || large.IsCompleted);
+        gate.Exit(60);
+        Task first = await Task.WhenAny(second, large).WaitAsync(TimeSpan.FromSeconds(20));
+        await Task.Delay(100);
+        Assert.False(second.IsCompleted && large.IsCompleted);
+        gate.Exit(first == second ? 60 : 1000);
+        await Task.WhenAll(second, large).WaitAsync(TimeSpan.FromSeconds(20));
+    }
 }
