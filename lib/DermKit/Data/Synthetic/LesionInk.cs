@@ -20,7 +20,7 @@ internal static class LesionInk
             canvas.Scale(1 / view.Scale);
             canvas.RotateRadians(view.Angle);
         }
-        using var paint = new SKPaint { IsAntialias = true, BlendMode = SKBlendMode.Plus, StrokeCap = SKStrokeCap.Round, StrokeJoin = SKStrokeJoin.Round };
+        using var paint = new SKPaint { IsAntialias = true, BlendMode = SKBlendMode.Lighten, StrokeCap = SKStrokeCap.Round, StrokeJoin = SKStrokeJoin.Round };
         float radius = lesion.Diameter / 2;
         void Blobs(SKCanvas canvas, int count, float small, float large, float spread, Func<SKColor> colour)
         {
@@ -33,23 +33,23 @@ internal static class LesionInk
         }
         byte Amount(int low, int high) => (byte)rng.Int(low, high);
 
-        if (lesion.Has(Trait.BlueGreyNests)) Blobs(under, rng.Int(3, 9), .09f * radius, .24f * radius, .85f, () => new(0, Amount(20, 60), Amount(150, 230)));
+        if (lesion.Has(Trait.BlueGreyNests)) Blobs(under, rng.Int(3, 9), .09f * radius, .24f * radius, .85f, () => new(Amount(0, 40), Amount(35, 90), Amount(130, 215)));
         if (lesion.Has(Trait.RedLacunae)) Blobs(under, rng.Int(9, 22), .13f * radius, .3f * radius, .8f, () => new(Amount(90, 170), 0, Amount(0, 70)));
         if (lesion.Has(Trait.Globules))
         {
             bool rim = rng.Chance(.4);
-            float even = rng.Range(.07f, .13f);
-            Blobs(under, rng.Int(28, 60), even * .8f, even * 1.2f, .95f, () => new(0, Amount(70, 130), 0));
-            if (rim) Ring(shape, rng, (x, y) => { paint.Color = new(0, Amount(80, 130), 0); Blob(under, paint, rng, x * radius, y * radius, even); });
+            float even = rng.Range(.06f, .1f);
+            Blobs(under, rng.Int(28, 60), even * .8f, even * 1.2f, .95f, () => new(0, Amount(50, 105), 0));
+            if (rim) Ring(shape, rng, (x, y) => { paint.Color = new(0, Amount(60, 110), 0); Blob(under, paint, rng, x * radius, y * radius, even); });
         }
         if (lesion.Has(Trait.IrregularDots))
         {
-            Blobs(under, rng.Int(8, 26), .04f, .16f, .95f, () => new(0, Amount(110, 240), 0));
+            Blobs(under, rng.Int(8, 26), .03f, .13f, .95f, () => new(0, Amount(80, 210), 0));
             var (cx, cy) = shape.Inside(rng, .8f);
             for (int i = rng.Int(5, 14); i > 0; i--)
             {
                 paint.Color = new(0, Amount(140, 250), Amount(0, 60));
-                Blob(under, paint, rng, (cx + rng.Normal(0, .17f)) * radius, (cy + rng.Normal(0, .17f)) * radius, rng.Range(.05f, .22f));
+                Blob(under, paint, rng, (cx + rng.Normal(0, .17f)) * radius, (cy + rng.Normal(0, .17f)) * radius, rng.Range(.04f, .18f));
             }
         }
         if (lesion.Has(Trait.Regression))
@@ -66,22 +66,12 @@ internal static class LesionInk
             for (int i = rng.Int(2, 4); i > 0; i--)
             {
                 float turn = rng.Range(0, MathF.Tau), out0 = rng.Range(.75f, 1.05f) * radius;
-                Vessel(under, paint, rng, out0 * MathF.Cos(turn), out0 * MathF.Sin(turn), turn + MathF.PI + rng.Range(-.5f, .5f), rng.Range(.09f, .16f), radius * rng.Range(.5f, .8f), 0);
+                Vessel(under, paint, rng, out0 * MathF.Cos(turn), out0 * MathF.Sin(turn), turn + MathF.PI + rng.Range(-.5f, .5f), rng.Range(.06f, .11f), radius * rng.Range(.6f, .95f), 0);
             }
         if (lesion.Has(Trait.MiliaCysts)) Blobs(over, rng.Int(6, 20), .06f, .19f, .9f, () => new(Amount(60, 110), Amount(120, 200), 0));
         if (lesion.Has(Trait.Fissures)) Wiggles(over, paint, shape, rng, radius, rng.Int(5, 11));
         if (lesion.Has(Trait.ComedoOpenings)) Blobs(over, rng.Int(5, 15), .1f, .28f, .88f, () => new(0, Amount(0, 50), Amount(140, 220)));
-        if (lesion.Has(Trait.Crust))
-            for (int i = rng.Int(1, 2); i > 0; i--)
-            {
-                var (x, y) = shape.Inside(rng, .6f);
-                float size = radius * rng.Range(.16f, .36f);
-                paint.Color = new(Amount(120, 180), Amount(30, 80), 0);
-                Blob(under, paint, rng, x * radius, y * radius, size * 1.25f);
-                paint.Color = new(0, Amount(60, 130), Amount(60, 150));
-                Blob(over, paint, rng, x * radius, y * radius, size);
-            }
-        float sigma = Math.Clamp(.018f / view.Scale, .45f, 1.1f);
+        float sigma = Math.Clamp((view.Clinical ? .09f : .04f) / view.Scale, .6f, 1.5f);
         for (int i = 0; i < 2; i++) Blur(ink[i], soft[i], sigma);
     }
 
@@ -145,17 +135,17 @@ internal static class LesionInk
     {
         float from = rng.Range(0, MathF.Tau), span = rng.Range(1.2f, 3.2f);
         paint.Style = SKPaintStyle.Stroke;
-        for (int i = rng.Int(9, 20); i > 0; i--)
+        for (int i = rng.Int(14, 32); i > 0; i--)
         {
             float angle = from + rng.Range(0, span), cos = MathF.Cos(angle), sin = MathF.Sin(angle), edge = Edge(shape, cos, sin) * radius, bend = rng.Range(-.12f, .12f) * radius;
             float inner = edge - rng.Range(.2f, .35f) * radius, outer = edge + rng.Range(.02f, .16f) * radius, middle = (inner + outer) / 2;
-            paint.Color = new(0, (byte)rng.Int(110, 210), 0);
-            paint.StrokeWidth = rng.Range(.06f, .13f);
+            paint.Color = new(0, (byte)rng.Int(70, 170), 0);
+            paint.StrokeWidth = rng.Range(.035f, .08f);
             using var path = new SKPathBuilder();
             path.MoveTo(inner * cos, inner * sin);
             path.QuadTo(middle * cos - bend * sin, middle * sin + bend * cos, outer * cos, outer * sin);
             Outline(canvas, path, paint);
-            if (rng.Chance(.35)) Blob(canvas, paint, rng, outer * cos, outer * sin, rng.Range(.07f, .12f));
+            if (rng.Chance(.3)) Blob(canvas, paint, rng, outer * cos, outer * sin, rng.Range(.05f, .1f));
             paint.Style = SKPaintStyle.Stroke;
         }
     }
@@ -166,7 +156,7 @@ internal static class LesionInk
         int steps = 6;
         for (int i = 0; i < steps; i++)
         {
-            float turn = rng.Normal(0, .38f), step = length / steps, nx = x + step * MathF.Cos(heading + turn), ny = y + step * MathF.Sin(heading + turn);
+            float turn = rng.Normal(0, .3f), step = length / steps, nx = x + step * MathF.Cos(heading + turn), ny = y + step * MathF.Sin(heading + turn);
             paint.Color = new((byte)(level == 0 ? 190 : 150), 0, 0);
             paint.StrokeWidth = width * (1 - .55f * i / steps);
             using (var path = new SKPathBuilder())
@@ -176,7 +166,7 @@ internal static class LesionInk
                 Outline(canvas, path, paint);
             }
             (x, y, heading) = (nx, ny, heading + turn);
-            if (level < 2 && i > 0 && rng.Chance(.55)) Vessel(canvas, paint, rng, x, y, heading + (rng.Chance(.5) ? 1 : -1) * rng.Range(.5f, 1.1f), width * .62f, length * rng.Range(.35f, .6f), level + 1);
+            if (level < 3 && i > 0 && rng.Chance(.6)) Vessel(canvas, paint, rng, x, y, heading + (rng.Chance(.5) ? 1 : -1) * rng.Range(.5f, 1.1f), width * .62f, length * rng.Range(.35f, .6f), level + 1);
         }
     }
 

@@ -8,7 +8,8 @@ namespace DermKit.Data.Synthetic;
 /// <param name="Y">Row of the lesion's middle.</param>
 /// <param name="Scale">mm per pixel.</param>
 /// <param name="Angle">Rotation in radians.</param>
-internal readonly record struct View(float X, float Y, float Scale, float Angle);
+/// <param name="Clinical">Seen without contact fluid: light scattered in the horny layer washes out what lies deep or is fine.</param>
+internal readonly record struct View(float X, float Y, float Scale, float Angle, bool Clinical);
 
 /// <summary>
 /// The lesion as concentrations on a pixel grid: how much melanin, blood, dermal (blue) melanin, scar white, keratin and dark crust lie under each pixel.
@@ -61,13 +62,15 @@ internal sealed class LesionMaps : IDisposable
         var shape = new LesionShape(lesion, rng);
         LesionInk.Draw(lesion, shape, view, _ink, _soft, new Rng(lesion.Seed, 1));
         float radius = lesion.Diameter / 2, px = rng.Range(0, 50), py = rng.Range(0, 50), cos = MathF.Cos(view.Angle), sin = MathF.Sin(view.Angle);
-        float mesh = rng.Range(.26f, .36f), fine = Step(1.2f, 3.5f, mesh / view.Scale);
+        float mesh = rng.Range(.17f, .26f), fine = Step(1.2f, 4f, mesh / view.Scale) * (view.Clinical ? .3f : 1);
         bool atypical = lesion.Has(Trait.AtypicalNetwork), typical = lesion.Has(Trait.PigmentNetwork), fibroma = lesion.Has(Trait.CentralWhitePatch);
-        bool pseudo = lesion.Has(Trait.RedPseudonetwork), scale = lesion.Has(Trait.Scale), veil = lesion.Has(Trait.BlueWhiteVeil), regression = lesion.Has(Trait.Regression);
-        float netPower = (atypical ? rng.Range(1.0f, 1.7f) : rng.Range(.7f, 1.2f)) * Math.Max(.35f, lesion.Melanin);
+        bool pseudo = lesion.Has(Trait.RedPseudonetwork), scale = lesion.Has(Trait.Scale), crust = lesion.Has(Trait.Crust), veil = lesion.Has(Trait.BlueWhiteVeil), regression = lesion.Has(Trait.Regression);
+        float netPower = (atypical ? rng.Range(.8f, 1.4f) : rng.Range(.55f, .95f)) * Math.Max(.4f, lesion.Melanin);
         float follicle = rng.Range(.55f, .8f), reach = 1.7f * radius + .5f;
         var (veilX, veilY) = shape.Inside(rng, .55f);
         var (scarX, scarY) = shape.Inside(rng, .8f);
+        var (soreX, soreY) = shape.Inside(rng, .6f);
+        float soreSize = rng.Range(.18f, .36f);
         float veilSize = rng.Range(.35f, .6f), veilPower = rng.Range(.6f, .95f), scarSize = rng.Range(.3f, .5f), whiteSize = rng.Range(.3f, .48f), whitePower = rng.Range(.55f, .85f);
         float soft = Math.Max(.03f + .32f * (1 - lesion.Sharpness), 1.2f * view.Scale / radius), tilt = rng.Range(-.35f, .35f) * (.4f + lesion.Asymmetry), mottle = rng.Range(.05f, .2f);
         byte*[] inks = [(byte*)_soft[0].GetPixels(), (byte*)_soft[1].GetPixels()];
@@ -82,8 +85,8 @@ internal sealed class LesionMaps : IDisposable
                     continue;
                 }
                 float ux = mx / radius, uy = my / radius, d = shape.Distance(ux, uy), m = Step(soft, -soft, d), depth = Math.Clamp(-d * 1.3f, 0, 1);
-                float wide = Fractal.At(ux * .55f + px, uy * .55f + py), small = Fractal.At(mx * .5f + py, my * .5f + px);
-                float melanin = lesion.Melanin * MathF.Exp(lesion.Patchiness * 1.1f * wide - .12f) * (.62f + .5f * depth + tilt * ux) * (1 + .35f * mottle * 5 * small);
+                float wide = Fractal.At(ux * .55f + px, uy * .55f + py), small = Fractal.At(mx * .5f + py, my * .5f + px), tiny = Fractal.At(mx * 2.1f + px, my * 2.1f + py);
+                float melanin = lesion.Melanin * MathF.Exp(lesion.Patchiness * 1.1f * wide - .12f) * (.62f + .5f * depth + tilt * ux) * (1 + mottle * (1.7f * small + 1.5f * tiny));
                 float blood = lesion.Blood * (.75f + .4f * depth + .5f * small), white = 0, blue = 0, keratin = 0;
                 if ((typical || atypical) && fine > 0)
                 {
@@ -94,11 +97,11 @@ internal sealed class LesionMaps : IDisposable
                 }
                 if (pseudo)
                 {
-                    float near = Centre.At(mx / follicle + px, my / follicle + py), hole = Step(.30f, .16f, near) * Step(.9f, 2.5f, follicle / view.Scale);
-                    blood += .32f * (1 - hole) * Step(.15f, .45f, near);
-                    keratin += .5f * hole;
+                    float near = Centre.At(mx / follicle + px, my / follicle + py) + .12f * small, hole = Step(.32f, .08f, near) * Step(.9f, 2.5f, follicle / view.Scale);
+                    blood += .3f * (1 - hole) * Step(.15f, .5f, near) * (1 + .5f * tiny);
+                    keratin += .3f * hole * (1 + small);
                 }
-                if (scale) keratin += .75f * Step(.05f, .5f, small + .6f * Fractal.At(mx * 1.6f + px, my * 1.6f + py)) * Step(.2f, -.1f, d);
+                if (scale) keratin += .62f * Step(-.05f, .95f, small + .9f * tiny) * Step(.2f, -.1f, d);
                 if (veil)
                 {
                     float v = Step(veilSize + .3f, veilSize - .25f, MathF.Sqrt((ux - veilX) * (ux - veilX) + (uy - veilY) * (uy - veilY)) + .22f * wide) * veilPower;
@@ -111,6 +114,13 @@ internal sealed class LesionMaps : IDisposable
                     white += .55f * s;
                     melanin *= 1 - .75f * s;
                 }
+                if (crust)
+                {
+                    float s = Step(soreSize + .1f, soreSize - .08f, MathF.Sqrt((ux - soreX) * (ux - soreX) + (uy - soreY) * (uy - soreY)) + .16f * small + .06f * tiny);
+                    blood += s * (.75f + .5f * tiny);
+                    melanin += s * (.55f + .6f * small);
+                    keratin += s * .5f * Step(.1f, .6f, tiny - .4f * small);
+                }
                 if (fibroma)
                 {
                     float s = Step(whiteSize + .2f, whiteSize - .22f, MathF.Sqrt(ux * ux + uy * uy) + .12f * small) * whitePower;
@@ -118,7 +128,7 @@ internal sealed class LesionMaps : IDisposable
                     melanin *= 1 - .8f * s;
                 }
                 int ink = i * 4;
-                float edge = Step(.35f, 0, d);
+                float edge = Step(.35f, 0, d) * (.85f + .4f * tiny);
                 Mask[i] = m;
                 Melanin[i] = Math.Max(0, m * melanin) + edge * inks[0][ink + 1] * (1.9f / 255);
                 Blood[i] = Math.Max(0, m * blood) + edge * inks[0][ink] * (1.9f / 255);
@@ -126,7 +136,7 @@ internal sealed class LesionMaps : IDisposable
                 White[i] = Math.Min(.85f, m * white + edge * inks[1][ink] * (.8f / 255));
                 Keratin[i] = Math.Min(.85f, m * keratin + edge * inks[1][ink + 1] * (.85f / 255));
                 Dark[i] = edge * inks[1][ink + 2] * (.9f / 255);
-                float bumps = (scale ? .09f : .02f) * small + (lesion.Has(Trait.Fissures) ? -.25f * Dark[i] : 0);
+                float bumps = (scale ? .07f : .015f) * (small + tiny) + (lesion.Has(Trait.Fissures) ? -.25f * Dark[i] : 0);
                 Height[i] = lesion.Elevation * radius * .5f * Step(.12f, -.2f - .5f * (1 - lesion.Sharpness), d) * (.7f + .3f * depth) + m * bumps * (1 + lesion.Elevation);
             }
     }

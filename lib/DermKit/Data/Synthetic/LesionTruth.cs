@@ -15,7 +15,7 @@ internal sealed record LesionTruth(float AreaMm2, float DiameterMm, float Asymme
     public static LesionTruth Measure(Lesion lesion, LesionMaps maps)
     {
         float scale = (1.7f * lesion.Diameter + 1) / Grid;
-        maps.Paint(lesion, new View(Grid / 2f, Grid / 2f, scale, 0));
+        maps.Paint(lesion, new View(Grid / 2f, Grid / 2f, scale, 0, false));
         float[] mask = maps.Mask;
         double area = 0, cx = 0, cy = 0, xx = 0, xy = 0, yy = 0, perimeter = 0;
         for (int i = 0; i < mask.Length; i++) (area, cx, cy) = (area + mask[i], cx + mask[i] * (i % Grid), cy + mask[i] * (i / Grid));

@@ -11,7 +11,7 @@ internal sealed class PhotoPainter(int seed) : IDisposable
 
     // Reflectance of skin types I to VI as sRGB, and absorption of melanin and haemoglobin in red, green and blue (shape after Jacques 2013, fitted by eye).
     private static readonly (float R, float G, float B)[] SkinColours =
-        [(.925f, .800f, .745f), (.895f, .745f, .660f), (.835f, .665f, .550f), (.725f, .530f, .400f), (.540f, .370f, .265f), (.370f, .250f, .190f)];
+        [(.925f, .800f, .745f), (.895f, .745f, .660f), (.835f, .665f, .550f), (.725f, .530f, .400f), (.575f, .405f, .295f), (.435f, .305f, .235f)];
 
     private readonly LesionMaps _maps = new(Size);
     private readonly float[] _red = new float[Size * Size], _green = new float[Size * Size], _blue = new float[Size * Size], _height = new float[Size * Size];
@@ -32,8 +32,8 @@ internal sealed class PhotoPainter(int seed) : IDisposable
         var rng = new Rng(seed, source.Index);
         Lesion lesion = source.Lesion;
         float zoom = source.Dermoscopic ? rng.Range(1.2f, 2.1f) : rng.Range(1.9f, 3.9f), drift = source.Dermoscopic ? .09f : .17f;
-        float field = Math.Clamp(lesion.Diameter * zoom, source.Dermoscopic ? 6 : 12, source.Dermoscopic ? 19 : 60);
-        var view = new View(Size * (.5f + rng.Range(-drift, drift)), Size * (.5f + rng.Range(-drift, drift)), field / Size, rng.Range(0, MathF.Tau));
+        float field = Math.Clamp(lesion.Diameter * zoom, source.Dermoscopic ? 8 : 14, source.Dermoscopic ? 19 : 60);
+        var view = new View(Size * (.5f + rng.Range(-drift, drift)), Size * (.5f + rng.Range(-drift, drift)), field / Size, rng.Range(0, MathF.Tau), !source.Dermoscopic);
         _maps.Paint(lesion, view);
         PaintSkin(source, view, rng);
         Light(source, view, rng);
@@ -61,10 +61,10 @@ internal sealed class PhotoPainter(int seed) : IDisposable
         float ox = lesionRng.Range(0, 60), oy = lesionRng.Range(0, 60), cos = MathF.Cos(view.Angle), sin = MathF.Sin(view.Angle), age = Math.Clamp((patient.Age - 20) / 60, 0, 1);
         bool clinical = !photo.Dermoscopic, face = lesion.Site is "face" or "scalp" or "neck", coarse = lesion.Site is "hand" or "neck" or "foot";
         var skin = SkinColours[patient.SkinType - 1];
-        float tan = .06f * patient.Tan, red = .10f + .04f * patient.Redness + (face ? .06f : 0), sun = (face || lesion.Site is "hand" or "arm" ? .16f : .07f) * (.4f + age);
-        float line = lesionRng.Range(.55f, .85f) * (coarse ? 1.35f : 1), stretch = lesionRng.Range(.55f, .9f), lineAngle = lesionRng.Range(0, MathF.PI);
-        float ac = MathF.Cos(lineAngle), asn = MathF.Sin(lineAngle), lines = Step(1.6f, 4, line / view.Scale), wrinkle = coarse || face ? .10f + .22f * age : .02f + .1f * age;
-        float pore = lesionRng.Range(.9f, 1.3f), pores = face ? Step(2.2f, 5, pore / view.Scale) : 0, net = photo.Dermoscopic ? .035f * patient.SkinType * Step(1.5f, 4, .3f / view.Scale) : 0;
+        float tan = .06f * patient.Tan, red = .09f + .035f * patient.Redness + (face ? .04f : 0), sun = (face || lesion.Site is "hand" or "arm" ? .16f : .07f) * (.4f + age);
+        float line = lesionRng.Range(.38f, .6f) * (coarse ? 1.5f : 1), stretch = lesionRng.Range(.55f, .9f), lineAngle = lesionRng.Range(0, MathF.PI);
+        float ac = MathF.Cos(lineAngle), asn = MathF.Sin(lineAngle), lines = Step(1.5f, 4.5f, line / view.Scale), wrinkle = coarse || face ? .10f + .22f * age : .02f + .1f * age;
+        float pore = lesionRng.Range(.9f, 1.3f), pores = face ? Step(2.2f, 5, pore / view.Scale) : 0, net = photo.Dermoscopic ? .03f * Math.Max(0, patient.SkinType - 2) * Step(1.5f, 4, .3f / view.Scale) : 0;
         // Contact fluid and polarised light show what lies deep; a phone sees mostly the surface.
         float deep = clinical ? .62f : 1, surface = clinical ? 1 : .75f;
         for (int y = 0, i = 0; y < Size; y++)
@@ -73,15 +73,15 @@ internal sealed class PhotoPainter(int seed) : IDisposable
                 float dx = (x + .5f - view.X) * view.Scale, dy = (y + .5f - view.Y) * view.Scale, mx = cos * dx + sin * dy, my = cos * dy - sin * dx;
                 float lx = ac * mx + asn * my, ly = (ac * my - asn * mx) * stretch;
                 float broad = Fractal.At(mx * .05f + ox, my * .05f + oy), middle = Fractal.At(mx * .22f + oy, my * .22f + ox), grain = Fractal.At(mx * .9f + ox, my * .9f + oy);
-                float border = Border.At(lx / line + ox, ly / line + oy), furrow = Step(.22f, 0, border) * lines, m = _maps.Mask[i];
-                float melanin = tan + .05f * broad + sun * (.35f * middle + 1.3f * Step(.35f, .9f, middle)) + .03f * grain + .05f * furrow;
-                float blood = red * (1 + .5f * broad + .7f * middle + .5f * grain);
+                float border = Border.At(lx / line + ox, ly / line + oy), furrow = Step(.32f, 0, border) * lines, m = _maps.Mask[i];
+                float melanin = tan + .05f * broad + sun * (.35f * middle + 1.0f * Step(.22f, 1.0f, middle + .12f * grain)) + .03f * grain + (clinical ? .035f : .02f) * furrow;
+                float blood = red * (1 + .5f * broad + .45f * middle + .35f * grain);
                 if (net > 0) melanin += net * (1 - m) * (Step(.42f, .05f, Border.At(mx * 3.2f + oy, my * 3.2f + ox)) - .45f);
                 float hole = pores > 0 ? pores * Step(.2f, .08f, Centre.At(mx / pore + oy, my / pore + ox)) : 0;
-                melanin += .12f * hole;
+                melanin += (clinical ? .12f : -.05f) * hole;
                 float rough = 1 - .75f * m;
-                float fold = wrinkle * rough * Step(.14f, 0, Math.Abs(Fractal.At(lx * .035f + oy, ly * .16f + ox) + .04f * grain));
-                _height[i] = _maps.Height[i] - (.045f * furrow * (.5f + wrinkle * 2) + .03f * hole) * line * rough - fold * .5f + .018f * grain + .05f * middle;
+                float fold = wrinkle * rough * Step(.3f, 0, Math.Abs(Fractal.At(lx * .03f + oy, ly * .2f + ox) + .05f * grain)) * Step(-.3f, .4f, middle + broad);
+                _height[i] = _maps.Height[i] - (.035f * furrow * (.5f + wrinkle * 2) + .03f * hole) * line * rough - fold * .45f + .018f * grain + .05f * middle;
 
                 melanin += _maps.Melanin[i];
                 blood += _maps.Blood[i];
@@ -102,7 +102,7 @@ internal sealed class PhotoPainter(int seed) : IDisposable
     {
         bool clinical = !photo.Dermoscopic, limb = photo.Lesion.Site is "arm" or "leg" or "hand" or "neck" or "foot";
         float from = rng.Range(0, MathF.Tau), lx = MathF.Cos(from), ly = MathF.Sin(from), relief = clinical ? rng.Range(.45f, .85f) : .1f;
-        float exposure = rng.Range(.84f, 1.1f), warm = rng.Range(-.06f, .06f), green = rng.Range(-.02f, .02f), fall = clinical ? rng.Range(.05f, .28f) : rng.Range(0, .08f);
+        float exposure = rng.Range(.84f, 1.1f), warm = rng.Range(-.05f, .08f), green = rng.Range(-.02f, .02f), fall = clinical ? rng.Range(.05f, .28f) : rng.Range(0, .08f);
         float axis = rng.Range(0, MathF.Tau), ax = MathF.Cos(axis), ay = MathF.Sin(axis), round = clinical ? (limb ? rng.Range(.25f, .6f) : rng.Range(0, .16f)) : 0, ridge = rng.Range(-.3f, .3f);
         bool shine = clinical && photo.Artefacts.HasFlag(Artefacts.Glare);
         float sx = rng.Range(.2f, .8f), sy = rng.Range(.2f, .8f), gloss = shine ? rng.Range(.55f, 1.0f) : clinical ? .12f : 0, wet = rng.Range(.2f, .4f);
