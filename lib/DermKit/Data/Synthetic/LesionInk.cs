@@ -22,18 +22,18 @@ internal static class LesionInk
         }
         using var paint = new SKPaint { IsAntialias = true, BlendMode = SKBlendMode.Lighten, StrokeCap = SKStrokeCap.Round, StrokeJoin = SKStrokeJoin.Round };
         float radius = lesion.Diameter / 2;
-        void Blobs(SKCanvas canvas, int count, float small, float large, float spread, Func<SKColor> colour)
+        void Blobs(SKCanvas canvas, int count, float small, float large, float spread, Func<SKColor> colour, float even = .82f)
         {
             for (int i = 0; i < count; i++)
             {
                 var (x, y) = shape.Inside(rng, spread);
                 paint.Color = colour();
-                Blob(canvas, paint, rng, x * radius, y * radius, rng.Range(small, large));
+                Blob(canvas, paint, rng, x * radius, y * radius, rng.Range(small, large), even);
             }
         }
         byte Amount(int low, int high) => (byte)rng.Int(low, high);
 
-        if (lesion.Has(Trait.BlueGreyNests)) Blobs(under, rng.Int(3, 9), .09f * radius, .24f * radius, .85f, () => new(Amount(0, 40), Amount(35, 90), Amount(130, 215)));
+        if (lesion.Has(Trait.BlueGreyNests)) Blobs(under, rng.Int(3, 9), .07f * radius, .2f * radius, .85f, () => new(Amount(10, 50), Amount(35, 90), Amount(110, 190)), .6f);
         if (lesion.Has(Trait.RedLacunae)) Blobs(under, rng.Int(9, 22), .13f * radius, .3f * radius, .8f, () => new(Amount(90, 170), 0, Amount(0, 70)));
         if (lesion.Has(Trait.Globules))
         {
@@ -86,14 +86,14 @@ internal static class LesionInk
     }
 
     /// <summary>A rounded closed outline that is no circle.</summary>
-    private static void Blob(SKCanvas canvas, SKPaint paint, Rng rng, float x, float y, float r)
+    private static void Blob(SKCanvas canvas, SKPaint paint, Rng rng, float x, float y, float r, float even = .82f)
     {
         const int Corners = 7;
         Span<SKPoint> p = stackalloc SKPoint[Corners];
         float turn = rng.Range(0, MathF.Tau), flat = rng.Range(.7f, 1), cos = MathF.Cos(turn), sin = MathF.Sin(turn);
         for (int i = 0; i < Corners; i++)
         {
-            float angle = i * MathF.Tau / Corners, reach = r * rng.Range(.82f, 1.15f), qx = reach * MathF.Cos(angle), qy = reach * flat * MathF.Sin(angle);
+            float angle = i * MathF.Tau / Corners, reach = r * rng.Range(even, 2 - even), qx = reach * MathF.Cos(angle), qy = reach * flat * MathF.Sin(angle);
             p[i] = new(x + cos * qx - sin * qy, y + sin * qx + cos * qy);
         }
         using var path = new SKPathBuilder();

@@ -23,22 +23,23 @@ internal enum Trait
 /// <param name="Elevation">Above the skin.</param>
 /// <param name="Melanin">Optical density of brown pigment.</param>
 /// <param name="Blood">Optical density of red.</param>
+/// <param name="Wax">Share of dull yellow keratin all over.</param>
 /// <param name="Sites">Weights in the order of <see cref="SiteNames"/>.</param>
 /// <param name="Traits">Per cent, in the order of <see cref="Trait"/>.</param>
 internal sealed record LesionKind(string Name, bool Malignant, double Share, float Age, float Diameter, float Asymmetry, float Irregularity, float Sharpness,
-    float Patchiness, float Elevation, float Melanin, float Blood, double[] Sites, int[] Traits)
+    float Patchiness, float Elevation, float Melanin, float Blood, float Wax, double[] Sites, int[] Traits)
 {
     public static readonly string[] SiteNames = ["face", "scalp", "neck", "trunk", "arm", "hand", "leg", "foot"];
 
     public static readonly LesionKind[] All =
     [
-        //                            share  age  mm    asym  irreg sharp patch elev  mel   blood  sites                        net aty glo dot str vei reg art nes mil com fis sca cru whi lac psn
-        new("nevus", false,            .36,  36, 5.0f, .20f, .18f, .50f, .25f, .30f, .95f, .10f, [12, 2, 6, 45, 14, 3, 14, 4], [58, 10, 36, 10,  5,  4,  5,  2,  2,  7,  3,  5,  3,  2,  3,  1,  1]),
-        new("melanoma", true,          .15,  58, 8.0f, .60f, .58f, .52f, .75f, .35f, 1.2f, .20f, [12, 3, 6, 38, 16, 2, 18, 5], [14, 56, 10, 60, 36, 46, 30, 10,  8,  6,  3,  4,  6,  9,  5,  3,  2]),
-        new("basal cell carcinoma", true, .15, 67, 7.0f, .40f, .32f, .40f, .30f, .65f, .20f, .42f, [52, 5, 12, 18, 6, 2, 4, 1], [ 4,  2,  2,  9,  2,  9,  9, 74, 50,  7,  3,  3, 14, 32,  8,  5,  5]),
-        new("seborrheic keratosis", false, .14, 64, 8.0f, .30f, .24f, .85f, .40f, .75f, .80f, .14f, [26, 6, 10, 40, 8, 3, 6, 1], [14,  4, 10,  8,  2,  7,  6,  4,  4, 66, 56, 44, 30,  8,  4,  1,  3]),
-        new("actinic keratosis", false, .10, 69, 8.0f, .42f, .45f, .15f, .35f, .25f, .18f, .50f, [46, 22, 5, 4, 10, 12, 1, 0], [ 8,  3,  2,  4,  1,  2,  5,  9,  2,  4,  5,  4, 76, 16,  4,  1, 62]),
-        new("vascular lesion", false,  .07,  50, 5.0f, .26f, .18f, .72f, .28f, .60f, .10f, .75f, [18, 4, 6, 48, 10, 4, 8, 2],  [ 2,  1,  1,  4,  1, 10,  3,  7,  4,  3,  1,  2,  5,  9,  3, 84,  2]),
-        new("dermatofibroma", false,   .03,  42, 6.0f, .20f, .16f, .30f, .22f, .55f, .45f, .24f, [2, 0, 2, 14, 20, 2, 56, 4],  [60,  5,  6,  4,  2,  3,  8,  4,  2,  5,  2,  3, 10,  3, 78,  1,  3]),
+        //                            share  age  mm    asym  irreg sharp patch elev  mel   blood wax   sites                        net aty glo dot str vei reg art nes mil com fis sca cru whi lac psn
+        new("nevus", false,            .36,  36, 5.0f, .20f, .18f, .50f, .25f, .30f, .80f, .10f, .00f, [12, 2, 6, 45, 14, 3, 14, 4], [62,  9, 36, 10,  5,  4,  5,  2,  2,  7,  3,  5,  3,  2,  3,  1,  1]),
+        new("melanoma", true,          .15,  58, 8.0f, .60f, .58f, .52f, .75f, .35f, 1.4f, .18f, .01f, [12, 3, 6, 38, 16, 2, 18, 5], [12, 60, 10, 62, 36, 46, 30, 10,  8,  6,  3,  4,  6,  9,  5,  3,  2]),
+        new("basal cell carcinoma", true, .15, 67, 7.0f, .40f, .32f, .40f, .30f, .65f, .18f, .46f, .05f, [52, 5, 12, 18, 6, 2, 4, 1], [ 4,  2,  2,  9,  2,  9,  9, 80, 54,  7,  3,  3, 14, 32,  8,  5,  5]),
+        new("seborrheic keratosis", false, .14, 64, 8.0f, .30f, .24f, .85f, .40f, .75f, .72f, .10f, .24f, [26, 6, 10, 40, 8, 3, 6, 1], [14,  4, 10,  8,  2,  7,  6,  4,  4, 70, 62, 46, 30,  8,  4,  1,  3]),
+        new("actinic keratosis", false, .10, 69, 8.0f, .42f, .45f, .15f, .35f, .25f, .16f, .58f, .10f, [46, 22, 5, 4, 10, 12, 1, 0], [ 8,  3,  2,  4,  1,  2,  5,  9,  2,  4,  5,  4, 80, 16,  4,  1, 68]),
+        new("vascular lesion", false,  .07,  50, 5.0f, .26f, .18f, .72f, .28f, .60f, .08f, .95f, .00f, [18, 4, 6, 48, 10, 4, 8, 2],  [ 2,  1,  1,  4,  1, 10,  3,  7,  4,  3,  1,  2,  5,  9,  3, 88,  2]),
+        new("dermatofibroma", false,   .03,  42, 6.0f, .20f, .16f, .30f, .22f, .55f, .48f, .20f, .03f, [2, 0, 2, 14, 20, 2, 56, 4],  [60,  5,  6,  4,  2,  3,  8,  4,  2,  5,  2,  3, 10,  3, 86,  1,  3]),
     ];
 }

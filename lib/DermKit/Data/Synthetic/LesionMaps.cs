@@ -87,7 +87,7 @@ internal sealed class LesionMaps : IDisposable
                 float ux = mx / radius, uy = my / radius, d = shape.Distance(ux, uy), m = Step(soft, -soft, d), depth = Math.Clamp(-d * 1.3f, 0, 1);
                 float wide = Fractal.At(ux * .55f + px, uy * .55f + py), small = Fractal.At(mx * .5f + py, my * .5f + px), tiny = Fractal.At(mx * 2.1f + px, my * 2.1f + py);
                 float melanin = lesion.Melanin * MathF.Exp(lesion.Patchiness * 1.1f * wide - .12f) * (.62f + .5f * depth + tilt * ux) * (1 + mottle * (1.7f * small + 1.5f * tiny));
-                float blood = lesion.Blood * (.75f + .4f * depth + .5f * small), white = 0, blue = 0, keratin = 0;
+                float blood = lesion.Blood * (.75f + .4f * depth + .5f * small), white = 0, blue = 0, keratin = lesion.Wax * (1 + .8f * small);
                 if ((typical || atypical) && fine > 0)
                 {
                     float warp = atypical ? .55f : .22f, w = Fractal.At(mx * .9f + px, my * .9f) * warp;
@@ -128,7 +128,7 @@ internal sealed class LesionMaps : IDisposable
                     melanin *= 1 - .8f * s;
                 }
                 int ink = i * 4;
-                float edge = Step(.35f, 0, d) * (.85f + .4f * tiny);
+                float edge = Step(.35f, 0, d) * (.85f + .45f * tiny + .2f * small);
                 Mask[i] = m;
                 Melanin[i] = Math.Max(0, m * melanin) + edge * inks[0][ink + 1] * (1.9f / 255);
                 Blood[i] = Math.Max(0, m * blood) + edge * inks[0][ink] * (1.9f / 255);
@@ -137,7 +137,7 @@ internal sealed class LesionMaps : IDisposable
                 Keratin[i] = Math.Min(.85f, m * keratin + edge * inks[1][ink + 1] * (.85f / 255));
                 Dark[i] = edge * inks[1][ink + 2] * (.9f / 255);
                 float bumps = (scale ? .07f : .015f) * (small + tiny) + (lesion.Has(Trait.Fissures) ? -.25f * Dark[i] : 0);
-                Height[i] = lesion.Elevation * radius * .5f * Step(.12f, -.2f - .5f * (1 - lesion.Sharpness), d) * (.7f + .3f * depth) + m * bumps * (1 + lesion.Elevation);
+                Height[i] = lesion.Elevation * radius * .3f * Step(.12f, -.2f - .5f * (1 - lesion.Sharpness), d) * (.7f + .3f * depth) + m * bumps * (1 + lesion.Elevation);
             }
     }
 }

@@ -31,8 +31,8 @@ internal sealed class PhotoPainter(int seed) : IDisposable
         Photo source = photo.Original ?? photo;
         var rng = new Rng(seed, source.Index);
         Lesion lesion = source.Lesion;
-        float zoom = source.Dermoscopic ? rng.Range(1.2f, 2.1f) : rng.Range(1.9f, 3.9f), drift = source.Dermoscopic ? .09f : .17f;
-        float field = Math.Clamp(lesion.Diameter * zoom, source.Dermoscopic ? 8 : 14, source.Dermoscopic ? 19 : 60);
+        float zoom = source.Dermoscopic ? rng.Range(1.1f, 1.7f) : rng.Range(1.5f, 2.8f), drift = source.Dermoscopic ? .09f : .17f;
+        float field = Math.Clamp(lesion.Diameter * zoom, source.Dermoscopic ? 6.5f : 10, source.Dermoscopic ? 19 : 60);
         var view = new View(Size * (.5f + rng.Range(-drift, drift)), Size * (.5f + rng.Range(-drift, drift)), field / Size, rng.Range(0, MathF.Tau), !source.Dermoscopic);
         _maps.Paint(lesion, view);
         PaintSkin(source, view, rng);
@@ -102,7 +102,7 @@ internal sealed class PhotoPainter(int seed) : IDisposable
     {
         bool clinical = !photo.Dermoscopic, limb = photo.Lesion.Site is "arm" or "leg" or "hand" or "neck" or "foot";
         float from = rng.Range(0, MathF.Tau), lx = MathF.Cos(from), ly = MathF.Sin(from), relief = clinical ? rng.Range(.45f, .85f) : .1f;
-        float exposure = rng.Range(.84f, 1.1f), warm = rng.Range(-.05f, .08f), green = rng.Range(-.02f, .02f), fall = clinical ? rng.Range(.05f, .28f) : rng.Range(0, .08f);
+        float exposure = rng.Range(.76f, 1.14f), warm = rng.Range(-.05f, .08f), green = rng.Range(-.02f, .02f), fall = clinical ? rng.Range(.05f, .28f) : rng.Range(0, .08f);
         float axis = rng.Range(0, MathF.Tau), ax = MathF.Cos(axis), ay = MathF.Sin(axis), round = clinical ? (limb ? rng.Range(.25f, .6f) : rng.Range(0, .16f)) : 0, ridge = rng.Range(-.3f, .3f);
         bool shine = clinical && photo.Artefacts.HasFlag(Artefacts.Glare);
         float sx = rng.Range(.2f, .8f), sy = rng.Range(.2f, .8f), gloss = shine ? rng.Range(.55f, 1.0f) : clinical ? .12f : 0, wet = rng.Range(.2f, .4f);
@@ -116,7 +116,7 @@ internal sealed class PhotoPainter(int seed) : IDisposable
                 float u = (x + .5f) / Size, v = (y + .5f) / Size;
                 float gx = (_height[i + (x < Size - 1 ? 1 : 0)] - _height[i - (x > 0 ? 1 : 0)]) / view.Scale * .5f, gy = (_height[i + (y < Size - 1 ? Size : 0)] - _height[i - (y > 0 ? Size : 0)]) / view.Scale * .5f;
                 float slope = gx * lx + gy * ly, across = (u - .5f) * ax + (v - .5f) * ay, t = across - ridge * round;
-                float shade = exposure * (1 + Math.Clamp(relief * slope, -.45f, .4f)) * (1 - fall * ((u - .5f) * lx + (v - .5f) * ly)) * (1 - round * t * t * 1.8f);
+                float shade = exposure * (1 + Math.Clamp(relief * slope, -.38f, .26f)) * (1 - fall * ((u - .5f) * lx + (v - .5f) * ly)) * (1 - round * t * t * 1.8f);
                 float near = (u - sx) * (u - sx) + (v - sy) * (v - sy);
                 float spark = gloss * Step(.62f, 1.15f, .9f * MathF.Exp(-near / (wet * wet)) + slope * .9f - .25f * (gx * gx + gy * gy)) * .55f;
                 float r = _red[i] * shade * (1 + warm), g = _green[i] * shade * (1 + green), b = _blue[i] * shade * (1 - warm);
@@ -134,7 +134,8 @@ internal sealed class PhotoPainter(int seed) : IDisposable
             }
     }
 
-    private static byte Byte(float value) => (byte)(Math.Clamp(value, 0, 1) * 255 + .5f);
+    /// <summary>Bright parts roll off as on a camera instead of burning out.</summary>
+    private static byte Byte(float value) => (byte)(255 * (value < .72f ? Math.Max(0, value) : .72f + .36f * (value - .72f) / (value - .72f + .36f)) + .5f);
 
     /// <summary>Sensor noise of about one to three levels.</summary>
     private static unsafe void AddNoise(SKBitmap picture, Rng rng)

@@ -5,7 +5,7 @@ internal sealed record Patient(string Id, int SkinType, float Age, string Sex, b
 
 /// <summary>A lesion with everything that its pictures share. Grades run 0..1; <see cref="Seed"/> places its structures.</summary>
 internal sealed record Lesion(string Id, Patient Patient, int Kind, string Site, bool[] Traits, long Seed, float Diameter, float Asymmetry, float Irregularity,
-    float Sharpness, float Patchiness, float Elevation, float Melanin, float Blood)
+    float Sharpness, float Patchiness, float Elevation, float Melanin, float Blood, float Wax)
 {
     public bool Has(Trait trait) => Traits[(int)trait];
 }
@@ -97,7 +97,7 @@ internal static class SyntheticPlan
         float Grade(float mean) => Math.Clamp(rng.Normal(mean, .16f), .02f, .98f);
         return new(id, patient, kindIndex, LesionKind.SiteNames[rng.Pick(kind.Sites)], traits, (long)rng.Next(), Math.Clamp(rng.Normal(kind.Diameter, kind.Diameter * .3f), 2, 18),
             Grade(kind.Asymmetry), Grade(kind.Irregularity), Grade(kind.Sharpness), Grade(kind.Patchiness), Grade(kind.Elevation),
-            Math.Clamp(kind.Melanin * rng.Normal(1, .28f), .04f, 2.2f), Math.Clamp(kind.Blood * rng.Normal(1, .35f), .02f, 1.3f));
+            Math.Clamp(kind.Melanin * rng.Normal(1, .28f), .04f, 2.2f), Math.Clamp(kind.Blood * rng.Normal(1, .35f), .02f, 1.4f), Math.Clamp(kind.Wax * rng.Normal(1, .4f), 0, .4f));
     }
 
     private static Artefacts MakeArtefacts(Rng rng, bool dermoscopic, bool hairy)
