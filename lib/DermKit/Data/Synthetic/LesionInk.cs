@@ -37,10 +37,8 @@ internal static class LesionInk
         if (lesion.Has(Trait.RedLacunae)) Blobs(under, rng.Int(9, 22), .13f * radius, .3f * radius, .8f, () => new(Amount(90, 170), 0, Amount(0, 70)));
         if (lesion.Has(Trait.Globules))
         {
-            bool rim = rng.Chance(.4);
             float even = rng.Range(.06f, .1f);
             Blobs(under, rng.Int(28, 60), even * .8f, even * 1.2f, .95f, () => new(0, Amount(50, 105), 0));
-            if (rim) Ring(shape, rng, (x, y) => { paint.Color = new(0, Amount(60, 110), 0); Blob(under, paint, rng, x * radius, y * radius, even); });
         }
         if (lesion.Has(Trait.IrregularDots))
         {
@@ -69,7 +67,8 @@ internal static class LesionInk
                 Vessel(under, paint, rng, out0 * MathF.Cos(turn), out0 * MathF.Sin(turn), turn + MathF.PI + rng.Range(-.5f, .5f), rng.Range(.06f, .11f), radius * rng.Range(.6f, .95f), 0);
             }
         if (lesion.Has(Trait.MiliaCysts)) Blobs(over, rng.Int(6, 20), .06f, .19f, .9f, () => new(Amount(60, 110), Amount(120, 200), 0));
-        if (lesion.Has(Trait.Fissures)) Wiggles(over, paint, shape, rng, radius, rng.Int(5, 11));
+        if (lesion.Has(Trait.Fissures))
+            for (int i = rng.Int(5, 11); i > 0; i--) Wiggle(over, paint, shape, rng, radius);
         if (lesion.Has(Trait.ComedoOpenings)) Blobs(over, rng.Int(5, 15), .1f, .28f, .88f, () => new(0, Amount(0, 50), Amount(140, 220)));
         float sigma = Math.Clamp((view.Clinical ? .09f : .04f) / view.Scale, .6f, 1.5f);
         for (int i = 0; i < 2; i++) Blur(ink[i], soft[i], sigma);
@@ -96,101 +95,72 @@ internal static class LesionInk
             float angle = i * MathF.Tau / Corners, reach = r * rng.Range(even, 2 - even), qx = reach * MathF.Cos(angle), qy = reach * flat * MathF.Sin(angle);
             p[i] = new(x + cos * qx - sin * qy, y + sin * qx + cos * qy);
         }
-        using var path = new SKPathBuilder();
-        path.MoveTo((p[0].X + p[^1].X) / 2, (p[0].Y + p[^1].Y) / 2);
+        using var outline = new SKPathBuilder();
+        outline.MoveTo((p[0].X + p[^1].X) / 2, (p[0].Y + p[^1].Y) / 2);
         for (int i = 0; i < Corners; i++)
         {
             SKPoint next = p[(i + 1) % Corners];
-            path.QuadTo(p[i].X, p[i].Y, (p[i].X + next.X) / 2, (p[i].Y + next.Y) / 2);
+            outline.QuadTo(p[i].X, p[i].Y, (p[i].X + next.X) / 2, (p[i].Y + next.Y) / 2);
         }
         paint.Style = SKPaintStyle.Fill;
-        Outline(canvas, path, paint);
-    }
-
-    /// <summary>Draws what the builder holds.</summary>
-    public static void Outline(SKCanvas canvas, SKPathBuilder builder, SKPaint paint)
-    {
-        using SKPath path = builder.Snapshot();
+        using SKPath path = outline.Snapshot();
         canvas.DrawPath(path, paint);
     }
 
-    /// <summary>Calls back along the outline, a little inside it.</summary>
-    private static void Ring(LesionShape shape, Rng rng, Action<float, float> at)
+    /// <summary>A quadratic Bezier stroke.</summary>
+    private static void Curve(SKCanvas canvas, SKPaint paint, SKColor colour, float width, (float X, float Y) from, (float X, float Y) over, (float X, float Y) to)
     {
-        for (int i = 0; i < 26; i++)
-        {
-            float angle = i * MathF.Tau / 26 + rng.Range(-.05f, .05f), cos = MathF.Cos(angle), sin = MathF.Sin(angle), out0 = Edge(shape, cos, sin) - .1f;
-            if (out0 > .2f) at(out0 * cos, out0 * sin);
-        }
+        (paint.Style, paint.Color, paint.StrokeWidth) = (SKPaintStyle.Stroke, colour, width);
+        using var line = new SKPathBuilder();
+        line.MoveTo(from.X, from.Y);
+        line.QuadTo(over.X, over.Y, to.X, to.Y);
+        using SKPath path = line.Snapshot();
+        canvas.DrawPath(path, paint);
     }
 
-    private static float Edge(LesionShape shape, float cos, float sin)
-    {
-        float reach = 1.4f;
-        while (reach > .2f && shape.Distance(reach * cos, reach * sin) > 0) reach -= .04f;
-        return reach;
-    }
-
+    /// <summary>From the outline inwards and a little out, on one side of the lesion; some end in a bulb.</summary>
     private static void Streaks(SKCanvas canvas, SKPaint paint, LesionShape shape, Rng rng, float radius)
     {
         float from = rng.Range(0, MathF.Tau), span = rng.Range(1.2f, 3.2f);
-        paint.Style = SKPaintStyle.Stroke;
         for (int i = rng.Int(14, 32); i > 0; i--)
         {
-            float angle = from + rng.Range(0, span), cos = MathF.Cos(angle), sin = MathF.Sin(angle), edge = Edge(shape, cos, sin) * radius, bend = rng.Range(-.12f, .12f) * radius;
-            float inner = edge - rng.Range(.2f, .35f) * radius, outer = edge + rng.Range(.02f, .16f) * radius, middle = (inner + outer) / 2;
-            paint.Color = new(0, (byte)rng.Int(70, 170), 0);
-            paint.StrokeWidth = rng.Range(.035f, .08f);
-            using var path = new SKPathBuilder();
-            path.MoveTo(inner * cos, inner * sin);
-            path.QuadTo(middle * cos - bend * sin, middle * sin + bend * cos, outer * cos, outer * sin);
-            Outline(canvas, path, paint);
+            float angle = from + rng.Range(0, span), cos = MathF.Cos(angle), sin = MathF.Sin(angle), edge = 1.4f, bend = rng.Range(-.12f, .12f) * radius;
+            while (edge > .2f && shape.Distance(edge * cos, edge * sin) > 0) edge -= .04f;
+            float inner = (edge - rng.Range(.2f, .35f)) * radius, outer = (edge + rng.Range(.02f, .16f)) * radius, middle = (inner + outer) / 2;
+            Curve(canvas, paint, new(0, (byte)rng.Int(70, 170), 0), rng.Range(.035f, .08f), (inner * cos, inner * sin), (middle * cos - bend * sin, middle * sin + bend * cos), (outer * cos, outer * sin));
             if (rng.Chance(.3)) Blob(canvas, paint, rng, outer * cos, outer * sin, rng.Range(.05f, .1f));
-            paint.Style = SKPaintStyle.Stroke;
         }
     }
 
+    /// <summary>A trunk that tapers and branches like a tree.</summary>
     private static void Vessel(SKCanvas canvas, SKPaint paint, Rng rng, float x, float y, float heading, float width, float length, int level)
     {
-        paint.Style = SKPaintStyle.Stroke;
-        int steps = 6;
-        for (int i = 0; i < steps; i++)
+        const int Steps = 6;
+        float step = length / Steps;
+        for (int i = 0; i < Steps; i++)
         {
-            float turn = rng.Normal(0, .3f), step = length / steps, nx = x + step * MathF.Cos(heading + turn), ny = y + step * MathF.Sin(heading + turn);
-            paint.Color = new((byte)(level == 0 ? 190 : 150), 0, 0);
-            paint.StrokeWidth = width * (1 - .55f * i / steps);
-            using (var path = new SKPathBuilder())
-            {
-                path.MoveTo(x, y);
-                path.QuadTo(x + step * .5f * MathF.Cos(heading), y + step * .5f * MathF.Sin(heading), nx, ny);
-                Outline(canvas, path, paint);
-            }
-            (x, y, heading) = (nx, ny, heading + turn);
-            if (level < 3 && i > 0 && rng.Chance(.6)) Vessel(canvas, paint, rng, x, y, heading + (rng.Chance(.5) ? 1 : -1) * rng.Range(.5f, 1.1f), width * .62f, length * rng.Range(.35f, .6f), level + 1);
+            float turn = heading + rng.Normal(0, .3f);
+            (float X, float Y) next = (x + step * MathF.Cos(turn), y + step * MathF.Sin(turn));
+            Curve(canvas, paint, new((byte)(level == 0 ? 190 : 150), 0, 0), width * (1 - .55f * i / Steps), (x, y), (x + step * .5f * MathF.Cos(heading), y + step * .5f * MathF.Sin(heading)), next);
+            (x, y, heading) = (next.X, next.Y, turn);
+            if (level < 3 && i > 0 && rng.Chance(.6))
+                Vessel(canvas, paint, rng, x, y, heading + (rng.Chance(.5) ? 1 : -1) * rng.Range(.5f, 1.1f), width * .62f, length * rng.Range(.35f, .6f), level + 1);
         }
     }
 
-    private static void Wiggles(SKCanvas canvas, SKPaint paint, LesionShape shape, Rng rng, float radius, int count)
+    /// <summary>Furrows of a brain-like surface.</summary>
+    private static void Wiggle(SKCanvas canvas, SKPaint paint, LesionShape shape, Rng rng, float radius)
     {
-        paint.Style = SKPaintStyle.Stroke;
-        for (int n = 0; n < count; n++)
+        var (x, y) = shape.Inside(rng, .8f);
+        float heading = rng.Range(0, MathF.Tau), width = rng.Range(.09f, .2f);
+        SKColor colour = new(0, 0, (byte)rng.Int(60, 120));
+        for (int i = rng.Int(3, 6); i > 0; i--)
         {
-            var (x, y) = shape.Inside(rng, .8f);
-            float heading = rng.Range(0, MathF.Tau);
-            paint.Color = new(0, 0, (byte)rng.Int(60, 120));
-            paint.StrokeWidth = rng.Range(.09f, .2f);
-            using var path = new SKPathBuilder();
-            path.MoveTo(x * radius, y * radius);
-            for (int i = rng.Int(3, 6); i > 0; i--)
-            {
-                heading += rng.Normal(0, .7f);
-                (float cx, float cy) = (x + .1f * MathF.Cos(heading), y + .1f * MathF.Sin(heading));
-                heading += rng.Normal(0, .5f);
-                (x, y) = (cx + .1f * MathF.Cos(heading), cy + .1f * MathF.Sin(heading));
-                if (shape.Distance(x, y) > -.06f) break;
-                path.QuadTo(cx * radius, cy * radius, x * radius, y * radius);
-            }
-            Outline(canvas, path, paint);
+            heading += rng.Normal(0, .7f);
+            float cx = x + .1f * MathF.Cos(heading), cy = y + .1f * MathF.Sin(heading), turn = heading + rng.Normal(0, .5f), nx = cx + .1f * MathF.Cos(turn), ny = cy + .1f * MathF.Sin(turn);
+            if (shape.Distance(nx, ny) > -.06f) return;
+            Curve(canvas, paint, colour, width, (x * radius, y * radius), (cx * radius, cy * radius), (nx * radius, ny * radius));
+            (x, y, heading) = (nx, ny, turn);
         }
     }
 }

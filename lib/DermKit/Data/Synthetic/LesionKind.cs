@@ -10,22 +10,10 @@ internal enum Trait
 /// <summary>
 /// A diagnosis as frequencies: how often each trait is seen, and the mean of each graded property. Frequencies overlap between diagnoses on purpose;
 /// they follow the textbook ordering (Argenziano et al. 2003; Zalaudek et al. 2006; Menzies et al. 2000), not any one study's percentages.
+/// Malignant is invasive cancer (actinic keratosis counts as benign); Share is of all images; Age in years has sd 14; Diameter in mm; Asymmetry to Elevation
+/// are grades 0..1 with sd 0.16; Melanin and Blood are optical densities; Wax is a share of dull keratin all over; Sites are weights in the order of
+/// <see cref="SiteNames"/>; Traits are per cent in the order of <see cref="Trait"/>.
 /// </summary>
-/// <param name="Name">As in the column diagnosis.</param>
-/// <param name="Malignant">Invasive cancer; actinic keratosis counts as benign here.</param>
-/// <param name="Share">Of all images.</param>
-/// <param name="Age">Mean age in years; sd 14.</param>
-/// <param name="Diameter">Mean in mm.</param>
-/// <param name="Asymmetry">Mean grade 0..1, like those that follow; sd 0.16.</param>
-/// <param name="Irregularity">Of the border.</param>
-/// <param name="Sharpness">Of the border.</param>
-/// <param name="Patchiness">Of the pigment.</param>
-/// <param name="Elevation">Above the skin.</param>
-/// <param name="Melanin">Optical density of brown pigment.</param>
-/// <param name="Blood">Optical density of red.</param>
-/// <param name="Wax">Share of dull yellow keratin all over.</param>
-/// <param name="Sites">Weights in the order of <see cref="SiteNames"/>.</param>
-/// <param name="Traits">Per cent, in the order of <see cref="Trait"/>.</param>
 internal sealed record LesionKind(string Name, bool Malignant, double Share, float Age, float Diameter, float Asymmetry, float Irregularity, float Sharpness,
     float Patchiness, float Elevation, float Melanin, float Blood, float Wax, double[] Sites, int[] Traits)
 {

@@ -15,45 +15,20 @@ internal readonly record struct View(float X, float Y, float Scale, float Angle,
 /// The lesion as concentrations on a pixel grid: how much melanin, blood, dermal (blue) melanin, scar white, keratin and dark crust lie under each pixel.
 /// Colour comes later, by absorption, so one lesion looks right on every skin type and in every light.
 /// </summary>
-internal sealed class LesionMaps : IDisposable
+internal sealed class LesionMaps(int size) : IDisposable
 {
-    private readonly int _size;
-    private readonly SKBitmap[] _ink = new SKBitmap[2];
-    private readonly SKBitmap[] _soft = new SKBitmap[2];
+    private readonly SKBitmap[] _ink = [Layer(size), Layer(size)], _soft = [Layer(size), Layer(size)];
 
-    public LesionMaps(int size)
-    {
-        _size = size;
-        for (int i = 0; i < 2; i++)
-        {
-            _ink[i] = new SKBitmap(size, size, SKColorType.Rgba8888, SKAlphaType.Premul);
-            _soft[i] = new SKBitmap(size, size, SKColorType.Rgba8888, SKAlphaType.Premul);
-        }
-        (Mask, Melanin, Blood, Blue, White, Keratin, Dark, Height) = (New(), New(), New(), New(), New(), New(), New(), New());
-        float[] New() => new float[size * size];
-    }
-
-    /// <summary>Membership 0..1.</summary>
-    public float[] Mask { get; }
-    /// <summary>Optical density of epidermal melanin.</summary>
-    public float[] Melanin { get; }
-    /// <summary>Optical density of haemoglobin.</summary>
-    public float[] Blood { get; }
-    /// <summary>Share of blue-grey from melanin in the dermis (Tyndall effect).</summary>
-    public float[] Blue { get; }
-    /// <summary>Share of white (scar, regression).</summary>
-    public float[] White { get; }
-    /// <summary>Share of yellow-white keratin.</summary>
-    public float[] Keratin { get; }
-    /// <summary>Share of dark crust or plugs.</summary>
-    public float[] Dark { get; }
-    /// <summary>Height above the skin in mm.</summary>
-    public float[] Height { get; }
+    // Membership 0..1; optical densities of melanin and haemoglobin; shares of dermal blue (Tyndall effect), white, keratin, dark plugs; height in mm.
+    public readonly float[] Mask = new float[size * size], Melanin = new float[size * size], Blood = new float[size * size], Blue = new float[size * size],
+        White = new float[size * size], Keratin = new float[size * size], Dark = new float[size * size], Height = new float[size * size];
 
     public void Dispose()
     {
         foreach (SKBitmap bitmap in _ink.Concat(_soft)) bitmap.Dispose();
     }
+
+    private static SKBitmap Layer(int size) => new(size, size, SKColorType.Rgba8888, SKAlphaType.Premul);
 
     /// <summary>Fills the maps; the same lesion gives the same structures in every view.</summary>
     public unsafe void Paint(Lesion lesion, View view)
@@ -74,8 +49,8 @@ internal sealed class LesionMaps : IDisposable
         float veilSize = rng.Range(.35f, .6f), veilPower = rng.Range(.6f, .95f), scarSize = rng.Range(.3f, .5f), whiteSize = rng.Range(.3f, .48f), whitePower = rng.Range(.55f, .85f);
         float soft = Math.Max(.03f + .32f * (1 - lesion.Sharpness), 1.2f * view.Scale / radius), tilt = rng.Range(-.35f, .35f) * (.4f + lesion.Asymmetry), mottle = rng.Range(.05f, .2f);
         byte*[] inks = [(byte*)_soft[0].GetPixels(), (byte*)_soft[1].GetPixels()];
-        for (int y = 0, i = 0; y < _size; y++)
-            for (int x = 0; x < _size; x++, i++)
+        for (int y = 0, i = 0; y < size; y++)
+            for (int x = 0; x < size; x++, i++)
             {
                 float dx = (x + .5f - view.X) * view.Scale, dy = (y + .5f - view.Y) * view.Scale, mx = cos * dx + sin * dy, my = cos * dy - sin * dx;
                 Mask[i] = 0;

@@ -1,20 +1,19 @@
 namespace DermKit.Data.Synthetic;
 
-/// <summary>SplitMix64 (Steele et al. 2014): a stream for every (seed, key, key), so that an image does not depend on which thread drew what before it.</summary>
+/// <summary>A stream for every (seed, key, salt), so that an image does not depend on which thread drew what before it.</summary>
 internal sealed class Rng(long seed, long key, long salt = 0)
 {
-    private ulong _state = Mix(Mix(Mix((ulong)seed) ^ (ulong)key) ^ (ulong)salt);
+    private readonly SplitMix64 _bits = new(new SplitMix64(new SplitMix64((ulong)seed).Next() ^ (ulong)key).Next() ^ (ulong)salt);
 
-    /// <summary>Uniform in [0, 1).</summary>
+    public ulong Next() => _bits.Next();
+
     public float Unit() => (Next() >> 40) * (1f / (1 << 24));
 
-    /// <summary>Uniform in [low, high).</summary>
     public float Range(float low, float high) => low + (high - low) * Unit();
 
     /// <summary>Nearly Gaussian: the sum of six uniform numbers, which needs no function of the C library and never strays beyond 4.3 sd.</summary>
     public float Normal(float mean, float sd) => mean + sd * 1.41421356f * (Unit() + Unit() + Unit() + Unit() + Unit() + Unit() - 3);
 
-    /// <summary>True with probability <paramref name="p"/>.</summary>
     public bool Chance(double p) => Unit() < p;
 
     /// <summary>An integer in [low, high].</summary>
@@ -29,16 +28,6 @@ internal sealed class Rng(long seed, long key, long salt = 0)
         for (int i = 0; i < weights.Length - 1; i++)
             if ((left -= weights[i]) < 0) return i;
         return weights.Length - 1;
-    }
-
-    /// <summary>The next 64 bits.</summary>
-    public ulong Next() => Mix(_state += 0x9E3779B97F4A7C15);
-
-    private static ulong Mix(ulong z)
-    {
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
     }
 }
 

@@ -53,22 +53,19 @@ internal static class Overlay
             int tone = rng.Int(-14, 14);
             SKColor colour = grey ? Shade(176, 170, 164, tone) : fair ? Shade(150, 112, 70, tone) : Shade(44, 30, 24, tone);
             float width = rng.Range(.8f, 2.1f) * scale;
-            using var path = new SKPathBuilder();
-            path.MoveTo(x, y);
-            path.CubicTo(x + cos * length * .33f - sin * bend, y + sin * length * .33f + cos * bend, x + cos * length * .66f - sin * bend * rng.Range(.2f, 1.2f),
+            using var curve = new SKPathBuilder();
+            curve.MoveTo(x, y);
+            curve.CubicTo(x + cos * length * .33f - sin * bend, y + sin * length * .33f + cos * bend, x + cos * length * .66f - sin * bend * rng.Range(.2f, 1.2f),
                 y + sin * length * .66f + cos * bend, x + cos * length, y + sin * length);
-            canvas.Save();
-            canvas.Translate(1.1f, 1.3f);
-            paint.Color = new(40, 20, 15, 38);
-            paint.StrokeWidth = width * 1.7f;
-            LesionInk.Outline(canvas, path, paint);
-            canvas.Restore();
-            paint.Color = colour.WithAlpha((byte)rng.Int(170, 235));
-            paint.StrokeWidth = width;
-            LesionInk.Outline(canvas, path, paint);
-            paint.Color = new(255, 245, 235, (byte)(grey ? 70 : 36));
-            paint.StrokeWidth = width * .3f;
-            LesionInk.Outline(canvas, path, paint);
+            using SKPath path = curve.Snapshot();
+            // Shadow on the skin, the hair, its shine.
+            foreach (var (ink, share, shift) in new[] { (new SKColor(40, 20, 15, 38), 1.7f, 1.2f), (colour.WithAlpha((byte)rng.Int(170, 235)), 1, 0), (new(255, 245, 235, (byte)(grey ? 70 : 36)), .3f, 0) })
+            {
+                (paint.Color, paint.StrokeWidth) = (ink, width * share);
+                canvas.Translate(shift, shift);
+                canvas.DrawPath(path, paint);
+                canvas.Translate(-shift, -shift);
+            }
         }
     }
 
@@ -100,23 +97,15 @@ internal static class Overlay
         canvas.Restore();
     }
 
-    /// <summary>A surgeon's violet marker: dots around the lesion or a broken ring.</summary>
+    /// <summary>A surgeon's violet marker: an open ring around the lesion.</summary>
     private static void PenMark(SKCanvas canvas, SKPaint paint, Photo photo, View view, Rng rng)
     {
         float reach = photo.Lesion.Diameter / 2 / view.Scale * rng.Range(1.25f, 1.6f) + 6;
-        bool ring = rng.Chance(.5);
         paint.Style = SKPaintStyle.Stroke;
         paint.Color = new(86, 62, 150, (byte)rng.Int(120, 180));
         paint.BlendMode = SKBlendMode.Multiply;
         paint.StrokeWidth = rng.Range(2.2f, 4);
-        float from = rng.Range(0, 360);
-        if (ring) canvas.DrawArc(new(view.X - reach, view.Y - reach * .93f, view.X + reach, view.Y + reach * .93f), from, rng.Range(190, 330), false, paint);
-        else
-            for (int i = 0; i < 4; i++)
-            {
-                float angle = from + i * MathF.Tau / 4 + rng.Range(-.2f, .2f), x = view.X + reach * MathF.Cos(angle), y = view.Y + reach * MathF.Sin(angle);
-                canvas.DrawLine(x, y, x + rng.Range(-3, 3), y + rng.Range(-3, 3), paint);
-            }
+        canvas.DrawArc(new(view.X - reach, view.Y - reach * .93f, view.X + reach, view.Y + reach * .93f), rng.Range(0, 360), rng.Range(190, 330), false, paint);
         paint.BlendMode = SKBlendMode.SrcOver;
     }
 

@@ -16,7 +16,7 @@ public static class SyntheticDataSet
     public const string Name = "synthetic";
 
     /// <summary>Raised whenever the pictures or the columns change, so that a folder drawn by older code is not taken for this set.</summary>
-    private const int Version = 2;
+    private const int Version = 3;
 
     /// <summary>Where <see cref="Ensure"/> puts the set; the folder is there only when it is whole.</summary>
     public static string Folder(string cacheDir, int images = 2400, int seed = 7) =>
