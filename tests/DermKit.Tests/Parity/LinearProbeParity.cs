@@ -33,6 +33,8 @@ public sealed class LinearProbeParity
                 "binary" => new(),
                 _ => new() { C = double.Parse(Regex.Match(kind, @"^c([\d.e-]+)$").Groups[1].Value, CultureInfo.InvariantCulture) },
             };
+            // The comparison is of solutions, not of stopping rules.
+            options = options with { Tolerance = 1e-9 };
             if (kind == "binary") labels = Array.ConvertAll(labels, l => l % 2);
             int classes = labels.Max() + 1;
             LinearFit fit = LinearProbe.Fit(train, labels, classes, options);

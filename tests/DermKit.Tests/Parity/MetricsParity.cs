@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using DermKit.Evaluation;
 using DermKit.Models.Weights;
 using TorchSharp;
@@ -20,7 +21,8 @@ public sealed class MetricsParity
         Assert.SkipUnless(File.Exists(Fixtures.PathOf(inputs)), $"{inputs} is missing beside {name}.");
         using var scope = NewDisposeScope();
         using SafeTensorsFile file = Fixtures.Open(inputs);
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllText(Fixtures.PathOf(name)));
+        // Python writes NaN, which JSON does not have.
+        using JsonDocument document = JsonDocument.Parse(Regex.Replace(File.ReadAllText(Fixtures.PathOf(name)), @"\bNaN\b", "null"));
         JsonElement root = document.RootElement;
         int classes = file.Config().GetProperty("classes").GetInt32();
         int[] truth = KnnParity.Labels(file, "y_true"), predicted = KnnParity.Labels(file, "y_pred"), group = KnnParity.Labels(file, "group");
