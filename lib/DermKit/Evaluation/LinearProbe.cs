@@ -67,20 +67,19 @@ public static class LinearProbe
             (mean, scale) = (ToArray(average), ToArray(deviation));
             x = (x - average) / deviation;
         }
-        // With fewer rows than columns the solution lies in the span of the rows: solve in that basis, where |W| is the same.
-        Tensor? back = null;
+        // With fewer rows than columns the solution lies in the span of the rows: with X X^T = L L^T solve for L in place of X, where
+        // |W| is the same. The jitter, far under the tolerance, keeps equal rows from making the factor singular.
+        Tensor rows = x;
         if (n < d)
         {
-            (Tensor values, Tensor vectors) = linalg.eigh(x.mm(x.t()));
-            Tensor root = values.clamp_min(0).sqrt();
-            back = x.t().mm(vectors * where(root > root.max() * 1e-7, 1 / root, zeros_like(root)));
-            x = vectors * root;
+            Tensor gram = x.mm(x.t());
+            x = linalg.cholesky(gram + (1e-12 * gram.diagonal().mean() + 1e-30) * eye(n, n, float64, x.device));
         }
         Tensor target = nn.functional.one_hot(ProbeInput.ToTensor(Array.ConvertAll(labels, l => Array.IndexOf(present, l)), x.device), present.Length).to(float64);
         double[] weights = Array.ConvertAll(labels, l => options.Balanced ? labels.Length / ((double)present.Length * counts[l]) : 1);
         var solution = LogisticSolver.Solve(x.unsqueeze(0), target.unsqueeze(0), tensor(weights, device: x.device).unsqueeze(0), options.C, options.Tolerance, options.MaxIterations);
         Tensor all = solution.Weights[0], coefficients = all.narrow(0, 0, all.shape[0] - 1);
-        if (back is not null) coefficients = back.mm(coefficients);
+        if (n < d) coefficients = rows.t().mm(cholesky_solve(x.mm(coefficients), x));
         return new(ProbeInput.ToArray(coefficients.t()), ToArray(all[-1]), present, mean, scale,
             solution.Objective[0], solution.GradientNorm[0], solution.Iterations, solution.GradientNorm[0] <= options.Tolerance);
     }
