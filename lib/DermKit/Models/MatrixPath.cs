@@ -24,10 +24,13 @@ public static class MatrixPath
 
     /// <summary>The kernel in use.</summary>
     /// <exception cref="KitException">KIT_MATMUL is neither linear nor conv.</exception>
-    public static MatrixKernel Kernel => Choice.Value.Kernel;
+    public static MatrixKernel Kernel => Forced ?? Choice.Value.Kernel;
 
     /// <summary>Why <see cref="Kernel"/> is in use, with the measured rates in GFLOP/s.</summary>
     public static string Reason => Choice.Value.Reason;
+
+    /// <summary>Overrules the choice, so that one process can compare both kernels.</summary>
+    internal static MatrixKernel? Forced { get; set; }
 
     /// <summary>x W^T + b, differentiable.</summary>
     /// <param name="x">[..., in].</param>
@@ -39,13 +42,15 @@ public static class MatrixPath
             ? Convolution(x, weight, bias)
             : nn.functional.linear(x, weight, bias);
 
-    /// <summary>The same as <see cref="Linear"/> by oneDNN: rows become the pixels of one picture of height 1 whose channels lie innermost.</summary>
+    /// <summary>The same as <see cref="Linear"/> by oneDNN: rows become the pixels of pictures of height 1 whose channels lie innermost.</summary>
     internal static Tensor Convolution(Tensor x, Tensor weight, Tensor? bias)
     {
         using var scope = NewDisposeScope();
         long inner = weight.shape[1], outer = weight.shape[0];
         long[] shape = [.. x.shape[..^1], outer];
-        Tensor pixels = x.reshape(1, 1, -1, inner).permute(0, 3, 1, 2);
+        // With one thread libtorch hands a 1x1 convolution to oneDNN only from 16 pictures on.
+        long pictures = x.numel() / inner % 16 == 0 ? 16 : 1;
+        Tensor pixels = x.reshape(pictures, 1, -1, inner).permute(0, 3, 1, 2);
         Tensor result = nn.functional.conv2d(pixels, weight.reshape(outer, inner, 1, 1), bias);
         return result.permute(0, 2, 3, 1).reshape(shape).MoveToOuterDisposeScope();
     }
@@ -61,16 +66,20 @@ public static class MatrixPath
         }
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        const int Rows = 512, Inner = 192, Outer = 768;
+        const int Rows = 256, Inner = 192, Outer = 768;
         Tensor x = ones(Rows, Inner), weight = ones(Outer, Inner), bias = ones(Outer);
         double linear = double.MaxValue, conv = double.MaxValue;
-        for (int i = 0; i < 7; i++)
+        // One thread, because on a busy machine the wait for a second one hides the difference.
+        int threads = get_num_threads();
+        set_num_threads(1);
+        for (int i = 0; i < 10; i++)
         {
             linear = Math.Min(linear, Seconds(() => nn.functional.linear(x, weight, bias)));
             conv = Math.Min(conv, Seconds(() => Convolution(x, weight, bias)));
         }
+        set_num_threads(threads);
         const double GigaFlop = 2e-9 * Rows * Inner * Outer;
-        string reason = string.Create(CultureInfo.InvariantCulture, $"measured: linear {GigaFlop / linear:f0}, convolution {GigaFlop / conv:f0} GFLOP/s");
+        string reason = string.Create(CultureInfo.InvariantCulture, $"measured: linear {GigaFlop / linear:f0}, convolution {GigaFlop / conv:f0} GFLOP/s on one thread");
         return (conv < 0.95 * linear ? MatrixKernel.Conv : MatrixKernel.Linear, reason);
     }
 
