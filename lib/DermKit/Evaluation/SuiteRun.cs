@@ -1,0 +1,111 @@
+using DermKit.Data;
+using DermKit.Imaging;
+using DermKit.Models;
+using System.Diagnostics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Evaluation;
+
+/// <summary>How much of the suite to run. A mode changes these numbers and nothing else.</summary>
+public sealed record SuitePlan
+{
+    /// <summary>Names of the tasks; null for every real task whose data is here, and the synthetic ones where there is none.</summary>
+    public string[]? Tasks { get; init; }
+
+    /// <summary>Names of the models; null for every model that can be made.</summary>
+    public string[]? Models { get; init; }
+
+    /// <summary>Seeds of splits, probes and random weights; the paper's five.</summary>
+    public IReadOnlyList<int> Seeds { get; init; } = TaskSuite.Seeds;
+
+    /// <summary>Most training images of a task.</summary>
+    public int MostTrain { get; init; } = int.MaxValue;
+
+    /// <summary>Most test images of a task.</summary>
+    public int MostTest { get; init; } = int.MaxValue;
+
+    /// <summary>Most parameters of a model that is taken without being named.</summary>
+    public long MostParameters { get; init; } = long.MaxValue;
+
+    /// <summary>The probes.</summary>
+    public ProbingOptions Probing { get; init; } = new();
+
+    /// <summary>The numbers of a mode: quick takes at most 600 training and 600 test images of a task and models up to 10 million parameters, the others take all.</summary>
+    public static SuitePlan For(RunMode mode) => mode == RunMode.Quick ? new() { MostTrain = 600, MostTest = 600, MostParameters = 10_000_000 } : new();
+}
+
+/// <summary>What was extracted for one model: how long it took and with which weights.</summary>
+/// <param name="Model">Name of the model.</param>
+/// <param name="Seed">Seed of its weights; 0 for weights from a file.</param>
+/// <param name="Images">Pictures.</param>
+/// <param name="Seconds">Time; near zero when the features were in the store.</param>
+/// <param name="WeightsHash">Hash of the weights.</param>
+public sealed record Extraction(string Model, int Seed, int Images, double Seconds, string WeightsHash);
+
+/// <summary>The whole suite: every chosen model on every chosen task, features extracted once for each picture.</summary>
+/// <param name="Results">One for each task, model, probe and seed.</param>
+/// <param name="Tasks">The tasks as they were run, limited to the plan's numbers.</param>
+/// <param name="Extractions">One for each model and seed of its weights.</param>
+/// <param name="Quarantine">Pictures that could not be read, and why; they are in no score.</param>
+public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<ProbeTask> Tasks, IReadOnlyList<Extraction> Extractions, IReadOnlyList<Quarantined> Quarantine)
+{
+    /// <summary>The tasks that a plan means, data present: those it names, else the real ones, else the synthetic ones.</summary>
+    /// <exception cref="KitException">A named task is unknown, or its data is not here.</exception>
+    public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, SuitePlan plan)
+    {
+        TaskDefinition[] here = [.. suite.Tasks.Where(t => TaskSuite.Missing(t, settings) is null)];
+        TaskDefinition[] real = [.. here.Where(t => t.Stamp.Length == 0)];
+        IEnumerable<TaskDefinition> chosen = plan.Tasks?.Select(name => suite[name]) ?? (real.Length > 0 ? real : here);
+        return [.. chosen.Select(task => TaskSuite.Open(task, settings).Limit(plan.MostTrain, plan.MostTest))];
+    }
+
+    /// <summary>Runs the plan. Features and results that are already there for the same inputs are read, so an interrupted run goes on where it stopped.</summary>
+    /// <param name="settings">Folders and device.</param>
+    /// <param name="tasks">From <see cref="Open"/>.</param>
+    /// <param name="models">The registry.</param>
+    /// <param name="plan">How much.</param>
+    /// <param name="progress">Called with (what, done, all).</param>
+    /// <param name="cancellation">Stops between batches and probes; what is finished stays.</param>
+    /// <exception cref="KitException">A named model is unknown or absent, or a task cannot be probed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static SuiteRun Run(KitSettings settings, IReadOnlyList<ProbeTask> tasks, ModelRegistry models, SuitePlan plan,
+        Action<string, int, int>? progress = null, CancellationToken cancellation = default)
+    {
+        Device device = settings.TorchDevice();
+        string[] paths = [.. tasks.SelectMany(t => t.Table.Paths).Distinct(StringComparer.Ordinal)];
+        var store = new FeatureStore(settings.CacheDir);
+        var folder = new Results(Path.Combine(settings.CacheDir, "results"));
+        var results = new List<TaskResult>();
+        var extractions = new List<Extraction>();
+        var quarantine = new Dictionary<string, Quarantined>(StringComparer.Ordinal);
+        ModelDefinition[] chosen = [.. plan.Models?.Select(name => models[name]) ?? models.Present.Where(m => m.Parameters <= plan.MostParameters)];
+        foreach (IGrouping<EvalTransform, ModelDefinition> group in chosen.GroupBy(m => m.Transform))
+        {
+            using ImageCache cache = ImageCache.Build(settings.CacheDir, paths, group.Key, (done, all) => progress?.Invoke("decoding", done, all), cancellation);
+            foreach (Quarantined broken in cache.Quarantine) quarantine.TryAdd(broken.Path, broken);
+            var rowOf = paths.Select((path, i) => (path, row: cache.RowOf[i])).ToDictionary(p => p.path, p => p.row, StringComparer.Ordinal);
+            foreach (ModelDefinition model in group)
+            {
+                FeatureSet? features = null;
+                foreach (int seed in plan.Seeds)
+                {
+                    if (features is null || model.Source == "random")
+                    {
+                        var clock = Stopwatch.StartNew();
+                        using VisionTransformer backbone = model.Create(seed, device);
+                        features = store.Extract(backbone, cache, new FeatureOptions { Variant = model.Features }, device,
+                            progress: (done, all) => progress?.Invoke($"{model.Title}, seed {seed}", done, all), cancellation: cancellation);
+                        extractions.Add(new(model.Name, model.Source == "random" ? seed : 0, cache.Count, clock.Elapsed.TotalSeconds, features.WeightsHash));
+                    }
+                    foreach (ProbeTask task in tasks)
+                    {
+                        cancellation.ThrowIfCancellationRequested();
+                        results.AddRange(Probing.Run(features, model, task, seed, plan.Probing, folder, [.. task.Table.Paths.Select(path => rowOf[path])], device));
+                    }
+                }
+            }
+        }
+        return new(results, tasks, extractions, [.. quarantine.Values]);
+    }
+}
