@@ -1,0 +1,164 @@
+using DermKit.Data;
+using DermKit.Evaluation;
+using DermKit.Imaging;
+using System.Globalization;
+
+namespace DermKit.Reporting;
+
+/// <summary>Tables and figures over a <see cref="SuiteRun"/>, for the probing notebooks.</summary>
+public static class ProbingReport
+{
+    /// <summary>Every task of the registry: what it asks, and whether its data is here.</summary>
+    public static Table Registry(TaskSuite suite, KitSettings settings) => Tables.From("Tasks of the registry", suite.Tasks.OrderBy(t => t.Stamp).ThenBy(t => t.Paper ?? 0),
+        ("Task", t => t.Name), ("What", t => t.Title), ("Classes", t => t.ClassCount), ("Paper's no.", t => t.Paper?.ToString(CultureInfo.InvariantCulture) ?? ""),
+        ("Data", t => TaskSuite.Missing(t, settings) is null ? "here" : "absent"), ("In means", t => t.InMeans ? "yes" : "no")) with
+    {
+        Note = "Absent: the card data/tasks/<task>.md says what to get. Not in means: source against source, a warning about shortcuts and no clinical task.",
+    };
+
+    /// <summary>Every model of the registry, with what to get where weights are absent.</summary>
+    public static Table Registry(ModelRegistry models) => Tables.From("Models of the registry", models.Models.OrderBy(m => m.IsPresent ? 0 : 1),
+        ("Model", m => m.Name), ("What", m => m.Title), ("Parameters", m => $"{m.Parameters / 1e6:0.0} M"), ("Weights", m => m.IsPresent ? "here" : m.Missing));
+
+    /// <summary>What each task will be probed with: images, classes and the unit that intervals resample.</summary>
+    public static Table Sizes(IReadOnlyList<ProbeTask> tasks) => Tables.From("Images of this run", tasks.Select(t => (Task: t, Split: t.SplitFor(TaskSuite.Seeds[0]))),
+        ("Task", t => t.Task.Definition.Name), ("Training images", t => t.Split.Train.Length), ("Test images", t => t.Split.Test.Length),
+        ("Test units", t => t.Task.Patients is { } units ? t.Split.Test.Select(i => units[i]).Distinct().Count() : t.Split.Test.Length),
+        ("Smallest test class", t => t.Task.ClassNames.Select((name, c) => (name, n: t.Split.Test.Count(i => t.Task.Labels[i] == c))).MinBy(p => p.n) is var least ? $"{least.n} ({least.name})" : ""),
+        ("Note", t => t.Task.Definition.Note)) with { Stamp = Stamp(tasks), Note = "A unit is a patient or lesion where the set has ids, else an image." };
+
+    /// <summary>The first training pictures of each class, as the models see them.</summary>
+    /// <param name="task">The task.</param>
+    /// <param name="each">Pictures of each class.</param>
+    public static ImageGridFigure Pictures(ProbeTask task, int each = 3)
+    {
+        var transform = new EvalTransform();
+        int[] train = task.SplitFor(TaskSuite.Seeds[0]).Train;
+        ImageTile[] tiles = [.. task.ClassNames.SelectMany((name, c) => train.Where(i => task.Labels[i] == c).Select(i => Tile(i, name)).OfType<ImageTile>().Take(each))];
+        return new("pictures", $"Training pictures: {task.Definition.Title}",
+            $"The first {each} training pictures of each class after the paper's transform (256 x 256 bilinear, centre 224). Look for what could give a class away without being the lesion.",
+            $"A grid of {tiles.Length} skin pictures, {each} for each of {task.ClassNames.Length} classes.", tiles) { Stamp = task.Definition.Stamp };
+
+        ImageTile? Tile(int row, string name)
+        {
+            try
+            {
+                return ImageTile.From(transform.Apply(ImageCodec.Decode(task.Table.Paths[row])), name, task.Table.Ids[row]);
+            }
+            catch (ImageUnreadableException)
+            {
+                // Not shown here; the run lists it in its quarantine with the reason.
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Time and rate of feature extraction.</summary>
+    public static Table Rates(SuiteRun run) => Tables.From("Feature extraction", run.Extractions,
+        ("Model", e => e.Model), ("Seed of weights", e => e.Seed), ("Images", e => e.Images), ("Seconds", e => e.Seconds), ("Images/s", e => e.Images / Math.Max(e.Seconds, 1e-3)), ("Weights", e => e.WeightsHash[..12])) with
+    {
+        Note = $"{run.Quarantine.Count} pictures could not be read and are in no score. Features are kept under the hash of weights, transform and pictures; a rate far above the others was read back.",
+    };
+
+    /// <summary>Score of every model and probe on every task, seeds averaged, with 95 % intervals.</summary>
+    public static BarFigure Scores(IReadOnlyList<ComparisonRow> rows)
+    {
+        string[] tasks = [.. rows.Select(r => r.Task).Distinct()];
+        BarSeries[] series = [.. rows.GroupBy(r => $"{r.Model}, {r.Probe}").Select(g => new BarSeries(g.Key, [.. tasks.Select(t => g.FirstOrDefault(r => r.Task == t) is { } row ? Of(row.Score) : new Estimate(double.NaN))]))];
+        ComparisonRow best = rows.MaxBy(r => r.Score.Value)!;
+        return new("scores", "F1 on each task", "Mean over seeds; bars are 95 % bootstrap intervals over test patients, lesions or images. Macro F1 with more than two classes, else F1 of the positive class, so heights compare within a task only.",
+            $"Points with intervals for {series.Length} model and probe pairs on {tasks.Length} tasks; the highest is {best.Model} with the {best.Probe} probe on {best.Task} at {best.Score.Value:0.00}.",
+            tasks, series, "Task", "F1 (0-1)") { Points = true, Horizontal = true, Range = (0, 1), Stamp = rows.All(r => r.Stamp.Length > 0) ? rows[0].Stamp : "" };
+    }
+
+    /// <summary>The comparison as a table; differences are paired on the same test units.</summary>
+    /// <param name="caption">Caption.</param>
+    /// <param name="rows">From <see cref="Comparison"/>.</param>
+    /// <param name="headline">For the index page; empty for none.</param>
+    public static Table Scores(string caption, IReadOnlyList<ComparisonRow> rows, string headline = "") => Tables.From(caption, rows,
+        ("Task", r => r.Task), ("Model", r => r.Model), ("Probe", r => r.Probe), ("Tasks", r => r.Tasks), ("Seeds", r => r.Seeds), ("F1 [95 %]", r => Of(r.Score)),
+        ("SD over seeds", r => r.SeedSpread), ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Of(d.Difference) : "–"),
+        ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")) with
+    {
+        Stamp = rows.Count > 0 && rows.All(r => r.Stamp.Length > 0) ? rows[0].Stamp : "",
+        Headline = headline,
+    };
+
+    /// <summary>The linear probe minus the kNN probe of the same model, task and seeds, paired on the test units.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="resamples">Bootstrap resamples.</param>
+    public static Table LinearAgainstKnn(SuiteRun run, int resamples = 1000)
+    {
+        var pairs = run.Results.GroupBy(r => (r.Task, r.Model, r.Features)).Where(g => g.Any(r => r.Probe == "knn") && g.Any(r => r.Probe == "linear")).ToArray();
+        TestRows[] Rows(IEnumerable<TaskResult> results, string probe) => [.. results.Where(r => r.Probe == probe).OrderBy(r => r.Seed).Select(r => r.Rows)];
+        PairedDifference[] differences = [.. pairs.Select(g => PairedTest.Difference(Rows(g, "linear"), Rows(g, "knn"), resamples: resamples))];
+        double[] adjusted = PairedTest.Holm([.. differences.Select(d => d.P)]);
+        return Tables.From("Linear probe minus kNN probe", pairs.Select((g, i) => (g.Key, Difference: differences[i], P: adjusted[i])),
+            ("Task", r => r.Key.Task), ("Model", r => r.Key.Model), ("F1 difference [95 %]", r => Of(r.Difference.Difference)), ("p (Holm)", r => r.P)) with
+        {
+            Stamp = Stamp(run.Tasks),
+            Note = "The two probes do not get the same data: kNN is fitted on 85 % of the training images, as the paper does it.",
+        };
+    }
+
+    /// <summary>The best mean of each kind in one sentence, for the index page; empty when there is no mean.</summary>
+    public static string Headline(IReadOnlyList<ComparisonRow> means) => string.Join(" ", means.GroupBy(m => (m.Task, m.Stamp)).Select(g => g.MaxBy(m => m.Score.Value)!)
+        .Select(m => $"{(m.Stamp.Length > 0 ? $"[{m.Stamp}] " : "")}Best {m.Task} ({m.Tasks} tasks): {m.Model}, {m.Probe} probe, F1 {Of(m.Score)}."));
+
+    /// <summary>The confusion matrix of one task, model and probe, summed over seeds.</summary>
+    /// <exception cref="KitException">There is no such result.</exception>
+    public static HeatmapFigure Confusion(SuiteRun run, string task, string model, string probe)
+    {
+        TaskResult[] results = [.. run.Results.Where(r => r.Task == task && r.Model == model && r.Probe == probe)];
+        if (results.Length == 0) throw new KitException($"No result of {model} with {probe} on {task}; run it first.");
+        string[] names = results[0].ClassNames;
+        var sum = new double[names.Length, names.Length];
+        foreach (TaskResult result in results)
+            for (int t = 0; t < names.Length; t++)
+                for (int p = 0; p < names.Length; p++) sum[t, p] += result.Confusion[t][p];
+        return new("confusion", $"Confusion: {task}", $"{model} with the {probe} probe, summed over {results.Length} seeds. A row is a true class; its diagonal is the recall.",
+            $"Confusion matrix of {names.Length} classes on {task}; recalls are {string.Join(", ", names.Select((n, c) => $"{n} {Tables.Percent(sum[c, c] / Math.Max(1, Enumerable.Range(0, names.Length).Sum(p => sum[c, p])))}"))}.",
+            names, names, sum, "True class", "Predicted class") { Stamp = results[0].Stamp };
+    }
+
+    /// <summary>The score within each group of a column, such as skin type, of one task, model and probe.</summary>
+    /// <exception cref="KitException">The task has no such group column.</exception>
+    public static Table Groups(SuiteRun run, string task, string model, string probe, string column)
+    {
+        ProbeTask probed = run.Tasks.First(t => t.Definition.Name == task);
+        if (!probed.Definition.Groups.Contains(column)) throw new KitException($"Task '{task}' names no group column '{column}'; it has {string.Join(", ", probed.Definition.Groups)}.");
+        var groupOf = probed.Table.Ids.Zip(probed.Table.Column(column)).ToDictionary(p => p.First, p => p.Second, StringComparer.Ordinal);
+        TaskResult[] results = [.. run.Results.Where(r => r.Task == task && r.Model == model && r.Probe == probe)];
+        return Tables.From($"{task} by {column}: {model}, {probe} probe", groupOf.Values.OfType<string>().Distinct().Order(StringComparer.Ordinal).Select(group => (group, rows: Within(group))).Where(g => g.rows[0].Truth.Length > 0),
+            (column, g => g.group), ("Test images", g => g.rows[0].Truth.Length), ("Test units", g => g.rows[0].Units.Distinct().Count()),
+            ("F1 [95 %]", g => Of(Mean(g.rows, null))), ("Balanced accuracy [95 %]", g => Of(Mean(g.rows, c => c.BalancedAccuracy)))) with
+        {
+            Stamp = probed.Definition.Stamp,
+            Note = $"Means over {results.Length} seeds, bootstrap over units. Groups without test images are left out; overlapping intervals say nothing about a difference.",
+        };
+
+        TestRows[] Within(string group) => [.. results.Select(r => r.Rows).Zip(results, (rows, r) =>
+        {
+            int[] kept = [.. Enumerable.Range(0, r.Ids.Length).Where(i => groupOf[r.Ids[i]] == group)];
+            return rows with { Units = [.. kept.Select(i => r.Units[i])], Truth = [.. kept.Select(i => r.Truth[i])], Predicted = [.. kept.Select(i => r.Predicted[i])] };
+        })];
+        static Interval Mean(TestRows[] rows, Func<ClassCounts, double>? metric)
+        {
+            (double value, double[] resampled) = Bootstrap.Mean(rows, metric);
+            return Bootstrap.Percentiles(value, resampled);
+        }
+    }
+
+    /// <summary>Notes the run's data, weights and seeds for the report's footer.</summary>
+    public static void NoteProvenance(SuiteRun run, KitSettings settings)
+    {
+        foreach (string set in run.Tasks.SelectMany(t => t.Definition.DataSets.Keys).Distinct())
+            if (DataSetCatalog.Folder(settings, set) is { } folder) Provenance.Note($"data {set}", DataSetCatalog.Hash(folder)[..16]);
+        foreach (var model in run.Extractions.GroupBy(e => e.Model)) Provenance.Note($"weights {model.Key}", string.Join(", ", model.Select(e => e.WeightsHash[..12])));
+        Provenance.Note("seeds", string.Join(", ", run.Results.Select(r => r.Seed).Distinct()));
+    }
+
+    private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
+
+    private static string Stamp(IReadOnlyList<ProbeTask> tasks) => tasks.Count > 0 && tasks.All(t => t.Definition.Stamp.Length > 0) ? tasks[0].Definition.Stamp : "";
+}
