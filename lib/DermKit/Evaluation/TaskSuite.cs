@@ -2,7 +2,7 @@ using DermKit.Data;
 
 namespace DermKit.Evaluation;
 
-/// <summary>The tasks of data/tasks, in the order of their names.</summary>
+/// <summary>The tasks of data/tasks: the kit's own on real images, the paper's in its order, the synthetic ones.</summary>
 public sealed class TaskSuite
 {
     /// <summary>The seeds of the paper's protocol.</summary>
@@ -27,7 +27,7 @@ public sealed class TaskSuite
     {
         string folder = Path.Combine(dataRoot, "tasks");
         if (!Directory.Exists(folder)) throw new KitException($"{folder}: expected a folder with task files, found none.");
-        return new(folder, [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(Read)]);
+        return new(folder, [.. Directory.GetFiles(folder, "*.json").Select(Read).OrderBy(t => t.Stamp, StringComparer.Ordinal).ThenBy(t => t.Paper ?? 0).ThenBy(t => t.Name, StringComparer.Ordinal)]);
     }
 
     /// <summary>The card of a task, markdown.</summary>

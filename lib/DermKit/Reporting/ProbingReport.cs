@@ -9,7 +9,7 @@ namespace DermKit.Reporting;
 public static class ProbingReport
 {
     /// <summary>Every task of the registry: what it asks, and whether its data is here.</summary>
-    public static Table Registry(TaskSuite suite, KitSettings settings) => Tables.From("Tasks of the registry", suite.Tasks.OrderBy(t => t.Stamp).ThenBy(t => t.Paper ?? 0),
+    public static Table Registry(TaskSuite suite, KitSettings settings) => Tables.From("Tasks of the registry", suite.Tasks,
         ("Task", t => t.Name), ("What", t => t.Title), ("Classes", t => t.ClassCount), ("Paper's no.", t => t.Paper?.ToString(CultureInfo.InvariantCulture) ?? ""),
         ("Data", t => TaskSuite.Missing(t, settings) is null ? "here" : "absent"), ("In means", t => t.InMeans ? "yes" : "no")) with
     {
@@ -75,14 +75,22 @@ public static class ProbingReport
     /// <param name="caption">Caption.</param>
     /// <param name="rows">From <see cref="Comparison"/>.</param>
     /// <param name="headline">For the index page; empty for none.</param>
-    public static Table Scores(string caption, IReadOnlyList<ComparisonRow> rows, string headline = "") => Tables.From(caption, rows,
-        ("Task", r => r.Task), ("Model", r => r.Model), ("Probe", r => r.Probe), ("Tasks", r => r.Tasks), ("Seeds", r => r.Seeds), ("F1 [95 %]", r => Of(r.Score)),
-        ("SD over seeds", r => r.SeedSpread), ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Of(d.Difference) : "–"),
-        ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")) with
+    public static Table Scores(string caption, IReadOnlyList<ComparisonRow> rows, string headline = "")
     {
-        Stamp = rows.Count > 0 && rows.All(r => r.Stamp.Length > 0) ? rows[0].Stamp : "",
-        Headline = headline,
-    };
+        bool means = rows.Any(r => r.Tasks > 1), paired = rows.Any(r => r.AgainstBaseline is not null);
+        (string, Func<ComparisonRow, object?>)[] columns =
+        [
+            ("Task", r => means ? $"{r.Task} ({r.Tasks} task{(r.Tasks == 1 ? "" : "s")})" : r.Task), ("Model", r => r.Model), ("Probe", r => r.Probe),
+            ("F1 [95 %]", r => Of(r.Score)), ("SD over seeds", r => r.SeedSpread),
+        ];
+        if (paired) columns = [.. columns, ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Of(d.Difference) : "–"), ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")];
+        return Tables.From(caption, rows, columns) with
+        {
+            Stamp = rows.Count > 0 && rows.All(r => r.Stamp.Length > 0) ? rows[0].Stamp : "",
+            Headline = headline,
+            Note = $"{string.Join(" or ", rows.Select(r => r.Seeds).Distinct())} seeds.{(paired ? "" : " No second model is here, so there is no difference to a baseline.")}",
+        };
+    }
 
     /// <summary>The linear probe minus the kNN probe of the same model, task and seeds, paired on the test units.</summary>
     /// <param name="run">The run.</param>
