@@ -35,9 +35,15 @@ public static class ElfVersionNeed
             elf[flags] |= (byte)Weak;
             // A running process may have the old file mapped: replace it by rename, never in place.
             string temporary = path + "." + Guid.NewGuid().ToString("N") + ".tmp";
-            File.WriteAllBytes(temporary, elf);
-            File.Delete(path);
-            File.Move(temporary, path);
+            try
+            {
+                File.WriteAllBytes(temporary, elf);
+                File.Replace(temporary, path, null);
+            }
+            finally
+            {
+                File.Delete(temporary);
+            }
             return 2;
         }
         return 0;

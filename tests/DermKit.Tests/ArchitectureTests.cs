@@ -1,3 +1,8 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
 using System.Text.RegularExpressions;
 
 namespace DermKit.Tests;
@@ -17,19 +22,35 @@ public sealed class ArchitectureTests
 
     private static readonly string Library = Path.Combine(KitSettings.FromEnvironment().Root, "lib");
 
+    /// <summary>Each name in lib/DermKit as the compiler understands it: file, and the full name of the namespace that the named thing lies in.</summary>
+    private static readonly Lazy<HashSet<(string File, string Namespace)>> Names = new(Bind);
+
     [Fact]
     public void ArrowsPointOneWay()
     {
-        var wrong = new List<string>();
-        foreach (string folder in Directory.GetDirectories(Path.Combine(Library, "DermKit")).Select(f => Path.GetFileName(f)!).Where(f => f is not ("bin" or "obj")))
+        string[] folders = [.. Names.Value.Select(n => Folder(n.File)).Where(f => f != ".").Distinct()];
+        Assert.Empty(folders.Except(Allowed.Keys));
+        Assert.NotEmpty(folders);
+        Assert.DoesNotContain(Names.Value, n => Folder(n.File) is var own && own != "." && n.Namespace.Split('.') is ["DermKit", var used, ..] && used != own && !Allowed[own].Contains(used));
+    }
+
+    [Fact]
+    public void ReportsHoldNoTensors() =>
+        // Provenance names the version.
+        Assert.Equal([Path.Combine("Reporting", "Provenance.cs")], Names.Value.Where(n => Folder(n.File) == "Reporting" && n.Namespace.Split('.')[0] == "TorchSharp").Select(n => n.File).Distinct());
+
+    [Fact]
+    public void OneAssemblyKnowsEachHeavyPackage()
+    {
+        Assert.Equal(["DermKit.Figures"], Naming("Plotly.NET"));
+        Assert.Equal(["DermKit.Cli"], Naming("Microsoft.CodeAnalysis"));
+
+        static string[] Naming(string package) => [.. new[] { "DermKit.dll", "DermKit.Cli.dll", Path.Combine("figures", "DermKit.Figures.dll") }.Where(dll =>
         {
-            Assert.True(Allowed.ContainsKey(folder), $"lib/DermKit/{folder} is not on the architecture page.");
-            foreach (string file in Sources(Path.Combine(Library, "DermKit", folder)))
-                foreach (Match use in Regex.Matches(File.ReadAllText(file), @"\bDermKit\.(\w+)"))
-                    if (Allowed.ContainsKey(use.Groups[1].Value) && use.Groups[1].Value != folder && !Allowed[folder].Contains(use.Groups[1].Value))
-                        wrong.Add($"{Path.GetRelativePath(Library, file)} names {use.Value}");
-        }
-        Assert.Empty(wrong);
+            using var file = new PEReader(File.OpenRead(Path.Combine(AppContext.BaseDirectory, dll)));
+            MetadataReader metadata = file.GetMetadataReader();
+            return metadata.AssemblyReferences.Select(r => metadata.GetString(metadata.GetAssemblyReference(r).Name)).Any(name => name == package || name.StartsWith(package + ".", StringComparison.Ordinal));
+        }).Select(dll => Path.GetFileNameWithoutExtension(dll))];
     }
 
     [Fact]
@@ -52,6 +73,27 @@ public sealed class ArchitectureTests
     {
         int lines = Sources(Path.Combine(Library, "DermKit")).Sum(f => File.ReadLines(f).Count());
         Assert.True(lines < 8000, $"lib/DermKit has {lines} lines; the architecture page allows 8,000.");
+    }
+
+    private static string Folder(string file) => Path.GetDirectoryName(file) is { Length: > 0 } folder ? folder.Split(Path.DirectorySeparatorChar)[0] : ".";
+
+    private static HashSet<(string, string)> Bind()
+    {
+        const string Usings = "global using System; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks; global using System.Collections.Generic; global using System.Net.Http;";
+        string root = Path.Combine(Library, "DermKit");
+        SyntaxTree[] trees = [.. Sources(root).Select(f => CSharpSyntaxTree.ParseText(File.ReadAllText(f), new(LanguageVersion.Latest), Path.GetRelativePath(root, f)))];
+        var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Where(p => !Path.GetFileName(p).StartsWith("DermKit", StringComparison.Ordinal)).Select(p => MetadataReference.CreateFromFile(p));
+        var compilation = CSharpCompilation.Create("DermKit", [CSharpSyntaxTree.ParseText(Usings, new(LanguageVersion.Latest)), .. trees], references,
+            new(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
+        // A name that does not bind would slip through.
+        Assert.Empty(compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.ToString()));
+        return [.. trees.AsParallel().SelectMany(tree =>
+        {
+            SemanticModel model = compilation.GetSemanticModel(tree);
+            return tree.GetRoot().DescendantNodes(descendIntoTrivia: false).OfType<SimpleNameSyntax>().Select(name => model.GetSymbolInfo(name).Symbol)
+                .Select(symbol => (symbol as INamespaceSymbol ?? symbol?.ContainingNamespace)?.ToDisplayString()).Where(n => n is not null).Select(n => (tree.FilePath, n!));
+        })];
     }
 
     private static IEnumerable<string> Sources(string folder) => Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories)

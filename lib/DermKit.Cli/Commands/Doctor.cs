@@ -43,7 +43,13 @@ public static class Doctor
         yield return torch;
         if (torch.Status == CheckStatus.Fail) yield break;
         yield return Guarded("matrix", () => new(CheckStatus.Pass, "matrix", $"{MatrixPath.Kernel} kernel for float32 on the cpu ({MatrixPath.Reason})"));
-        KitSettings settings = KitSettings.FromEnvironment();
+        KitSettings? settings = null;
+        yield return Guarded("settings", () =>
+        {
+            settings = KitSettings.FromEnvironment();
+            return new(CheckStatus.Pass, "settings", $"mode {settings.Mode.ToString().ToLowerInvariant()}, data in {settings.DataDir}");
+        });
+        if (settings is null) yield break;
         yield return Guarded("device", () => DeviceOf(settings));
         yield return Guarded("threads", Threads);
         yield return Guarded("memory", Memory);

@@ -93,6 +93,7 @@ public sealed class ScriptSession : IDisposable
         Console.SetOut(_console.Out);
         Console.SetError(_console.Error);
         AppContext.SetData("DermKit.Display", null);
+        AppContext.SetData("DermKit.Cancellation", null);
     }
 
     internal string Display(object? value, string? id = null)

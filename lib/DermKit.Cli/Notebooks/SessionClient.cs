@@ -119,6 +119,7 @@ internal sealed class SessionClient : IAsyncDisposable
     private async Task ReadAsync()
     {
         using var reader = new StreamReader(_pipe, leaveOpen: true);
+        string? broken = null;
         try
         {
             while (await reader.ReadLineAsync() is { } line)
@@ -141,7 +142,17 @@ internal sealed class SessionClient : IAsyncDisposable
         {
             // The pipe was closed on this side; whoever closed it waits for nothing more.
         }
-        _ended = true;
+        catch (Exception e)
+        {
+            // After a message that cannot be taken nothing from this child can be trusted.
+            broken = $"A message of the notebook's process could not be taken: {e.Message}";
+            Kill();
+        }
+        finally
+        {
+            _ended = true;
+        }
+        if (broken is not null) _running?.TrySetResult(broken);
         if (_running is { Task.IsCompleted: false } && _process.WaitForExit(5000))
         {
             _process.WaitForExit();

@@ -11,10 +11,17 @@ public sealed record DisplayedHtml(string Html, string Plain);
 public sealed class Display
 {
     internal const string HostKey = "DermKit.Display";
+    internal const string CancellationKey = "DermKit.Cancellation";
     private readonly string _id = Guid.NewGuid().ToString("N");
     private object? _interactive;
 
     private Display() { }
+
+    /// <summary>
+    /// Set by the host and cancelled when the running cell is to stop; a cell passes it to the library's long calls.
+    /// <see cref="CancellationToken.None"/> in a host that sets none.
+    /// </summary>
+    public static CancellationToken Cancellation => AppContext.GetData(CancellationKey) as CancellationToken? ?? CancellationToken.None;
 
     /// <summary>Shows HTML; <paramref name="plain"/> is what a console or a text-only client prints.</summary>
     public static Display Html(string html, string plain)

@@ -58,6 +58,7 @@ public sealed class NativeLibraryTests
         string file = Path.Combine(folder.Path, "libLibTorchSharp.so");
         File.WriteAllText(file, "no library");
         Assert.Contains(file, Assert.Throws<InvalidDataException>(() => ElfVersionNeed.MakeWeak(file, Version)).Message);
+        Assert.Equal([file], Directory.GetFiles(folder.Path));
     }
 
     [Theory]

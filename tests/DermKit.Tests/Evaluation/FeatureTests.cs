@@ -11,7 +11,7 @@ public sealed class FeatureTests : IDisposable
 {
     private static readonly VitConfig Config = new() { Dim = 24, Depth = 4, Heads = 3, Patch = 8, ImageSize = 32 };
     private static readonly EvalTransform Transform = new() { Resize = 40, Crop = 32 };
-    private readonly TestFolder folder = new();
+    private readonly TemporaryFolder folder = new();
     private readonly VisionTransformer model = VisionTransformer.Random(Config, 1);
     private readonly List<string> paths;
 

@@ -1,17 +1,16 @@
 using DermKit.Imaging;
 using DermKit.Tests.Imaging;
-using System.Diagnostics;
 using System.Text;
 
 namespace DermKit.Tests.Faults;
 
-/// <summary>Two hundred broken copies of pictures stop nothing, and every file is either a row or on the quarantine list.</summary>
+/// <summary>Two hundred broken or oddly named copies of pictures stop nothing, and every file is either a row or on the quarantine list.</summary>
 public sealed class CorruptedImagesTests
 {
     [Fact]
-    public void TwoHundredCorruptedCopiesEndInTheQuarantineList()
+    public void BrokenCopiesEndInTheQuarantineListAndOddlyNamedOnesAreRead()
     {
-        using var folder = new TestFolder();
+        using var folder = new TemporaryFolder();
         var random = new Random(5);
         byte[][] originals = [.. Enumerable.Range(0, 8).Select(i => TestPictures.Draw(150 + 10 * i, 120, i)).Select((p, i) => i % 2 == 0 ? ImageCodec.EncodePng(p) : ImageCodec.EncodeJpeg(p))];
         var files = new List<(string Path, bool? Readable)>();
@@ -28,7 +27,8 @@ public sealed class CorruptedImagesTests
             return copy;
         });
         Add(20, "empty", false, _ => []);
-        Add(20, "suffix", true, i => originals[(i + 1) % 8]);
+        // The contents decide, not the name: a JPEG called .png is a picture.
+        Add(20, "othersuffix", true, i => originals[(i + 1) % 8]);
         Add(20, "text", false, i => Encoding.UTF8.GetBytes($"patient_id,lesion_id\n{i},{i}\n"));
         Add(10, "huge", false, i => i % 2 == 0 ? HandMadeFiles.Png(60_000, 60_000, 8, 2, new byte[999]) : HandMadeFiles.WithDeclaredSize(originals[1], 60_000, 60_000));
         Add(10, "magic", false, i => [.. originals[i % 8][..8], .. Enumerable.Range(0, 500).Select(_ => (byte)random.Next(256))]);
@@ -36,10 +36,8 @@ public sealed class CorruptedImagesTests
         for (int i = 0; i < 10; i++) files.Add((Path.Combine(folder.Path, $"missing{i}.jpg"), false));
         Assert.Equal(208, files.Count);
 
-        long before = Process.GetCurrentProcess().PeakWorkingSet64;
         string cacheDir = Path.Combine(folder.Path, "cache");
         using ImageCache cache = ImageCache.Build(cacheDir, [.. files.Select(f => f.Path)], new EvalTransform());
-        long growth = Process.GetCurrentProcess().PeakWorkingSet64 - before;
 
         Assert.Equal(files.Count, cache.Count + cache.Quarantine.Count);
         Assert.Equal(cache.Count, cache.RowOf.Count(r => r >= 0));
@@ -48,9 +46,23 @@ public sealed class CorruptedImagesTests
         Assert.All(cache.Quarantine, q => Assert.NotEqual("", q.Reason));
         Assert.Empty(files.Where((f, i) => f.Readable is { } readable && readable != cache.RowOf[i] >= 0).Select(f => f.Path));
         Assert.All(cache.Quarantine.Where(q => q.Path.Contains("huge")), q => Assert.Contains("60000 x 60000", q.Reason));
-        Assert.True(growth < 1L << 30, $"The build took {growth >> 20} MiB.");
+        int suffixes = files.FindIndex(f => f.Path.Contains("othersuffix"));
+        for (int i = 0; i < 20; i++)
+            Assert.Equal(new EvalTransform().Apply(ImageCodec.Decode(originals[(i + 1) % 8])).Pixels, cache.Image(cache.RowOf[suffixes + i]).Pixels);
 
         using ImageCache again = ImageCache.Build(cacheDir, [.. files.Select(f => f.Path)], new EvalTransform(), (_, _) => Assert.Fail("decoded again"));
         Assert.Equal(cache.Quarantine, again.Quarantine);
+    }
+
+    [Fact]
+    public void APictureThatDeclaresTooMuchTakesNoMemory()
+    {
+        byte[] jpeg = ImageCodec.EncodeJpeg(TestPictures.Draw(160, 120, 1));
+        foreach (byte[] bytes in new[] { HandMadeFiles.Png(60_000, 60_000, 8, 2, new byte[999]), HandMadeFiles.WithDeclaredSize(jpeg, 60_000, 60_000) })
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Throws<ImageUnreadableException>(() => ImageCodec.Decode(bytes, "huge", DecodeLimits.Default, (_, _) => Assert.Fail("memory for the pixels was about to be taken")));
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+        }
     }
 }

@@ -7,7 +7,7 @@ namespace DermKit.Tests.Imaging;
 public sealed class ImageCacheTests : IDisposable
 {
     private static readonly EvalTransform Small = new() { Resize = 40, Crop = 32 };
-    private readonly TestFolder folder = new();
+    private readonly TemporaryFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 

@@ -4,7 +4,7 @@ namespace DermKit.Tests.Imaging;
 
 public sealed class ImageCodecTests : IDisposable
 {
-    private readonly TestFolder folder = new();
+    private readonly TemporaryFolder folder = new();
 
     public void Dispose() => folder.Dispose();
 

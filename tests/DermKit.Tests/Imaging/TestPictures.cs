@@ -2,7 +2,7 @@ using DermKit.Imaging;
 
 namespace DermKit.Tests.Imaging;
 
-/// <summary>Pictures drawn from formulas, and a folder that goes away.</summary>
+/// <summary>Pictures drawn from formulas.</summary>
 internal static class TestPictures
 {
     /// <summary>Smooth colours with a blob and some noise; different for each seed.</summary>
@@ -21,19 +21,4 @@ internal static class TestPictures
             }
         return new(width, height, pixels);
     }
-}
-
-/// <summary>A folder of its own for one test.</summary>
-internal sealed class TestFolder : IDisposable
-{
-    public string Path { get; } = Directory.CreateTempSubdirectory("dermkit-").FullName;
-
-    public string Write(string name, byte[] bytes)
-    {
-        string path = System.IO.Path.Combine(Path, name);
-        File.WriteAllBytes(path, bytes);
-        return path;
-    }
-
-    public void Dispose() => Directory.Delete(Path, recursive: true);
 }

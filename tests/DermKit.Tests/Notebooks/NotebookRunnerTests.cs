@@ -91,6 +91,17 @@ public sealed class NotebookRunnerTests : IDisposable
     }
 
     [Fact]
+    public async Task AMessageThatCannotBeTakenEndsTheCellAtOnce()
+    {
+        await using SessionClient client = await SessionClient.StartAsync(GeneratedNotebook.Root, _notebook.Folder, new Dictionary<string, string?>(),
+            _ => throw new System.Text.Json.JsonException("no JSON"), TestContext.Current.CancellationToken);
+        string? error = await client.RunAsync("1", "cell-1").WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Contains("no JSON", error);
+        Assert.True(client.HasEnded);
+        Assert.NotNull(await client.RunAsync("2", "cell-2").WaitAsync(TimeSpan.FromSeconds(5)));
+    }
+
+    [Fact]
     public async Task NativeOutputIsKept()
     {
         NotebookRun run = await _notebook.Code("using (var native = Console.OpenStandardOutput()) native.Write(Encoding.UTF8.GetBytes(\"from below ä\\n\"));\nawait Task.Delay(500);").RunAsync(Options);

@@ -38,6 +38,24 @@ public sealed class DisplayTests : IDisposable
     }
 
     [Fact]
+    public void TheTokenIsThatOfTheHostOrNone()
+    {
+        using var cell = new CancellationTokenSource();
+        AppContext.SetData("DermKit.Cancellation", cell.Token);
+        try
+        {
+            Assert.False(Display.Cancellation.IsCancellationRequested);
+            cell.Cancel();
+            Assert.True(Display.Cancellation.IsCancellationRequested);
+        }
+        finally
+        {
+            AppContext.SetData("DermKit.Cancellation", null);
+        }
+        Assert.Equal(CancellationToken.None, Display.Cancellation);
+    }
+
+    [Fact]
     public void HostsFindTheFormattersByConvention()
     {
         foreach (object value in new object[] { SampleFigures.Bars(), SampleFigures.Confusion(), SampleFigures.Results(), new DisplayedHtml("<p>x</p>", "x") })
