@@ -18,10 +18,10 @@ public sealed record ComparisonRow(string Model, string Task, string Probe, int 
 public static class Comparison
 {
     /// <summary>Name of the mean over tasks whose training images are in the kit's pre-training data.</summary>
-    public const string Inside = "mean, in pre-training data";
+    public const string Inside = "mean, in the kit's pre-training data";
 
     /// <summary>Name of the mean over tasks whose images are not.</summary>
-    public const string Outside = "mean, not in pre-training data";
+    public const string Outside = "mean, not in the kit's pre-training data";
 
     /// <summary>A row for each model, task and probe.</summary>
     /// <param name="results">Any results.</param>

@@ -65,7 +65,7 @@ public static class KnnProbe
         if (Math.Floor(smallest * options.ValidationShare + 1e-9) < 1)
             return Classify(train, trainLabels, test, classes, [1], options.Vote, options.Temperature)[1] with
             {
-                Note = $"k = 1 without a choice: a class has {smallest} training images, too few for a {options.ValidationShare:P0} validation part (a rule of this kit, not of the paper).",
+                Note = $"k = 1 without a choice: a class has {smallest} training images, too few for a {(int)Math.Round(100 * options.ValidationShare)} % validation part (a rule of this kit, not of the paper).",
             };
         (int[] fit, int[] validation) = Splits.Stratified(trainLabels, seed, options.ValidationShare);
         using var scope = NewDisposeScope();

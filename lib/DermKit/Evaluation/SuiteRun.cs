@@ -25,14 +25,22 @@ public sealed record SuitePlan
     /// <summary>Most test images of a task.</summary>
     public int MostTest { get; init; } = int.MaxValue;
 
+    /// <summary>Model that the others are compared with.</summary>
+    public string Baseline { get; init; } = "vit-tiny-random";
+
     /// <summary>Most parameters of a model that is taken without being named.</summary>
     public long MostParameters { get; init; } = long.MaxValue;
 
     /// <summary>The probes.</summary>
     public ProbingOptions Probing { get; init; } = new();
 
-    /// <summary>The numbers of a mode: quick takes at most 600 training and 600 test images of a task and models up to 10 million parameters, the others take all.</summary>
-    public static SuitePlan For(RunMode mode) => mode == RunMode.Quick ? new() { MostTrain = 600, MostTest = 600, MostParameters = 10_000_000 } : new();
+    /// <summary>The numbers of a mode: quick and workshop take models up to 10 million parameters, quick at most 600 training and 600 test images of a task.</summary>
+    public static SuitePlan For(RunMode mode) => mode switch
+    {
+        RunMode.Quick => new() { MostTrain = 600, MostTest = 600, MostParameters = 10_000_000 },
+        RunMode.Workshop => new() { MostParameters = 10_000_000 },
+        _ => new(),
+    };
 }
 
 /// <summary>What was extracted for one model: how long it took and with which weights.</summary>
@@ -51,25 +59,38 @@ public sealed record Extraction(string Model, int Seed, int Images, double Secon
 public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<ProbeTask> Tasks, IReadOnlyList<Extraction> Extractions, IReadOnlyList<Quarantined> Quarantine)
 {
     /// <summary>The tasks that a plan means, data present: those it names, else the real ones, else the synthetic ones.</summary>
-    /// <exception cref="KitException">A named task is unknown, or its data is not here.</exception>
+    /// <exception cref="KitException">A named task is unknown, its data is not here, or drawn and real tasks are mixed.</exception>
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, SuitePlan plan)
     {
         TaskDefinition[] here = [.. suite.Tasks.Where(t => TaskSuite.Missing(t, settings) is null)];
         TaskDefinition[] real = [.. here.Where(t => t.Stamp.Length == 0)];
-        IEnumerable<TaskDefinition> chosen = plan.Tasks?.Select(name => suite[name]) ?? (real.Length > 0 ? real : here);
+        TaskDefinition[] chosen = [.. plan.Tasks?.Select(name => suite[name]) ?? (real.Length > 0 ? real : here)];
+        if (chosen.DistinctBy(t => t.Stamp).Count() > 1)
+            throw new KitException($"Tasks {string.Join(", ", chosen.Select(t => t.Name))}: drawn and real images share no table; run the synthetic ones by themselves.");
         return [.. chosen.Select(task => TaskSuite.Open(task, settings).Limit(plan.MostTrain, plan.MostTest))];
+    }
+
+    /// <summary>The models that a plan means: those it names, else every one that can be made here, within its limit.</summary>
+    /// <exception cref="KitException">A named model is unknown, its weights are not here, or the baseline is not among them.</exception>
+    public static IReadOnlyList<ModelDefinition> Choose(ModelRegistry models, SuitePlan plan)
+    {
+        ModelDefinition[] chosen = [.. plan.Models?.Select(name => models[name]) ?? models.Present.Where(m => m.Parameters <= plan.MostParameters)];
+        if (chosen.FirstOrDefault(m => !m.IsPresent) is { } absent) throw new KitException($"Model '{absent.Name}': {absent.Missing}");
+        if (!chosen.Contains(models[plan.Baseline]))
+            throw new KitException($"Baseline '{plan.Baseline}' is not among the models of this run ({string.Join(", ", chosen.Select(m => m.Name))}); name one of them.");
+        return chosen;
     }
 
     /// <summary>Runs the plan. Features and results that are already there for the same inputs are read, so an interrupted run goes on where it stopped.</summary>
     /// <param name="settings">Folders and device.</param>
     /// <param name="tasks">From <see cref="Open"/>.</param>
-    /// <param name="models">The registry.</param>
+    /// <param name="models">From <see cref="Choose"/>.</param>
     /// <param name="plan">How much.</param>
     /// <param name="progress">Called with (what, done, all).</param>
     /// <param name="cancellation">Stops between batches and probes; what is finished stays.</param>
-    /// <exception cref="KitException">A named model is unknown or absent, or a task cannot be probed.</exception>
+    /// <exception cref="KitException">A weights file is not what its definition says, or a task cannot be probed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static SuiteRun Run(KitSettings settings, IReadOnlyList<ProbeTask> tasks, ModelRegistry models, SuitePlan plan,
+    public static SuiteRun Run(KitSettings settings, IReadOnlyList<ProbeTask> tasks, IReadOnlyList<ModelDefinition> models, SuitePlan plan,
         Action<string, int, int>? progress = null, CancellationToken cancellation = default)
     {
         Device device = settings.TorchDevice();
@@ -79,8 +100,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         var results = new List<TaskResult>();
         var extractions = new List<Extraction>();
         var quarantine = new Dictionary<string, Quarantined>(StringComparer.Ordinal);
-        ModelDefinition[] chosen = [.. plan.Models?.Select(name => models[name]) ?? models.Present.Where(m => m.Parameters <= plan.MostParameters)];
-        foreach (IGrouping<EvalTransform, ModelDefinition> group in chosen.GroupBy(m => m.Transform))
+        foreach (IGrouping<EvalTransform, ModelDefinition> group in models.GroupBy(m => m.Transform))
         {
             using ImageCache cache = ImageCache.Build(settings.CacheDir, paths, group.Key, (done, all) => progress?.Invoke("decoding", done, all), cancellation);
             foreach (Quarantined broken in cache.Quarantine) quarantine.TryAdd(broken.Path, broken);

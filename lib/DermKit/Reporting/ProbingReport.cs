@@ -11,14 +11,16 @@ public static class ProbingReport
     /// <summary>Every task of the registry: what it asks, and whether its data is here.</summary>
     public static Table Registry(TaskSuite suite, KitSettings settings) => Tables.From("Tasks of the registry", suite.Tasks,
         ("Task", t => t.Name), ("What", t => t.Title), ("Classes", t => t.ClassCount), ("Paper's no.", t => t.Paper?.ToString(CultureInfo.InvariantCulture) ?? ""),
-        ("Data", t => TaskSuite.Missing(t, settings) is null ? "here" : "absent"), ("In means", t => t.InMeans ? "yes" : "no")) with
+        ("Data", t => TaskSuite.Missing(t, settings) is null ? "here" : "absent"), ("In the kit's pre-training", t => t.InPretraining ? "yes" : "no"),
+        ("In the paper's", t => t.InPaperPretraining is { } seen ? seen ? "yes" : "no" : "")) with
     {
-        Note = "Absent: the card data/tasks/<task>.md says what to get. Not in means: source against source, a warning about shortcuts and no clinical task.",
+        Note = $"Absent: the card data/tasks/<task>.md says what to get. Outside every mean and rank: {string.Join(", ", suite.Tasks.Where(t => !t.InMeans).Select(t => t.Name))}. In pre-training: the training images of the set are; its frozen test images never. The paper's are inferred from the sources it names.",
     };
 
     /// <summary>Every model of the registry, with what to get where weights are absent.</summary>
     public static Table Registry(ModelRegistry models) => Tables.From("Models of the registry", models.Models.OrderBy(m => m.IsPresent ? 0 : 1),
-        ("Model", m => m.Name), ("What", m => m.Title), ("Parameters", m => $"{m.Parameters / 1e6:0.0} M"), ("Weights", m => m.IsPresent ? "here" : m.Missing));
+        ("Model", m => m.Name), ("What", m => m.Title), ("Parameters", m => string.Create(CultureInfo.InvariantCulture, $"{m.Parameters / 1e6:0.0} M")),
+        ("Has seen", m => string.Join(", ", m.PretrainedOn)), ("Weights", m => m.IsPresent ? "here" : m.Missing));
 
     /// <summary>What each task will be probed with: images, classes and the unit that intervals resample.</summary>
     public static Table Sizes(IReadOnlyList<ProbeTask> tasks) => Tables.From("Images of this run", tasks.Select(t => (Task: t, Split: t.SplitFor(TaskSuite.Seeds[0]))),
@@ -57,7 +59,14 @@ public static class ProbingReport
     public static Table Rates(SuiteRun run) => Tables.From("Feature extraction", run.Extractions,
         ("Model", e => e.Model), ("Seed of weights", e => e.Seed), ("Images", e => e.Images), ("Seconds", e => e.Seconds), ("Images/s", e => e.Images / Math.Max(e.Seconds, 1e-3)), ("Weights", e => e.WeightsHash[..12])) with
     {
-        Note = $"{run.Quarantine.Count} pictures could not be read and are in no score. Features are kept under the hash of weights, transform and pictures; a rate far above the others was read back.",
+        Stamp = Stamp(run.Tasks),
+        Note = $"Features are kept under the hash of weights, transform and pictures; a rate far above the others was read back.",
+    };
+
+    /// <summary>The pictures that could not be read, and why.</summary>
+    public static Table Quarantine(SuiteRun run) => Tables.From($"Pictures that could not be read: {run.Quarantine.Count}", run.Quarantine, ("File", q => Path.GetFileName(q.Path)), ("Reason", q => q.Reason.Replace(q.Path, "it", StringComparison.Ordinal))) with
+    {
+        Note = "They are in no score; every other picture is.",
     };
 
     /// <summary>Score of every model and probe on every task, seeds averaged, with 95 % intervals.</summary>
@@ -67,8 +76,8 @@ public static class ProbingReport
         BarSeries[] series = [.. rows.GroupBy(r => $"{r.Model}, {r.Probe}").Select(g => new BarSeries(g.Key, [.. tasks.Select(t => g.FirstOrDefault(r => r.Task == t) is { } row ? Of(row.Score) : new Estimate(double.NaN))]))];
         ComparisonRow best = rows.MaxBy(r => r.Score.Value)!;
         return new("scores", "F1 on each task", "Mean over seeds; bars are 95 % bootstrap intervals over test patients, lesions or images. Macro F1 with more than two classes, else F1 of the positive class, so heights compare within a task only.",
-            $"Points with intervals for {series.Length} model and probe pairs on {tasks.Length} tasks; the highest is {best.Model} with the {best.Probe} probe on {best.Task} at {best.Score.Value:0.00}.",
-            tasks, series, "Task", "F1 (0-1)") { Points = true, Horizontal = true, Range = (0, 1), Stamp = rows.All(r => r.Stamp.Length > 0) ? rows[0].Stamp : "" };
+            $"Points with intervals for {series.Length} model and probe pairs on {tasks.Length} tasks; the highest is {best.Model} with the {best.Probe} probe on {best.Task} at {Tables.Number(best.Score.Value)}.",
+            tasks, series, "Task", "F1 (0-1)") { Points = true, Horizontal = true, Range = (0, 1), Stamp = rows[0].Stamp };
     }
 
     /// <summary>The comparison as a table; differences are paired on the same test units.</summary>
@@ -86,7 +95,7 @@ public static class ProbingReport
         if (paired) columns = [.. columns, ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Of(d.Difference) : "–"), ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")];
         return Tables.From(caption, rows, columns) with
         {
-            Stamp = rows.Count > 0 && rows.All(r => r.Stamp.Length > 0) ? rows[0].Stamp : "",
+            Stamp = rows.Select(r => r.Stamp).FirstOrDefault(""),
             Headline = headline,
             Note = $"{string.Join(" or ", rows.Select(r => r.Seeds).Distinct())} seeds.{(paired ? "" : " No second model is here, so there is no difference to a baseline.")}",
         };
@@ -131,13 +140,13 @@ public static class ProbingReport
 
     /// <summary>The score within each group of a column, such as skin type, of one task, model and probe.</summary>
     /// <exception cref="KitException">The task has no such group column.</exception>
-    public static Table Groups(SuiteRun run, string task, string model, string probe, string column)
+    public static Table Groups(SuiteRun run, string task, string model, string probe, string column, int resamples = 1000)
     {
         ProbeTask probed = run.Tasks.First(t => t.Definition.Name == task);
         if (!probed.Definition.Groups.Contains(column)) throw new KitException($"Task '{task}' names no group column '{column}'; it has {string.Join(", ", probed.Definition.Groups)}.");
         var groupOf = probed.Table.Ids.Zip(probed.Table.Column(column)).ToDictionary(p => p.First, p => p.Second, StringComparer.Ordinal);
         TaskResult[] results = [.. run.Results.Where(r => r.Task == task && r.Model == model && r.Probe == probe)];
-        return Tables.From($"{task} by {column}: {model}, {probe} probe", groupOf.Values.OfType<string>().Distinct().Order(StringComparer.Ordinal).Select(group => (group, rows: Within(group))).Where(g => g.rows[0].Truth.Length > 0),
+        return Tables.From($"{task} by {column}: {model}, {probe} probe", groupOf.Values.OfType<string>().Distinct().Order(StringComparer.Ordinal).Select(group => (group, rows: Within(group))).Where(g => g.rows.Length > 0),
             (column, g => g.group), ("Test images", g => g.rows[0].Truth.Length), ("Test units", g => g.rows[0].Units.Distinct().Count()),
             ("F1 [95 %]", g => Of(Mean(g.rows, null))), ("Balanced accuracy [95 %]", g => Of(Mean(g.rows, c => c.BalancedAccuracy)))) with
         {
@@ -145,14 +154,15 @@ public static class ProbingReport
             Note = $"Means over {results.Length} seeds, bootstrap over units. Groups without test images are left out; overlapping intervals say nothing about a difference.",
         };
 
+        // A split drawn by the seed may leave a group out of the test part of one seed.
         TestRows[] Within(string group) => [.. results.Select(r => r.Rows).Zip(results, (rows, r) =>
         {
             int[] kept = [.. Enumerable.Range(0, r.Ids.Length).Where(i => groupOf[r.Ids[i]] == group)];
             return rows with { Units = [.. kept.Select(i => r.Units[i])], Truth = [.. kept.Select(i => r.Truth[i])], Predicted = [.. kept.Select(i => r.Predicted[i])] };
-        })];
-        static Interval Mean(TestRows[] rows, Func<ClassCounts, double>? metric)
+        }).Where(rows => rows.Truth.Length > 0)];
+        Interval Mean(TestRows[] rows, Func<ClassCounts, double>? metric)
         {
-            (double value, double[] resampled) = Bootstrap.Mean(rows, metric);
+            (double value, double[] resampled) = Bootstrap.Mean(rows, metric, resamples);
             return Bootstrap.Percentiles(value, resampled);
         }
     }
@@ -168,5 +178,5 @@ public static class ProbingReport
 
     private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
 
-    private static string Stamp(IReadOnlyList<ProbeTask> tasks) => tasks.Count > 0 && tasks.All(t => t.Definition.Stamp.Length > 0) ? tasks[0].Definition.Stamp : "";
+    private static string Stamp(IReadOnlyList<ProbeTask> tasks) => tasks.Select(t => t.Definition.Stamp).FirstOrDefault("");
 }

@@ -24,7 +24,7 @@ public sealed class SuiteRunTests
         using var folder = new TemporaryFolder();
         KitSettings settings = Kit(folder.Path, out TaskSuite suite);
         IReadOnlyList<ProbeTask> tasks = SuiteRun.Open(settings, suite, Plan);
-        SuiteRun run = SuiteRun.Run(settings, tasks, Models, Plan);
+        SuiteRun run = SuiteRun.Run(settings, tasks, SuiteRun.Choose(Models, Plan), Plan);
 
         Assert.Equal("00.png", Path.GetFileName(Assert.Single(run.Quarantine).Path));
         Assert.Equal([("knn", 1), ("linear", 1), ("knn", 9), ("linear", 9)], run.Results.Select(r => (r.Probe, r.Seed)));
@@ -35,7 +35,7 @@ public sealed class SuiteRunTests
         // Brightness alone tells the classes apart, which even random features carry.
         Assert.All(run.Results.Where(r => r.Probe == "linear"), r => Assert.Equal(1, r.Metrics["f1"]));
 
-        SuiteRun again = SuiteRun.Run(settings, tasks, Models, Plan);
+        SuiteRun again = SuiteRun.Run(settings, tasks, SuiteRun.Choose(Models, Plan), Plan);
         Assert.Equal(run.Results.Select(r => (r.Key, r.Seconds)), again.Results.Select(r => (r.Key, r.Seconds)));
 
         IReadOnlyList<ComparisonRow> rows = Comparison.Table(run.Results, "vit-tiny-random", resamples: 50);
@@ -46,6 +46,7 @@ public sealed class SuiteRunTests
         Assert.Equal(run.Results.Where(r => r.Probe == "linear").Sum(r => r.Ids.Length), ProbingReport.Confusion(run, "dots", "vit-tiny-random", "linear").Values.Cast<double>().Sum());
         Assert.Contains("F1", ProbingReport.Headline(Comparison.Means(run.Results, null, resamples: 50)), StringComparison.Ordinal);
         Assert.DoesNotContain(ProbingReport.Pictures(tasks[0], each: 40).Images, tile => tile.Note == "00.png" || tile.Note == "00");
+        Assert.Equal("00.png", Assert.Single(ProbingReport.Quarantine(run).Rows)[0]);
         Assert.Contains("'seed'", Assert.Throws<KitException>(() => ProbingReport.Groups(run, "dots", "vit-tiny-random", "linear", "seed")).Message, StringComparison.Ordinal);
     }
 
@@ -56,11 +57,11 @@ public sealed class SuiteRunTests
         KitSettings settings = Kit(folder.Path, out TaskSuite suite);
         IReadOnlyList<ProbeTask> tasks = SuiteRun.Open(settings, suite, Plan);
         using var stop = new CancellationTokenSource();
-        Assert.ThrowsAny<OperationCanceledException>(() => SuiteRun.Run(settings, tasks, Models, Plan, (what, _, _) =>
+        Assert.ThrowsAny<OperationCanceledException>(() => SuiteRun.Run(settings, tasks, SuiteRun.Choose(Models, Plan), Plan, (what, _, _) =>
         {
             if (what.EndsWith("seed 9", StringComparison.Ordinal)) stop.Cancel();
         }, stop.Token));
-        Assert.Equal(4, SuiteRun.Run(settings, tasks, Models, Plan).Results.Count);
+        Assert.Equal(4, SuiteRun.Run(settings, tasks, SuiteRun.Choose(Models, Plan), Plan).Results.Count);
     }
 
     [Fact]
@@ -83,6 +84,20 @@ public sealed class SuiteRunTests
         SuitePlan quick = SuitePlan.For(RunMode.Quick), full = SuitePlan.For(RunMode.Full);
         Assert.True(quick.MostTrain < full.MostTrain && quick.MostTest < full.MostTest && quick.MostParameters < full.MostParameters);
         Assert.Equal([1, 9, 21, 42, 555], quick.Seeds);
+        Assert.Equal(["vit-tiny-random"], SuiteRun.Choose(Models, quick).Where(m => m.Source == "random").Select(m => m.Name));
+    }
+
+    [Fact]
+    public void APlanThatCannotBeRunIsRefusedBeforeAnyWork()
+    {
+        TaskSuite suite = TaskSuite.Load(Path.Combine(Root, "data"));
+        KitSettings settings = KitSettings.FromEnvironment();
+        Assert.Contains("'vit-tiny-random'", Message(() => SuiteRun.Choose(Models, Plan with { Baseline = "vit-tiny-randon" })), StringComparison.Ordinal);
+        Assert.Contains("not among", Message(() => SuiteRun.Choose(Models, Plan with { Baseline = "vit-small-random" })), StringComparison.Ordinal);
+        Assert.Contains("monet", Message(() => SuiteRun.Choose(Models, Plan with { Models = ["monet"] })), StringComparison.Ordinal);
+        Assert.Contains("'pad-diagnosis'", Message(() => SuiteRun.Open(settings, suite, Plan with { Tasks = ["pad-diagnoses"] })), StringComparison.Ordinal);
+        Assert.Contains("share no table", Message(() => SuiteRun.Open(settings, suite, Plan with { Tasks = ["synthetic-diagnosis", "pad-diagnosis"] })), StringComparison.Ordinal);
+        static string Message(Action action) => Assert.Throws<KitException>(action).Message;
     }
 
     /// <summary>40 pictures of 20 patients, the first one broken, and one task.</summary>

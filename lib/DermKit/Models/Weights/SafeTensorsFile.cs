@@ -82,9 +82,6 @@ public sealed class SafeTensorsFile : IDisposable
         using (tensor) return tensor.to(device);
     }
 
-    /// <summary>Reads every tensor.</summary>
-    public Dictionary<string, Tensor> LoadAll(Device? device = null) => Entries.Keys.ToDictionary(k => k, k => Load(k, device));
-
     /// <inheritdoc/>
     public void Dispose() => stream.Dispose();
 
