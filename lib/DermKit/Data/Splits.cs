@@ -16,12 +16,12 @@ public static class Splits
     /// <exception cref="KitException">A row has no split.</exception>
     public static Split Official(ImageTable table) => FromMarks(table.Name, table.Ids, table.Column("split"));
 
-    /// <summary>Draws a share of each class, at least one image of each class that has two or more.</summary>
+    /// <summary>Draws a share of each class, at least one image of each class that has two or more; depends on the order of the rows.</summary>
     public static Split Stratified(int[] labels, int seed, double share = Share) =>
         ByPatient(new string?[labels.Length], labels, seed, share);
 
     /// <summary>
-    /// Draws a share of the patients (or lesions); an image without one stands for itself. With labels, patients are drawn class by class,
+    /// Draws a share of the patients (or lesions); an image without one stands for itself, known by its row number only: give its id instead where the order of rows shall not matter. With labels, patients are drawn class by class,
     /// each patient counting for the rarest class among their images, so that a rare class is on both sides.
     /// </summary>
     public static Split ByPatient(string?[] patients, int[]? labels, int seed, double share = Share)
@@ -29,7 +29,7 @@ public static class Splits
         ArgumentOutOfRangeException.ThrowIfNotEqual(labels?.Length ?? patients.Length, patients.Length);
         int[] size = labels is null ? [patients.Length] : new int[labels.DefaultIfEmpty(-1).Max() + 1];
         foreach (int label in labels ?? []) size[label]++;
-        // Patients are put in order by name first: the draw depends on who is in the file, not on the order of its rows.
+        // Patients are put in order by name first: the draw depends on who is in the file, not on the order of its rows (of those with a name).
         var strata = Enumerable.Range(0, patients.Length)
             .GroupBy(i => patients[i] is { } p ? $"p{p}" : string.Create(CultureInfo.InvariantCulture, $"i{i:D9}"))
             .OrderBy(g => g.Key, StringComparer.Ordinal)

@@ -4,6 +4,7 @@ using DermKit.Models.Weights;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -30,7 +31,7 @@ public static class FeatureExtractor
         (options, rows) = (options ?? new(), rows ?? [.. Enumerable.Range(0, cache.Count)]);
         string weights = WeightLoader.Hash(model);
         float[] values = Compute(model, cache, options, device ?? CPU, rows, done => progress?.Invoke(done, rows.Length), cancellation);
-        return new(values, rows.Length, Width(model, options), Key(weights, cache, options, rows), weights);
+        return new(values, rows.Length, Width(model, options), Key(weights, model.Config, cache, options, rows), weights);
     }
 
     /// <summary>Features of a normalised batch [B, 3, H, W] on the model's device: [B, width].</summary>
@@ -44,12 +45,14 @@ public static class FeatureExtractor
     internal static int Width(VisionTransformer model, FeatureOptions options) =>
         options.Variant == FeatureVariant.PaperScript ? (int)HeadWidths[^1] : 4 * model.Config.Dim;
 
-    internal static string Key(string weights, ImageCache cache, FeatureOptions options, ReadOnlySpan<int> rows)
+    internal static string Key(string weights, VitConfig config, ImageCache cache, FeatureOptions options, ReadOnlySpan<int> rows)
     {
         var hashOfRow = new string[cache.Count];
         for (int i = 0; i < cache.RowOf.Length; i++)
             if (cache.RowOf[i] >= 0) hashOfRow[cache.RowOf[i]] = cache.ContentHashes[i];
-        var text = new StringBuilder($"features 1\n{weights}\n{cache.Transform.Key}\n{options.Key}\n");
+        // The configuration too: the number of heads changes no weight. Stochastic depth acts in training only.
+        string architecture = JsonSerializer.Serialize(config with { DropPath = 0 });
+        var text = new StringBuilder($"features 2\n{weights}\n{architecture}\n{cache.PixelKey}\n{cache.Transform.Key}\n{options.Key}\n");
         foreach (int row in rows) text.Append(hashOfRow[row]).Append('\n');
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }

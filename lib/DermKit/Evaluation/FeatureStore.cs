@@ -11,7 +11,8 @@ namespace DermKit.Evaluation;
 /// <summary>
 /// Remembers features on disk. A file holds some hundred pictures and is named by the hash of everything that it depends on
 /// (weights, preprocessing, variant, picture contents in order), so a file of something else is never read, an interrupted
-/// extraction goes on where it stopped, and added pictures cost only themselves. A damaged file is computed again.
+/// extraction goes on where it stopped, and pictures added at the end cost themselves and at most one file's worth more
+/// (one added or taken out further up moves all that follow, which are computed again). A damaged file is computed again.
 /// </summary>
 public sealed class FeatureStore
 {
@@ -37,7 +38,7 @@ public sealed class FeatureStore
         {
             int first = start;
             int[] part = rows[start..Math.Min(start + perFile, rows.Length)];
-            string key = FeatureExtractor.Key(weights, cache, options, part);
+            string key = FeatureExtractor.Key(weights, model.Config, cache, options, part);
             string path = Path.Combine(folder, key[..2], key[..32] + ".safetensors");
             float[]? found = Read(path, key, part.Length, width);
             if (found is null)
@@ -48,7 +49,7 @@ public sealed class FeatureStore
             else progress?.Invoke(start + part.Length, rows.Length);
             found.CopyTo(values, (long)start * width);
         }
-        return new(values, rows.Length, width, FeatureExtractor.Key(weights, cache, options, rows), weights);
+        return new(values, rows.Length, width, FeatureExtractor.Key(weights, model.Config, cache, options, rows), weights);
     }
 
     private static void Write(string path, string key, float[] values, int rows, int width)

@@ -31,12 +31,12 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     /// The split of the protocol. With a frozen test part it is the same for every seed (the probe's own validation part is what a seed changes);
     /// else 85/15 drawn by the seed.
     /// </summary>
-    /// <exception cref="KitException">A patient or lesion is on both sides, or a part is empty.</exception>
+    /// <exception cref="KitException">A frozen image is in training, a patient or lesion is on both sides, or a part is empty.</exception>
     public Split SplitFor(int seed) => Checked(Definition.Split switch
     {
         SplitKind.Frozen => Splits.FromMask(frozen),
         SplitKind.Patient => Splits.ByPatient(Patients!, Labels, seed),
-        _ => Splits.Stratified(Labels, seed),
+        _ => Splits.ByPatient(Table.Ids, Labels, seed),
     });
 
     /// <summary>A training and a validation part among the training images of <see cref="SplitFor"/> alone, to choose settings with: frozen images never move.</summary>
@@ -44,7 +44,7 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     public Split Redraw(int seed)
     {
         int[] rows = SplitFor(seed).Train;
-        Split drawn = Splits.ByPatient([.. rows.Select(i => Patients?[i])], [.. rows.Select(i => Labels[i])], seed);
+        Split drawn = Splits.ByPatient([.. rows.Select(i => Patients?[i] ?? Table.Ids[i])], [.. rows.Select(i => Labels[i])], seed);
         return Checked(new([.. drawn.Train.Select(i => rows[i])], [.. drawn.Test.Select(i => rows[i])]));
     }
 
@@ -55,7 +55,7 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     public Split OriginalSplit(int seed) => Definition.Original switch
     {
         SplitKind.Patient => Splits.ByPatient(Patients!, null, seed),
-        SplitKind.Stratified => Splits.Stratified(Labels, seed),
+        SplitKind.Stratified => Splits.ByPatient(Table.Ids, Labels, seed),
         _ => throw new KitException($"Task '{Definition.Name}' declares no original protocol that differs from its own; use SplitFor."),
     };
 
@@ -73,6 +73,9 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     {
         if (split.Train.Length == 0 || split.Test.Length == 0)
             throw new KitException($"Task '{Definition.Name}': {split.Train.Length} training and {split.Test.Length} test images; expected both parts. Give the set a split column or a list in data/splits.");
+        string[] leaked = [.. split.Train.Where(i => frozen[i]).Select(i => Table.Ids[i])];
+        if (leaked.Length > 0)
+            throw new KitException($"Task '{Definition.Name}': {leaked.Length} frozen test images among the training images: {string.Join(", ", leaked.Take(5))}{(leaked.Length > 5 ? ", ..." : "")}. Declare split 'frozen', or ask for the original protocol by name.");
         Splits.CheckLeaks(Table, split, $"Task '{Definition.Name}'");
         return split;
     }

@@ -35,6 +35,9 @@ public sealed record ProbingOptions
 /// <summary>Probes the features of a task and keeps the results.</summary>
 public static class Probing
 {
+    /// <summary>Goes up whenever a probe, a metric or the bootstrap gives another number for the same inputs: kept results are then made again.</summary>
+    public const int Protocol = 1;
+
     /// <summary>The same for extracted features of a model of the registry.</summary>
     /// <inheritdoc cref="Run(Tensor, FeatureSource, ProbeTask, int, ProbingOptions?, Results?, int[])"/>
     public static IReadOnlyList<TaskResult> Run(FeatureSet features, ModelDefinition model, ProbeTask task, int seed, ProbingOptions? options = null, Results? results = null, int[]? rowOf = null, Device? device = null)
@@ -67,12 +70,14 @@ public static class Probing
         int lost = rowOf.Count(r => r < 0);
         string unread = lost == 0 ? "" : $"{lost} images could not be read and are left out.";
         string dataHash = Hash([string.Join(',', task.ClassNames), .. train.Select(r => $"train {task.Table.Ids[r]} {task.Labels[r]}"), .. test.Select(r => $"test {task.Table.Ids[r]} {task.Labels[r]} {task.Patients?[r]}")]);
+        TaskDefinition definition = task.Definition;
+        string meaning = JsonSerializer.Serialize(new { Protocol, definition.Name, definition.Version, definition.DataSets, definition.InPretraining, definition.InMeans, definition.Stamp });
         var made = new List<TaskResult>();
         foreach (string probe in options.Probes)
         {
             string settings = probe == "knn" ? JsonSerializer.Serialize(options.Knn) : JsonSerializer.Serialize(options.Linear);
-            string key = Hash([task.Definition.Name, $"{task.Definition.Version}", source.Key, source.WeightsHash, dataHash, probe, settings, $"{seed}", $"{options.Resamples}"]);
-            TaskResult? result = results?.Find(task.Definition.Name, source.Model, source.Features, probe, seed, key);
+            string key = Hash([meaning, source.Key, source.WeightsHash, dataHash, probe, settings, $"{seed}", $"{options.Resamples}"]);
+            TaskResult? result = results?.Find(definition.Name, source.Model, source.Features, probe, seed, key);
             if (result is null)
             {
                 var clock = Stopwatch.StartNew();

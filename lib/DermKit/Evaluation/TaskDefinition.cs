@@ -1,3 +1,4 @@
+using DermKit.Data;
 using System.Text.Json.Serialization;
 
 namespace DermKit.Evaluation;
@@ -6,7 +7,7 @@ namespace DermKit.Evaluation;
 [JsonConverter(typeof(JsonStringEnumConverter<SplitKind>))]
 public enum SplitKind
 {
-    /// <summary>The test part is the set's frozen list, or its own split "test"; the same for every seed.</summary>
+    /// <summary>The test part is what <see cref="FrozenTest"/> says: the frozen lists and the set's own split "test"; the same for every seed.</summary>
     Frozen,
     /// <summary>85/15 by class, drawn anew for each seed.</summary>
     Stratified,

@@ -49,7 +49,7 @@ public sealed record TaskResult(
     public TestRows Rows => new(Task, DataSet, ClassNames.Length, Units, Truth, Predicted);
 }
 
-/// <summary>A folder of results: &lt;task&gt;/&lt;model&gt;.&lt;features&gt;.&lt;probe&gt;.&lt;seed&gt;.json.</summary>
+/// <summary>A folder of results: &lt;task&gt;/&lt;model&gt;.&lt;features&gt;.&lt;probe&gt;.&lt;seed&gt;.&lt;head of the key&gt;.json, so that results of other inputs (another mode) stand side by side.</summary>
 /// <param name="folder">Made on the first write.</param>
 public sealed class Results(string folder)
 {
@@ -63,17 +63,17 @@ public sealed class Results(string folder)
     };
 
     /// <summary>File of one result.</summary>
-    public string PathOf(string task, string model, string features, string probe, int seed) =>
-        Path.Combine(folder, task, FormattableString.Invariant($"{model}.{features}.{probe}.{seed}.json"));
+    public string PathOf(string task, string model, string features, string probe, int seed, string key) =>
+        Path.Combine(folder, task, FormattableString.Invariant($"{model}.{features}.{probe}.{seed}.{key[..Math.Min(8, key.Length)]}.json"));
 
     /// <summary>Writes a result whole or not at all.</summary>
     public void Save(TaskResult result) =>
-        AtomicFile.WriteAllText(PathOf(result.Task, result.Model, result.Features, result.Probe, result.Seed), JsonSerializer.Serialize(result, Json));
+        AtomicFile.WriteAllText(PathOf(result.Task, result.Model, result.Features, result.Probe, result.Seed, result.Key), JsonSerializer.Serialize(result, Json));
 
     /// <summary>The result if it is there and was made from the same inputs (<see cref="TaskResult.Key"/>), else null.</summary>
     public TaskResult? Find(string task, string model, string features, string probe, int seed, string key)
     {
-        string path = PathOf(task, model, features, probe, seed);
+        string path = PathOf(task, model, features, probe, seed, key);
         if (!File.Exists(path)) return null;
         try
         {
@@ -86,7 +86,7 @@ public sealed class Results(string folder)
         }
     }
 
-    /// <summary>Every result that passes, ordered by task, model, probe and seed; none when the folder is not there.</summary>
+    /// <summary>Every result that passes, ordered by task, model, probe and seed; none when the folder is not there. Those of other modes are among them: filter before comparing.</summary>
     /// <exception cref="KitException">A file is not a result; it is named.</exception>
     public IReadOnlyList<TaskResult> Load(Func<TaskResult, bool>? filter = null)
     {

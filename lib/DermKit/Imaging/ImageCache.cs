@@ -22,9 +22,9 @@ public sealed class ImageCache : IDisposable
     private readonly MemoryMappedViewAccessor view;
     private readonly nint data;
 
-    private unsafe ImageCache(ImageCacheFile content, string path, IReadOnlyList<string> paths, string[] hashes, EvalTransform transform)
+    private unsafe ImageCache(ImageCacheFile content, string path, IReadOnlyList<string> paths, string[] hashes, EvalTransform transform, string pixelKey)
     {
-        (Key, Count, Transform) = (content.Key, content.Rows, transform);
+        (Key, Count, Transform, PixelKey) = (content.Key, content.Rows, transform, pixelKey);
         RowOf = new int[paths.Count];
         var reasons = content.Broken.ToDictionary(b => b.Index, b => b.Reason);
         for (int i = 0, row = 0; i < RowOf.Length; i++) RowOf[i] = reasons.ContainsKey(i) ? -1 : row++;
@@ -39,6 +39,9 @@ public sealed class ImageCache : IDisposable
 
     /// <summary>SHA-256 in hex over the transform's pixels and the contents of all files in order; equal keys mean equal rows.</summary>
     public string Key { get; }
+
+    /// <summary>Everything besides a file's contents that decides its row: decoder, transform and limits.</summary>
+    internal string PixelKey { get; }
 
     /// <summary>Rows, which is the number of paths less the length of <see cref="Quarantine"/>.</summary>
     public int Count { get; }
@@ -72,7 +75,8 @@ public sealed class ImageCache : IDisposable
     {
         limits ??= DecodeLimits.Default;
         string[] hashes = HashAll(paths, limits, cancellation);
-        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ImageCacheFile.Version}\n{ImageCodec.Version}\n{transform.PixelKey}\n{limits}\n{string.Join('\n', hashes)}")));
+        string pixelKey = $"{ImageCodec.Version}\n{transform.PixelKey}\n{limits}";
+        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ImageCacheFile.Version}\n{pixelKey}\n{string.Join('\n', hashes)}")));
         string path = Path.Combine(cacheDir, "images", key[..32] + ".u8");
         int rowBytes = 3 * transform.Crop * transform.Crop;
         ImageCacheFile? content = ImageCacheFile.Open(path, key, paths.Count, rowBytes);
@@ -81,7 +85,7 @@ public sealed class ImageCache : IDisposable
             AtomicFile.Write(path, stream => ImageCacheBuilder.Write(stream, key, paths, hashes, transform, limits, progress, cancellation));
             content = ImageCacheFile.Open(path, key, paths.Count, rowBytes) ?? throw new IOException($"{path}: the cache was written but does not read back; the disk may be failing.");
         }
-        return new(content, path, paths, hashes, transform);
+        return new(content, path, paths, hashes, transform, pixelKey);
     }
 
     /// <summary>Copies rows into one tensor.</summary>
@@ -127,7 +131,7 @@ public sealed class ImageCache : IDisposable
         return new((byte*)data + (long)row * bytes, bytes);
     }
 
-    /// <summary>SHA-256 of each file; of one that cannot be opened, the text of the reason, so that the key changes when it comes back.</summary>
+    /// <summary>SHA-256 of each file; of one that cannot be opened, the reason without the path, so that the key changes when it comes back or fails otherwise.</summary>
     private static string[] HashAll(IReadOnlyList<string> paths, DecodeLimits limits, CancellationToken cancellation)
     {
         string[] hashes = new string[paths.Count];
@@ -140,7 +144,7 @@ public sealed class ImageCache : IDisposable
             }
             catch (Exception e) when (e is ImageUnreadableException or IOException)
             {
-                hashes[i] = "unreadable";
+                hashes[i] = $"unreadable: {(e is ImageUnreadableException { InnerException: null } known ? known.Reason : (e.InnerException ?? e).GetType().Name)}";
             }
         });
         return hashes;

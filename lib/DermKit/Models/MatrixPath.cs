@@ -69,18 +69,32 @@ public static class MatrixPath
         const int Rows = 256, Inner = 192, Outer = 768;
         Tensor x = ones(Rows, Inner), weight = ones(Outer, Inner), bias = ones(Outer);
         double linear = double.MaxValue, conv = double.MaxValue;
-        // One thread, because on a busy machine the wait for a second one hides the difference.
-        int threads = get_num_threads();
-        set_num_threads(1);
-        for (int i = 0; i < 10; i++)
+        OnOneThread(() =>
         {
-            linear = Math.Min(linear, Seconds(() => nn.functional.linear(x, weight, bias)));
-            conv = Math.Min(conv, Seconds(() => Convolution(x, weight, bias)));
-        }
-        set_num_threads(threads);
+            for (int i = 0; i < 10; i++)
+            {
+                linear = Math.Min(linear, Seconds(() => nn.functional.linear(x, weight, bias)));
+                conv = Math.Min(conv, Seconds(() => Convolution(x, weight, bias)));
+            }
+        });
         const double GigaFlop = 2e-9 * Rows * Inner * Outer;
         string reason = string.Create(CultureInfo.InvariantCulture, $"measured: linear {GigaFlop / linear:f0}, convolution {GigaFlop / conv:f0} GFLOP/s on one thread");
         return (conv < 0.95 * linear ? MatrixKernel.Conv : MatrixKernel.Linear, reason);
+    }
+
+    /// <summary>One thread, because on a busy machine the wait for a second one hides the difference.</summary>
+    internal static void OnOneThread(Action work)
+    {
+        int threads = get_num_threads();
+        set_num_threads(1);
+        try
+        {
+            work();
+        }
+        finally
+        {
+            set_num_threads(threads);
+        }
     }
 
     private static double Seconds(Func<Tensor> product)

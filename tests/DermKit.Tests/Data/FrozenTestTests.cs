@@ -9,13 +9,10 @@ public sealed class FrozenTestTests
     private static readonly string DataRoot = Path.Combine(KitSettings.FromEnvironment().Root, "data");
 
     [Theory]
-    [InlineData("isic2017", "image_id", 600)]
-    [InlineData("pad-ufes-20", "patient_id", 308)]
-    public void TheListsAreShipped(string set, string column, int count)
-    {
-        var list = FrozenTest.Ids(KitSettings.FromEnvironment(), set);
-        Assert.Equal((column, count), (list?.Column, list?.Ids.Count));
-    }
+    [InlineData("isic2017-test.csv", "image_id", 600)]
+    [InlineData("pad-ufes-20-test-patients.csv", "patient_id", 308)]
+    public void TheListsAreShipped(string list, string column, int count) =>
+        Assert.Equal(count, CsvFile.Read(Path.Combine(DataRoot, "splits", list)).Column(column).Distinct().Count());
 
     [Fact]
     public void IsicsListIsItsOfficialTestSplit()
@@ -61,16 +58,33 @@ public sealed class FrozenTestTests
     }
 
     [Fact]
-    public void ASetWithoutAListFreezesItsOwnTestSplit()
+    public void ListsAndTheSetsOwnTestSplitAllHold()
     {
         using var folder = new TemporaryFolder();
         KitSettings settings = MiniTrees.Settings(folder.Path);
         ImageTable table = MiniTrees.Table(("a", "train", "P1", "x"), ("b", "test", "P2", "y"), ("c", "val", "P3", "y"));
         Assert.Equal([false, true, false], FrozenTest.Mask(settings, table));
         MiniTrees.Write(folder.Path, "data/splits/mini-test-patients.csv", "patient_id", "P3");
-        Assert.Equal([false, false, true], FrozenTest.Mask(settings, table));
+        Assert.Equal([false, true, true], FrozenTest.Mask(settings, table));
         MiniTrees.Write(folder.Path, "data/splits/mini-test.csv", "image_id", "a");
-        Assert.Equal([true, false, false], FrozenTest.Mask(settings, table));
+        Assert.Equal([true, true, true], FrozenTest.Mask(settings, table));
+    }
+
+    [Fact]
+    public void AListedImageIsFrozenInEverySetAndAPatientInTheirOwn()
+    {
+        using var folder = new TemporaryFolder();
+        KitSettings settings = MiniTrees.Settings(folder.Path);
+        MiniTrees.Write(folder.Path, "data/splits/other-test.csv", "image_id", "ISIC_0012086");
+        MiniTrees.Write(folder.Path, "data/splits/other-test-patients.csv", "patient_id", "P1");
+        MiniTrees.Write(folder.Path, "data/splits/mini-test-patients.csv", "patient_id", "P2");
+        ImageTable mini = MiniTrees.Table(("ISIC_0012086", "train", "P1", "x"), ("b/ISIC_0012086.jpg", "train", "P1", "x"), ("ISIC_0012086_downsampled.jpg", "val", "P1", "x"),
+            ("ISIC_0012087", "train", "P1", "x"), ("e", "train", "P2", "x"));
+        Assert.Equal([true, true, true, false, true], FrozenTest.Mask(settings, mini));
+        // In one table with a set that has the same patient's name, each row goes by its own set.
+        var both = new ImageTable("both", ("image", ["/a", "/b", "/c"]), ("image_id", ["a", "b", "c"]), ("source", ["mini", "other", "third"]), ("patient_id", ["P1", "P1", "P1"]));
+        Assert.Equal([false, true, false], FrozenTest.Mask(settings, both));
+        Assert.Contains("patient_id", Assert.Throws<KitException>(() => FrozenTest.Mask(settings, new("mini", ("image", ["/a"]), ("image_id", ["a"])))).Message);
     }
 
     private static int Number(string patient) => int.Parse(patient.AsSpan(4), CultureInfo.InvariantCulture);

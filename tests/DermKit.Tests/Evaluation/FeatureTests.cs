@@ -65,10 +65,12 @@ public sealed class FeatureTests : IDisposable
     public void TheKeyFollowsEverythingThatMatters()
     {
         using ImageCache cache = Cache(paths), squashed = ImageCache.Build(folder.Path, paths, Transform with { Mean = new(0, 0, 0) });
-        using VisionTransformer other = VisionTransformer.Random(Config, 2);
+        using VisionTransformer other = VisionTransformer.Random(Config, 2), heads = VisionTransformer.Random(Config with { Heads = 2 }, 1);
+        using ImageCache limited = ImageCache.Build(folder.Path, paths, Transform, limits: new(MaxPixels: 50_000_000));
         string[] keys =
         [
             FeatureExtractor.Extract(model, cache).Key, FeatureExtractor.Extract(other, cache).Key, FeatureExtractor.Extract(model, squashed).Key,
+            FeatureExtractor.Extract(heads, cache).Key, FeatureExtractor.Extract(model, limited).Key,
             FeatureExtractor.Extract(model, cache, rows: [0, 1]).Key, FeatureExtractor.Extract(model, cache, rows: [1, 0]).Key,
         ];
         Assert.Equal(keys.Length, keys.Distinct().Count());

@@ -10,16 +10,16 @@ public sealed class ProbingTests
 {
     private const int Images = 300;
 
-    private static ProbeTask Task(string name, bool inPretraining = false, bool inMeans = true, string set = "made-up", SplitKind split = SplitKind.Patient, int images = Images)
+    private static ProbeTask Task(string name, bool inPretraining = false, bool inMeans = true, string set = "made-up", SplitKind split = SplitKind.Patient, int images = Images, string stamp = "", bool? frozen = null)
     {
         string[] ids = [.. Enumerable.Range(0, images).Select(i => $"{set}-{i:D4}")];
         var table = new ImageTable(set, ("image", ids.Select(i => $"/{i}.png")), ("image_id", ids), ("patient_id", Enumerable.Range(0, images).Select(i => $"p{i / 3}")));
         var definition = new TaskDefinition
         {
             Name = name, Version = 1, Title = name, DataSets = new() { [set] = null }, Label = "diagnosis", ClassCount = 3,
-            Split = split, Unit = "patient_id", InPretraining = inPretraining, InMeans = inMeans,
+            Split = split, Unit = "patient_id", InPretraining = inPretraining, InMeans = inMeans, Stamp = stamp,
         };
-        return new(definition, table, [.. Enumerable.Range(0, images).Select(i => i % 3)], ["a", "b", "c"], [.. Enumerable.Range(0, images).Select(i => i % 30 < 3)]);
+        return new(definition, table, [.. Enumerable.Range(0, images).Select(i => i % 3)], ["a", "b", "c"], [.. Enumerable.Range(0, images).Select(i => i % 30 < 3 && (frozen ?? split == SplitKind.Frozen))]);
     }
 
     private static Tensor Features(int seed, double apart) => ProbeTests.Blobs(Images, 10, 3, seed, apart).X;
@@ -64,17 +64,42 @@ public sealed class ProbingTests
         Tensor features = Features(1, 0.6);
         TaskResult first = Probing.Run(features, Source("m"), task, 1, new() { Probes = ["knn"] }, results)[0];
         // Another time is only there when the result was made again.
-        string path = results.PathOf("one", "m", "cls4", "knn", 1);
+        string path = results.PathOf("one", "m", "cls4", "knn", 1, first.Key);
         File.WriteAllText(path, File.ReadAllText(path).Replace($"\"seconds\": {first.Seconds.ToString("R", CultureInfo.InvariantCulture)}", "\"seconds\": 12345", StringComparison.Ordinal));
         TaskResult Again(FeatureSource source, ProbingOptions? options = null) => Probing.Run(features, source, task, 1, (options ?? new()) with { Probes = ["knn"] }, results)[0];
+        TaskResult Of(ProbeTask other) => Probing.Run(features, Source("m"), other, 1, new() { Probes = ["knn"] }, results)[0];
         Assert.Equal(12345, Again(Source("m")).Seconds);
         Assert.NotEqual(12345, Again(Source("m"), new() { Resamples = 10 }).Seconds);
         Assert.NotEqual(first.Key, Again(Source("m", "other images")).Key);
         Assert.NotEqual(first.Key, Again(Source("m"), new() { Knn = new() { Ks = [3] } }).Key);
+        Assert.Equal((true, false, "SYNTHETIC"), (Of(Task("one", inPretraining: true)).InPretraining, Of(Task("one", inMeans: false)).InMeans, Of(Task("one", stamp: "SYNTHETIC")).Stamp));
+        // Results of other inputs stand beside it.
+        Assert.Equal(12345, Again(Source("m")).Seconds);
+        Assert.Equal(7, results.Load().Count);
         File.WriteAllText(path, "{ \"task\": ");
         Assert.Contains(path, Assert.Throws<KitException>(() => results.Load()).Message);
         Assert.Equal(first.Predicted, Again(Source("m")).Predicted);
-        Assert.Single(results.Load());
+        Assert.Equal(7, results.Load().Count);
+    }
+
+    [Fact]
+    public void AFrozenImageInTrainingIsRefusedByName()
+    {
+        Assert.Contains("frozen test images among the training images: made-up-0", Assert.Throws<KitException>(() => Task("one", frozen: true).SplitFor(1)).Message);
+        Assert.Contains("frozen test images among", Assert.Throws<KitException>(() => Task("one", frozen: true).Redraw(1)).Message);
+        ProbeTask fine = Task("one", split: SplitKind.Frozen);
+        Assert.Equal(30, fine.SplitFor(1).Test.Length);
+        Assert.DoesNotContain(fine.Redraw(1).Train, i => i % 30 < 3);
+    }
+
+    [Fact]
+    public void ADrawByClassDoesNotDependOnTheOrderOfRows()
+    {
+        ProbeTask task = Task("one", split: SplitKind.Stratified);
+        var definition = task.Definition with { Unit = null };
+        ImageTable forward = new("t", ("image", task.Table.Paths), ("image_id", task.Table.Ids)), backward = forward.Rows([.. Enumerable.Range(0, Images).Reverse()]);
+        string[] Drawn(ImageTable table, int[] labels) => [.. new ProbeTask(definition, table, labels, task.ClassNames, new bool[Images]).SplitFor(9).Test.Select(i => table.Ids[i]).Order()];
+        Assert.Equal(Drawn(forward, task.Labels), Drawn(backward, [.. task.Labels.Reverse()]));
     }
 
     [Fact]
@@ -91,7 +116,7 @@ public sealed class ProbingTests
         Assert.True(double.IsNaN(result.Metrics["auroc"]));
         Assert.Contains("No test image of c", result.Note);
         Assert.Contains("10 images could not be read", result.Note);
-        Assert.Contains("\"auroc\": null", File.ReadAllText(results.PathOf("one", "m", "cls4", "linear", 1)));
+        Assert.Contains("\"auroc\": null", File.ReadAllText(results.PathOf("one", "m", "cls4", "linear", 1, result.Key)));
         Assert.True(double.IsNaN(results.Load()[0].Metrics["auroc"]));
         Assert.Equal(1000, result.Intervals["auroc"].Undefined);
         Assert.Equal(0, result.Confusion[2].Sum());

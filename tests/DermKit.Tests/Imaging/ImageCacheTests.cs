@@ -63,6 +63,25 @@ public sealed class ImageCacheTests : IDisposable
         Assert.Equal(changed.Image(0).Pixels, changed.Image(1).Pixels);
     }
 
+    [Fact]
+    public void AnotherReasonIsAnotherKey()
+    {
+        string[] paths = WritePictures(2);
+        byte[] good = File.ReadAllBytes(paths[1]);
+        (string Key, string Reason) Built()
+        {
+            using ImageCache cache = ImageCache.Build(Cache, paths, Small);
+            return (cache.Key, cache.Quarantine.SingleOrDefault()?.Reason ?? "");
+        }
+        File.Delete(paths[1]);
+        var gone = Built();
+        File.WriteAllBytes(paths[1], []);
+        var empty = Built();
+        File.WriteAllBytes(paths[1], good);
+        Assert.Equal(["there is no such file", "the file is empty", ""], [gone.Reason, empty.Reason, Built().Reason]);
+        Assert.Equal(3, new[] { gone.Key, empty.Key, Built().Key }.Distinct().Count());
+    }
+
     [Theory]
     [InlineData("cut")]
     [InlineData("foreign")]

@@ -84,6 +84,20 @@ public sealed class VisionTransformerTests
         Assert.Matches("^(measured: linear \\d+, convolution \\d+ GFLOP/s on one thread|KIT_MATMUL=(linear|conv))$", MatrixPath.Reason);
 
     [Fact]
+    public void AMeasurementThatFailsGivesTheThreadsBack()
+    {
+        // After this the choice is made, and no other test changes the number meanwhile.
+        Assert.NotEmpty(MatrixPath.Reason);
+        int threads = get_num_threads(), inside = 0;
+        Assert.Throws<InvalidOperationException>(() => MatrixPath.OnOneThread(() =>
+        {
+            inside = get_num_threads();
+            throw new InvalidOperationException();
+        }));
+        Assert.Equal((1, threads), (inside, get_num_threads()));
+    }
+
+    [Fact]
     public void RunsOnTheMetaDevice()
     {
         using var scope = NewDisposeScope();

@@ -1,11 +1,13 @@
 using DermKit.Cli.Notebooks;
+using DermKit.Data.Synthetic;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
 namespace DermKit.Tests.Notebooks;
 
 /// <summary>The kit's own notebooks: clean as kept in the repository, and running in quick mode on the synthetic set.</summary>
-public sealed class QuickNotebookTests
+/// <param name="cache">Cache of the notebooks, new in every run of the tests: what an older build computed proves nothing of this one.</param>
+public sealed class QuickNotebookTests(TemporaryFolder cache) : IClassFixture<TemporaryFolder>
 {
     private static readonly string Folder = Path.Combine(GeneratedNotebook.Root, "notebooks");
 
@@ -42,12 +44,19 @@ public sealed class QuickNotebookTests
     [MemberData(nameof(Files))]
     public async Task RunsInQuickMode(string file)
     {
-        string path = Path.Combine(Folder, file);
+        string path = Path.Combine(Folder, file), drawn = SyntheticDataSet.Ensure(KitSettings.FromEnvironment().CacheDir);
+        // The drawn pictures alone are taken over: they are checked by their own tests.
+        foreach (string from in Directory.GetFiles(drawn, "*", SearchOption.AllDirectories))
+        {
+            string to = Path.Combine(SyntheticDataSet.Folder(cache.Path), Path.GetRelativePath(drawn, from));
+            Directory.CreateDirectory(Path.GetDirectoryName(to)!);
+            File.Copy(from, to, overwrite: true);
+        }
         var options = new RunOptions
         {
             Root = GeneratedNotebook.Root,
             Timeout = TimeSpan.FromMinutes(10),
-            Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = null, ["KIT_CACHE_DIR"] = KitSettings.FromEnvironment().CacheDir },
+            Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = null, ["KIT_CACHE_DIR"] = cache.Path },
         };
         NotebookRun run = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, TestContext.Current.CancellationToken);
         Assert.True(run.Error is null, $"{file}: {run.Error}");

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
 
 namespace DermKit.Data.Synthetic;
@@ -16,14 +15,14 @@ public static class SyntheticDataSet
     public const string Name = "synthetic";
 
     /// <summary>Raised whenever the pictures or the columns change, so that a folder drawn by older code is not taken for this set.</summary>
-    private const int Version = 3;
+    private const int Version = 4;
 
-    /// <summary>Where <see cref="Ensure"/> puts the set; the folder is there only when it is whole.</summary>
+    /// <summary>Where <see cref="Ensure"/> puts the set; it appears there by rename when all is drawn.</summary>
     public static string Folder(string cacheDir, int images = 2400, int seed = 7) =>
         Path.Combine(Path.GetFullPath(cacheDir), FormattableString.Invariant($"{Name}-v{Version}-{images}-seed{seed}"));
 
     /// <summary>
-    /// Returns the folder of the set, drawing it first where it is absent. The same (images, seed) gives the same files whatever the number of threads.
+    /// Returns the folder of the set, drawing it first where it is absent or where pictures lack bytes (a power cut can leave names without contents). The same (images, seed) gives the same files whatever the number of threads.
     /// The folder appears whole or not at all; of two processes that draw at once, one wins and both return its folder.
     /// </summary>
     /// <param name="cacheDir">Where the folder lies; made when absent.</param>
@@ -34,7 +33,8 @@ public static class SyntheticDataSet
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(images);
         string folder = Folder(cacheDir, images, seed);
-        if (Directory.Exists(folder)) return folder;
+        if (IsWhole(folder)) return folder;
+        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         Directory.CreateDirectory(cacheDir);
         foreach (string left in Directory.GetDirectories(cacheDir, $"{Name}-*.tmp").Where(d => Directory.GetLastWriteTimeUtc(d) < DateTime.UtcNow.AddHours(-1)))
             Directory.Delete(left, recursive: true);
@@ -61,16 +61,30 @@ public static class SyntheticDataSet
     /// <summary>
     /// Reads metadata.csv of a drawn folder. Besides the columns that every set may have: malignant (0/1), duplicate_of (image_id of the picture that this one
     /// repeats, cropped, turned or brightened; else null), artefacts and dermatoscopic traits (0/1), and measures of the lesion: elevation (0..1), area_mm2, diameter_mm,
-    /// asymmetry (0..1), border_index (1 for a circle), colours (of six), lesion_fraction (share of the picture).
+    /// asymmetry (0..1), border_index (1 for a circle), colours (of six), lesion_fraction (share of the picture); bytes (length of the file).
     /// </summary>
-    /// <exception cref="KitException">The folder was not drawn by this version, or files were taken out of it.</exception>
+    /// <exception cref="KitException">The folder was not drawn by this version, or files were taken out of it or cut short.</exception>
     public static ImageTable Load(string folder)
     {
         CsvFile file = CsvFile.Read(Path.Combine(folder, "metadata.csv"));
         file.Require(Columns);
         ImageTable table = ImageFiles.Table(Name, folder, file.Column("image_id"), [.. Columns.Skip(1).Select(c => (c, (string?[])file.Column(c)))]);
-        return table.Absent.Count == 0 ? table
-            : throw new KitException($"{folder}: expected {file.Count} images, {table.Absent.Count} are missing, the first {table.Absent[0]}.jpg; delete the folder and it is drawn again.");
+        (string[] ids, string[] bytes) = (file.Column("image_id"), file.Column("bytes"));
+        string[] lost = [.. ids.Where((id, i) => new FileInfo(Path.Combine(folder, "images", $"{id}.jpg")) is var f && (!f.Exists || f.Length.ToString(CultureInfo.InvariantCulture) != bytes[i]))];
+        return lost.Length == 0 ? table
+            : throw new KitException($"{folder}: expected {file.Count} images, {lost.Length} are missing or cut short, the first {lost[0]}.jpg; delete the folder and it is drawn again.");
+    }
+
+    private static bool IsWhole(string folder)
+    {
+        try
+        {
+            return Load(folder).Count > 0;
+        }
+        catch (KitException)
+        {
+            return false;
+        }
     }
 
     private static void Draw(string folder, int images, int seed, Action<int, int>? progress)
@@ -89,7 +103,7 @@ public static class SyntheticDataSet
                 {
                     var (jpeg, fraction) = tools.Painter.Draw(photo);
                     File.WriteAllBytes(Path.Combine(folder, "images", $"{photo.Id}.jpg"), jpeg);
-                    rows[photo.Index] = Row(photo, truth, fraction);
+                    rows[photo.Index] = Row(photo, truth, fraction, jpeg.Length);
                     lock (report) progress?.Invoke(++done, images);
                 }
                 return tools;
@@ -99,19 +113,19 @@ public static class SyntheticDataSet
                 tools.Painter.Dispose();
                 tools.Maps.Dispose();
             });
-        File.WriteAllText(Path.Combine(folder, "metadata.csv"), string.Join('\n', [string.Join(',', Columns), .. rows, ""]), new UTF8Encoding(false));
+        AtomicFile.WriteAllText(Path.Combine(folder, "metadata.csv"), string.Join('\n', [string.Join(',', Columns), .. rows, ""]));
     }
 
     private static readonly string[] Columns =
     [
         "image_id", "diagnosis", "malignant", "skin_type", "site", "age", "sex", "patient_id", "lesion_id", "modality", "split", "duplicate_of",
         .. Enum.GetValues<Artefacts>().Skip(1).Select(a => Snake(a.ToString())), .. Enum.GetNames<Trait>().Select(Snake),
-        "elevation", "area_mm2", "diameter_mm", "asymmetry", "border_index", "colours", "lesion_fraction",
+        "elevation", "area_mm2", "diameter_mm", "asymmetry", "border_index", "colours", "lesion_fraction", "bytes",
     ];
 
     internal static string Snake(string name) => Regex.Replace(name, "(?<=[a-z])[A-Z]", "_$0").ToLowerInvariant();
 
-    private static string Row(Photo photo, LesionTruth truth, float fraction)
+    private static string Row(Photo photo, LesionTruth truth, float fraction, int bytes)
     {
         Lesion lesion = photo.Lesion;
         Patient patient = lesion.Patient;
@@ -124,7 +138,7 @@ public static class SyntheticDataSet
             photo.Dermoscopic ? "dermoscopic" : "clinical", patient.Test ? "test" : "train", photo.Original?.Id ?? "",
             .. Enum.GetValues<Artefacts>().Skip(1).Select(a => Flag(photo.Artefacts.HasFlag(a))), .. lesion.Traits.Select(Flag),
             Number(lesion.Elevation, "0.00"), Number(truth.AreaMm2, "0.0"), Number(truth.DiameterMm, "0.0"), Number(truth.Asymmetry, "0.000"),
-            Number(truth.BorderIndex, "0.000"), Number(truth.Colours, "0"), Number(fraction, "0.0000"),
+            Number(truth.BorderIndex, "0.000"), Number(truth.Colours, "0"), Number(fraction, "0.0000"), Number(bytes, "0"),
         ]);
     }
 }

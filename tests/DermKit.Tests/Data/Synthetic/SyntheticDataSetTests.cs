@@ -117,6 +117,19 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
         Assert.Contains("syn_00002", Assert.Throws<KitException>(() => SyntheticDataSet.Load(folder)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("images/syn_00001.jpg")]
+    [InlineData("metadata.csv")]
+    public void WhatAPowerCutLeftEmptyIsDrawnAgain(string file)
+    {
+        string cache = Path.Combine(set.Root, "cut" + file.Length), path = Path.Combine(SyntheticDataSet.Ensure(cache, 4), file);
+        byte[] whole = File.ReadAllBytes(path);
+        File.WriteAllBytes(path, []);
+        Assert.Throws<KitException>(() => SyntheticDataSet.Load(SyntheticDataSet.Folder(cache, 4)));
+        Assert.Equal(4, SyntheticDataSet.Load(SyntheticDataSet.Ensure(cache, 4)).Count);
+        Assert.Equal(whole, File.ReadAllBytes(path));
+    }
+
     [Fact]
     public void DrawsFastEnoughForTheFirstRun()
     {
