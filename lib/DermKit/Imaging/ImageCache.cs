@@ -40,7 +40,7 @@ public sealed class ImageCache : IDisposable
     /// <summary>SHA-256 in hex over the transform's pixels and the contents of all files in order; equal keys mean equal rows.</summary>
     public string Key { get; }
 
-    /// <summary>Everything besides a file's contents that decides its row: decoder, transform and limits.</summary>
+    /// <summary>Everything besides a file's contents that decides its row: code of the cache, decoder, transform and limits.</summary>
     internal string PixelKey { get; }
 
     /// <summary>Rows, which is the number of paths less the length of <see cref="Quarantine"/>.</summary>
@@ -75,8 +75,8 @@ public sealed class ImageCache : IDisposable
     {
         limits ??= DecodeLimits.Default;
         string[] hashes = HashAll(paths, limits, cancellation);
-        string pixelKey = $"{ImageCodec.Version}\n{transform.PixelKey}\n{limits}";
-        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{ImageCacheFile.Version}\n{pixelKey}\n{string.Join('\n', hashes)}")));
+        string pixelKey = $"{ImageCacheFile.Version}\n{ImageCodec.Version}\n{transform.PixelKey}\n{limits}";
+        string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{pixelKey}\n{string.Join('\n', hashes)}")));
         string path = Path.Combine(cacheDir, "images", key[..32] + ".u8");
         int rowBytes = 3 * transform.Crop * transform.Crop;
         ImageCacheFile? content = ImageCacheFile.Open(path, key, paths.Count, rowBytes);
