@@ -14,13 +14,16 @@ internal static class PositionEmbedding
     /// spaces the sampling positions; align_corners = false, border repeated, no antialiasing.
     /// </summary>
     /// <param name="embedding">[1, 1 + grid * grid, D], CLS first.</param>
-    /// <param name="rows">Patches along the height.</param>
-    /// <param name="columns">Patches along the width.</param>
-    /// <returns>[1, 1 + rows * columns, D]; the embedding itself when the size fits.</returns>
-    public static Tensor Resize(Tensor embedding, long rows, long columns)
+    /// <param name="height">Of the picture, in pixels.</param>
+    /// <param name="width">Of the picture, in pixels.</param>
+    /// <param name="patch">Side of a patch, in pixels.</param>
+    /// <returns>[1, 1 + rows * columns, D]; the embedding itself for a square picture of as many patches.</returns>
+    public static Tensor Resize(Tensor embedding, long height, long width, long patch)
     {
+        long rows = height / patch, columns = width / patch;
         long patches = embedding.shape[1] - 1, dim = embedding.shape[2], grid = (long)Math.Round(Math.Sqrt(patches));
-        if (rows == grid && columns == grid) return embedding.alias();
+        // DINO compares pixels: 224 x 232 has the grid of 224 x 224 and is interpolated all the same.
+        if (rows == grid && height == width) return embedding.alias();
         using var scope = NewDisposeScope();
         Tensor vertical = Weights(rows, grid, embedding), horizontal = Weights(columns, grid, embedding);
         Tensor square = embedding.narrow(1, 1, patches).reshape(grid, grid * dim);

@@ -105,8 +105,8 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
         return blocks[^1].AttentionWeights(tokens).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Position embedding [1, 1 + rows * columns, D] for a picture of so many patches (bicubic, as DINO).</summary>
-    public Tensor PositionsFor(long rows, long columns) => PositionEmbedding.Resize(posEmbed, rows, columns);
+    /// <summary>Position embedding [1, 1 + rows * columns of patches, D] for a picture of so many pixels (bicubic, as DINO).</summary>
+    public Tensor PositionsFor(long height, long width) => PositionEmbedding.Resize(posEmbed, height, width, Config.Patch);
 
     private List<Tensor> LastBlocks(Tensor x, int n, bool clsOnly)
     {
@@ -132,7 +132,7 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
             throw new ArgumentException($"Expected pictures [B, 3, H, W] of at least {Config.Patch} pixels a side, found [{string.Join(", ", x.shape)}].", nameof(x));
         using var scope = NewDisposeScope();
         Tensor tokens = cat([clsToken.expand(x.shape[0], 1, Config.Dim), patchEmbed.forward(x)], 1);
-        return tokens.add(PositionsFor(x.shape[2] / Config.Patch, x.shape[3] / Config.Patch)).MoveToOuterDisposeScope();
+        return tokens.add(PositionsFor(x.shape[2], x.shape[3])).MoveToOuterDisposeScope();
     }
 }
 

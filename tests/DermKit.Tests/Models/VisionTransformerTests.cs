@@ -112,6 +112,22 @@ public sealed class VisionTransformerTests
         Assert.All(model.parameters(), p => Assert.Equal(DeviceType.META, p.grad!.device_type));
     }
 
+    [Theory]
+    [InlineData(32, 32, true)]
+    [InlineData(36, 36, true)]
+    [InlineData(32, 36, false)]
+    [InlineData(36, 32, false)]
+    public void PositionsOfTheSameGridAreKeptForSquarePicturesOnly(int height, int width, bool kept)
+    {
+        using var scope = NewDisposeScope();
+        using VisionTransformer model = VisionTransformer.Random(Small, 1);
+        Tensor table = model.state_dict()["pos_embed"], grid = table.narrow(1, 1, 16).reshape(1, 4, 4, 24).permute(0, 3, 1, 2);
+        Tensor interpolated = nn.functional.interpolate(grid, scale_factor: [4.1 / 4, 4.1 / 4], mode: InterpolationMode.Bicubic, align_corners: false);
+        Tensor expected = kept ? table : cat([table.narrow(1, 0, 1), interpolated.permute(0, 2, 3, 1).reshape(1, 16, 24)], 1);
+        Assert.True(model.PositionsFor(height, width).allclose(expected, 1e-5, 1e-7));
+        Assert.Equal(kept, expected.equal(table).all().item<bool>());
+    }
+
     [Fact]
     public void DropPathActsInTrainingOnlyAndFollowsItsGenerator()
     {

@@ -20,11 +20,11 @@ public sealed class FullSizeParity
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using SafeTensorsFile file = Fixtures.Open(name);
-        string seed = file.Config().GetProperty("seed").GetString()!;
+        string seed = file.Config().GetProperty("seed").ToString();
         string own = name.Replace("fullsize", "fullsize_recipe", StringComparison.Ordinal).Replace(".safetensors", ".json", StringComparison.Ordinal);
-        string recipeFile = File.Exists(Fixtures.PathOf(own)) ? own : Fixtures.Files("fullsize_recipe*.json")[0];
-        using JsonDocument recipe = JsonDocument.Parse(File.ReadAllText(Fixtures.PathOf(recipeFile)));
-        Assert.True(Procedural($"{seed}/check", [16], 1, 0).equal(file.Load("check")).all().item<bool>(), "check: the formula differs");
+        string recipeFile = Fixtures.PathOrShipped([own, .. Fixtures.Files("fullsize_recipe*.json"), "fullsize_recipe.json"])!;
+        using JsonDocument recipe = JsonDocument.Parse(File.ReadAllText(recipeFile));
+        Assert.True(Procedural($"{seed}/check", file.Load("check").shape, 1, 0).equal(file.Load("check")).all().item<bool>(), "check: the formula differs");
 
         VisionTransformer vit = VisionTransformer.Random(VitConfig.Tiny, 0);
         vit.eval();
@@ -56,7 +56,7 @@ public sealed class FullSizeParity
             if (actual is null) waiting.Add(key);
             else Fixtures.Close(actual, file.Load(key), 1.1e-5, key);
         }
-        TestContext.Current.TestOutputHelper?.WriteLine($"{name}, not yet: {string.Join(", ", waiting)}");
+        Fixtures.Print($"{name}, not yet: {string.Join(", ", waiting)}");
     }
 
     /// <summary>The README's proc(): a hash of the name, then splitmix64 of the index, the top 24 bits as a number in -a + b to a + b.</summary>

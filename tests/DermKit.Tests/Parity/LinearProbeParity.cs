@@ -29,9 +29,9 @@ public sealed class LinearProbeParity
             LinearOptions options = kind switch
             {
                 "balanced" => new() { Balanced = true },
-                "scaled" => new() { C = 0.1, Standardise = true },
+                "scaled" => new() { C = FixtureReadme.ScaledC(name), Standardise = true },
                 "binary" => new(),
-                _ => new() { C = double.Parse(Regex.Match(kind, @"^c([\d.e-]+)$").Groups[1].Value, CultureInfo.InvariantCulture) },
+                _ => new() { C = double.Parse(Regex.Match(kind, @"^c([\d.eE+-]+)$").Groups[1].Value, CultureInfo.InvariantCulture) },
             };
             // The comparison is of solutions, not of stopping rules.
             options = options with { Tolerance = 1e-9 };
@@ -50,7 +50,7 @@ public sealed class LinearProbeParity
             double reference = Objective(train, labels, fit, coefficients, intercepts, options);
             Assert.Equal(reference, fit.Objective, Math.Abs(reference) * 1e-6);
             double[,] p = LinearProbe.Predict(fit, test, classes);
-            Fixtures.Close(tensor(p), file.Load($"{kind}.proba"), 1e-5, $"{kind}.proba");
+            Fixtures.Close(KnnParity.Columns(tensor(p), fit.Present, file.Load($"{kind}.proba")), file.Load($"{kind}.proba"), 1e-5, $"{kind}.proba");
             if (!file.Entries.ContainsKey($"{kind}.pred")) continue;
             int[] expected = KnnParity.Labels(file, $"{kind}.pred"), predicted = Metrics.ArgMax(p);
             for (int i = 0; i < expected.Length; i++)
@@ -84,7 +84,7 @@ public sealed class LinearProbeParity
     {
         Tensor x = (train.to(float64) - tensor(fit.Mean)) / tensor(fit.Scale), logits = x.mm(coefficients.t()) + intercepts;
         if (fit.Present.Length == 2) logits = cat([zeros_like(logits), logits], 1);
-        Tensor loss = -logits.log_softmax(1).gather(1, tensor(Array.ConvertAll(labels, l => (long)l)).unsqueeze(1)).squeeze(1);
+        Tensor loss = -logits.log_softmax(1).gather(1, tensor(Array.ConvertAll(labels, l => (long)Array.IndexOf(fit.Present, l))).unsqueeze(1)).squeeze(1);
         double[] weight = Array.ConvertAll(labels, l => options.Balanced ? labels.Length / ((double)fit.Present.Length * labels.Count(o => o == l)) : 1);
         return (loss * tensor(weight)).sum().item<double>() + 0.5 * coefficients.square().sum().item<double>() / options.C;
     }

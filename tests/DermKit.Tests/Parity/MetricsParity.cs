@@ -17,7 +17,7 @@ public sealed class MetricsParity
     [MemberData(nameof(Files))]
     public void EveryNumberIsThatOfTheReference(string name)
     {
-        string inputs = "metrics_inputs" + name["metrics".Length..].Replace(".json", ".safetensors", StringComparison.Ordinal);
+        string inputs = InputsOf(name);
         Assert.SkipUnless(File.Exists(Fixtures.PathOf(inputs)), $"{inputs} is missing beside {name}.");
         using var scope = NewDisposeScope();
         using SafeTensorsFile file = Fixtures.Open(inputs);
@@ -75,6 +75,8 @@ public sealed class MetricsParity
             Equal(each.Value.GetProperty("std_ddof1"), Math.Sqrt(values.Sum(v => Math.Pow(v - values.Average(), 2)) / (values.Length - 1)), each.Name);
         }
     }
+
+    internal static string InputsOf(string name) => "metrics_inputs" + name["metrics".Length..].Replace(".json", ".safetensors", StringComparison.Ordinal);
 
     private static void Compare(JsonElement expected, int[] truth, int[] predicted, double[,] p, string where)
     {
