@@ -151,7 +151,7 @@ public static class ProbingReport
             ("F1 [95 %]", g => Of(Mean(g.rows, null))), ("Balanced accuracy [95 %]", g => Of(Mean(g.rows, c => c.BalancedAccuracy)))) with
         {
             Stamp = probed.Definition.Stamp,
-            Note = $"Means over {results.Length} seeds, bootstrap over units. Groups without test images are left out; overlapping intervals say nothing about a difference.",
+            Note = $"Means over {results.Length} seeds, bootstrap over units. F1 and balanced accuracy are over the classes that occur in the group, so groups with other classes do not compare, and a group of a few images says nothing. Groups without test images are left out.",
         };
 
         // A split drawn by the seed may leave a group out of the test part of one seed.
