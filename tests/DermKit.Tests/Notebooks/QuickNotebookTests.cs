@@ -6,7 +6,7 @@ using System.Text.RegularExpressions;
 namespace DermKit.Tests.Notebooks;
 
 /// <summary>The kit's own notebooks: clean as kept in the repository, and running in quick mode on the synthetic set.</summary>
-/// <param name="cache">Cache of the notebooks, new in every run of the tests: what an older build computed proves nothing of this one.</param>
+/// <param name="cache">Cache of the notebooks, new in every run of the tests: results of an older build prove nothing of this one.</param>
 public sealed class QuickNotebookTests(TemporaryFolder cache) : IClassFixture<TemporaryFolder>
 {
     private static readonly string Folder = Path.Combine(GeneratedNotebook.Root, "notebooks");
@@ -45,12 +45,11 @@ public sealed class QuickNotebookTests(TemporaryFolder cache) : IClassFixture<Te
     public async Task RunsInQuickMode(string file)
     {
         string path = Path.Combine(Folder, file), drawn = SyntheticDataSet.Ensure(KitSettings.FromEnvironment().CacheDir);
-        // The drawn pictures alone are taken over: they are checked by their own tests.
-        foreach (string from in Directory.GetFiles(drawn, "*", SearchOption.AllDirectories))
+        // Pictures and features, which take minutes, are shared and have tests of their own; results are new.
+        foreach (string shared in new[] { Path.GetFileName(drawn), "images", "features" })
         {
-            string to = Path.Combine(SyntheticDataSet.Folder(cache.Path), Path.GetRelativePath(drawn, from));
-            Directory.CreateDirectory(Path.GetDirectoryName(to)!);
-            File.Copy(from, to, overwrite: true);
+            string folder = Directory.CreateDirectory(Path.Combine(Path.GetDirectoryName(drawn)!, shared)).FullName, link = Path.Combine(cache.Path, shared);
+            if (!Directory.Exists(link)) Directory.CreateSymbolicLink(link, folder);
         }
         var options = new RunOptions
         {
