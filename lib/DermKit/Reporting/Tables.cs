@@ -97,7 +97,8 @@ public static class Tables
     /// <summary>Such as 0.71 [0.66, 0.75]; the number alone when it has no interval.</summary>
     public static string Interval(Estimate estimate, int digits = 2)
     {
-        string Fixed(double v) => double.IsNaN(v) ? "–" : v.ToString($"F{digits}", CultureInfo.InvariantCulture);
+        // Adding zero turns a rounded -0 into 0.
+        string Fixed(double v) => double.IsNaN(v) ? "–" : (Math.Round(v, digits) + 0.0).ToString($"F{digits}", CultureInfo.InvariantCulture);
         return estimate.HasInterval ? $"{Fixed(estimate.Value)} [{Fixed(estimate.Low)}, {Fixed(estimate.High)}]" : Fixed(estimate.Value);
     }
 

@@ -38,24 +38,26 @@ public sealed class FlatFolderTests : IDisposable
         Write(From, "a.dll", new string('0', 5000));
         FlatFolder.Publish(From, To, prune: true);
         using var done = new CancellationTokenSource();
-        Task<int> reader = Task.Run(() =>
+        var reading = new TaskCompletionSource();
+        // A thread of its own: on a busy pool the reader might start after the last write.
+        Task reader = Task.Factory.StartNew(() =>
         {
-            int reads = 0;
-            for (; !done.IsCancellationRequested; reads++)
+            while (!done.IsCancellationRequested)
             {
                 using var stream = new FileStream(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
                 string text = new StreamReader(stream).ReadToEnd();
                 Assert.True(text.Length >= 5000 && text.All(c => c == text[0]), "a part of a file was read");
+                reading.TrySetResult();
             }
-            return reads;
-        });
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await Task.WhenAny(reading.Task, reader);
         for (int i = 1; i <= 300; i++)
         {
             Write(From, "a.dll", new string((char)('0' + i % 10), 5000 + i));
             FlatFolder.Publish(From, To, prune: true);
         }
         await done.CancelAsync();
-        Assert.True(await reader > 0);
+        await reader;
     }
 
     [Fact]

@@ -14,6 +14,7 @@ public sealed class TablesTests
     [InlineData(-0.05, -0.1, 0.004, "-0.05 [-0.10, 0.00]")]
     [InlineData(0.5, double.NaN, double.NaN, "0.50")]
     [InlineData(double.NaN, double.NaN, double.NaN, "–")]
+    [InlineData(0.001, -0.004, 0.03, "0.00 [0.00, 0.03]")]
     public void IntervalsAreWrittenAlike(double value, double low, double high, string expected) => Assert.Equal(expected, Tables.Interval(new(value, low, high)));
 
     [Theory]
