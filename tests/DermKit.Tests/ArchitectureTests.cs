@@ -17,7 +17,7 @@ public sealed class ArchitectureTests
         ["Data"] = ["Imaging"],
         ["Pretraining"] = ["Data", "Imaging", "Models"],
         ["Evaluation"] = ["Data", "Imaging", "Models"],
-        ["Reporting"] = ["Data", "Evaluation", "Imaging"],
+        ["Reporting"] = ["Data", "Evaluation", "Imaging", "Pretraining"],
     };
 
     private static readonly string Library = Path.Combine(KitSettings.FromEnvironment().Root, "lib");
