@@ -1,0 +1,148 @@
+using DermKit.Data;
+using DermKit.Evaluation;
+using DermKit.Imaging;
+using DermKit.Pretraining;
+
+namespace DermKit.Reporting;
+
+/// <summary>One picture with the crops that one step of training makes of it.</summary>
+/// <param name="Label">Names the picture.</param>
+/// <param name="Picture">Before cropping.</param>
+/// <param name="Globals">Large crops: teacher and student see them.</param>
+/// <param name="Locals">Small crops: only the student sees them.</param>
+public sealed record PictureViews(string Label, RgbImage Picture, IReadOnlyList<RgbImage> Globals, IReadOnlyList<RgbImage> Locals);
+
+/// <summary>One data set of a pre-training run.</summary>
+/// <param name="Set">Name of the set.</param>
+/// <param name="Images">All its pictures.</param>
+/// <param name="Frozen">Of these the frozen test images, which training never sees.</param>
+/// <param name="Used">Pictures that this run trains on.</param>
+public sealed record PretrainingSet(string Set, int Images, int Frozen, int Used);
+
+/// <summary>Figures and tables over a pre-training run, for the pre-training notebook.</summary>
+public static class PretrainingReport
+{
+    /// <summary>Which pictures of which set the run sees, and which it leaves out.</summary>
+    public static Table Sets(IReadOnlyList<PretrainingSet> sets, string stamp = "") => Tables.From("Pictures of this run", sets,
+        ("Data set", s => s.Set), ("Pictures", s => s.Images), ("Frozen test pictures, never seen", s => s.Frozen), ("Trained on in this run", s => s.Used)) with
+    {
+        Stamp = stamp,
+        Note = "Frozen: the lists of data/splits and the set's own split test. Pictures that are neither frozen nor trained on are left out by the mode's limit.",
+    };
+
+    /// <summary>A row for each picture: itself, its global crops, its local crops.</summary>
+    /// <exception cref="ArgumentException">The pictures have different numbers of crops.</exception>
+    public static ImageGridFigure Views(IReadOnlyList<PictureViews> pictures, string stamp = "")
+    {
+        (int globals, int locals) = (pictures[0].Globals.Count, pictures[0].Locals.Count);
+        if (pictures.FirstOrDefault(p => p.Globals.Count != globals || p.Locals.Count != locals) is { } other)
+            throw new ArgumentException($"Expected {globals} global and {locals} local crops of every picture, found {other.Globals.Count} and {other.Locals.Count} of '{other.Label}'.", nameof(pictures));
+        ImageTile[] tiles = [.. pictures.SelectMany(p => (ImageTile[])
+        [
+            ImageTile.From(p.Picture, p.Label),
+            .. p.Globals.Select((view, i) => ImageTile.From(view, $"global {i + 1}", Size(view))),
+            .. p.Locals.Select((view, i) => ImageTile.From(view, $"local {i + 1}", Size(view))),
+        ])];
+        return new("views", "What the networks see of one picture",
+            $"Each row is one training picture with {globals} global and {locals} local crops of one step: cut out, mirrored, recoloured, blurred. The teacher sees the global crops only; the student has to give its answer from every crop. Is the lesion still there in the small ones?",
+            $"{pictures.Count} rows of {1 + globals + locals} pictures: a skin picture and random crops of it in changed colours.", tiles)
+        { Columns = 1 + globals + locals, Stamp = stamp };
+
+        static string Size(RgbImage view) => $"{view.Width} px";
+    }
+
+    /// <summary>Where the CLS token of the last block looks: for each picture and model a map for each head.</summary>
+    /// <param name="pictures">As the models saw them.</param>
+    /// <param name="models">Name, and [picture][head][row of patches, column] from <see cref="TokenMaps.Attention"/>.</param>
+    /// <param name="stamp">See <see cref="Figure.Stamp"/>.</param>
+    public static ImageGridFigure Attention(IReadOnlyList<RgbImage> pictures, IReadOnlyList<(string Name, double[][][,] Maps)> models, string stamp = "")
+    {
+        ImageTile[] tiles = [.. pictures.SelectMany((picture, i) => (ImageTile[])
+        [
+            ImageTile.From(picture, $"picture {i + 1}"),
+            .. models.SelectMany(m => m.Maps[i].Select((map, h) => ImageTile.From(PatchPainting.Heat(picture, map), $"{m.Name}, head {h + 1}", $"peak {Tables.Number(Peak(map))} x even"))),
+        ])];
+        return new("attention", "Where the CLS token looks",
+            "Attention of the last block's CLS token over the patches, a map for each head; yellow is that map's strongest patch. The number is how many times more than an even share the strongest patch gets: near 1 the head looks everywhere alike and its pattern means little.",
+            $"{pictures.Count} skin pictures with attention maps: {string.Join("; ", models.Select(m => $"{m.Name}: strongest patch on average {Tables.Number(m.Maps.SelectMany(p => p).Average(Peak))} times an even share"))}.", tiles)
+        { Columns = 1 + models.Sum(m => m.Maps[0].Length), Stamp = stamp };
+
+        static double Peak(double[,] map) => map.Cast<double>().Max() * map.Length / Math.Max(map.Cast<double>().Sum(), double.Epsilon);
+    }
+
+    /// <summary>Patch tokens as colours beside the pictures.</summary>
+    /// <param name="pictures">As the models saw them.</param>
+    /// <param name="models">Name and colours from <see cref="TokenMaps.Components"/>.</param>
+    /// <param name="stamp">See <see cref="Figure.Stamp"/>.</param>
+    public static ImageGridFigure Components(IReadOnlyList<RgbImage> pictures, IReadOnlyList<(string Name, PatchColors Colors)> models, string stamp = "")
+    {
+        ImageTile[] tiles = [.. pictures.SelectMany((picture, i) => (ImageTile[])
+        [
+            ImageTile.From(picture, $"picture {i + 1}"), .. models.Select(m => ImageTile.From(PatchPainting.Enlarge(m.Colors.Pictures[i], picture.Width), m.Name)),
+        ])];
+        string shares = string.Join("; ", models.Select(m => $"{m.Name} {Tables.Percent(m.Colors.Shares.Sum())} ({string.Join(", ", m.Colors.Shares.Select(Tables.Percent))})"));
+        return new("components", "Patch tokens as colours",
+            $"The first three principal components of the patch tokens of all {pictures.Count} pictures together as red, green and blue. Same colour, similar token: does the lesion have a colour of its own, the same one in every picture, or do colours follow the position in the frame? Share of the variance shown: {shares}.",
+            $"{pictures.Count} skin pictures, each beside a mosaic of coloured patches for each of {models.Count} models.", tiles)
+        { Columns = (1 + models.Count) * Math.Max(1, 6 / (1 + models.Count)), Stamp = stamp };
+    }
+
+    /// <summary>Loss and the collapse monitors that lie between 0 and 1, over the steps.</summary>
+    public static LineFigure Curves(IReadOnlyList<TrainingStep> log, string stamp = "")
+    {
+        TrainingStep last = log[^1];
+        LineSeries[] lines = [.. new[] { Line("loss / ln K", log, s => s.LossRatio), Line("teacher entropy / ln K", log, s => s.TeacherEntropy), Line("feature standard deviation", log, s => s.FeatureStd) }.Where(l => l.X.Count > 0)];
+        return new("curves", "Loss and collapse monitors",
+            $"Healthy is a loss that falls below 1 (the loss of a uniform answer is ln K), an entropy that is neither 1 (no answer) nor 0 (one answer for all), and a standard deviation well above 0. At the last of {last.Steps} steps the loss is {Tables.Number(last.Loss)}.",
+            $"Lines over {log.Count} steps; from first to last value: {string.Join("; ", lines.Select(l => $"{l.Name} {Tables.Number(l.Y[0])} to {Tables.Number(l.Y[^1])}"))}.",
+            lines, "Step", "Value (1: uniform, or evenly spread)") { Markers = false, Stamp = stamp };
+    }
+
+    /// <summary>One monitor of several runs over the steps, to tell a collapsing run from a healthy one.</summary>
+    /// <param name="id">See <see cref="Figure.Id"/>.</param>
+    /// <param name="title">See <see cref="Figure.Title"/>.</param>
+    /// <param name="caption">See <see cref="Figure.Caption"/>.</param>
+    /// <param name="axis">Title of the vertical axis.</param>
+    /// <param name="value">The monitor.</param>
+    /// <param name="runs">Name and log of each run.</param>
+    /// <param name="stamp">See <see cref="Figure.Stamp"/>.</param>
+    public static LineFigure Monitor(string id, string title, string caption, string axis, Func<TrainingStep, double> value,
+        IReadOnlyList<(string Name, IReadOnlyList<TrainingStep> Log)> runs, string stamp = "")
+    {
+        LineSeries[] lines = [.. runs.Select(r => Line(r.Name, r.Log, value))];
+        return new(id, title, caption, $"A line for each of {lines.Length} runs; from first to last value: {string.Join("; ", lines.Where(l => l.Y.Count > 0).Select(l => $"{l.Name} {Tables.Number(l.Y[0])} to {Tables.Number(l.Y[^1])}"))}.",
+            lines, "Step", axis) { Markers = false, Stamp = stamp };
+    }
+
+    /// <summary>Where each run's monitors stand at its end.</summary>
+    public static Table Ends(IReadOnlyList<(string Name, IReadOnlyList<TrainingStep> Log)> runs, string stamp = "") => Tables.From("The monitors at the last steps", runs,
+        ("Run", r => r.Name), ("Loss / ln K", r => Last(r.Log, s => s.LossRatio)), ("Teacher entropy / ln K", r => Last(r.Log, s => s.TeacherEntropy)),
+        ("Feature standard deviation", r => Last(r.Log, s => s.FeatureStd)), ("Effective rank", r => Last(r.Log, s => s.EffectiveRank))) with
+    {
+        Stamp = stamp,
+        Note = "The last value measured of each; one run of each kind, so small differences mean nothing.",
+    };
+
+    /// <summary>Online kNN over the steps, with intervals.</summary>
+    /// <param name="knn">The monitor; a value of its history for each step.</param>
+    /// <param name="steps">When it was asked.</param>
+    /// <exception cref="ArgumentException">There are not as many steps as values.</exception>
+    public static LineFigure Knn(OnlineKnn knn, IReadOnlyList<int> steps)
+    {
+        if (steps.Count == 0 || steps.Count != knn.History.Count) throw new ArgumentException($"Expected a step for each of {knn.History.Count} scores, found {steps.Count}.", nameof(steps));
+        (Interval first, Interval last) = (knn.History[0], knn.History[^1]);
+        var line = new LineSeries($"kNN, k = {knn.K}", [.. steps.Select(s => (double)s)], [.. knn.History.Select(h => h.Value)], [.. knn.History.Select(h => h.Low)], [.. knn.History.Select(h => h.High)]);
+        return new("online-knn", $"Online kNN: {knn.Task.Definition.Title}",
+            $"Macro F1 of {knn.ValidationImages} validation pictures by their {knn.K} nearest of {knn.TrainImages} training pictures; the band is a 95 % bootstrap interval. None of them is a frozen test picture. Where bands overlap as much as a step of the line is high, the line is noise.",
+            $"A line from {new Estimate(first.Value, first.Low, first.High)} at step {steps[0]} to {new Estimate(last.Value, last.Low, last.High)} at step {steps[^1]}.",
+            [line], "Step", "Macro F1 (0-1)") { Stamp = knn.Task.Definition.Stamp };
+    }
+
+    private static LineSeries Line(string name, IReadOnlyList<TrainingStep> log, Func<TrainingStep, double> value)
+    {
+        TrainingStep[] measured = [.. log.Where(s => !double.IsNaN(value(s)))];
+        return new(name, [.. measured.Select(s => (double)s.Step)], [.. measured.Select(value)]);
+    }
+
+    private static double Last(IReadOnlyList<TrainingStep> log, Func<TrainingStep, double> value) => log.Select(value).LastOrDefault(v => !double.IsNaN(v), double.NaN);
+}
