@@ -6,6 +6,7 @@ using System.CommandLine;
 var root = new RootCommand("DermKit: self-supervised learning for dermatology, in notebooks")
 {
     RunCommand.Create(),
+    PretrainCommand.Create(),
     DoctorCommand.Create(),
     SessionCommand.Create(),
 };

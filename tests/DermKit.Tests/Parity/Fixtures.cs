@@ -67,8 +67,7 @@ public sealed class FixtureCoverageParity
     /// <summary>Kinds that later stages of the kit take; printed, so that nothing is left out silently.</summary>
     private static readonly string[] NotYet =
     [
-        "ibot_*", "dino_head_*", "head_*", "dino_loss*", "ntxent_loss*", "byol_loss*", "schedules*", "optimizers*", "clip_ema*",
-        "train_*", "resnet*", "clip_model*", "clip_*_io*", "clip_gelu_io*", "clip_tokens*",
+        "ibot_*", "head_*", "ntxent_loss*", "byol_loss*", "train_ibot*", "train_simclr*", "train_byol*", "resnet*", "clip_model*", "clip_*_io*", "clip_gelu_io*", "clip_tokens*",
     ];
 
     [Fact]

@@ -1,0 +1,70 @@
+using DermKit.Pretraining;
+using DermKit.Reporting;
+using System.CommandLine;
+using System.Globalization;
+
+namespace DermKit.Cli.Commands;
+
+/// <summary>kit pretrain: one run of data/pretraining, resumable.</summary>
+internal static class PretrainCommand
+{
+    internal static Command Create()
+    {
+        var config = new Argument<string>("config") { Description = "A file, or a name in data/pretraining (dino-kit)" };
+        var output = new Option<string?>("--out") { Description = "Folder of checkpoint and log; a run found there is taken up (default: pretraining/NAME in the cache)" };
+        var minutes = new Option<double>("--minutes") { Description = "Stops with a checkpoint after so many minutes; the same command goes on later (default: no limit)" };
+        var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
+        var export = new Option<string?>("--export") { Description = "Folder for the finished backbone: NAME.safetensors (float16), its options, hashes and log" };
+        var name = new Option<string?>("--name") { Description = "Name of the exported files (default: that of the config)" };
+        var command = new Command("pretrain", "Pre-trains a backbone; stopping loses nothing, and the same command goes on") { config, output, minutes, device, export, name };
+        command.SetAction((parsed, cancellation) =>
+        {
+            KitSettings settings = KitSettings.FromEnvironment();
+            settings = settings with { Device = parsed.GetValue(device) ?? settings.Device };
+            string file = Find(settings, parsed.GetValue(config)!), stem = Path.GetFileNameWithoutExtension(file);
+            string folder = parsed.GetValue(output) ?? Path.Combine(settings.CacheDir, "pretraining", stem);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            if (parsed.GetValue(minutes) is > 0 and var budget) limit.CancelAfter(TimeSpan.FromMinutes(budget));
+            PretrainOptions options = PretrainOptions.Read(file);
+            using PretrainData data = PretrainData.Open(settings, options, Display.Progress("decoding").Report, limit.Token);
+            using var trainer = new Pretrainer(options, data, settings.TorchDevice(), folder);
+            Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Trained} pictures, {s.Frozen} frozen test pictures left out")));
+            Console.WriteLine($"{trainer.Steps} steps of {options.Batch} pictures, {trainer.Done} done; {folder}");
+            try
+            {
+                trainer.Run(Print, limit.Token);
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            {
+                Console.WriteLine($"Time is up after step {trainer.Done} of {trainer.Steps}; the same command goes on.");
+                return Task.FromResult(0);
+            }
+            if (parsed.GetValue(export) is { } target)
+            {
+                var provenance = Provenance.Machine().ToDictionary(p => p.Key, p => p.Value);
+                provenance["command"] = $"kit pretrain {parsed.GetValue(config)}";
+                provenance["threads"] = TorchSharp.torch.get_num_threads().ToString(CultureInfo.InvariantCulture);
+                string hash = BackboneExport.Write(target, parsed.GetValue(name) ?? stem, trainer, options, data, provenance);
+                Console.WriteLine($"{Path.Combine(target, (parsed.GetValue(name) ?? stem) + ".safetensors")}: SHA-256 {hash}");
+            }
+            return Task.FromResult(0);
+        });
+        return command;
+    }
+
+    private static void Print(TrainingStep step)
+    {
+        if (step.Step != 1 && step.Step % 10 != 0 && step.Step != step.Steps) return;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"step {step.Step}/{step.Steps} epoch {step.Epoch:f2} loss {step.Loss:f4} ({step.LossRatio:f3} of ln K) entropy {step.TeacherEntropy:f3} std {step.FeatureStd:f3} rank {step.EffectiveRank:f1} gradient {step.GradientNorm:f2} {step.ImagesPerSecond:f1} images/s"));
+    }
+
+    private static string Find(KitSettings settings, string config)
+    {
+        if (File.Exists(config)) return config;
+        string folder = Path.Combine(settings.Root, "data", "pretraining"), path = Path.Combine(folder, config + ".json");
+        if (File.Exists(path)) return path;
+        string[] known = [.. Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f))];
+        throw new KitException($"No file '{config}' and none of that name in data/pretraining; did you mean '{KitException.Nearest(config, known)}'?");
+    }
+}

@@ -1,0 +1,78 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace DermKit.Pretraining;
+
+/// <summary>
+/// AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) as torch.optim.AdamW, with a learning rate and a weight decay that change at every step.
+/// A parameter without a gradient is left as it is, and its own step count does not rise.
+/// </summary>
+public sealed class AdamW : IDisposable
+{
+    private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
+    private readonly List<Slot> slots;
+
+    /// <summary>One optimiser for all parameters that are trained.</summary>
+    public AdamW(IEnumerable<(string Name, Parameter Value)> parameters) => slots =
+        [.. parameters.Select(p => new Slot(p.Name, p.Value, zeros_like(p.Value).DetachFromDisposeScope(), zeros_like(p.Value).DetachFromDisposeScope()))];
+
+    /// <summary>True when weight decay acts: not on biases, nor on parameters of one dimension (facebookresearch/dino, get_params_groups).</summary>
+    public static bool Decays(string name, Tensor parameter) => !name.EndsWith(".bias", StringComparison.Ordinal) && parameter.dim() != 1;
+
+    /// <summary>The names of the parameters, in their order.</summary>
+    public IReadOnlyList<string> Names => [.. slots.Select(s => s.Name)];
+
+    /// <summary>One step with the gradients as they are.</summary>
+    public void Step(double learningRate, double weightDecay)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (Slot slot in slots)
+        {
+            if (slot.Parameter.grad is not { } gradient) continue;
+            slot.Steps++;
+            if (Decays(slot.Name, slot.Parameter)) slot.Parameter.mul_(1 - learningRate * weightDecay);
+            slot.Mean.lerp_(gradient, 1 - Beta1);
+            slot.Square.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
+            double correction1 = 1 - Math.Pow(Beta1, slot.Steps), correction2 = 1 - Math.Pow(Beta2, slot.Steps);
+            using Tensor denominator = slot.Square.sqrt().div_(Math.Sqrt(correction2)).add_(Epsilon);
+            slot.Parameter.addcdiv_(slot.Mean, denominator, -learningRate / correction1);
+            gradient.Dispose();
+        }
+    }
+
+    /// <summary>Everything that the next step depends on, by key: views of the moments, and the step counts as one tensor that the caller disposes.</summary>
+    internal Dictionary<string, Tensor> State()
+    {
+        var state = new Dictionary<string, Tensor> { ["steps"] = tensor([.. slots.Select(s => s.Steps)], ScalarType.Int64) };
+        foreach (Slot slot in slots) (state[$"exp_avg.{slot.Name}"], state[$"exp_avg_sq.{slot.Name}"]) = (slot.Mean, slot.Square);
+        return state;
+    }
+
+    /// <summary>Takes the step counts of <see cref="State"/> back; the moments are filled in place.</summary>
+    internal void SetSteps(Tensor steps)
+    {
+        long[] values = [.. steps.data<long>()];
+        for (int i = 0; i < slots.Count; i++) slots[i].Steps = values[i];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Slot slot in slots)
+        {
+            slot.Mean.Dispose();
+            slot.Square.Dispose();
+        }
+    }
+
+    private sealed class Slot(string name, Parameter parameter, Tensor mean, Tensor square)
+    {
+        public string Name { get; } = name;
+        public Parameter Parameter { get; } = parameter;
+        public Tensor Mean { get; } = mean;
+        public Tensor Square { get; } = square;
+        public long Steps { get; set; }
+    }
+}

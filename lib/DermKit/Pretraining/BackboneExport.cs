@@ -1,0 +1,48 @@
+using DermKit.Models;
+using DermKit.Models.Weights;
+using System.Text.Json;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Pretraining;
+
+/// <summary>A trained backbone for others to use: timm's and DINO's key names, float16.</summary>
+public static class BackboneExport
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+
+    /// <summary>
+    /// Writes <c>name.safetensors</c> (float16; preprocessing and provenance in its metadata), <c>name.json</c> (options, pictures, steps, commit,
+    /// machine and both hashes) and <c>name.log.jsonl</c> beside each other.
+    /// </summary>
+    /// <param name="folder">Made when absent.</param>
+    /// <param name="name">Of the files.</param>
+    /// <param name="trainer">At the end of its run.</param>
+    /// <param name="options">Those of the run.</param>
+    /// <param name="data">Its pictures.</param>
+    /// <param name="provenance">Commit, command and machine.</param>
+    /// <returns>SHA-256 of the weights file in hex.</returns>
+    public static string Write(string folder, string name, Pretrainer trainer, PretrainOptions options, PretrainData data, IReadOnlyDictionary<string, string> provenance)
+    {
+        string weights = Path.Combine(folder, name + ".safetensors");
+        using (var scope = NewDisposeScope())
+        {
+            VisionTransformer backbone = trainer.Backbone;
+            var half = backbone.state_dict().ToDictionary(p => p.Key, p => p.Value.detach().to(ScalarType.Float16));
+            SafeTensors.Save(weights, half, new Dictionary<string, string>(provenance)
+            {
+                ["architecture"] = JsonSerializer.Serialize(backbone.Config), ["method"] = options.Method, ["steps"] = $"{trainer.Done}",
+                ["preprocessing"] = "Resize((256, 256)) bilinear, CenterCrop(224), mean 0.485 0.456 0.406, std 0.229 0.224 0.225",
+            });
+        }
+        TrainingLog.Write(Path.Combine(folder, name + ".log.jsonl"), trainer.Log);
+        string hash = WeightLoader.FileHash(weights);
+        AtomicFile.WriteAllText(Path.Combine(folder, name + ".json"), JsonSerializer.Serialize(new
+        {
+            weights = Path.GetFileName(weights), sha256 = hash, sha256OfFloat32Weights = WeightLoader.Hash(trainer.Backbone), steps = trainer.Done, of = trainer.Steps,
+            pictures = data.Sources.Select(s => new { set = s.Set, trained = s.Trained, frozenAndNeverSeen = s.Frozen }), picturesInUse = data.Count, dataKey = data.Key,
+            provenance, options,
+        }, Indented) + "\n");
+        return hash;
+    }
+}

@@ -1,0 +1,57 @@
+using DermKit.Models.Weights;
+using System.Globalization;
+using System.Text.Json;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Pretraining;
+
+/// <summary>A run at the end of a step as one safetensors file: models, centre, moments and step counts as tensors; options, data, threads and step as metadata.</summary>
+internal static class Checkpoint
+{
+    public const string FileName = "checkpoint.safetensors";
+
+    /// <summary>Writes whole or not at all.</summary>
+    public static void Save(string path, Updates updates, PretrainOptions options, string dataKey)
+    {
+        Dictionary<string, Tensor> moments = updates.Optimiser.State();
+        using Tensor steps = moments["steps"];
+        SafeTensors.Save(path, Tensors(updates.Method, moments), new Dictionary<string, string>
+        {
+            ["options"] = JsonSerializer.Serialize(options), ["data"] = dataKey, ["step"] = updates.Done.ToString(CultureInfo.InvariantCulture),
+            ["threads"] = get_num_threads().ToString(CultureInfo.InvariantCulture),
+        });
+    }
+
+    /// <summary>Fills models and optimiser and sets the number of updates that are done. Everything is checked before the first copy.</summary>
+    /// <exception cref="KitException">Another run's file: other options (the keys are named), other pictures or another number of threads; or not whole.</exception>
+    public static void Load(string path, Updates updates, PretrainOptions options, string dataKey)
+    {
+        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        string Meta(string key) => file.Metadata.TryGetValue(key, out string? value) ? value : throw new KitException($"{path}: no checkpoint of pre-training, '{key}' is missing from its metadata. Name another folder.");
+        JsonElement stored = JsonDocument.Parse(Meta("options")).RootElement, wanted = JsonSerializer.SerializeToElement(options);
+        string[] differing = [.. wanted.EnumerateObject()
+            .Where(p => !stored.TryGetProperty(p.Name, out JsonElement was) || was.GetRawText() != p.Value.GetRawText())
+            .Select(p => $"{JsonNamingPolicy.CamelCase.ConvertName(p.Name)} was {(stored.TryGetProperty(p.Name, out JsonElement was) ? was.GetRawText() : "not there")}, is {p.Value.GetRawText()}")];
+        if (differing.Length > 0) throw new KitException($"{path}: made with other options: {string.Join("; ", differing)}. Take them back, or train in another folder.");
+        if (Meta("data") != dataKey) throw new KitException($"{path}: made from other pictures ({Meta("data")}, here {dataKey}). Bring the same files, or train in another folder.");
+        string threads = get_num_threads().ToString(CultureInfo.InvariantCulture);
+        if (Meta("threads") != threads) throw new KitException($"{path}: made with {Meta("threads")} threads, here {threads}, which gives other roundings. Set OMP_NUM_THREADS={Meta("threads")}, or train in another folder.");
+        Dictionary<string, Tensor> moments = updates.Optimiser.State();
+        using Tensor steps = moments["steps"];
+        Dictionary<string, Tensor> targets = Tensors(updates.Method, moments);
+        string[] wrong = [.. targets.Where(t => !file.Entries.TryGetValue(t.Key, out SafeTensorEntry? e) || !e.Shape.SequenceEqual(t.Value.shape) || e.Type != t.Value.dtype).Select(t => t.Key)];
+        if (wrong.Length > 0) throw new KitException($"{path}: missing or of another shape: {string.Join(", ", wrong)}. The file is of another version of the kit; train in another folder.");
+        using var noGrad = no_grad();
+        foreach ((string key, Tensor target) in targets)
+        {
+            using Tensor value = file.Load(key);
+            target.copy_(value);
+        }
+        updates.Optimiser.SetSteps(steps);
+        updates.Done = int.Parse(Meta("step"), CultureInfo.InvariantCulture);
+    }
+
+    private static Dictionary<string, Tensor> Tensors(PretrainMethod method, Dictionary<string, Tensor> moments) =>
+        method.State.Concat(moments.Select(m => KeyValuePair.Create("optimizer." + m.Key, m.Value))).ToDictionary(p => p.Key, p => p.Value);
+}

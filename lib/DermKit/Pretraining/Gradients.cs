@@ -1,0 +1,43 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace DermKit.Pretraining;
+
+/// <summary>What is done to all parameters of a model at once: clipping, and the moving average that makes the teacher.</summary>
+public static class Gradients
+{
+    /// <summary>
+    /// Scales every parameter's gradient by limit / (norm + 1e-6) where that is below 1, each by its own norm
+    /// (facebookresearch/dino, clip_gradients). Nothing waits for the device.
+    /// </summary>
+    /// <param name="parameters">Those without a gradient are passed over.</param>
+    /// <param name="limit">Largest norm of one parameter's gradient; 0 or less measures only.</param>
+    /// <returns>Norms before clipping, [parameters with a gradient], in their order.</returns>
+    public static Tensor Clip(IEnumerable<Parameter> parameters, double limit)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        Tensor[] gradients = [.. parameters.Select(p => p.grad).OfType<Tensor>()];
+        if (gradients.Length == 0) return zeros(0).MoveToOuterDisposeScope();
+        Tensor norms = stack(gradients.Select(g => g.square().sum().sqrt()));
+        if (limit > 0)
+        {
+            Tensor[] factors = (norms + 1e-6).reciprocal_().mul_(limit).clamp_max_(1).unbind();
+            for (int i = 0; i < gradients.Length; i++) gradients[i].mul_(factors[i]);
+        }
+        return norms.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>teacher = momentum * teacher + (1 - momentum) * student for every parameter, in order.</summary>
+    /// <param name="teacher">Changed in place.</param>
+    /// <param name="student">The same model.</param>
+    /// <param name="momentum">0 to 1.</param>
+    public static void MovingAverage(nn.Module teacher, nn.Module student, double momentum)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        foreach ((Parameter slow, Parameter fast) in teacher.parameters().Zip(student.parameters()))
+            slow.mul_(momentum).add_(fast, 1 - momentum);
+    }
+}

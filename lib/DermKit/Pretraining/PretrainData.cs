@@ -1,0 +1,82 @@
+using DermKit.Data;
+using DermKit.Imaging;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Pretraining;
+
+/// <summary>The pictures of a run: those of its sets without the frozen test images, squashed to a square and mapped from one file.</summary>
+public sealed class PretrainData : IDisposable
+{
+    private readonly ImageCache cache;
+    private readonly int[] rows;
+
+    private PretrainData(ImageCache cache, int[] rows, IReadOnlyList<(string Set, int Trained, int Frozen)> sources) =>
+        (this.cache, this.rows, Sources) = (cache, rows, sources);
+
+    /// <summary>Sets whose pictures may be in weights that are given on.</summary>
+    private static readonly string[] Free = [DermKit.Data.DataSets.Isic2017.Name, DermKit.Data.DataSets.PadUfes20.Name];
+
+    /// <summary>Number of pictures.</summary>
+    public int Count => rows.Length;
+
+    /// <summary>For each set: pictures to train on (before <see cref="PretrainOptions.MostImages"/>), and frozen ones that are left out.</summary>
+    public IReadOnlyList<(string Set, int Trained, int Frozen)> Sources { get; }
+
+    /// <summary>Files that cannot be read; nothing is trained on them.</summary>
+    public IReadOnlyList<Quarantined> Quarantine => cache.Quarantine;
+
+    /// <summary>Names the pixels, their order and the number in use: a resumed run must find the same.</summary>
+    public string Key => $"{cache.Key[..32]}-{Count}";
+
+    /// <summary>Opens the sets of the options; decodes into the cache first where that has not been done.</summary>
+    /// <param name="settings">Folders.</param>
+    /// <param name="options">Sets, number of pictures, their size, seed.</param>
+    /// <param name="progress">Called with (done, all) while pictures are decoded.</param>
+    /// <param name="cancellation">Stops the decoding.</param>
+    /// <exception cref="KitException">A set is not here, or fewer pictures are left than a batch needs.</exception>
+    public static PretrainData Open(KitSettings settings, PretrainOptions options, Action<int, int>? progress = null, CancellationToken cancellation = default)
+    {
+        string[] sets = options.Sets.Length > 0 ? options.Sets : [.. Free.Where(set => DataSetCatalog.IsPresent(settings, set))];
+        if (sets.Length == 0) sets = [Data.Synthetic.SyntheticDataSet.Name];
+        var paths = new List<string>();
+        var sources = new List<(string, int, int)>();
+        foreach (string set in sets)
+        {
+            ImageTable table = DataSetCatalog.Load(settings, set);
+            bool[] frozen = FrozenTest.Mask(settings, table);
+            paths.AddRange(table.Paths.Where((_, i) => !frozen[i]));
+            sources.Add((set, frozen.Count(f => !f), frozen.Count(f => f)));
+        }
+        if (options.MostImages > 0 && options.MostImages < paths.Count)
+        {
+            string[] shuffled = [.. paths];
+            new SplitMix64((ulong)options.Seed).Shuffle(shuffled.AsSpan());
+            paths = [.. shuffled[..options.MostImages].Order(StringComparer.Ordinal)];
+        }
+        var transform = new EvalTransform { Resize = options.SourceSize, Crop = options.SourceSize, Filter = ResizeFilter.Bicubic };
+        ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
+        int[] rows = [.. cache.RowOf.Where(row => row >= 0)];
+        if (rows.Length >= options.Batch) return new(cache, rows, sources);
+        cache.Dispose();
+        throw new KitException($"Pre-training on {string.Join(", ", sets)}: a batch has {options.Batch} pictures but only {rows.Length} are here; lower 'batch' or add pictures.");
+    }
+
+    /// <summary>Numbers of the pictures of each step of an epoch; a rest that fills no batch is left out.</summary>
+    /// <returns>[Count / batch][batch].</returns>
+    public int[][] Order(int batch, long seed, int epoch)
+    {
+        int[] order = [.. Enumerable.Range(0, Count)];
+        new SplitMix64((ulong)seed * 0x9E3779B97F4A7C15 + (ulong)epoch).Shuffle(order.AsSpan());
+        return [.. order.Chunk(batch).Where(chunk => chunk.Length == batch)];
+    }
+
+    /// <summary>uint8 [B, 3, S, S] of the pictures of these numbers.</summary>
+    public Tensor Batch(int[] numbers, Device device) => cache.Batch([.. numbers.Select(n => rows[n])], device);
+
+    /// <summary>One picture as it is cropped from.</summary>
+    public RgbImage Image(int number) => cache.Image(rows[number]);
+
+    /// <inheritdoc/>
+    public void Dispose() => cache.Dispose();
+}

@@ -1,0 +1,29 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace DermKit.Pretraining;
+
+/// <summary>The steps of a run as JSON lines.</summary>
+public static class TrainingLog
+{
+    internal const string FileName = "log.jsonl";
+    private static readonly JsonSerializerOptions Options = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+
+    /// <summary>Writes all steps, whole or not at all.</summary>
+    public static void Write(string path, IEnumerable<TrainingStep> steps) =>
+        AtomicFile.WriteAllText(path, string.Concat(steps.Select(s => JsonSerializer.Serialize(s, Options) + "\n")));
+
+    /// <summary>Reads a log.</summary>
+    /// <exception cref="KitException">A line is no step; it is named.</exception>
+    public static IReadOnlyList<TrainingStep> Read(string path) => [.. File.ReadLines(path).Select((line, i) =>
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<TrainingStep>(line, Options) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new KitException($"{path}, line {i + 1}: expected a step of training ({e.Message}). Delete the file to start a new log.", e);
+        }
+    })];
+}

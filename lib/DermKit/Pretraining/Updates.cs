@@ -1,0 +1,71 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace DermKit.Pretraining;
+
+/// <summary>
+/// The updates of a run, one for each batch of views, in facebookresearch/dino's order: loss, backward pass, clipping, frozen last layer
+/// dropped, AdamW with this step's learning rate and weight decay, then the teacher.
+/// </summary>
+internal sealed class Updates : IDisposable
+{
+    private readonly PretrainOptions options;
+    private readonly (string Name, Parameter Value)[] parameters;
+    private readonly double[] learningRates, decays, momenta;
+
+    public Updates(PretrainMethod method, PretrainOptions options, int stepsPerEpoch)
+    {
+        (Method, this.options, StepsPerEpoch) = (method, options, stepsPerEpoch);
+        Steps = stepsPerEpoch * options.Epochs;
+        parameters = [.. method.Student.named_parameters().Where(p => p.parameter.requires_grad)];
+        Optimiser = new AdamW(parameters);
+        learningRates = Schedules.Cosine(options.BaseLearningRate * options.Batch / 256, options.MinLearningRate, Steps, (int)Math.Round(options.WarmupEpochs * stepsPerEpoch));
+        decays = Schedules.Cosine(options.WeightDecay, options.WeightDecayEnd, Steps);
+        momenta = Schedules.Cosine(options.TeacherMomentum, 1, Steps);
+    }
+
+    public PretrainMethod Method { get; }
+
+    public AdamW Optimiser { get; }
+
+    public int StepsPerEpoch { get; }
+
+    public int Steps { get; }
+
+    /// <summary>Updates that are done; set when a run is taken up.</summary>
+    public int Done { get; set; }
+
+    /// <summary>Called with each parameter's gradient norm before clipping, [parameters]; for tests.</summary>
+    internal Action<Tensor>? Norms { get; set; }
+
+    /// <summary>One update.</summary>
+    /// <returns>Its numbers, but for the rate.</returns>
+    /// <exception cref="KitException">The loss is not finite; nothing was changed but the centre.</exception>
+    public TrainingStep Next(Views views)
+    {
+        using var scope = NewDisposeScope();
+        int epoch = Done / StepsPerEpoch;
+        using MethodOutput output = Method.Forward(views, Done, epoch);
+        double loss = output.Loss.item<float>();
+        if (!double.IsFinite(loss)) throw new KitException($"Pre-training, step {Done + 1}: the loss is {loss}. Lower baseLearningRate or clipGradient; the last checkpoint is from before.");
+        output.Loss.backward();
+        Tensor norms = Gradients.Clip(parameters.Select(p => p.Value), options.ClipGradient);
+        Norms?.Invoke(norms);
+        foreach ((string name, Parameter value) in parameters)
+            if (Method.IsFrozen(name, epoch)) value.grad = null;
+        double learningRate = learningRates[Done];
+        Optimiser.Step(learningRate, decays[Done]);
+        Method.Student.zero_grad(set_to_none: true);
+        Method.AfterStep(momenta[Done]);
+        Done++;
+        var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norms.square().sum().sqrt().item<float>(), 0);
+        if (Method.Outputs > 0) step = step with { LossRatio = loss / Math.Log(Method.Outputs) };
+        if (Done % options.MonitorEvery != 0 && Done != 1 && Done != Steps) return step;
+        if (output.Targets is not null) step = step with { TeacherEntropy = CollapseMonitor.Entropy(output.Targets) };
+        return step with { FeatureStd = CollapseMonitor.FeatureStd(output.Features), EffectiveRank = CollapseMonitor.EffectiveRank(output.Features) };
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Optimiser.Dispose();
+}

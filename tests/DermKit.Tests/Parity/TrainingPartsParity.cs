@@ -1,0 +1,106 @@
+using DermKit.Models.Weights;
+using DermKit.Pretraining;
+using System.Globalization;
+using System.Text.Json;
+using TorchSharp;
+using AdamW = DermKit.Pretraining.AdamW;
+using Parameter = TorchSharp.Modules.Parameter;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.Parity;
+
+[Takes("schedules*.safetensors")]
+[Takes("optimizers*.safetensors")]
+[Takes("clip_ema*.safetensors")]
+public sealed class TrainingPartsParity
+{
+    public static TheoryData<string> ScheduleFiles => Fixtures.Named("schedules*.safetensors");
+
+    public static TheoryData<string> OptimiserFiles => Fixtures.Named("optimizers*.safetensors");
+
+    public static TheoryData<string> ClippingFiles => Fixtures.Named("clip_ema*.safetensors");
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(ScheduleFiles))]
+    public void SchedulesAreDinos(string name)
+    {
+        using var scope = NewDisposeScope();
+        using SafeTensorsFile file = Fixtures.Open(name);
+        JsonElement config = file.Config();
+        int steps = config.GetProperty("epochs").GetInt32() * config.GetProperty("niter_per_ep").GetInt32();
+        int warmup = config.GetProperty("warmup_epochs").GetInt32() * config.GetProperty("niter_per_ep").GetInt32();
+        var schedules = new Dictionary<string, double[]>
+        {
+            ["dino_lr"] = Schedules.Cosine(config.GetProperty("base_lr").GetDouble(), config.GetProperty("min_lr").GetDouble(), steps, warmup),
+            ["dino_wd"] = Schedules.Cosine(0.04, 0.4, steps),
+            ["dino_momentum"] = Schedules.Cosine(0.996, 1, steps),
+        };
+        foreach ((string key, double[] values) in schedules) Fixtures.Close(tensor(values), file.Load(key), 1e-12, key);
+        Fixtures.Print($"{name}, not compared yet: {string.Join(", ", file.Entries.Keys.Except(schedules.Keys))}");
+    }
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(OptimiserFiles))]
+    public void AdamWIsTorchs(string name)
+    {
+        using var scope = NewDisposeScope();
+        using SafeTensorsFile file = Fixtures.Open(name);
+        JsonElement config = file.Config(), groups = config.GetProperty("groups");
+        (string Name, Parameter Value)[] parameters = [.. file.Entries.Keys.Where(k => k.StartsWith("init.", StringComparison.Ordinal)).Select(k => (k["init.".Length..], new Parameter(file.Load(k))))];
+        string[] Listed(string group) => [.. groups.GetProperty(group).EnumerateArray().Select(e => e.GetString()!).Order(StringComparer.Ordinal)];
+        Assert.Equal(Listed("regularized"), parameters.Where(p => AdamW.Decays(p.Name, p.Value)).Select(p => p.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(Listed("not_regularized"), parameters.Where(p => !AdamW.Decays(p.Name, p.Value)).Select(p => p.Name).Order(StringComparer.Ordinal));
+        using var adamW = new AdamW(parameters);
+        double[] rates = [.. config.GetProperty("lr").EnumerateArray().Select(e => e.GetDouble())], decays = [.. config.GetProperty("weight_decay_of_regularized").EnumerateArray().Select(e => e.GetDouble())];
+        int compared = 0;
+        for (int step = 0; step < rates.Length; step++)
+        {
+            foreach ((string key, Parameter value) in parameters) value.grad = file.Load($"grad.{step}.{key}");
+            adamW.Step(rates[step], decays[step]);
+            foreach ((string key, Parameter value) in parameters.Where(p => file.Entries.ContainsKey($"adamw.{step}.{p.Name}")))
+            {
+                Fixtures.Close(value, file.Load($"adamw.{step}.{key}"), 1e-5, $"{key} after step {step}");
+                compared++;
+            }
+        }
+        Assert.True(compared > 0, $"{name} has no values after a step.");
+        Fixtures.Print($"{name}, not compared yet: {string.Join(", ", file.Entries.Keys.Select(k => k.Split('.')[0]).Distinct().Except(["init", "grad", "adamw"]))}");
+    }
+
+    [Theory(SkipTestWithoutData = true)]
+    [MemberData(nameof(ClippingFiles))]
+    public void ClippingAndMovingAverageAreDinos(string name)
+    {
+        using var scope = NewDisposeScope();
+        using SafeTensorsFile file = Fixtures.Open(name);
+        string[] keys = [.. file.Entries.Keys.Where(k => k.StartsWith("grad.", StringComparison.Ordinal)).Select(k => k["grad.".Length..])];
+        // The order of the norms is that of the parameters, which the file's own order is not.
+        string[] order = ["cls_token", "conv.weight", "conv.bias", "norm.weight", "norm.bias", "fc.weight", "fc.bias", "last_layer.weight_g", "last_layer.weight_v"];
+        Assert.Equal(order.Order(StringComparer.Ordinal), keys.Order(StringComparer.Ordinal));
+        foreach (JsonElement limit in file.Config().GetProperty("clip_per_parameter").EnumerateArray())
+        {
+            string text = limit.GetDouble().ToString(CultureInfo.InvariantCulture);
+            Parameter[] parameters = [.. order.Select(k => new Parameter(zeros_like(file.Load("grad." + k))) { grad = file.Load("grad." + k) })];
+            Fixtures.Close(Gradients.Clip(parameters, limit.GetDouble()), file.Load("norms." + text), 1e-5, "norms." + text);
+            for (int i = 0; i < order.Length; i++) Fixtures.Close(parameters[i].grad!, file.Load($"clip{text}.{order[i]}"), 1e-5, $"clip{text}.{order[i]}");
+        }
+        foreach (JsonElement momentum in file.Config().GetProperty("ema_m").EnumerateArray())
+        {
+            using var teacher = new Holder([.. order.Select(k => file.Load("ema.teacher." + k))]);
+            using var student = new Holder([.. order.Select(k => file.Load("ema.student." + k))]);
+            Gradients.MovingAverage(teacher, student, momentum.GetDouble());
+            string text = momentum.GetDouble().ToString(CultureInfo.InvariantCulture);
+            Parameter[] moved = [.. teacher.parameters()];
+            for (int i = 0; i < order.Length; i++) Fixtures.Close(moved[i], file.Load($"ema.m{text}.{order[i]}"), 1e-5, $"ema.m{text}.{order[i]}");
+        }
+        Fixtures.Print($"{name}, not compared yet: global");
+    }
+
+    private sealed class Holder : nn.Module
+    {
+        public Holder(Tensor[] values) : base(nameof(Holder))
+        {
+            for (int i = 0; i < values.Length; i++) register_parameter($"p{i}", new Parameter(values[i]));
+        }
+    }
+}
