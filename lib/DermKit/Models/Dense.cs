@@ -24,17 +24,33 @@ public sealed class Dense : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>Type of the matrix product and of its result, whatever that of the weights and of their gradients; null for that of the weights.</summary>
+    public ScalarType? Compute { get; set; }
+
+    /// <summary>
+    /// Has every linear layer inside a module multiply in a type: bfloat16 halves the time on a processor or GPU that multiplies it
+    /// natively. Weights, norms and sums of residuals keep their type; null takes it back.
+    /// </summary>
+    public static void ComputeIn(nn.Module module, ScalarType? type)
+    {
+        foreach (nn.Module layer in module.modules())
+        {
+            if (layer is Dense dense) dense.Compute = type;
+            else if (layer is WeightNormLinear last) last.Compute = type;
+        }
+    }
+
     /// <summary>[..., in] to [..., out].</summary>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return MatrixPath.Linear(x, weight.flatten(1), bias).MoveToOuterDisposeScope();
+        return MatrixPath.Linear(x, weight.flatten(1), bias, Compute).MoveToOuterDisposeScope();
     }
 
     /// <summary>The outputs from <paramref name="first"/> on, <paramref name="count"/> of them: [..., in] to [..., count].</summary>
     public Tensor Part(Tensor x, long first, long count)
     {
         using var scope = NewDisposeScope();
-        return MatrixPath.Linear(x, weight.narrow(0, first, count), bias?.narrow(0, first, count)).MoveToOuterDisposeScope();
+        return MatrixPath.Linear(x, weight.narrow(0, first, count), bias?.narrow(0, first, count), Compute).MoveToOuterDisposeScope();
     }
 }

@@ -81,7 +81,7 @@ public sealed class DinoHead : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        Tensor bottleneck = mlp.forward(x);
+        Tensor bottleneck = mlp.forward(x).to(x.dtype);
         return lastLayer.forward(bottleneck / bottleneck.square().sum(-1, keepdim: true).sqrt().clamp_min(1e-12)).MoveToOuterDisposeScope();
     }
 
@@ -115,10 +115,12 @@ internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    public ScalarType? Compute { get; set; }
+
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
         Tensor weight = direction * (gain / direction.square().sum(1, keepdim: true).sqrt());
-        return MatrixPath.Linear(x, weight, null).MoveToOuterDisposeScope();
+        return MatrixPath.Linear(x, weight, null, Compute).to(weight.dtype).MoveToOuterDisposeScope();
     }
 }

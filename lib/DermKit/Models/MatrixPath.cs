@@ -36,11 +36,18 @@ public static class MatrixPath
     /// <param name="x">[..., in].</param>
     /// <param name="weight">[out, in].</param>
     /// <param name="bias">[out] or null.</param>
-    /// <returns>[..., out].</returns>
-    public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias) =>
-        x.device_type == DeviceType.CPU && x.dtype == ScalarType.Float32 && Kernel == MatrixKernel.Conv
+    /// <param name="type">Type of the product, which all three are brought to; null for that of the weight.</param>
+    /// <returns>[..., out] in that type.</returns>
+    public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias, ScalarType? type = null)
+    {
+        using var scope = NewDisposeScope();
+        ScalarType product = type ?? weight.dtype;
+        (x, weight, bias) = (x.to(product), weight.to(product), bias?.to(product));
+        Tensor result = x.device_type == DeviceType.CPU && product == ScalarType.Float32 && Kernel == MatrixKernel.Conv
             ? Convolution(x, weight, bias)
             : nn.functional.linear(x, weight, bias);
+        return result.MoveToOuterDisposeScope();
+    }
 
     /// <summary>The same as <see cref="Linear"/> by oneDNN: rows become the pixels of pictures of height 1 whose channels lie innermost.</summary>
     internal static Tensor Convolution(Tensor x, Tensor weight, Tensor? bias)

@@ -110,6 +110,7 @@ internal sealed class DinoNetwork : nn.Module
         backbone = VisionTransformer.Random(options.Backbone(isStudent), options.Seed, device);
         head = DinoHead.Random(options.Head, options.Seed + 1L, device);
         RegisterComponents();
+        Dense.ComputeIn(this, options.Precision == "bf16" ? ScalarType.BFloat16 : null);
     }
 
     public VisionTransformer Backbone => backbone;

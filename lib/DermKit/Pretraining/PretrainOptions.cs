@@ -35,6 +35,9 @@ public sealed record PretrainOptions
     /// <summary>Side of a patch in pixels.</summary>
     public int Patch { get; init; } = 16;
 
+    /// <summary>Matrix products: fp32, or bf16 with weights, norms, softmax of the loss, moments and teacher in fp32.</summary>
+    public string Precision { get; init; } = "fp32";
+
     /// <summary>Rate of stochastic depth in the student's last block.</summary>
     public double DropPath { get; init; } = 0.1;
 
@@ -160,6 +163,7 @@ public sealed record PretrainOptions
             if (!condition) throw new KitException(FormattableString.Invariant($"{where}, key '{key}': expected {expected}, found {value}."));
         }
         Expect(Method == "DINO", "method", Method, "DINO");
+        Expect(Precision is "fp32" or "bf16", "precision", Precision, "fp32 or bf16");
         Expect(Epochs >= 1, "epochs", Epochs, "1 or more");
         Expect(Batch >= 1, "batch", Batch, "1 or more");
         Expect(MostImages >= 0, "mostImages", MostImages, "0 (all) or more");
