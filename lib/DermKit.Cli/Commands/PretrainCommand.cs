@@ -21,14 +21,14 @@ internal static class PretrainCommand
         {
             KitSettings settings = KitSettings.FromEnvironment();
             settings = settings with { Device = parsed.GetValue(device) ?? settings.Device };
-            string file = Find(settings, parsed.GetValue(config)!), stem = Path.GetFileNameWithoutExtension(file);
+            string file = PretrainOptions.Find(settings, parsed.GetValue(config)!), stem = Path.GetFileNameWithoutExtension(file);
             string folder = parsed.GetValue(output) ?? Path.Combine(settings.CacheDir, "pretraining", stem);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             if (parsed.GetValue(minutes) is > 0 and var budget) limit.CancelAfter(TimeSpan.FromMinutes(budget));
             PretrainOptions options = PretrainOptions.Read(file);
             using PretrainData data = PretrainData.Open(settings, options, Display.Progress("decoding").Report, limit.Token);
             using var trainer = new Pretrainer(options, data, settings.TorchDevice(), folder);
-            Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Trained} pictures, {s.Frozen} frozen test pictures left out")));
+            Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Used} pictures, {s.Frozen} frozen test pictures left out")));
             Console.WriteLine($"{trainer.Steps} steps of {options.Batch} pictures, {trainer.Done} done; {folder}");
             try
             {
@@ -57,14 +57,5 @@ internal static class PretrainCommand
         if (step.Step != 1 && step.Step % 10 != 0 && step.Step != step.Steps) return;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"step {step.Step}/{step.Steps} epoch {step.Epoch:f2} loss {step.Loss:f4} ({step.LossRatio:f3} of ln K) entropy {step.TeacherEntropy:f3} std {step.FeatureStd:f3} rank {step.EffectiveRank:f1} gradient {step.GradientNorm:f2} {step.ImagesPerSecond:f1} images/s"));
-    }
-
-    private static string Find(KitSettings settings, string config)
-    {
-        if (File.Exists(config)) return config;
-        string folder = Path.Combine(settings.Root, "data", "pretraining"), path = Path.Combine(folder, config + ".json");
-        if (File.Exists(path)) return path;
-        string[] known = [.. Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f))];
-        throw new KitException($"No file '{config}' and none of that name in data/pretraining; did you mean '{KitException.Nearest(config, known)}'?");
     }
 }

@@ -58,6 +58,30 @@ public static class TokenMaps
     /// <summary>The sign of a component means nothing; with the largest entry positive it is the same on every machine.</summary>
     private static Vector<double> Signed(Vector<double> direction) => direction * Math.Sign(direction[direction.AbsoluteMaximumIndex()]);
 
+    /// <summary>Some test pictures of a task, classes in turn, as a model sees them; files that cannot be read are passed over.</summary>
+    /// <param name="task">The task.</param>
+    /// <param name="transform">What is done to each.</param>
+    /// <param name="count">How many.</param>
+    public static RgbImage[] Examples(ProbeTask task, EvalTransform transform, int count)
+    {
+        int[] test = task.SplitFor(TaskSuite.Seeds[0]).Test;
+        var byTurn = test.GroupBy(i => task.Labels[i]).OrderBy(g => g.Key).SelectMany(g => g.Select((row, turn) => (row, turn))).OrderBy(p => p.turn);
+        return [.. byTurn.Select(p => Read(p.row)).OfType<RgbImage>().Take(count)];
+
+        RgbImage? Read(int row)
+        {
+            try
+            {
+                return transform.Apply(ImageCodec.Decode(task.Table.Paths[row]));
+            }
+            catch (ImageUnreadableException)
+            {
+                // The probing run lists it in its quarantine with the reason.
+                return null;
+            }
+        }
+    }
+
     private static (int Rows, int Columns) Grid(VisionTransformer model, Tensor batch) => ((int)batch.shape[2] / model.Config.Patch, (int)batch.shape[3] / model.Config.Patch);
 
     private static T Asked<T>(VisionTransformer model, Func<T> question)

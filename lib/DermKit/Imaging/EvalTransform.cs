@@ -77,4 +77,29 @@ public sealed record EvalTransform
         Tensor std = tensor(new[] { Std.R, Std.G, Std.B }, device: pixels.device).view(1, 3, 1, 1);
         return planar.to(ScalarType.Float32).div_(255).sub_(mean).div_(std).MoveToOuterDisposeScope();
     }
+
+    /// <summary>Pictures that went through <see cref="Apply"/> as one normalised batch.</summary>
+    /// <param name="pictures">At least one, all of one size.</param>
+    /// <param name="device">Where the batch shall lie.</param>
+    /// <returns>float32 [B, 3, H, W].</returns>
+    /// <exception cref="ArgumentException">There is no picture, or sizes differ.</exception>
+    public Tensor Batch(IReadOnlyList<RgbImage> pictures, Device device)
+    {
+        if (pictures.Count == 0 || pictures.Any(p => (p.Width, p.Height) != (pictures[0].Width, pictures[0].Height)))
+            throw new ArgumentException($"Expected pictures of one size, found {string.Join(", ", pictures.Select(p => $"{p.Width} x {p.Height}").Distinct())}.", nameof(pictures));
+        using Tensor pixels = tensor(pictures.SelectMany(p => p.Pixels).ToArray(), [pictures.Count, pictures[0].Height, pictures[0].Width, 3], device: device);
+        return Normalise(pixels);
+    }
+
+    /// <summary>What <see cref="Normalise"/> was given: multiplies by the standard deviation, adds the mean, rounds to 8 bits.</summary>
+    /// <param name="batch">float [B, 3, H, W] on any device; values outside 0 to 1 are cut off.</param>
+    public RgbImage[] Pictures(Tensor batch)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        Tensor mean = tensor([Mean.R, Mean.G, Mean.B]).view(1, 3, 1, 1), std = tensor([Std.R, Std.G, Std.B]).view(1, 3, 1, 1);
+        Tensor pixels = batch.detach().cpu().to(ScalarType.Float32).mul(std).add_(mean).clamp_(0, 1).mul_(255).round_().to(ScalarType.Byte).permute(0, 2, 3, 1).contiguous();
+        int height = (int)batch.shape[2], width = (int)batch.shape[3];
+        return [.. pixels.data<byte>().ToArray().Chunk(3 * height * width).Select(p => new RgbImage(width, height, p))];
+    }
 }

@@ -40,7 +40,7 @@ public static class BackboneExport
         AtomicFile.WriteAllText(Path.Combine(folder, name + ".json"), JsonSerializer.Serialize(new
         {
             weights = Path.GetFileName(weights), sha256 = hash, sha256OfFloat32Weights = WeightLoader.Hash(trainer.Backbone), steps = trainer.Done, of = trainer.Steps,
-            pictures = data.Sources.Select(s => new { set = s.Set, trained = s.Trained, frozenAndNeverSeen = s.Frozen }), picturesInUse = data.Count, dataKey = data.Key,
+            pictures = data.Sources.Select(s => new { set = s.Set, trained = s.Used, frozenAndNeverSeen = s.Frozen }), picturesInUse = data.Count, dataKey = data.Key,
             provenance, options,
         }, Indented) + "\n");
         return hash;

@@ -5,13 +5,20 @@ using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
+/// <summary>One data set of a pre-training run.</summary>
+/// <param name="Set">Name of the set.</param>
+/// <param name="Images">All its pictures.</param>
+/// <param name="Frozen">Of these the frozen test images, which training never sees.</param>
+/// <param name="Used">Pictures that this run trains on, those that cannot be read among them.</param>
+public sealed record PretrainingSet(string Set, int Images, int Frozen, int Used);
+
 /// <summary>The pictures of a run: those of its sets without the frozen test images, squashed to a square and mapped from one file.</summary>
 public sealed class PretrainData : IDisposable
 {
     private readonly ImageCache cache;
     private readonly int[] rows;
 
-    private PretrainData(ImageCache cache, int[] rows, IReadOnlyList<(string Set, int Trained, int Frozen)> sources) =>
+    private PretrainData(ImageCache cache, int[] rows, IReadOnlyList<PretrainingSet> sources) =>
         (this.cache, this.rows, Sources) = (cache, rows, sources);
 
     /// <summary>Sets whose pictures may be in weights that are given on.</summary>
@@ -20,8 +27,11 @@ public sealed class PretrainData : IDisposable
     /// <summary>Number of pictures.</summary>
     public int Count => rows.Length;
 
-    /// <summary>For each set: pictures to train on (before <see cref="PretrainOptions.MostImages"/>), and frozen ones that are left out.</summary>
-    public IReadOnlyList<(string Set, int Trained, int Frozen)> Sources { get; }
+    /// <summary>The sets of the run.</summary>
+    public IReadOnlyList<PretrainingSet> Sources { get; }
+
+    /// <summary>SYNTHETIC when the pictures are drawn, else empty.</summary>
+    public string Stamp => Sources.Any(s => s.Set == Data.Synthetic.SyntheticDataSet.Name) ? "SYNTHETIC" : "";
 
     /// <summary>Files that cannot be read; nothing is trained on them.</summary>
     public IReadOnlyList<Quarantined> Quarantine => cache.Quarantine;
@@ -39,21 +49,21 @@ public sealed class PretrainData : IDisposable
     {
         string[] sets = options.Sets.Length > 0 ? options.Sets : [.. Free.Where(set => DataSetCatalog.IsPresent(settings, set))];
         if (sets.Length == 0) sets = [Data.Synthetic.SyntheticDataSet.Name];
-        var paths = new List<string>();
-        var sources = new List<(string, int, int)>();
+        var found = new List<(string Set, int Images, string[] Free)>();
         foreach (string set in sets)
         {
             ImageTable table = DataSetCatalog.Load(settings, set);
             bool[] frozen = FrozenTest.Mask(settings, table);
-            paths.AddRange(table.Paths.Where((_, i) => !frozen[i]));
-            sources.Add((set, frozen.Count(f => !f), frozen.Count(f => f)));
+            found.Add((set, table.Count, [.. table.Paths.Where((_, i) => !frozen[i])]));
         }
-        if (options.MostImages > 0 && options.MostImages < paths.Count)
+        string[] paths = [.. found.SelectMany(f => f.Free)];
+        if (options.MostImages > 0 && options.MostImages < paths.Length)
         {
-            string[] shuffled = [.. paths];
-            new SplitMix64((ulong)options.Seed).Shuffle(shuffled.AsSpan());
-            paths = [.. shuffled[..options.MostImages].Order(StringComparer.Ordinal)];
+            new SplitMix64((ulong)options.Seed).Shuffle(paths.AsSpan());
+            paths = [.. paths[..options.MostImages].Order(StringComparer.Ordinal)];
         }
+        var used = paths.ToHashSet(StringComparer.Ordinal);
+        PretrainingSet[] sources = [.. found.Select(f => new PretrainingSet(f.Set, f.Images, f.Images - f.Free.Length, f.Free.Count(used.Contains)))];
         var transform = new EvalTransform { Resize = options.SourceSize, Crop = options.SourceSize, Filter = ResizeFilter.Bicubic };
         ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
         int[] rows = [.. cache.RowOf.Where(row => row >= 0)];

@@ -137,6 +137,21 @@ public sealed record PretrainOptions
         return options;
     }
 
+    /// <summary>A file as it is named, or of data/pretraining by its name alone, such as dino-quick.</summary>
+    /// <exception cref="KitException">There is none (the nearest is named), or as <see cref="Read"/>.</exception>
+    public static PretrainOptions Named(KitSettings settings, string name) => Read(Find(settings, name));
+
+    /// <summary>The path behind <see cref="Named"/>.</summary>
+    /// <exception cref="KitException">There is no such file; the nearest is named.</exception>
+    public static string Find(KitSettings settings, string name)
+    {
+        if (File.Exists(name)) return name;
+        string folder = Path.Combine(settings.Root, "data", "pretraining"), path = Path.Combine(folder, name + ".json");
+        if (File.Exists(path)) return path;
+        string[] known = [.. Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
+        throw new KitException($"No file '{name}' and none of that name in data/pretraining; did you mean '{KitException.Nearest(name, known)}'? Known: {string.Join(", ", known)}.");
+    }
+
     /// <summary>The backbone's sizes; <paramref name="student"/> adds stochastic depth.</summary>
     public VitConfig Backbone(bool student)
     {

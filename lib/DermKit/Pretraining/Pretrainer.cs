@@ -100,6 +100,15 @@ public sealed class Pretrainer : IDisposable
         return log;
     }
 
+    /// <summary>A whole run of which only the log is kept.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <exception cref="KitException">An option is out of its range, or the loss is not finite.</exception>
+    public static IReadOnlyList<TrainingStep> Train(PretrainOptions options, PretrainData data, Device device, Action<TrainingStep>? progress = null, CancellationToken cancellation = default)
+    {
+        using var trainer = new Pretrainer(options, data, device);
+        return trainer.Run(progress, cancellation);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

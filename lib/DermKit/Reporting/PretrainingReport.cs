@@ -5,23 +5,27 @@ using DermKit.Pretraining;
 
 namespace DermKit.Reporting;
 
-/// <summary>One picture with the crops that one step of training makes of it.</summary>
-/// <param name="Label">Names the picture.</param>
-/// <param name="Picture">Before cropping.</param>
-/// <param name="Globals">Large crops: teacher and student see them.</param>
-/// <param name="Locals">Small crops: only the student sees them.</param>
-public sealed record PictureViews(string Label, RgbImage Picture, IReadOnlyList<RgbImage> Globals, IReadOnlyList<RgbImage> Locals);
-
-/// <summary>One data set of a pre-training run.</summary>
-/// <param name="Set">Name of the set.</param>
-/// <param name="Images">All its pictures.</param>
-/// <param name="Frozen">Of these the frozen test images, which training never sees.</param>
-/// <param name="Used">Pictures that this run trains on.</param>
-public sealed record PretrainingSet(string Set, int Images, int Frozen, int Used);
-
 /// <summary>Figures and tables over a pre-training run, for the pre-training notebook.</summary>
 public static class PretrainingReport
 {
+    /// <summary>The numbers that decide a run.</summary>
+    public static Table Settings(PretrainOptions o) => Tables.From("This run", new (string Setting, string Value)[]
+    {
+        ("Method", o.Method), ("Backbone", $"ViT {o.Size}, patches of {o.Patch} px, {o.Precision}"), ("Pictures", o.MostImages > 0 ? $"at most {o.MostImages}" : "all"),
+        ("Global crops", FormattableString.Invariant($"2 of {o.GlobalSize} px, {o.GlobalScaleMin:P0} to 100 % of the area")),
+        ("Local crops", FormattableString.Invariant($"{o.LocalCrops} of {o.LocalSize} px, {o.LocalScaleMin:P0} to {o.LocalScaleMax:P0} of the area")),
+        ("Outputs K", $"{o.Outputs}"), ("Epochs", $"{o.Epochs}"), ("Batch", $"{o.Batch}"),
+        ("Peak learning rate", FormattableString.Invariant($"{o.BaseLearningRate * o.Batch / 256:g3}")), ("Teacher momentum", FormattableString.Invariant($"{o.TeacherMomentum} to 1")), ("Seed", $"{o.Seed}"),
+    }, ("Setting", r => r.Setting), ("Value", r => r.Value));
+
+    /// <summary>Notes pictures, seed and settings for the report's footer.</summary>
+    public static void NoteProvenance(PretrainData data, PretrainOptions options)
+    {
+        foreach (PretrainingSet set in data.Sources) Provenance.Note($"data {set.Set}", $"{set.Used} pictures, {set.Frozen} frozen ones left out");
+        Provenance.Note("pictures", data.Key);
+        Provenance.Note("seed", $"{options.Seed}");
+    }
+
     /// <summary>Which pictures of which set the run sees, and which it leaves out.</summary>
     public static Table Sets(IReadOnlyList<PretrainingSet> sets, string stamp = "") => Tables.From("Pictures of this run", sets,
         ("Data set", s => s.Set), ("Pictures", s => s.Images), ("Frozen test pictures, never seen", s => s.Frozen), ("Trained on in this run", s => s.Used)) with
@@ -88,11 +92,15 @@ public static class PretrainingReport
     }
 
     /// <summary>Loss and the collapse monitors that lie between 0 and 1, over the steps.</summary>
-    public static LineFigure Curves(IReadOnlyList<TrainingStep> log, string stamp = "")
+    /// <param name="log">The steps.</param>
+    /// <param name="stamp">See <see cref="Figure.Stamp"/>.</param>
+    /// <param name="id">See <see cref="Figure.Id"/>.</param>
+    /// <param name="title">See <see cref="Figure.Title"/>.</param>
+    public static LineFigure Curves(IReadOnlyList<TrainingStep> log, string stamp = "", string id = "curves", string title = "Loss and collapse monitors")
     {
         TrainingStep last = log[^1];
         LineSeries[] lines = [.. new[] { Line("loss / ln K", log, s => s.LossRatio), Line("teacher entropy / ln K", log, s => s.TeacherEntropy), Line("feature standard deviation", log, s => s.FeatureStd) }.Where(l => l.X.Count > 0)];
-        return new("curves", "Loss and collapse monitors",
+        return new(id, title,
             $"Healthy is a loss that falls below 1 (the loss of a uniform answer is ln K), an entropy that is neither 1 (no answer) nor 0 (one answer for all), and a standard deviation well above 0. At the last of {last.Steps} steps the loss is {Tables.Number(last.Loss)}.",
             $"Lines over {log.Count} steps; from first to last value: {string.Join("; ", lines.Select(l => $"{l.Name} {Tables.Number(l.Y[0])} to {Tables.Number(l.Y[^1])}"))}.",
             lines, "Step", "Value (1: uniform, or evenly spread)") { Markers = false, Stamp = stamp };

@@ -1,0 +1,29 @@
+using DermKit.Imaging;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Pretraining;
+
+/// <summary>One picture with the crops that one step of training makes of it.</summary>
+/// <param name="Label">Names the picture.</param>
+/// <param name="Picture">Before cropping.</param>
+/// <param name="Globals">Large crops: teacher and student see them.</param>
+/// <param name="Locals">Small crops: only the student sees them.</param>
+public sealed record PictureViews(string Label, RgbImage Picture, IReadOnlyList<RgbImage> Globals, IReadOnlyList<RgbImage> Locals)
+{
+    /// <summary>The crops that a run with these options makes of its first pictures.</summary>
+    /// <param name="data">Pictures of the run.</param>
+    /// <param name="options">The run.</param>
+    /// <param name="count">Number of pictures from the first step of the epoch.</param>
+    /// <param name="epoch">Decides the draws, from 0.</param>
+    public static IReadOnlyList<PictureViews> Draw(PretrainData data, PretrainOptions options, int count, int epoch = 0)
+    {
+        using var scope = NewDisposeScope();
+        int[] numbers = data.Order(options.Batch, options.Seed, epoch)[0][..Math.Min(count, options.Batch)];
+        using Views views = new MultiCrop(options).Make(data.Batch(numbers, CPU), numbers, epoch);
+        RgbImage[] globals = new EvalTransform().Pictures(views.Globals), locals = views.Locals is null ? [] : new EvalTransform().Pictures(views.Locals);
+        // The views are crop-major: those of one picture lie a whole batch apart.
+        RgbImage[] Of(RgbImage[] crops, int i) => [.. crops.Where((_, at) => at % numbers.Length == i)];
+        return [.. numbers.Select((number, i) => new PictureViews($"picture {i + 1}", data.Image(number), Of(globals, i), Of(locals, i)))];
+    }
+}
