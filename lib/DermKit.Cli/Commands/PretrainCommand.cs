@@ -30,9 +30,10 @@ internal static class PretrainCommand
             using var trainer = new Pretrainer(options, data, settings.TorchDevice(), folder);
             Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Used} pictures, {s.Frozen} frozen test pictures left out")));
             Console.WriteLine($"{trainer.Steps} steps of {options.Batch} pictures, {trainer.Done} done; {folder}");
+            TrainingProgress progress = Display.Training(stem);
             try
             {
-                trainer.Run(Print, limit.Token);
+                Train(trainer, progress, folder, limit.Token);
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
@@ -52,10 +53,19 @@ internal static class PretrainCommand
         return command;
     }
 
-    private static void Print(TrainingStep step)
+    private static void Train(Pretrainer trainer, TrainingProgress progress, string folder, CancellationToken cancellation)
     {
-        if (step.Step != 1 && step.Step % 10 != 0 && step.Step != step.Steps) return;
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"step {step.Step}/{step.Steps} epoch {step.Epoch:f2} loss {step.Loss:f4} ({step.LossRatio:f3} of ln K) entropy {step.TeacherEntropy:f3} std {step.FeatureStd:f3} rank {step.EffectiveRank:f1} gradient {step.GradientNorm:f2} {step.ImagesPerSecond:f1} images/s"));
+        try
+        {
+            trainer.Run(progress.Report, cancellation);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new KitException($"{folder}: step {trainer.Done} cannot be saved ({e.Message}). The checkpoint before it is whole: make room or let the folder be written, and the same command goes on.", e);
+        }
+        finally
+        {
+            progress.Close();
+        }
     }
 }

@@ -59,7 +59,7 @@ internal static partial class CellHtml
         Escape(string.Join('\n', TerminalCode().Replace(text, "").Replace("\r\n", "\n").TrimEnd().Split('\n').Select(line => line.TrimEnd('\r').Split('\r')[^1])));
 
     /// <summary>C# with keywords, text, comments and numbers marked.</summary>
-    private static string Coloured(string source)
+    internal static string Coloured(string source)
     {
         var html = new StringBuilder();
         int at = 0;

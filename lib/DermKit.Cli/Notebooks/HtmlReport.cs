@@ -1,13 +1,12 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
-using System.Text.RegularExpressions;
 using DermKit.Reporting;
 
 namespace DermKit.Cli.Notebooks;
 
 /// <summary>An executed notebook as one HTML file that loads nothing: style, scripts, pictures and plotly.js are inside, and a content policy forbids the rest.</summary>
-public static partial class HtmlReport
+public static class HtmlReport
 {
     internal const string Policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
     internal const string Disclaimer = "For research and teaching; not a medical device.";
@@ -21,7 +20,7 @@ public static partial class HtmlReport
         var body = new StringBuilder();
         foreach (NotebookCell cell in run.Executed.Cells)
             body.Append(cell.Type switch { "markdown" => outline.Markdown(cell), "code" => CellHtml.Code(cell), _ => $"<pre tabindex=\"0\">{Escape(cell.Source)}</pre>" });
-        string title = outline.Title ?? run.Name, content = body.ToString();
+        string title = outline.Title ?? run.Name, content = Findings.WithAnchors(body.ToString());
         outline.Add("Provenance", "provenance", 2);
 
         var page = new StringBuilder(Head(title))
@@ -45,7 +44,7 @@ public static partial class HtmlReport
         + $"<style>{FigureHtml.StyleSheet}{Asset("report.css")}</style><script>{Asset("theme.js")}</script></head><body><a class=\"skip\" href=\"#main\">Skip to content</a>";
 
     internal static string Meta(NotebookRun run) =>
-        string.Join(" · ", new[] { $"{run.Mode} mode", run.Device, Time(run.Duration), DateTime.UtcNow.ToString("d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture) }.Select(t => $"<span>{Escape(t)}</span>"));
+        string.Join(" · ", new[] { $"{run.Mode} mode", run.Device, Tables.Duration(run.Duration), DateTime.UtcNow.ToString("d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture) }.Select(t => $"<span>{Escape(t)}</span>"));
 
     internal static bool IsSynthetic(NotebookRun run) => run.Provenance.Keys.Any(k => k.StartsWith("data synthetic", StringComparison.OrdinalIgnoreCase));
 
@@ -69,9 +68,6 @@ public static partial class HtmlReport
         return run.Name;
     }
 
-    internal static string Time(TimeSpan t) => t.TotalSeconds < 60 ? string.Create(CultureInfo.InvariantCulture, $"{t.TotalSeconds:0.0} s")
-        : t.TotalHours < 1 ? $"{(int)t.TotalMinutes} min {t.Seconds} s" : $"{(int)t.TotalHours} h {t.Minutes} min";
-
     private static string Neighbours(NotebookRun run, IReadOnlyList<NotebookRun> all)
     {
         int here = Enumerable.Range(0, all.Count).FirstOrDefault(i => all[i].Name == run.Name, -1);
@@ -83,7 +79,7 @@ public static partial class HtmlReport
     {
         var lines = new List<(string Key, string Value)>
         {
-            ("command", run.Command), ("mode and device", $"{run.Mode}, {run.Device}"), ("duration", Time(run.Duration)),
+            ("command", run.Command), ("mode and device", $"{run.Mode}, {run.Device}"), ("duration", Tables.Duration(run.Duration)),
         };
         foreach ((string key, string value) in Provenance.Machine())
             if (!run.Provenance.ContainsKey(key)) lines.Add((key, value));
@@ -91,12 +87,4 @@ public static partial class HtmlReport
         string Value(string key, string value) => key == "command" ? $"<code>{Escape(value)}</code>" : Escape(value);
         return "<div class=\"kit-table provenance\"><table><tbody>" + string.Concat(lines.Select(l => $"<tr><th scope=\"row\">{Escape(l.Key)}</th><td>{Value(l.Key, l.Value)}</td></tr>")) + "</tbody></table></div>";
     }
-
-    /// <summary>What a reader should take home: the data-headline texts of figures and tables.</summary>
-    internal static IReadOnlyList<string> Headlines(NotebookRun run) =>
-        [.. run.Executed.Cells.Where(c => c.IsCode).SelectMany(c => c.Outputs).SelectMany(o => HeadlineAttribute().Matches(NotebookCell.Text(o?["data"]?["text/html"])))
-            .Select(m => WebUtility.HtmlDecode(m.Groups[1].Value)).Distinct()];
-
-    [GeneratedRegex("data-headline=\"([^\"]+)\"")]
-    private static partial Regex HeadlineAttribute();
 }

@@ -5,6 +5,7 @@ using Markdig.Extensions.Mathematics;
 using Markdig.Extensions.Tables;
 using Markdig.Renderers;
 using Markdig.Renderers.Html;
+using Markdig.Renderers.Html.Inlines;
 using Markdig.Syntax;
 using Markdig.Syntax.Inlines;
 
@@ -88,8 +89,13 @@ internal sealed partial class Outline
         Pipeline.Setup(renderer);
         renderer.ObjectRenderers.Replace<HtmlMathInlineRenderer>(new InlineMath());
         renderer.ObjectRenderers.Replace<HtmlMathBlockRenderer>(new BlockMath());
+        renderer.ObjectRenderers.Replace<CodeBlockRenderer>(new Code());
+        var folded = new FoldedPart();
+        renderer.ObjectRenderers.Replace<HtmlBlockRenderer>(folded);
+        renderer.ObjectRenderers.Replace<HtmlInlineRenderer>(new NoMarkup());
         if (part is ContainerInline inline) renderer.WriteChildren(inline);
         else renderer.Render(part);
+        folded.Close(renderer);
         return writer.ToString();
     }
 
@@ -102,6 +108,59 @@ internal sealed partial class Outline
     {
         protected override void Write(HtmlRenderer renderer, MathBlock math) => renderer.Write($"<p class=\"formula\">{MathMl.Render(math.Lines.ToString(), block: true)}</p>");
     }
+
+    /// <summary>C# in its colours; other code as it is.</summary>
+    private sealed class Code : HtmlObjectRenderer<CodeBlock>
+    {
+        protected override void Write(HtmlRenderer renderer, CodeBlock code)
+        {
+            string source = code.Lines.ToString().TrimEnd();
+            renderer.EnsureLine();
+            renderer.Write($"<pre tabindex=\"0\" aria-label=\"Source code\"><code>{(code is FencedCodeBlock { Info: "csharp" } ? CellHtml.Coloured(source) : HtmlReport.Escape(source))}</code></pre>");
+        }
+    }
+
+    /// <summary>
+    /// Of all markup that a cell may write, a report takes a folded part only: a line that opens it with its summary, and one that closes it.
+    /// The rest is shown as text: what opens and does not close would break the page, and what one host draws another does not.
+    /// </summary>
+    private sealed class FoldedPart : HtmlObjectRenderer<HtmlBlock>
+    {
+        private int _open;
+
+        protected override void Write(HtmlRenderer renderer, HtmlBlock block)
+        {
+            renderer.EnsureLine();
+            foreach (string line in block.Lines.ToString().Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0))
+            {
+                if (Opening().Match(line) is { Success: true } opening)
+                {
+                    _open++;
+                    renderer.Write($"<details class=\"folded\"><summary>{HtmlReport.Escape(System.Net.WebUtility.HtmlDecode(opening.Groups[1].Value.Trim()))}</summary>");
+                }
+                else if (line == "</details>" && _open > 0)
+                {
+                    _open--;
+                    renderer.Write("</details>");
+                }
+                else renderer.Write($"<p>{HtmlReport.Escape(line)}</p>");
+            }
+        }
+
+        /// <summary>Ends what the cell left open, or it would swallow the cells below.</summary>
+        internal void Close(HtmlRenderer renderer)
+        {
+            for (; _open > 0; _open--) renderer.Write("</details>");
+        }
+    }
+
+    private sealed class NoMarkup : HtmlObjectRenderer<HtmlInline>
+    {
+        protected override void Write(HtmlRenderer renderer, HtmlInline inline) => renderer.WriteEscape(inline.Tag);
+    }
+
+    [GeneratedRegex("^<details>\\s*<summary>([^<>]+)</summary>$")]
+    private static partial Regex Opening();
 
     [GeneratedRegex("<[^>]+>")]
     private static partial Regex Tag();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Reflection;
 
 namespace DermKit.Reporting;
@@ -14,6 +13,7 @@ public sealed class Display
     internal const string CancellationKey = "DermKit.Cancellation";
     private readonly string _id = Guid.NewGuid().ToString("N");
     private object? _interactive;
+    private bool _line;
 
     private Display() { }
 
@@ -40,8 +40,49 @@ public sealed class Display
     /// <summary>A bar that fills; pass its <see cref="ProgressBar.Report"/> where the library takes Action&lt;int, int&gt;.</summary>
     public static ProgressBar Progress(string label) => new(label);
 
-    /// <summary>Replaces what is shown.</summary>
+    /// <summary>Bar, rate, time left and live chart of a training run; pass its <see cref="TrainingProgress.Report"/> to the trainer.</summary>
+    /// <param name="label">Names the run.</param>
+    /// <param name="stamp">See <see cref="Figure.Stamp"/>.</param>
+    public static TrainingProgress Training(string label, string stamp = "") => new(label, stamp);
+
+    /// <summary>Replaces what is shown; where nothing can be replaced, it is printed below.</summary>
     public void Update(string html, string plain) => Send(html, plain, isUpdate: true);
+
+    /// <summary>True where output goes to a file or a pipe: what is live prints a line now and then instead of changing in place.</summary>
+    internal static bool IsLog => AppContext.GetData(HostKey) is null && InteractiveContext() is null && Console.IsOutputRedirected;
+
+    /// <summary>Time between two draws of what is live: a host is never flooded, nor is a log.</summary>
+    internal static TimeSpan Pause => IsLog ? TimeSpan.FromSeconds(10) : TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Shows what is going to change: in a terminal one line, overwritten until <see cref="End"/>.</summary>
+    internal static Display Live(string html, string plain)
+    {
+        var display = new Display { _line = !Console.IsOutputRedirected };
+        display.Send(html, plain, isUpdate: false);
+        return display;
+    }
+
+    /// <summary>In a terminal prints a line that stays above the one that changes; elsewhere nothing.</summary>
+    internal void Above(string text)
+    {
+        if (IsLine) Console.WriteLine($"\r{text.PadRight(Math.Max(0, Console.WindowWidth - 1))}");
+    }
+
+    /// <summary>Ends the line in a terminal; a later update begins another.</summary>
+    internal void End()
+    {
+        if (IsLine) Console.WriteLine();
+    }
+
+    private bool IsLine => _line && _interactive is null && AppContext.GetData(HostKey) is null;
+
+    /// <summary>A text as one line of a terminal that overwrites the one before: a longer text would wrap, a shorter one leave a rest.</summary>
+    internal static string Line(string plain, int columns)
+    {
+        string first = plain.Split('\n')[0];
+        int room = Math.Max(1, columns - 1);
+        return "\r" + (first.Length > room ? first[..(room - 1)] + "…" : first.PadRight(room));
+    }
 
     private void Send(string html, string plain, bool isUpdate)
     {
@@ -53,41 +94,14 @@ public sealed class Display
             // The extension method display(x) sends updates under another id in that host; this method does not.
             _interactive = context.GetType().GetMethod("Display", [typeof(object), typeof(string[])])!
                 .Invoke(context, [new DisplayedHtml(html, plain), new[] { "text/html" }]);
-        else if (!isUpdate)
+        else if (_line)
+            Console.Write(Line(plain, Console.WindowWidth));
+        else
             Console.WriteLine(plain);
-        else if (!Console.IsOutputRedirected)
-            Console.Write($"\r{plain} ");
     }
 
     private static object? InteractiveContext() => AppDomain.CurrentDomain.GetAssemblies()
         .FirstOrDefault(a => a.GetName().Name == "Microsoft.DotNet.Interactive")?
         .GetType("Microsoft.DotNet.Interactive.KernelInvocationContext")?
         .GetProperty("Current", BindingFlags.Public | BindingFlags.Static)?.GetValue(null);
-}
-
-/// <summary>Progress in place, at most four times a second, so that a host is never flooded.</summary>
-public sealed class ProgressBar
-{
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
-    private readonly string _label;
-    private readonly Stopwatch _clock = Stopwatch.StartNew();
-    private readonly Lock _gate = new();
-    private Display? _display;
-    private TimeSpan _next;
-
-    internal ProgressBar(string label) => _label = label;
-
-    /// <summary>Says how far the work is; calls may come from several threads and as often as they like.</summary>
-    public void Report(int done, int total)
-    {
-        lock (_gate)
-        {
-            if (_clock.Elapsed < _next && done < total) return;
-            _next = _clock.Elapsed + Pause;
-            string text = FormattableString.Invariant($"{_label}: {done} of {total}, {_clock.Elapsed.TotalSeconds:0.0} s");
-            string html = Markup.Styled($"<div class=\"kit-progress\"><progress value=\"{done}\" max=\"{Math.Max(total, 1)}\" aria-label=\"{Markup.Escape(_label)}\"></progress> <span>{Markup.Escape(text)}</span></div>");
-            if (_display is null) _display = Display.Html(html, text);
-            else _display.Update(html, text);
-        }
-    }
 }

@@ -102,6 +102,14 @@ public static class Tables
         return estimate.HasInterval ? $"{Fixed(estimate.Value)} [{Fixed(estimate.Low)}, {Fixed(estimate.High)}]" : Fixed(estimate.Value);
     }
 
+    /// <summary>Such as 12.3 s, 2 min 13 s, 3 h 5 min.</summary>
+    public static string Duration(TimeSpan time)
+    {
+        if (time.TotalSeconds < 59.95) return string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");
+        var whole = TimeSpan.FromSeconds(Math.Round(time.TotalSeconds));
+        return whole.TotalHours < 1 ? $"{whole.Minutes} min {whole.Seconds} s" : $"{(int)whole.TotalHours} h {whole.Minutes} min";
+    }
+
     internal static string Text(object? value) => value switch
     {
         null => "",

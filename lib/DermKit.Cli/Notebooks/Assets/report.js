@@ -17,6 +17,10 @@
     code.textContent = open ? 'Hide all code' : 'Show all code';
     document.querySelectorAll('details.code').forEach(function (d) { d.open = open || d.parentElement.classList.contains('broke'); });
   });
+  // Paper cannot be unfolded.
+  var folded = document.querySelectorAll('details.folded');
+  addEventListener('beforeprint', function () { folded.forEach(function (d) { d.dataset.was = d.open; d.open = true; }); });
+  addEventListener('afterprint', function () { folded.forEach(function (d) { d.open = d.dataset.was === 'true'; }); });
   var contents = document.querySelector('details.contents');
   if (!contents) return;
   var phone = matchMedia('screen and (max-width: 62rem)');
