@@ -58,7 +58,7 @@ internal static class LiveChart
         var html = new StringBuilder("<ul class=\"kit-legend\">");
         foreach ((Trace line, string color, string dash) in drawn)
             html.Append($"<li><svg viewBox=\"0 0 26 4\" aria-hidden=\"true\"><path d=\"M0 2H26\" stroke=\"{color}\" stroke-dasharray=\"{dash}\"/></svg>{Markup.Escape(line.Name)} <b>{Tables.Number(line.Last)}</b></li>");
-        html.Append($"</ul><div class=\"kit-live-chart\"><div class=\"kit-y\" aria-hidden=\"true\"><span>{Tables.Number(top)}</span><span>{Tables.Number(top / 2)}</span><span>0</span></div>")
+        html.Append($"</ul><div class=\"kit-live-chart\"><div class=\"kit-y\" aria-hidden=\"true\"><span>{Mark(top)}</span><span>{Mark(top / 2)}</span><span>0</span></div>")
             .Append($"<svg role=\"img\" aria-label=\"{Markup.Escape(alt)}\" viewBox=\"0 0 600 100\" preserveAspectRatio=\"none\"><path class=\"kit-grid\" d=\"M0 0H600M0 50H600M0 100H600\"/>");
         foreach ((Trace line, string color, string dash) in drawn)
             html.Append($"<path stroke=\"{color}\" stroke-dasharray=\"{dash}\" d=\"{Path(line.Points, steps, top)}\"/>");
@@ -75,6 +75,8 @@ internal static class LiveChart
         double low = bins.Min(), range = Math.Max(bins.Max() - low, double.Epsilon);
         return string.Concat(bins.Select(b => "▁▂▃▄▅▆▇█"[(int)Math.Min(7, (b - low) / range * 8)]));
     }
+
+    private static string Mark(double value) => value.ToString("0.###", CultureInfo.InvariantCulture);
 
     private static string Path(IReadOnlyList<(double X, double Y)> points, int steps, double top)
     {

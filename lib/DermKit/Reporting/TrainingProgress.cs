@@ -24,7 +24,7 @@ public sealed class TrainingProgress
     private TrainingStep? _last;
     private TimeSpan _next;
     private int _before;
-    private bool _drawn, _warned;
+    private bool _warned;
 
     internal TrainingProgress(string label, string stamp = "", TimeProvider? time = null)
     {
@@ -42,13 +42,13 @@ public sealed class TrainingProgress
         {
             TimeSpan now = _time.GetElapsedTime(_start);
             if (_last is null) _before = step.Step - 1;
-            (_last, _drawn) = (step, false);
+            _last = step;
             _recent.Enqueue((step.Step, now));
             if (_recent.Count > Window) _recent.Dequeue();
             _loss.Add(step.Step, step.Loss);
             foreach ((Trace line, double value) in _lines.Zip([step.LossRatio, step.TeacherEntropy, step.FeatureStd])) line.Add(step.Step, value);
             _watch.Add(step);
-            if (now >= _next || step.Step >= step.Steps) Draw(step, now);
+            if (now >= _next || step.Step >= step.Steps) Draw(step, now, stopped: false);
         }
     }
 
@@ -59,16 +59,16 @@ public sealed class TrainingProgress
         {
             if (_last is { } step && step.Step < step.Steps)
             {
-                if (!_drawn) Draw(step, _time.GetElapsedTime(_start));
+                Draw(step, _time.GetElapsedTime(_start), stopped: true);
                 _display!.End();
             }
         }
     }
 
-    private void Draw(TrainingStep step, TimeSpan now)
+    private void Draw(TrainingStep step, TimeSpan now, bool stopped)
     {
-        (_next, _drawn) = (now + _pause, true);
-        string state = State(step, now);
+        _next = now + _pause;
+        string state = State(step, now, stopped);
         string plain = _isLog ? LogLine(step, state) : $"{_label} {step.Step}/{step.Steps} {LiveChart.Sparkline(_loss)} loss {Tables.Number(step.Loss)}, {state}";
         if (Warning is { } warning)
         {
@@ -82,11 +82,11 @@ public sealed class TrainingProgress
         if (step.Step >= step.Steps) _display.End();
     }
 
-    private string State(TrainingStep step, TimeSpan now)
+    private string State(TrainingStep step, TimeSpan now, bool stopped)
     {
         string rate = $"{Tables.Number(step.ImagesPerSecond)} images/s";
-        int here = step.Step - _before;
-        if (step.Step >= step.Steps) return $"{rate}, {Tables.Duration(now)}{(_before > 0 ? $" for the last {here} steps" : "")}";
+        if (stopped) return $"{rate}, stopped after {Tables.Duration(now)}";
+        if (step.Step >= step.Steps) return $"{rate}, {Tables.Duration(now)}{(_before > 0 ? $" for the last {step.Step - _before} steps" : "")}";
         (int from, TimeSpan at) = _recent.Peek();
         return step.Step == from ? rate : $"{rate}, {Tables.Duration((now - at) / (step.Step - from) * (step.Steps - step.Step))} left";
     }
