@@ -1,0 +1,148 @@
+using DermKit.Pretraining;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.Pretraining;
+
+public sealed class PretrainerTests : IDisposable
+{
+    private readonly TinyPretraining tiny = new();
+
+    public void Dispose() => tiny.Dispose();
+
+    [Theory]
+    [InlineData("fp32")]
+    [InlineData("bf16")]
+    public void StoppedAtAnyStepsAndTakenUpARunEndsWithTheSameBits(string precision)
+    {
+        PretrainOptions options = TinyPretraining.Options with { Precision = precision };
+        var (checkpoint, log) = tiny.Run("whole", options);
+        Assert.Equal(Enumerable.Range(1, 12), log.Select(s => s.Step));
+        var random = new Random(5);
+        using PretrainData data = tiny.Data(options);
+        for (int stops = 0, done = 0; done < 12; stops++)
+        {
+            using var trainer = new Pretrainer(options, data, CPU, tiny.Folder("stopped"));
+            Assert.Equal(done, trainer.Done);
+            using var stop = new CancellationTokenSource();
+            int at = done + random.Next(4);
+            if (at == done) stop.Cancel();
+            Action run = () => trainer.Run(s => { if (s.Step == at) stop.Cancel(); }, stop.Token);
+            if (at < 12) Assert.ThrowsAny<OperationCanceledException>(run);
+            else run();
+            done = trainer.Done;
+            Assert.Equal(Math.Min(at, 12), done);
+            Assert.True(stops < 30);
+        }
+        Assert.Equal(log, tiny.Result("stopped").Log);
+        Assert.Equal(checkpoint, tiny.Result("stopped").Checkpoint);
+    }
+
+    [Fact]
+    public void AfterACrashItGoesOnFromTheLastCheckpoint()
+    {
+        PretrainOptions options = TinyPretraining.Options with { CheckpointEvery = 5 };
+        var (checkpoint, log) = tiny.Run("whole", options);
+        using PretrainData data = tiny.Data(options);
+        foreach ((int crash, int kept) in new[] { (4, 0), (9, 5), (6, 5), (11, 10) })
+        {
+            using var trainer = new Pretrainer(options, data, CPU, tiny.Folder("crashed"));
+            Assert.Throws<InvalidTimeZoneException>(() => trainer.Run(s => { if (s.Step == crash) throw new InvalidTimeZoneException(); }));
+            using var next = new Pretrainer(options, data, CPU, tiny.Folder("crashed"));
+            Assert.Equal(kept, next.Done);
+            Assert.Equal(kept, next.Log.Count);
+        }
+        using (var last = new Pretrainer(options, data, CPU, tiny.Folder("crashed"))) last.Run();
+        Assert.Equal(log, tiny.Result("crashed").Log);
+        Assert.Equal(checkpoint, tiny.Result("crashed").Checkpoint);
+    }
+
+    [Fact]
+    public void AFinishedRunIsTakenUpAsFinished()
+    {
+        var (checkpoint, _) = tiny.Run("done", TinyPretraining.Options);
+        using PretrainData data = tiny.Data();
+        using var again = new Pretrainer(TinyPretraining.Options, data, CPU, tiny.Folder("done"));
+        Assert.Equal(12, again.Run(_ => Assert.Fail("a finished run made another step")).Count);
+        Assert.Equal(checkpoint, tiny.Result("done").Checkpoint);
+    }
+
+    [Fact]
+    public void OtherSeedsGiveOtherRunsAndTheSameSeedTheSame()
+    {
+        byte[] first = tiny.Run("a", TinyPretraining.Options).Checkpoint;
+        Assert.Equal(first, tiny.Run("b", TinyPretraining.Options).Checkpoint);
+        Assert.NotEqual(first, tiny.Run("c", TinyPretraining.Options with { Seed = 2 }).Checkpoint);
+    }
+
+    [Fact]
+    public void EveryPictureIsSeenOnceInAnEpochAndInAnotherOrderInTheNext()
+    {
+        using PretrainData data = tiny.Data();
+        int[] first = [.. data.Order(4, 1, 0).SelectMany(b => b)], second = [.. data.Order(4, 1, 1).SelectMany(b => b)];
+        Assert.Equal(Enumerable.Range(0, 12), first.Order());
+        Assert.Equal(Enumerable.Range(0, 12), second.Order());
+        Assert.NotEqual(first, second);
+        Assert.Equal(first, data.Order(4, 1, 0).SelectMany(b => b));
+        // A rest that fills no batch is left out.
+        Assert.Equal([5, 5], data.Order(5, 1, 0).Select(b => b.Length));
+    }
+
+    [Fact]
+    public void TheNumberOfLiveTensorsIsConstantOverSteps()
+    {
+        using PretrainData data = tiny.Data();
+        using var trainer = new Pretrainer(TinyPretraining.Options, data, CPU, tiny.Folder("live"));
+        var live = new List<long>();
+        int looks = 0;
+        trainer.AfterEpoch = (_, backbone) =>
+        {
+            using Tensor picture = zeros(1, 3, 32, 32);
+            using Tensor feature = backbone.forward(picture);
+            looks++;
+        };
+        trainer.Run(_ => live.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount));
+        Assert.Equal(4, looks);
+        Assert.Equal(12, live.Count);
+        Assert.Single(live.Distinct());
+    }
+
+    [Fact]
+    public void ATrainerLeavesNoTensorBehind()
+    {
+        using PretrainData data = tiny.Data();
+        long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        using (var trainer = new Pretrainer(TinyPretraining.Options with { Epochs = 1 }, data, CPU, tiny.Folder("left"))) trainer.Run();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+        using (new Pretrainer(TinyPretraining.Options with { Epochs = 1 }, data, CPU, tiny.Folder("left"))) { }
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+    }
+
+    [Fact]
+    public void AfterEpochSeesTheBackboneInEvaluationModeAndTheRunDoesNotFeelIt()
+    {
+        byte[] alone = tiny.Run("alone", TinyPretraining.Options).Checkpoint;
+        using PretrainData data = tiny.Data();
+        using var trainer = new Pretrainer(TinyPretraining.Options, data, CPU, tiny.Folder("watched"));
+        var epochs = new List<int>();
+        trainer.AfterEpoch = (epoch, backbone) =>
+        {
+            Assert.False(backbone.training);
+            Assert.False(is_grad_enabled());
+            epochs.Add(epoch);
+        };
+        trainer.Run();
+        Assert.Equal([1, 2, 3, 4], epochs);
+        Assert.Equal(alone, tiny.Result("watched").Checkpoint);
+    }
+
+    [Fact]
+    public void TheMonitorLooksAtTheFirstTheLastAndEverySecondStep()
+    {
+        TrainingStep[] log = tiny.Run("monitor", TinyPretraining.Options).Log;
+        Assert.Equal([1, 2, 4, 6, 8, 10, 12], log.Where(s => !double.IsNaN(s.FeatureStd)).Select(s => s.Step));
+        Assert.All(log, s => Assert.Equal(s.Loss / Math.Log(64), s.LossRatio, 1e-12));
+        Assert.All(log.Where(s => !double.IsNaN(s.FeatureStd)), s => Assert.InRange(s.TeacherEntropy, 0, 1));
+        Assert.Equal([1 / 3.0, 4], [log[0].Epoch, log[^1].Epoch], (a, b) => Math.Abs(a - b) < 1e-12);
+    }
+}
