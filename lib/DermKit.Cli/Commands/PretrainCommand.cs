@@ -12,7 +12,7 @@ internal static class PretrainCommand
     {
         var config = new Argument<string>("config") { Description = "A file, or a name in data/pretraining (dino-kit)" };
         var output = new Option<string?>("--out") { Description = "Folder of checkpoint and log; a run found there is taken up (default: pretraining/NAME in the cache)" };
-        var minutes = new Option<double>("--minutes") { Description = "Stops with a checkpoint after so many minutes; the same command goes on later (default: no limit)" };
+        var minutes = new Option<double>("--minutes") { Description = "Stops with a checkpoint after so many minutes of training; the same command goes on later (default: no limit)" };
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
         var export = new Option<string?>("--export") { Description = "Folder for the finished backbone: NAME.safetensors (float16), its options, hashes and log" };
         var name = new Option<string?>("--name") { Description = "Name of the exported files (default: that of the config)" };
@@ -23,14 +23,14 @@ internal static class PretrainCommand
             settings = settings with { Device = parsed.GetValue(device) ?? settings.Device };
             string file = PretrainOptions.Find(settings, parsed.GetValue(config)!), stem = Path.GetFileNameWithoutExtension(file);
             string folder = parsed.GetValue(output) ?? Path.Combine(settings.CacheDir, "pretraining", stem);
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            if (parsed.GetValue(minutes) is > 0 and var budget) limit.CancelAfter(TimeSpan.FromMinutes(budget));
             PretrainOptions options = PretrainOptions.Read(file);
-            using PretrainData data = PretrainData.Open(settings, options, Display.Progress("decoding").Report, limit.Token);
+            using PretrainData data = PretrainData.Open(settings, options, Display.Progress("decoding").Report, cancellation);
             using var trainer = new Pretrainer(options, data, settings.TorchDevice(), folder);
             Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Used} pictures, {s.Frozen} frozen test pictures left out")));
             Console.WriteLine($"{trainer.Steps} steps of {options.Batch} pictures, {trainer.Done} done; {folder}");
             TrainingProgress progress = Display.Training(stem);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            if (parsed.GetValue(minutes) is > 0 and var budget) limit.CancelAfter(TimeSpan.FromMinutes(budget));
             try
             {
                 Train(trainer, progress, folder, limit.Token);

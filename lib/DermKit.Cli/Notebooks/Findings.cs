@@ -20,7 +20,7 @@ internal static partial class Findings
     internal static string WithAnchors(string content)
     {
         int n = 0;
-        return Headline().Replace(content, m => $"<figure id=\"{Anchor(++n)}\"{m.Value["<figure".Length..]}");
+        return Headline().Replace(content, m => m.Value.Insert(m.Value.IndexOf(" data-headline=", StringComparison.Ordinal), $" id=\"{Anchor(++n)}\""));
     }
 
     private static string Anchor(int n) => $"finding-{n}";

@@ -12,7 +12,11 @@ namespace DermKit.Evaluation;
 /// <param name="AdjustedP">Its p after Holm's correction over the whole table.</param>
 /// <param name="Stamp">SYNTHETIC or nothing.</param>
 public sealed record ComparisonRow(string Model, string Task, string Probe, int Tasks, int Seeds, Interval Score, double SeedSpread,
-    PairedDifference? AgainstBaseline, double? AdjustedP, string Stamp);
+    PairedDifference? AgainstBaseline, double? AdjustedP, string Stamp)
+{
+    /// <summary>Number of test units (patients, lesions or images) that the interval resamples, over all tasks.</summary>
+    public int Units { get; init; }
+}
 
 /// <summary>Tables over many results: model x task, and means that keep apart what was in the pre-training data.</summary>
 public static class Comparison
@@ -72,7 +76,10 @@ public static class Comparison
             (double value, double[] resampled) = Bootstrap.Mean(panels, metric, resamples);
             double[] seeds = [.. group.Results.GroupBy(r => r.Seed).Select(s => Bootstrap.Mean([.. s.Select(r => r.Rows)], metric, 0).Value)];
             return new ComparisonRow(Name(first), group.Name, first.Probe, panels.Select(p => p.Task).Distinct().Count(), seeds.Length,
-                Bootstrap.Percentiles(value, resampled), Spread(seeds), Against(group), null, first.Stamp);
+                Bootstrap.Percentiles(value, resampled), Spread(seeds), Against(group), null, first.Stamp)
+            {
+                Units = panels.SelectMany(p => p.Units.Select(u => (p.DataSet, u))).Distinct().Count(),
+            };
         })];
         double[] adjusted = PairedTest.Holm([.. rows.Where(r => r.AgainstBaseline is not null).Select(r => r.AgainstBaseline!.P)]);
         int next = 0;

@@ -25,7 +25,6 @@ public sealed class CollapseWatch
     /// <summary>Looks of the monitor in a row that must show a sign.</summary>
     public const int Looks = 3;
 
-    private string? sign;
     private int since, looks;
     private double rate = double.NaN;
     private bool warm;
@@ -41,10 +40,11 @@ public sealed class CollapseWatch
         rate = step.LearningRate;
         if (!warm || double.IsNaN(step.FeatureStd)) return Warning;
         string? seen = Sign(step);
-        if (seen != sign) (sign, since, looks) = (seen, step.Step, 0);
-        looks++;
-        bool lasts = sign is not null && looks >= Looks && step.Step - since >= Share * step.Steps;
-        return Warning = lasts ? $"Looks collapsed since step {since}: {sign}" : null;
+        // A run that goes from one sign to another is no better for it.
+        if (seen is null) looks = 0;
+        else if (looks++ == 0) since = step.Step;
+        bool lasts = looks >= Looks && step.Step - since >= Share * step.Steps;
+        return Warning = lasts ? $"Looks collapsed since step {since}: {seen}" : null;
     }
 
     private static string? Sign(TrainingStep step) => step switch

@@ -136,6 +136,8 @@ public sealed class Pretrainer : IDisposable
     {
         if (folder is null || !File.Exists(Path.Combine(folder, Checkpoint.FileName))) return;
         Checkpoint.Load(Path.Combine(folder, Checkpoint.FileName), updates, options, data.Key);
-        log.AddRange(TrainingLog.Read(Path.Combine(folder, TrainingLog.FileName)).Take(Done));
+        // A log that was deleted begins anew; what a killed process was writing is of no use.
+        if (File.Exists(Path.Combine(folder, TrainingLog.FileName))) log.AddRange(TrainingLog.Read(Path.Combine(folder, TrainingLog.FileName)).Take(Done));
+        foreach (string left in Directory.GetFiles(folder, "*.tmp")) File.Delete(left);
     }
 }

@@ -120,7 +120,7 @@ public static class ProbingReport
 
     /// <summary>The best mean of each kind in one sentence, for the index page; empty when there is no mean.</summary>
     public static string Headline(IReadOnlyList<ComparisonRow> means) => string.Join(" ", means.GroupBy(m => (m.Task, m.Stamp)).Select(g => g.MaxBy(m => m.Score.Value)!)
-        .Select(m => $"{(m.Stamp.Length > 0 ? $"[{m.Stamp}] " : "")}Best {m.Task} ({m.Tasks} tasks): {m.Model}, {m.Probe} probe, F1 {Of(m.Score)}."));
+        .Select(m => $"{(m.Stamp.Length > 0 ? $"[{m.Stamp}] " : "")}Best {m.Task} ({m.Tasks} tasks): {m.Model}, {m.Probe} probe, F1 {Of(m.Score)}, {(m.AgainstBaseline is { } d ? $"{Of(d.Difference)} above the baseline, " : "")}n = {m.Units} test patients, lesions or images."));
 
     /// <summary>The confusion matrix of one task, model and probe, summed over seeds.</summary>
     /// <exception cref="KitException">There is no such result.</exception>

@@ -44,7 +44,9 @@ public sealed class SuiteRunTests
         Assert.Single(ProbingReport.LinearAgainstKnn(run, 50).Rows);
         Assert.Equal(2, ProbingReport.Groups(run, "dots", "vit-tiny-random", "linear", "label").Rows.Count);
         Assert.Equal(run.Results.Where(r => r.Probe == "linear").Sum(r => r.Ids.Length), ProbingReport.Confusion(run, "dots", "vit-tiny-random", "linear").Values.Cast<double>().Sum());
-        Assert.Contains("F1", ProbingReport.Headline(Comparison.Means(run.Results, null, resamples: 50)), StringComparison.Ordinal);
+        ComparisonRow[] means = [.. Comparison.Means(run.Results, null, resamples: 50)];
+        Assert.All(means, m => Assert.InRange(m.Units, 1, run.Results.Sum(r => r.UnitCount)));
+        Assert.Contains($"n = {means[0].Units} test patients", ProbingReport.Headline(means), StringComparison.Ordinal);
         Assert.DoesNotContain(ProbingReport.Pictures(tasks[0], each: 40).Images, tile => tile.Note == "00.png" || tile.Note == "00");
         Assert.Equal("00.png", Assert.Single(ProbingReport.Quarantine(run).Rows)[0]);
         Assert.Contains("'seed'", Assert.Throws<KitException>(() => ProbingReport.Groups(run, "dots", "vit-tiny-random", "linear", "seed")).Message, StringComparison.Ordinal);

@@ -122,17 +122,86 @@ public sealed partial class HtmlReportTests
         Assert.Contains("<a href=\"https://example.org/x.png\">plot</a>", body);
     }
 
-    [Fact]
-    public void IndexHasACardForEachReport()
+    /// <summary>The report of one markdown cell.</summary>
+    private static string Cell(string markdown)
     {
-        string page = IndexPage.Render([SampleRun.Make(false, false, "01-pretraining", "Pre-training"), SampleRun.Make()]);
+        NotebookRun run = SampleRun.Make(false, false);
+        run.Executed.Cells.Last(c => c.Type == "markdown").Source = markdown;
+        return Body(HtmlReport.Render(run));
+    }
+
+    [Fact]
+    public void ASolutionIsAFoldedPartWithColouredCode()
+    {
+        string body = Cell("## Exercises\n\n1. Why?\n\n<details><summary>Solution &amp; more</summary>\n\nIt is **so**:\n\n```csharp\nvar a = \"<b>\"; // text\n```\n\n```json\n{ \"a\": 1 }\n```\n\n</details>\n\n2. And?");
+        Assert.Contains("<details class=\"folded\"><summary>Solution &amp; more</summary>", body);
+        Assert.Contains("<strong>so</strong>", body);
+        Assert.Contains("<pre tabindex=\"0\" aria-label=\"Source code\"><code><i class=\"k\">var</i> a = <i class=\"s\">&quot;&lt;b&gt;&quot;</i>; <i class=\"c\">// text</i></code></pre>", body);
+        Assert.Contains("<code>{ &quot;a&quot;: 1 }</code>", body);
+        Assert.Contains("<ol start=\"2\">", body);
+        Assert.Equal(Regex.Count(body, "<details"), Regex.Count(body, "</details>"));
+    }
+
+    [Theory]
+    [InlineData("<script>alert(1)</script>")]
+    [InlineData("<details open onclick=\"alert(1)\"><summary>x</summary>")]
+    [InlineData("<details><summary><img src=x onerror=alert(1)></summary>")]
+    [InlineData("text <img src=x onerror=alert(1)> text")]
+    [InlineData("<div>\n<iframe src=\"https://example.org\"></iframe>\n</div>")]
+    [InlineData("</details></main>")]
+    [InlineData("<!-- <script>alert(1)</script> -->")]
+    public void OtherMarkupIsShownAsText(string markdown)
+    {
+        string plain = Cell("text"), body = Cell(markdown);
+        Assert.Equal(Regex.Count(plain, "<(?:script|img|iframe|div|details|/details|main|/main)[ >]"), Regex.Count(body, "<(?:script|img|iframe|div|details|/details|main|/main)[ >]"));
+        Assert.Contains(System.Net.WebUtility.HtmlEncode(markdown.Split('\n')[0].Split("text ")[^1].Split(" text")[0]), body.Replace("&#39;", "'"));
+    }
+
+    [Fact]
+    public void AFoldedPartThatACellLeavesOpenEndsWithTheCell()
+    {
+        string body = Cell("<details><summary>Solution</summary>\n\nnever closed");
+        Assert.Equal(Regex.Count(body, "<details"), Regex.Count(body, "</details>"));
+        Assert.Contains("never closed</p>\n</details>", body);
+    }
+
+    [Fact]
+    public void IndexHasACardForEachStageInOrder()
+    {
+        string page = IndexPage.Render([SampleRun.Make(name: "04-monet", title: "Beside MONET"), SampleRun.Make(false, false, "01-pretraining", "Pre-training")]);
         Assert.Equal(2, page.Split("<li class=\"card\">").Length - 1);
+        Assert.True(page.IndexOf("01-pretraining.html", StringComparison.Ordinal) < page.IndexOf("04-monet.html", StringComparison.Ordinal));
+        Assert.DoesNotContain("02-", page);
         Assert.Contains("How much of a diagnosis can be read from frozen features?", page);
-        Assert.Contains("Trained ViT-T reaches 0.69 [0.66, 0.73]", page);
         Assert.Contains("✓ ran to the end", page);
         Assert.Contains("✕ stopped: cell 12, line 1: Model &#39;vit-tt&#39; is unknown", page);
         Assert.Contains("1 stopped early", page);
         Assert.Empty(Loads().Matches(Body(page)));
+    }
+
+    [Fact]
+    public void EveryFindingIsStampedAndLeadsToItsFigure()
+    {
+        AppContext.SetSwitch("DermKit.Report", true);
+        NotebookRun run = SampleRun.Make();
+        string page = IndexPage.Render([run]), report = Body(HtmlReport.Render(run));
+        string[] findings = [.. Regex.Matches(page, "<ul class=\"headlines\">(.*?)</ul>").SelectMany(m => Regex.Matches(m.Groups[1].Value, "<li>(.*?)</li>")).Select(m => m.Groups[1].Value)];
+        Assert.Equal(2, findings.Length);
+        Assert.Contains("<span class=\"kit-stamp\">SYNTHETIC</span> Paired difference to random weights: 0.28 [0.23, 0.33]. <a href=\"02-twelve-task-probing.html#finding-1\">Table: ", findings[0]);
+        Assert.Contains("Trained ViT-T reaches 0.69 [0.66, 0.73]", findings[1]);
+        Assert.Contains(">Figure: ", findings[1]);
+        Assert.Matches("<figure class=\"kit-table\" id=\"finding-1\"", report);
+        Assert.Matches("<figure class=\"kit-figure\" data-figure=\"[^\"]+\" id=\"finding-2\"", report);
+        Assert.Equal(2, Regex.Count(report, "id=\"finding-"));
+    }
+
+    [Fact]
+    public void AHeadlineThatJoinsDrawnAndRealDataKeepsItsOwnStamps()
+    {
+        NotebookRun run = SampleRun.Make(false, false);
+        Table table = new("Means", ["a"], [["b"]]) { Headline = "Real: 0.5 [0.4, 0.6], n = 20. [SYNTHETIC] Drawn: 0.9 [0.8, 1.0], n = 30." };
+        run.Executed.Cells.Last(c => c.IsCode).Outputs[0] = new System.Text.Json.Nodes.JsonObject { ["output_type"] = "display_data", ["data"] = new System.Text.Json.Nodes.JsonObject { ["text/html"] = table.ToHtml() } };
+        Assert.Contains("<li>Real: 0.5 [0.4, 0.6], n = 20. <span class=\"kit-stamp\">SYNTHETIC</span> Drawn: 0.9 [0.8, 1.0], n = 30. <a href", IndexPage.Render([run]));
     }
 
     [Theory]
@@ -161,6 +230,15 @@ public sealed partial class HtmlReportTests
             Assert.All(figures, f => Assert.True(f.Contains("class=\"main-svg\"", StringComparison.Ordinal) || f.Contains("kit-tiles", StringComparison.Ordinal), f[..Math.Min(200, f.Length)]));
             Assert.All(figures, f => Assert.DoesNotContain("data-waiting", f));
             Assert.DoesNotContain("CONSOLE", log);
+
+            // On paper a folded part is open; the code of cells stays away.
+            NotebookRun run = SampleRun.Make(false, false);
+            run.Executed.Cells.Last(c => c.Type == "markdown").Source = "<details><summary>Solution</summary>\n\nyes\n\n</details>";
+            string html = HtmlReport.Render(run);
+            File.WriteAllText(page, html);
+            Assert.Contains("<details class=\"folded\"><summary>", Open(browser!, page, folder.FullName).Dom);
+            File.WriteAllText(page, html.Replace("</body>", "<script>dispatchEvent(new Event('beforeprint'))</script></body>"));
+            Assert.Matches("<details class=\"folded\"[^>]* open=\"\"", Open(browser!, page, folder.FullName).Dom);
         }
         finally
         {

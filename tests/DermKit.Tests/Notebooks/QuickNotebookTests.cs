@@ -37,6 +37,11 @@ public sealed class QuickNotebookTests(TemporaryFolder cache) : IClassFixture<Te
             Assert.True(lines <= 15, $"{file}, cell '{cell.Id}': {lines} lines; a code cell has at most 15, the rest belongs in the library.");
             Assert.DoesNotMatch(new Regex("^#!|^#r \"nuget:|^namespace ", RegexOptions.Multiline), cell.Source);
         }
+        Assert.All(Solutions.Of(notebook), code => Assert.InRange(code.Split('\n').Length, 1, 15));
+        Assert.NotEmpty(Solutions.Of(notebook));
+        string exercises = string.Concat(notebook.Cells.Where(c => c.Type == "markdown").Select(c => c.Source)).Split("## Exercises")[^1];
+        Assert.True(Solutions.Folded(exercises) is > 0 and var folded && folded == Regex.Count(exercises, "<details") && folded == Regex.Count(exercises, "</details>"),
+            $"{file}: every solution stands between the lines '<details><summary>Solution</summary>' and '</details>'.");
         Assert.Contains(notebook.Cells, c => c.IsCode && c.Source.Contains("#r \"../lib/bin/DermKit.dll\"", StringComparison.Ordinal));
     }
 
@@ -57,7 +62,10 @@ public sealed class QuickNotebookTests(TemporaryFolder cache) : IClassFixture<Te
             Timeout = TimeSpan.FromMinutes(10),
             Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = null, ["KIT_CACHE_DIR"] = cache.Path },
         };
-        NotebookRun run = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, TestContext.Current.CancellationToken);
+        // The solutions of the exercises run after the notebook's own cells, in the same session.
+        NotebookDocument notebook = NotebookRunner.Prepare(path, options.Set);
+        foreach ((int i, string code) in Solutions.Of(notebook).Index()) notebook.InsertCode(notebook.Cells.Count, $"solution-{i + 1}", code);
+        NotebookRun run = await NotebookRunner.RunAsync(notebook, path, options, _ => { }, TestContext.Current.CancellationToken);
         Assert.True(run.Error is null, $"{file}: {run.Error}");
         Assert.DoesNotContain(run.Executed.Cells.SelectMany(c => c.IsCode ? c.Outputs : []), o => (string?)o!["output_type"] == "error");
         Assert.DoesNotContain("id=\"error\"", HtmlReport.Render(run));

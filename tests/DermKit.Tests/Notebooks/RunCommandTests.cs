@@ -1,5 +1,5 @@
 using DermKit.Cli.Notebooks;
-using System.Diagnostics;
+using DermKit.Tests.Cli;
 
 namespace DermKit.Tests.Notebooks;
 
@@ -15,20 +15,7 @@ public sealed class RunCommandTests : IDisposable
         _bad.Dispose();
     }
 
-    private static async Task<(int Code, string Out, string Error)> Kit(params string[] arguments)
-    {
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } own && Path.GetFileNameWithoutExtension(own) == "dotnet" ? own : "dotnet",
-            [Path.Combine(GeneratedNotebook.LibBin, "DermKit.Cli.dll"), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            WorkingDirectory = GeneratedNotebook.Root,
-        };
-        using Process process = Process.Start(start)!;
-        Task<string> text = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return (process.ExitCode, await text, await error);
-    }
+    private static Task<(int Code, string Out, string Error)> Kit(params string[] arguments) => KitProcess.Run(arguments);
 
     [Fact]
     public async Task AFailingNotebookHasItsReportAndTheOthersRun()

@@ -66,6 +66,14 @@ public sealed class CollapseWatchTests
     }
 
     [Fact]
+    public void SignsThatTakeTurnsCountTogether()
+    {
+        (int step, string text) = First(i => i < 100 ? (0.9, 0.8, 0.6) : (0.999, 0.999, i % 10 == 0 ? 0.01 : 0.3));
+        Assert.Equal(110, step);
+        Assert.StartsWith("Looks collapsed since step 100: all pictures", text);
+    }
+
+    [Fact]
     public void AMethodWithoutOutputsIsJudgedByItsFeatures()
     {
         Assert.Equal(0, First(_ => (double.NaN, double.NaN, 0.4)).Step);

@@ -1,0 +1,178 @@
+using DermKit.Models.Weights;
+using DermKit.Pretraining;
+using DermKit.Tests.Pretraining;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.Faults;
+
+/// <summary>What is no checkpoint of this run is refused in words, and neither the folder nor the model is changed.</summary>
+public sealed class CheckpointFaults : IDisposable
+{
+    private readonly TinyPretraining tiny = new();
+    private static readonly PretrainOptions Options = TinyPretraining.Options with { Epochs = 1, WarmupEpochs = 0 };
+
+    public CheckpointFaults() => tiny.Run("run", Options);
+
+    private string File => Path.Combine(tiny.Folder("run"), "checkpoint.safetensors");
+
+    public void Dispose() => tiny.Dispose();
+
+    /// <summary>Message of the refusal; checks on the way that nothing was changed.</summary>
+    private string Refused(PretrainOptions options, TinyPretraining? other = null)
+    {
+        byte[] before = System.IO.File.ReadAllBytes(File), log = System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("run"), "log.jsonl"));
+        using PretrainData data = (other ?? tiny).Data(options);
+        string message = Assert.Throws<KitException>(() => new Pretrainer(options, data, CPU, tiny.Folder("run"))).Message;
+        Assert.StartsWith(File, message);
+        Assert.Equal(before, System.IO.File.ReadAllBytes(File));
+        Assert.Equal(log, System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("run"), "log.jsonl")));
+        Assert.Equal(2, Directory.GetFiles(tiny.Folder("run")).Length);
+
+        using var dino = new Dino(options, CPU);
+        using var updates = new Updates(dino, options, 3);
+        Dictionary<string, Tensor> state = dino.State.ToDictionary(s => s.Key, s => s.Value.detach().clone());
+        Assert.Equal(message, Assert.Throws<KitException>(() => Checkpoint.Load(File, updates, options, data.Key)).Message);
+        Assert.All(dino.State, s => Assert.True(s.Value.Equals(state[s.Key]), $"{s.Key} was changed by a checkpoint that was refused"));
+        Assert.Equal(0, updates.Done);
+        foreach (Tensor value in state.Values) value.Dispose();
+        return message;
+    }
+
+    /// <summary>Writes the checkpoint again with other metadata or fewer tensors.</summary>
+    private void Rewrite(Action<Dictionary<string, string>> metadata, Func<string, bool>? keep = null)
+    {
+        using var scope = NewDisposeScope();
+        Dictionary<string, string> meta;
+        Dictionary<string, Tensor> tensors;
+        using (SafeTensorsFile file = SafeTensorsFile.Open(File))
+        {
+            meta = new(file.Metadata);
+            tensors = file.Entries.Keys.Where(keep ?? (_ => true)).ToDictionary(k => k, k => file.Load(k));
+        }
+        metadata(meta);
+        SafeTensors.Save(File, tensors, meta);
+    }
+
+    [Fact]
+    public void OtherOptionsAreNamed()
+    {
+        string message = Refused(Options with { Seed = 2, TeacherMomentum = 0.5 });
+        Assert.Contains("seed was 1, is 2", message);
+        Assert.Contains("teacherMomentum was 0.996, is 0.5", message);
+        Assert.DoesNotContain("batch", message);
+    }
+
+    [Fact]
+    public void OtherPicturesAreRefused()
+    {
+        using var other = new TinyPretraining(pictures: 13);
+        Assert.Contains("made from other pictures", Refused(Options, other));
+    }
+
+    [Fact]
+    public void AnotherNumberOfThreadsIsRefusedWithTheOneToSet()
+    {
+        Rewrite(m => m["threads"] = "99");
+        Assert.Contains("OMP_NUM_THREADS=99", Refused(Options));
+    }
+
+    [Theory]
+    [InlineData(0.999)]
+    [InlineData(0.5)]
+    [InlineData(0.001)]
+    [InlineData(0)]
+    public void ACutFileIsRefused(double share)
+    {
+        byte[] whole = System.IO.File.ReadAllBytes(File);
+        System.IO.File.WriteAllBytes(File, whole[..(int)(share * whole.Length)]);
+        Assert.Contains("not a valid safetensors file", Refused(Options));
+    }
+
+    [Fact]
+    public void WeightsWithoutARunAreNoCheckpoint()
+    {
+        Rewrite(m => m.Clear());
+        Assert.Contains("no checkpoint of pre-training, 'options' is missing", Refused(Options));
+    }
+
+    [Fact]
+    public void AMissingTensorIsNamed()
+    {
+        Rewrite(_ => { }, key => key != "optimizer.exp_avg.head.mlp.0.bias");
+        Assert.Contains("optimizer.exp_avg.head.mlp.0.bias", Refused(Options));
+    }
+
+    [Fact]
+    public void ALogThatWasDeletedBeginsAnew()
+    {
+        System.IO.File.Delete(Path.Combine(tiny.Folder("run"), "log.jsonl"));
+        using PretrainData data = tiny.Data(Options);
+        using var trainer = new Pretrainer(Options, data, CPU, tiny.Folder("run"));
+        Assert.Equal((3, 0), (trainer.Done, trainer.Log.Count));
+    }
+
+    [Fact]
+    public void ABrokenLogIsNamedWithItsLine()
+    {
+        string log = Path.Combine(tiny.Folder("run"), "log.jsonl");
+        System.IO.File.WriteAllLines(log, [System.IO.File.ReadAllLines(log)[0], "step 2"]);
+        Assert.StartsWith($"{log}, line 2:", Assert.Throws<KitException>(() => new Pretrainer(Options, tiny.Data(Options), CPU, tiny.Folder("run"))).Message);
+    }
+
+    [Fact]
+    public void AnUnknownKeyNamesTheNearestAndAValueOutOfRangeItsKey()
+    {
+        string config = tiny.Folder("config.json");
+        System.IO.File.WriteAllText(config, "{ \"localCrop\": 4 }");
+        Assert.Contains("key 'localCrop' is unknown; did you mean 'localCrops'?", Assert.Throws<KitException>(() => PretrainOptions.Read(config)).Message);
+        System.IO.File.WriteAllText(config, "{ \"teacherTemperature\": 0 }");
+        Assert.StartsWith($"{config}, key 'teacherTemperature': expected above 0, found 0", Assert.Throws<KitException>(() => PretrainOptions.Read(config)).Message);
+        System.IO.File.WriteAllText(config, "{ \"batch\": \"many\" }");
+        Assert.StartsWith(config, Assert.Throws<KitException>(() => PretrainOptions.Read(config)).Message);
+        Assert.Contains("a batch has 13 pictures but only 12 are here", Assert.Throws<KitException>(() => tiny.Data(Options with { Batch = 13 })).Message);
+    }
+
+    [Fact]
+    public void ALossThatIsNotFiniteStopsTheRunAndKeepsTheLastCheckpoint()
+    {
+        PretrainOptions wild = TinyPretraining.Options with { BaseLearningRate = 1e30, ClipGradient = 0, WarmupEpochs = 1, CheckpointEvery = 1 };
+        using PretrainData data = tiny.Data(wild);
+        using var trainer = new Pretrainer(wild, data, CPU, tiny.Folder("wild"));
+        byte[] kept = [];
+        string message = Assert.Throws<KitException>(() => trainer.Run(s => kept = s.Step == 1 ? [] : tiny.Result("wild").Checkpoint)).Message;
+        Assert.Contains($"step {trainer.Done + 1}: the loss is NaN", message);
+        Assert.Contains("baseLearningRate", message);
+        Assert.InRange(trainer.Done, 1, 11);
+        Assert.Equal(trainer.Done, tiny.Result("wild").Log.Length);
+        using SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(tiny.Folder("wild"), "checkpoint.safetensors"));
+        Assert.Equal($"{trainer.Done}", file.Metadata["step"]);
+        Assert.Empty(Directory.GetFiles(tiny.Folder("wild"), "*.tmp"));
+    }
+
+    [Fact]
+    public void AFolderThatCannotBeWrittenLeavesTheCheckpointWhole()
+    {
+        PretrainOptions options = TinyPretraining.Options with { CheckpointEvery = 2 };
+        byte[] whole = tiny.Run("whole", options).Checkpoint;
+        string folder = tiny.Folder("blocked"), log = Path.Combine(folder, "log.jsonl"), aside = Path.Combine(folder, "aside");
+        using PretrainData data = tiny.Data(options);
+        using (var trainer = new Pretrainer(options, data, CPU, folder))
+            Assert.ThrowsAny<Exception>(() => trainer.Run(s =>
+            {
+                if (s.Step != 4) return;
+                // A folder in its place: the file cannot be renamed over it, whoever runs the test.
+                System.IO.File.Move(log, aside);
+                Directory.CreateDirectory(log);
+            }));
+        Directory.Delete(log);
+        System.IO.File.Move(aside, log);
+        Assert.Equal(2, Directory.GetFiles(folder).Length);
+        using (var next = new Pretrainer(options, data, CPU, folder))
+        {
+            Assert.Equal(2, next.Done);
+            next.Run();
+        }
+        Assert.Equal(whole, tiny.Result("blocked").Checkpoint);
+    }
+}

@@ -1,0 +1,156 @@
+using DermKit.Pretraining;
+using DermKit.Tests.Cli;
+using DermKit.Tests.Pretraining;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+
+namespace DermKit.Tests.Faults;
+
+/// <summary>kit pretrain as a process that is ended from outside: killed, out of disk, out of time; and its memory.</summary>
+public sealed class KilledPretraining : IDisposable
+{
+    private readonly TinyPretraining tiny = new();
+
+    public KilledPretraining() => Write(TinyPretraining.Options with { Epochs = 80, CheckpointEvery = 1 });
+
+    /// <summary>One thread: small models on a busy machine spend their time waiting for the second one.</summary>
+    private Dictionary<string, string> Environment => new() { ["KIT_DATA_DIR"] = tiny.Settings.DataDir, ["KIT_CACHE_DIR"] = tiny.Settings.CacheDir, ["OMP_NUM_THREADS"] = "1" };
+
+    private string Config => tiny.Folder("tiny.json");
+
+    public void Dispose() => tiny.Dispose();
+
+    private void Write(PretrainOptions options) => File.WriteAllText(Config, JsonSerializer.Serialize(options, new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase, IgnoreReadOnlyProperties = true,
+    }));
+
+    /// <summary>A process that has just begun to train; its texts are read and dropped from there.</summary>
+    private async Task<Process> Training(string folder, CancellationToken token)
+    {
+        Process process = KitProcess.Start(Command(folder), Environment);
+        Task<string> error = process.StandardError.ReadToEndAsync(token);
+        string? line;
+        do line = await process.StandardOutput.ReadLineAsync(token);
+        while (line is not null && !line.Contains(" steps of 4 pictures, ", StringComparison.Ordinal));
+        Assert.True(line is not null, line is null ? await error : "");
+        _ = process.StandardOutput.ReadToEndAsync(token);
+        return process;
+    }
+
+    private string[] Command(string folder) => ["pretrain", Config, "--out", tiny.Folder(folder)];
+
+    [Fact]
+    public async Task KilledAtTenRandomMomentsARunEndsWithTheSameBits()
+    {
+        CancellationToken token = TestContext.Current.CancellationToken;
+        using Process whole = await Training("whole", token);
+        var clock = Stopwatch.StartNew();
+        await whole.WaitForExitAsync(token);
+        Assert.Equal(0, whole.ExitCode);
+        double duration = clock.Elapsed.TotalMilliseconds;
+        var random = new Random(11);
+        var steps = new List<int>();
+        for (int kill = 0; kill < 10; kill++)
+        {
+            using Process process = await Training("killed", token);
+            // All ten together come to the middle of the run on average.
+            await Task.Delay((int)(random.NextDouble() * duration / 10), token);
+            process.Kill();
+            await process.WaitForExitAsync(token);
+            Assert.Equal(128 + 9, process.ExitCode);
+            string log = Path.Combine(tiny.Folder("killed"), "log.jsonl");
+            steps.Add(File.Exists(log) ? TrainingLog.Read(log).Count : 0);
+        }
+        (int code, string text, string error) = await KitProcess.Run(Command("killed"), Environment);
+        Assert.True(code == 0, text + error);
+        Assert.True(steps.Distinct().Count() >= 6 && steps[^1] < 240, $"killed after steps {string.Join(", ", steps)}");
+        Assert.Equal(tiny.Result("whole").Log, tiny.Result("killed").Log);
+        Assert.Equal(tiny.Result("whole").Checkpoint, tiny.Result("killed").Checkpoint);
+        // What a killed process was writing does not pile up.
+        Assert.Equal(["checkpoint.safetensors", "log.jsonl"], Directory.GetFiles(tiny.Folder("killed")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task AFullDiskStopsTheRunInWordsAndLeavesTheCheckpointWhole()
+    {
+        string full = Directory.CreateDirectory(tiny.Folder("full")).FullName, saved = tiny.Folder("saved"), left = Directory.CreateDirectory(tiny.Folder("left")).FullName;
+        (int able, _, _) = await KitProcess.Run([], null, $"unshare -rm mount -t tmpfs none '{full}'");
+        Assert.SkipUnless(able == 0, "mounts a small disk for one process, which this machine does not let it (unshare -rm)");
+        PretrainOptions options = TinyPretraining.Options with { CheckpointEvery = 2 };
+        Write(options);
+        byte[] whole = tiny.Run("whole", options).Checkpoint;
+        using (PretrainData data = tiny.Data())
+        {
+            using var trainer = new Pretrainer(options, data, TorchSharp.torch.CPU, saved);
+            using var stop = new CancellationTokenSource();
+            Assert.ThrowsAny<OperationCanceledException>(() => trainer.Run(s => { if (s.Step == 4) stop.Cancel(); }, stop.Token));
+        }
+        byte[] before = tiny.Result("saved").Checkpoint;
+        // Room for the checkpoint and half of the next one.
+        string script = $"unshare -rm bash -c 'mount -t tmpfs -o size={before.Length * 3 / 2048}k none \"$0\" && cp {saved}/* \"$0\" && \"$@\"; code=$?; cp -a \"$0\"/. {left}; exit $code' {full} \"$@\"";
+        var environment = new Dictionary<string, string>(Environment) { ["OMP_NUM_THREADS"] = $"{TorchSharp.torch.get_num_threads()}" };
+        (int code, string text, string error) = await KitProcess.Run(Command("full"), environment, script);
+        Assert.True(code == 2, $"{code}\n{text}{error}");
+        Assert.Contains($"kit: {full}: step 6 cannot be saved (No space left on device", error);
+        Assert.Single(error.Trim().Split('\n'));
+        Assert.Equal(before, tiny.Result("left").Checkpoint);
+        Assert.Equal(2, Directory.GetFiles(left).Length);
+        (code, text, error) = await KitProcess.Run(Command("left"), environment);
+        Assert.True(code == 0, text + error);
+        Assert.Equal(whole, tiny.Result("left").Checkpoint);
+    }
+
+    [Fact]
+    public async Task ARunWithALimitOfTimeStopsWithACheckpointAndGoesOn()
+    {
+        (int code, string text, string error) = await KitProcess.Run([.. Command("limited"), "--minutes", "0.01"], Environment);
+        Assert.True(code == 0, text + error);
+        Assert.Contains("Time is up after step", text);
+        Assert.Contains("stopped after", text);
+        int done = tiny.Result("limited").Log.Length;
+        (code, text, error) = await KitProcess.Run([.. Command("limited"), "--minutes", "0.01"], Environment);
+        Assert.True(code == 0, text + error);
+        Assert.InRange(tiny.Result("limited").Log.Length, done, 240);
+        Assert.Contains($"240 steps of 4 pictures, {done} done", text);
+    }
+
+    [Fact]
+    public async Task AnonymousMemoryIsFlatOverFiveHundredSteps()
+    {
+        SlowTier.Need("500 steps of pre-training");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "reads /proc");
+        Write(TinyPretraining.Options with { Epochs = 240, CheckpointEvery = 10 });
+        // A small youngest generation: what the collector has not come to yet would pass for growth.
+        using Process process = KitProcess.Start(Command("memory"), new Dictionary<string, string>(Environment) { ["DOTNET_GCgen0size"] = "0x400000", ["DOTNET_gcConcurrent"] = "0" });
+        process.OutputDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var memory = new SortedDictionary<int, long>();
+        string log = Path.Combine(tiny.Folder("memory"), "log.jsonl");
+        while (!process.HasExited)
+        {
+            if (File.Exists(log) && Anonymous(process.Id) is { } bytes) memory[File.ReadLines(log).Count()] = bytes;
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+        Assert.True(process.ExitCode == 0, await error);
+        KeyValuePair<int, long> early = memory.First(m => m.Key >= 200), late = memory.Last();
+        Assert.True(late.Key >= 700, $"looked last at step {late.Key}");
+        Assert.True(late.Value - early.Value < 8 << 20, $"anonymous memory grew from {early.Value >> 20} MiB at step {early.Key} to {late.Value >> 20} MiB at step {late.Key}");
+    }
+
+    /// <summary>RssAnon of a process in bytes; null when it is gone.</summary>
+    private static long? Anonymous(int process)
+    {
+        try
+        {
+            string? line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith("RssAnon:", StringComparison.Ordinal));
+            return line is null ? null : 1024 * long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+}
