@@ -4,7 +4,6 @@ using DermKit.Models.Weights;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,43 +22,41 @@ public static class FeatureExtractor
     /// <param name="rows">Rows of the cache in the order wanted; all when null.</param>
     /// <param name="progress">Called with (done, all) after each batch.</param>
     /// <param name="cancellation">Looked at before each batch.</param>
-    /// <exception cref="ArgumentException">The model has fewer than 4 blocks.</exception>
+    /// <exception cref="KitException">The model has no such features.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The model has fewer than 4 blocks.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static FeatureSet Extract(VisionTransformer model, ImageCache cache, FeatureOptions? options = null, Device? device = null,
+    public static FeatureSet Extract(Backbone model, ImageCache cache, FeatureOptions? options = null, Device? device = null,
         int[]? rows = null, Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
         (options, rows) = (options ?? new(), rows ?? [.. Enumerable.Range(0, cache.Count)]);
         string weights = WeightLoader.Hash(model);
         float[] values = Compute(model, cache, options, device ?? CPU, rows, done => progress?.Invoke(done, rows.Length), cancellation);
-        return new(values, rows.Length, Width(model, options), Key(weights, model.Config, cache, options, rows), weights);
+        return new(values, rows.Length, Width(model, options), Key(weights, model.Architecture, cache, options, rows), weights);
     }
 
     /// <summary>Features of a normalised batch [B, 3, H, W] on the model's device: [B, width].</summary>
-    public static Tensor Features(VisionTransformer model, Tensor batch, FeatureOptions options)
+    public static Tensor Features(Backbone model, Tensor batch, FeatureOptions options)
     {
         using var scope = NewDisposeScope();
-        Tensor cls4 = model.ClsOfLastBlocks(batch, 4, options.Variant != FeatureVariant.Cls4PreNorm);
-        return (options.Variant == FeatureVariant.PaperScript ? RandomHead(cls4, options.HeadSeed) : cls4).MoveToOuterDisposeScope();
+        Tensor features = options.Variant == FeatureVariant.PaperScript ? RandomHead(model.Features(batch, FeatureVariant.Cls4), options.HeadSeed) : model.Features(batch, options.Variant);
+        return features.MoveToOuterDisposeScope();
     }
 
-    internal static int Width(VisionTransformer model, FeatureOptions options) =>
-        options.Variant == FeatureVariant.PaperScript ? (int)HeadWidths[^1] : 4 * model.Config.Dim;
+    internal static int Width(Backbone model, FeatureOptions options) =>
+        options.Variant == FeatureVariant.PaperScript ? (int)HeadWidths[^1] : model.Width(options.Variant);
 
-    internal static string Key(string weights, VitConfig config, ImageCache cache, FeatureOptions options, ReadOnlySpan<int> rows)
+    internal static string Key(string weights, string architecture, ImageCache cache, FeatureOptions options, ReadOnlySpan<int> rows)
     {
         var hashOfRow = new string[cache.Count];
         for (int i = 0; i < cache.RowOf.Length; i++)
             if (cache.RowOf[i] >= 0) hashOfRow[cache.RowOf[i]] = cache.ContentHashes[i];
-        // The configuration too: the number of heads changes no weight. Stochastic depth acts in training only.
-        string architecture = JsonSerializer.Serialize(config with { DropPath = 0 });
         var text = new StringBuilder($"features 2\n{weights}\n{architecture}\n{cache.PixelKey}\n{cache.Transform.Key}\n{options.Key}\n");
         foreach (int row in rows) text.Append(hashOfRow[row]).Append('\n');
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    internal static float[] Compute(VisionTransformer model, ImageCache cache, FeatureOptions options, Device device, int[] rows, Action<int> progress, CancellationToken cancellation)
+    internal static float[] Compute(Backbone model, ImageCache cache, FeatureOptions options, Device device, int[] rows, Action<int> progress, CancellationToken cancellation)
     {
-        if (model.Config.Depth < 4) throw new ArgumentException($"Features are the CLS tokens of 4 blocks; the model has {model.Config.Depth}.", nameof(model));
         int width = Width(model, options);
         float[] values = new float[(long)rows.Length * width];
         bool training = model.training;

@@ -1,24 +1,9 @@
+using DermKit.Models;
 using System.Globalization;
-using System.Text.Json.Serialization;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
-
-/// <summary>What a frozen ViT hands to a probe.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<FeatureVariant>))]
-public enum FeatureVariant
-{
-    /// <summary>CLS tokens of the last 4 blocks after the final norm, concatenated: [B, 4 D], 768 for ViT-T.</summary>
-    [JsonStringEnumMemberName("cls4")]
-    Cls4,
-    /// <summary>The same before the final norm, as the paper takes them from its ImageNet ViT-T.</summary>
-    [JsonStringEnumMemberName("cls4-prenorm")]
-    Cls4PreNorm,
-    /// <summary>cls4 through the randomly initialised head that the authors' evaluation script never loads: 4 D - 2048 - 2048 - 256.</summary>
-    [JsonStringEnumMemberName("paper-script")]
-    PaperScript,
-}
 
 /// <summary>How features are taken.</summary>
 public sealed record FeatureOptions

@@ -27,7 +27,7 @@ public sealed class FeatureStore
     /// <summary>As <see cref="FeatureExtractor.Extract"/>, reading what is there and writing what is not.</summary>
     /// <exception cref="IOException">The cache folder is not writable.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; finished files stay.</exception>
-    public FeatureSet Extract(VisionTransformer model, ImageCache cache, FeatureOptions? options = null, Device? device = null,
+    public FeatureSet Extract(Backbone model, ImageCache cache, FeatureOptions? options = null, Device? device = null,
         int[]? rows = null, Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
         (options, rows) = (options ?? new(), rows ?? [.. Enumerable.Range(0, cache.Count)]);
@@ -38,7 +38,7 @@ public sealed class FeatureStore
         {
             int first = start;
             int[] part = rows[start..Math.Min(start + perFile, rows.Length)];
-            string key = FeatureExtractor.Key(weights, model.Config, cache, options, part);
+            string key = FeatureExtractor.Key(weights, model.Architecture, cache, options, part);
             string path = Path.Combine(folder, key[..2], key[..32] + ".safetensors");
             float[]? found = Read(path, key, part.Length, width);
             if (found is null)
@@ -49,7 +49,7 @@ public sealed class FeatureStore
             else progress?.Invoke(start + part.Length, rows.Length);
             found.CopyTo(values, (long)start * width);
         }
-        return new(values, rows.Length, width, FeatureExtractor.Key(weights, model.Config, cache, options, rows), weights);
+        return new(values, rows.Length, width, FeatureExtractor.Key(weights, model.Architecture, cache, options, rows), weights);
     }
 
     private static void Write(string path, string key, float[] values, int rows, int width)

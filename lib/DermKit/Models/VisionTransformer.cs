@@ -1,3 +1,4 @@
+using System.Text.Json;
 using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
@@ -10,7 +11,7 @@ namespace DermKit.Models;
 /// facebookresearch/dino: pre-norm blocks, exact GELU, LayerNorm eps 1e-6. State-dict keys are those of DINO and timm.
 /// Takes pictures of any size of at least one patch; pixels beyond the last whole patch are left out.
 /// </summary>
-public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
+public sealed class VisionTransformer : Backbone
 {
     [ComponentName(Name = "cls_token")]
     private readonly Parameter clsToken;
@@ -50,25 +51,30 @@ public sealed class VisionTransformer : nn.Module<Tensor, Tensor>
     /// <exception cref="KitException">The configuration is impossible.</exception>
     public static VisionTransformer Random(VitConfig config, long seed, Device? device = null)
     {
-        var model = new VisionTransformer(config, device ?? CPU);
-        if (device?.type == DeviceType.META) return model;
-        using var noGrad = no_grad();
-        using var generator = new Generator((ulong)seed, CPU);
+        VisionTransformer model = Unset(config, device);
         double bound = 1 / Math.Sqrt(3.0 * config.Patch * config.Patch);
-        foreach ((string name, Parameter parameter) in model.named_parameters())
-        {
-            using var scope = NewDisposeScope();
-            Tensor values = name switch
-            {
-                _ when name.StartsWith("patch_embed.", StringComparison.Ordinal) => rand(parameter.shape, generator: generator).mul_(2 * bound).sub_(bound),
-                _ when name.EndsWith("bias", StringComparison.Ordinal) => zeros(parameter.shape),
-                _ when name.Contains("norm", StringComparison.Ordinal) => ones(parameter.shape),
-                _ => randn(parameter.shape, generator: generator).mul_(0.02).clamp_(-2, 2),
-            };
-            parameter.copy_(values);
-        }
+        model.Draw(seed, name => name.StartsWith("patch_embed.", StringComparison.Ordinal) ? bound : null);
         return model;
     }
+
+    /// <summary>A model whose weights are not set yet, for a file to fill.</summary>
+    /// <exception cref="KitException">The configuration is impossible.</exception>
+    public static VisionTransformer Unset(VitConfig config, Device? device = null) => new(config, device ?? CPU);
+
+    /// <inheritdoc/>
+    /// <remarks>The number of heads changes no weight; stochastic depth acts in training only.</remarks>
+    public override string Architecture => JsonSerializer.Serialize(Config with { DropPath = 0 });
+
+    /// <inheritdoc/>
+    public override int Width(FeatureVariant variant) => variant is FeatureVariant.Cls4 or FeatureVariant.Cls4PreNorm ? 4 * Config.Dim : throw Lacks(variant);
+
+    /// <inheritdoc/>
+    public override Tensor Features(Tensor x, FeatureVariant variant) => variant switch
+    {
+        FeatureVariant.Cls4 => ClsOfLastBlocks(x, 4),
+        FeatureVariant.Cls4PreNorm => ClsOfLastBlocks(x, 4, normalised: false),
+        _ => throw Lacks(variant),
+    };
 
     /// <summary>The CLS token of the last block after the final norm: pictures [B, 3, H, W] to [B, D].</summary>
     public override Tensor forward(Tensor x) => ClsOfLastBlocks(x, 1);
@@ -155,9 +161,15 @@ internal sealed class VitPatchEmbedding : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
+        return proj.forward(Patches(x, patch)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[B, 3, H, W] to [B, rows * columns, 3 * patch * patch], each patch in the order of a convolution's kernel.</summary>
+    public static Tensor Patches(Tensor x, long patch)
+    {
+        using var scope = NewDisposeScope();
         long rows = x.shape[2] / patch, columns = x.shape[3] / patch;
         Tensor whole = x.narrow(2, 0, rows * patch).narrow(3, 0, columns * patch);
-        Tensor patches = whole.reshape(-1, 3, rows, patch, columns, patch).permute(0, 2, 4, 1, 3, 5).reshape(x.shape[0], rows * columns, 3 * patch * patch);
-        return proj.forward(patches).MoveToOuterDisposeScope();
+        return whole.reshape(-1, 3, rows, patch, columns, patch).permute(0, 2, 4, 1, 3, 5).reshape(x.shape[0], rows * columns, 3 * patch * patch).MoveToOuterDisposeScope();
     }
 }

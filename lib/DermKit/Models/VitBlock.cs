@@ -4,6 +4,21 @@ using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
+/// <summary>
+/// Scaled dot-product attention, softmax(q k^T / sqrt(d)) v. libtorch has no meta kernel for the fused form, and its backward pass in
+/// bfloat16 on a cpu takes seven times as long as the explicit one.
+/// </summary>
+internal static class DotProduct
+{
+    /// <summary>[B, heads, Tq, d], [B, heads, T, d] and [B, heads, T, d] to [B, heads, Tq, d].</summary>
+    public static Tensor Attend(Tensor q, Tensor k, Tensor v) => q.device_type == DeviceType.META || (q.device_type == DeviceType.CPU && q.dtype == ScalarType.BFloat16 && is_grad_enabled())
+        ? matmul(Weights(q, k), v)
+        : nn.functional.scaled_dot_product_attention(q, k, v);
+
+    /// <summary>The softmax weights [B, heads, Tq, T].</summary>
+    public static Tensor Weights(Tensor q, Tensor k) => matmul(q, k.transpose(-2, -1)).mul(1 / Math.Sqrt(q.shape[^1])).softmax(-1);
+}
+
 /// <summary>Multi-head self-attention with timm's key names (qkv, proj).</summary>
 internal sealed class VitAttention : nn.Module<Tensor, Tensor>
 {
@@ -27,12 +42,7 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         (Tensor q, Tensor k, Tensor v) = Project(x, clsOnly);
-        // libtorch has no meta kernel for the fused form, and its backward pass in bfloat16 on a cpu takes seven times as long as the explicit one.
-        bool isExplicit = x.device_type == DeviceType.META || (x.device_type == DeviceType.CPU && q.dtype == ScalarType.BFloat16 && is_grad_enabled());
-        Tensor mixed = isExplicit
-            ? matmul(Softmax(q, k), v)
-            : nn.functional.scaled_dot_product_attention(q, k, v);
-        return proj.forward(mixed.transpose(1, 2).reshape(x.shape[0], -1, dim)).MoveToOuterDisposeScope();
+        return proj.forward(DotProduct.Attend(q, k, v).transpose(1, 2).reshape(x.shape[0], -1, dim)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Softmax attention of every query, [B, heads, T, T].</summary>
@@ -40,10 +50,8 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         (Tensor q, Tensor k, _) = Project(x, clsOnly: false);
-        return Softmax(q, k).MoveToOuterDisposeScope();
+        return DotProduct.Weights(q, k).MoveToOuterDisposeScope();
     }
-
-    private Tensor Softmax(Tensor q, Tensor k) => matmul(q, k.transpose(-2, -1)).mul(1 / Math.Sqrt((double)dim / heads)).softmax(-1);
 
     private (Tensor Q, Tensor K, Tensor V) Project(Tensor x, bool clsOnly)
     {
@@ -60,24 +68,28 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
     private Tensor Split(Tensor x, int parts) => x.reshape(x.shape[0], x.shape[1], parts, heads, -1).permute(2, 0, 3, 1, 4);
 }
 
-/// <summary>The two-layer perceptron of a block with exact GELU (fc1, fc2).</summary>
-internal sealed class VitMlp : nn.Module<Tensor, Tensor>
+/// <summary>The two-layer perceptron of a block (fc1, fc2), with exact GELU or with CLIP's QuickGELU, x sigmoid(1.702 x).</summary>
+internal sealed class Mlp : nn.Module<Tensor, Tensor>
 {
+    private readonly bool quick;
     private readonly Dense fc1;
     private readonly Dense fc2;
 
-    public VitMlp(VitConfig config, Device device) : base(nameof(VitMlp))
+    public Mlp(long dim, long hidden, bool quick, Device device) : base(nameof(Mlp))
     {
-        long hidden = (long)(config.Dim * config.MlpRatio);
-        fc1 = new Dense(config.Dim, hidden, true, device);
-        fc2 = new Dense(hidden, config.Dim, true, device);
+        this.quick = quick;
+        fc1 = new Dense(dim, hidden, true, device);
+        fc2 = new Dense(hidden, dim, true, device);
         RegisterComponents();
     }
 
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return fc2.forward(nn.functional.gelu(fc1.forward(x), inplace: !is_grad_enabled())).MoveToOuterDisposeScope();
+        Tensor hidden = fc1.forward(x);
+        Tensor active = !quick ? nn.functional.gelu(hidden, inplace: !is_grad_enabled())
+            : is_grad_enabled() ? hidden * (hidden * 1.702).sigmoid() : (hidden * 1.702).sigmoid_().mul_(hidden);
+        return fc2.forward(active).MoveToOuterDisposeScope();
     }
 }
 
@@ -88,7 +100,7 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
     private readonly TokenNorm norm1;
     private readonly VitAttention attn;
     private readonly TokenNorm norm2;
-    private readonly VitMlp mlp;
+    private readonly Mlp mlp;
 
     public VitBlock(VitConfig config, double dropPath, Device device) : base(nameof(VitBlock))
     {
@@ -96,7 +108,7 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
         norm1 = new TokenNorm(config.Dim, device);
         attn = new VitAttention(config, device);
         norm2 = new TokenNorm(config.Dim, device);
-        mlp = new VitMlp(config, device);
+        mlp = new Mlp(config.Dim, (long)(config.Dim * config.MlpRatio), quick: false, device);
         RegisterComponents();
     }
 

@@ -14,13 +14,13 @@ public static class WeightLoader
     /// </summary>
     /// <param name="module">The model.</param>
     /// <param name="path">A safetensors file.</param>
-    /// <param name="leaveOut">Keys of the file that the model has no place for, such as the classifier of an ImageNet model.</param>
+    /// <param name="leaveOut">Keys of the file that the model has no place for, such as the classifier of an ImageNet model; a name that ends in .* stands for all keys that begin so.</param>
     /// <exception cref="KitException">The file breaks the format, or keys are missing, extra or of another shape; all are listed by name.</exception>
     public static void LoadStrict(nn.Module module, string path, IReadOnlyCollection<string>? leaveOut = null)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
         Dictionary<string, Tensor> state = module.state_dict();
-        string[] offered = [.. file.Entries.Keys.Where(k => leaveOut is null || !leaveOut.Contains(k))];
+        string[] offered = [.. file.Entries.Keys.Where(k => leaveOut is null || !LeavesOut(leaveOut, k))];
         string[] missing = [.. state.Keys.Except(offered)], extra = [.. offered.Except(state.Keys)];
         string[] misshapen = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out SafeTensorEntry? e) && !e.Shape.SequenceEqual(p.Value.shape))
             .Select(p => $"{p.Key} [{string.Join(", ", file.Entries[p.Key].Shape)}] for [{string.Join(", ", p.Value.shape)}]")];
@@ -35,6 +35,9 @@ public static class WeightLoader
             target.copy_(stored);
         }
     }
+
+    internal static bool LeavesOut(IEnumerable<string> leaveOut, string key) =>
+        leaveOut.Any(l => l == key || (l.EndsWith(".*", StringComparison.Ordinal) && key.StartsWith(l[..^1], StringComparison.Ordinal)));
 
     /// <summary>SHA-256 in lower-case hex over name, type, shape and content of every tensor of a model, whatever its device.</summary>
     public static string Hash(nn.Module module)

@@ -1,0 +1,71 @@
+using System.Text.Json.Serialization;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace DermKit.Models;
+
+/// <summary>What a frozen backbone hands to a probe.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<FeatureVariant>))]
+public enum FeatureVariant
+{
+    /// <summary>CLS tokens of the last 4 blocks after the final norm, concatenated: [B, 4 D], 768 for ViT-T.</summary>
+    [JsonStringEnumMemberName("cls4")]
+    Cls4,
+    /// <summary>The same before the final norm, as the paper takes them from its ImageNet ViT-T and from MONET (4,096 values).</summary>
+    [JsonStringEnumMemberName("cls4-prenorm")]
+    Cls4PreNorm,
+    /// <summary>cls4 through the randomly initialised head that the authors' evaluation script never loads: 4 D - 2048 - 2048 - 256.</summary>
+    [JsonStringEnumMemberName("paper-script")]
+    PaperScript,
+    /// <summary>The embedding that a CLIP tower is trained for, the normed CLS token of the last block through the projection, not L2-normalised: 768 for MONET.</summary>
+    [JsonStringEnumMemberName("projected")]
+    Projected,
+}
+
+/// <summary>An image network whose frozen features are probed: what evaluation needs to know of it, whatever its family.</summary>
+/// <param name="name">Name of the module.</param>
+public abstract class Backbone(string name) : nn.Module<Tensor, Tensor>(name)
+{
+    /// <summary>Everything besides the weights that decides the features, as text for the keys of caches.</summary>
+    public abstract string Architecture { get; }
+
+    /// <summary>Parameters of the backbone itself; a projection behind it is not counted.</summary>
+    public virtual long ParameterCount => parameters().Sum(p => p.numel());
+
+    /// <summary>Features of one picture.</summary>
+    /// <exception cref="KitException">This family has no such features.</exception>
+    public abstract int Width(FeatureVariant variant);
+
+    /// <summary>Features of normalised pictures [B, 3, H, W] on the model's device: [B, <see cref="Width"/>].</summary>
+    /// <exception cref="KitException">This family has no such features.</exception>
+    public abstract Tensor Features(Tensor x, FeatureVariant variant);
+
+    /// <summary>The refusal of a variant that the family does not have.</summary>
+    protected KitException Lacks(FeatureVariant variant) => new($"{GetName()} has no features '{variant}'; choose another variant for this model.");
+
+    /// <summary>
+    /// Fills the parameters from a seed: truncated normal 0.02, zero biases, unit norms, and uniform where a bound is given. Drawn on the cpu,
+    /// so that every device gets the same; torch's global generator is left alone. On the meta device there is nothing to draw.
+    /// </summary>
+    /// <param name="seed">The same seed gives the same weights.</param>
+    /// <param name="bound">Bound of the uniform draw for a parameter's name; null for all others.</param>
+    protected void Draw(long seed, Func<string, double?> bound)
+    {
+        Parameter[] all = [.. parameters()];
+        if (all.Any(p => p.device_type == DeviceType.META)) return;
+        using var noGrad = no_grad();
+        using var generator = new Generator((ulong)seed, CPU);
+        foreach ((string key, Parameter parameter) in named_parameters())
+        {
+            using var scope = NewDisposeScope();
+            parameter.copy_(key switch
+            {
+                _ when bound(key) is { } b => rand(parameter.shape, generator: generator).mul_(2 * b).sub_(b),
+                _ when key.EndsWith("bias", StringComparison.Ordinal) => zeros(parameter.shape),
+                _ when key.Contains("norm", StringComparison.Ordinal) => ones(parameter.shape),
+                _ => randn(parameter.shape, generator: generator).mul_(0.02).clamp_(-2, 2),
+            });
+        }
+    }
+}
