@@ -103,8 +103,10 @@ internal static class Charts
         var traces = figure.Groups.Select((g, i) => Look.Trace("scatter",
             ("name", Look.Text(g.Name)), ("x", g.X.Select(Look.Number).ToArray()), ("y", g.Y.Select(Look.Number).ToArray()), ("mode", figure.ShowLabels && g.Labels is not null ? "markers+text" : "markers"),
             ("marker", Look.Part(("color", Look.Color(i)), ("symbol", Look.Symbol(i)), ("size", points <= 60 ? 11 : points <= 600 ? 7 : 5), ("opacity", points <= 60 ? 1.0 : 0.75))), ("cliponaxis", false),
+            ("error_y", g.Low is null || g.High is null ? null : Look.Part(("type", "data"), ("symmetric", false), ("thickness", 1.6), ("width", 5), ("color", Look.Color(i)),
+                ("array", g.High.Zip(g.Y, (high, y) => high - y).ToArray()), ("arrayminus", g.Y.Zip(g.Low, (y, low) => y - low).ToArray()))),
             ("text", g.Labels?.Select(Look.Text).ToArray()), ("textposition", g.X.Select(Side).ToArray()), ("textfont", Look.Part(("size", 12))),
-            ("hoverinfo", "text"), ("hovertext", g.X.Select((x, k) => $"{Look.Text(g.Labels?[k] ?? g.Name)}<br>{Tables.Number(x)}, {Tables.Number(g.Y[k])}").ToArray())));
+            ("hoverinfo", "text"), ("hovertext", g.X.Select((x, k) => $"{Look.Text(g.Labels?[k] ?? g.Name)}<br>{Tables.Number(x)}, {(g.Low is null ? Tables.Number(g.Y[k]) : new Estimate(g.Y[k], g.Low[k], g.High?[k] ?? double.NaN))}").ToArray())));
         Layout layout = Look.Layout(figure.Stamp, 430, figure.Groups.Count > 1);
         Look.Fill(layout,
             ("xaxis", Look.Axis(figure.XAxis, ("showgrid", true), ("type", figure.LogX ? "log" : "linear"), ("dtick", Decades(figure.LogX, figure.Groups.SelectMany(g => g.X))), ("nticks", 8))),

@@ -32,6 +32,8 @@ public static class HtmlReport
             page.Append($"<div class=\"banner stopped\" role=\"note\"><strong>Stopped.</strong> {Escape(run.Error.TrimEnd('.'))}. {(content.Contains("id=\"error\"", StringComparison.Ordinal) ? "<a href=\"#error\">See the cell.</a>" : "")} What follows is complete up to there.</div>");
         if (IsSynthetic(run))
             page.Append("<div class=\"banner synthetic\" role=\"note\"><span class=\"kit-stamp\">SYNTHETIC</span> The images of this run are drawn by the kit. Numbers show how the method behaves, and nothing clinical follows from them.</div>");
+        if (HasFixture(run))
+            page.Append("<div class=\"banner synthetic\" role=\"note\"><span class=\"kit-stamp\">FIXTURE</span> A weights file of this run holds random numbers in the format of a real model. What is stamped so shows that the code runs, and nothing about that model.</div>");
         page.Append(content)
             .Append($"<section aria-labelledby=\"provenance\"><h2 id=\"provenance\">Provenance</h2>{ProvenanceTable(run)}</section></main></div>")
             .Append($"<footer><p>{Disclaimer}</p><nav aria-label=\"Reports, again\">{Neighbours(run, all ?? [run])}</nav></footer>");
@@ -47,6 +49,8 @@ public static class HtmlReport
         string.Join(" · ", new[] { $"{run.Mode} mode", run.Device, Tables.Duration(run.Duration), DateTime.UtcNow.ToString("d MMMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture) }.Select(t => $"<span>{Escape(t)}</span>"));
 
     internal static bool IsSynthetic(NotebookRun run) => run.Provenance.Keys.Any(k => k.StartsWith("data synthetic", StringComparison.OrdinalIgnoreCase));
+
+    internal static bool HasFixture(NotebookRun run) => run.Provenance.Keys.Any(k => k.StartsWith("fixture", StringComparison.Ordinal));
 
     internal static string Escape(string text) => WebUtility.HtmlEncode(text);
 

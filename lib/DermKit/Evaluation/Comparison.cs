@@ -10,7 +10,7 @@ namespace DermKit.Evaluation;
 /// <param name="SeedSpread">Standard deviation (n - 1) of the score over the seeds; NaN for one seed.</param>
 /// <param name="AgainstBaseline">Paired difference to the baseline; null for the baseline itself or where it lacks the task.</param>
 /// <param name="AdjustedP">Its p after Holm's correction over the whole table.</param>
-/// <param name="Stamp">SYNTHETIC or nothing.</param>
+/// <param name="Stamp">That of the task, the model and the baseline it is paired with; empty for a finding.</param>
 public sealed record ComparisonRow(string Model, string Task, string Probe, int Tasks, int Seeds, Interval Score, double SeedSpread,
     PairedDifference? AgainstBaseline, double? AdjustedP, string Stamp)
 {
@@ -76,7 +76,7 @@ public static class Comparison
             (double value, double[] resampled) = Bootstrap.Mean(panels, metric, resamples);
             double[] seeds = [.. group.Results.GroupBy(r => r.Seed).Select(s => Bootstrap.Mean([.. s.Select(r => r.Rows)], metric, 0).Value)];
             return new ComparisonRow(Name(first), group.Name, first.Probe, panels.Select(p => p.Task).Distinct().Count(), seeds.Length,
-                Bootstrap.Percentiles(value, resampled), Spread(seeds), Against(group), null, first.Stamp)
+                Bootstrap.Percentiles(value, resampled), Spread(seeds), Against(group, out string paired), null, Stamps.Join([first.BothStamps, paired]))
             {
                 Units = panels.SelectMany(p => p.Units.Select(u => (p.DataSet, u))).Distinct().Count(),
             };
@@ -85,12 +85,14 @@ public static class Comparison
         int next = 0;
         return [.. rows.Select(r => r.AgainstBaseline is null ? r : r with { AdjustedP = adjusted[next++] })];
 
-        PairedDifference? Against((string Name, TaskResult[] Results) group)
+        PairedDifference? Against((string Name, TaskResult[] Results) group, out string stamp)
         {
             TaskResult first = group.Results[0];
+            stamp = "";
             if (baseline is null || first.Model == baseline) return null;
             TaskResult[]? other = all.FirstOrDefault(o => o.Name == group.Name && o.Results[0].Model == baseline && o.Results[0].Probe == first.Probe && o.Results[0].Stamp == first.Stamp).Results;
             if (other is null) return null;
+            stamp = other[0].ModelStamp;
             // Only what both were scored on: the same tasks and seeds.
             var both = group.Results.Join(other, r => (r.Task, r.Seed), r => (r.Task, r.Seed), (a, b) => (Model: a.Rows, Baseline: b.Rows)).ToArray();
             return both.Length == 0 ? null : PairedTest.Difference([.. both.Select(b => b.Model)], [.. both.Select(b => b.Baseline)], metric, resamples);

@@ -17,9 +17,12 @@ public enum Preprocessing
     /// <summary>DINO's: short side 256 bicubic, CenterCrop 224, ImageNet statistics.</summary>
     [JsonStringEnumMemberName("dino")]
     Dino,
+    /// <summary>MONET's own: short side 224 bicubic, CenterCrop 224, ImageNet statistics.</summary>
+    [JsonStringEnumMemberName("monet")]
+    Monet,
 }
 
-/// <summary>One frozen model as data/models/&lt;name&gt;.json says it; its card is data/models/&lt;name&gt;.md.</summary>
+/// <summary>One frozen model as data/models/&lt;name&gt;.json says it (its card is data/models/&lt;name&gt;.md), or as the keys of an undeclared weights file do.</summary>
 public sealed record ModelDefinition
 {
     /// <summary>Name, that of the file.</summary>
@@ -31,16 +34,22 @@ public sealed record ModelDefinition
     /// <summary>One line for tables.</summary>
     public required string Title { get; init; }
 
-    /// <summary>Architecture: vit is what the kit builds; any other is listed as absent.</summary>
+    /// <summary>Architecture: vit and clip are what the kit builds; any other is listed as absent.</summary>
     public required string Family { get; init; }
 
-    /// <summary>tiny, small, base or large, for a vit.</summary>
+    /// <summary>tiny, small, base or large for a vit; base or large for a clip.</summary>
     public string Size { get; init; } = "tiny";
 
-    /// <summary>Side of a patch in pixels, for a vit.</summary>
+    /// <summary>Side of a patch in pixels.</summary>
     public int Patch { get; init; } = 16;
 
-    /// <summary>Number of parameters of the backbone, checked when it is built.</summary>
+    /// <summary>Side in pixels of the pictures that the position embedding is made for.</summary>
+    public int ImageSize { get; init; } = 224;
+
+    /// <summary>All sizes of a clip tower that <see cref="Size"/> has no name for; null otherwise.</summary>
+    public ClipVisionConfig? Clip { get; init; }
+
+    /// <summary>Number of parameters of the backbone (without a projection behind it), checked when it is built.</summary>
     public required long Parameters { get; init; }
 
     /// <summary>"random", or a safetensors file relative to data/, such as weights/x.safetensors.</summary>
@@ -73,8 +82,19 @@ public sealed record ModelDefinition
     /// <summary>What to get, and where to put it, when the weights are not here.</summary>
     public string WhatToGet { get; init; } = "";
 
+    /// <summary>FIXTURE where the weights are random numbers in a real model's format, else empty: stands on every number that rests on them.</summary>
+    [JsonIgnore]
+    public string Stamp { get; internal init; } = "";
+
+    /// <summary>True when no file declares the model: it is what the keys of a weights file look like.</summary>
+    [JsonIgnore]
+    public bool IsUndeclared { get; internal init; }
+
     /// <summary>The kit's data/ folder, which <see cref="Source"/> is relative to.</summary>
     internal string DataRoot { get; init; } = "";
+
+    /// <summary>Why an undeclared file cannot be used; null when it can.</summary>
+    internal string? Problem { get; init; }
 
     /// <summary>True when <see cref="Create"/> can make the model.</summary>
     [JsonIgnore]
@@ -82,31 +102,42 @@ public sealed record ModelDefinition
 
     /// <summary>Null when the model can be made, else the reason in plain words and what to get.</summary>
     [JsonIgnore]
-    public string? Missing =>
-        Family != "vit" ? $"this version of the kit does not build the family '{Family}'. {WhatToGet}".TrimEnd()
-        : Source != "random" && !File.Exists(WeightsPath) ? $"weights not here: data/{Source}. {WhatToGet}".TrimEnd() : null;
+    public string? Missing => Problem
+        ?? (Family is not ("vit" or "clip") ? $"this version of the kit does not build the family '{Family}'. {WhatToGet}".TrimEnd()
+        : Source != "random" && !File.Exists(WeightsPath) ? $"weights not here: data/{Source}. {WhatToGet}".TrimEnd() : null);
 
     /// <summary>The fixed transform that <see cref="Preprocessing"/> names.</summary>
     [JsonIgnore]
-    public EvalTransform Transform => Preprocessing == Preprocessing.Dino ? EvalTransform.Dino : new();
+    public EvalTransform Transform => Preprocessing switch { Preprocessing.Dino => EvalTransform.Dino, Preprocessing.Monet => EvalTransform.Monet, _ => new() };
 
-    private string WeightsPath => Path.Combine(DataRoot, Source);
+    /// <summary>What the model costs, counted from its sizes; null for a family that the kit does not build.</summary>
+    [JsonIgnore]
+    public ModelCost? Cost => Problem is not null ? null : Family switch { "vit" => ModelCost.Of(Name, Vit), "clip" => ModelCost.Of(Name, ClipVision), _ => null };
+
+    internal string WeightsPath => Path.Combine(DataRoot, Source);
+
+    /// <summary>The keys of the weights file that have no place in the backbone.</summary>
+    internal IReadOnlyList<string> AllLeftOut => Family == "clip" ? [.. ClipVisionTransformer.NotVision, .. LeaveOut] : LeaveOut;
+
+    internal VitConfig Vit => VitConfig.Named(Size) with { Patch = Patch, ImageSize = ImageSize };
+
+    internal ClipVisionConfig ClipVision => Clip ?? ClipVisionConfig.Named(Size) with { Patch = Patch, ImageSize = ImageSize };
 
     /// <summary>Builds the model in evaluation mode; the caller disposes it.</summary>
     /// <param name="seed">One of <see cref="Seeds"/>; of no effect on weights from a file.</param>
     /// <param name="device">Where it shall lie; cpu when null.</param>
     /// <exception cref="KitException">The model is not present, or the file has another hash, other keys or other shapes.</exception>
-    public VisionTransformer Create(int seed, Device? device = null)
+    public Backbone Create(int seed, Device? device = null)
     {
         if (Missing is { } missing) throw new KitException($"Model '{Name}': {missing}");
         if (Sha256.Length > 0 && WeightLoader.FileHash(WeightsPath) is var hash && hash != Sha256)
             throw new KitException($"{WeightsPath}: expected SHA-256 {Sha256}, found {hash}. {WhatToGet}".TrimEnd());
-        VisionTransformer model = VisionTransformer.Random(VitConfig.Named(Size) with { Patch = Patch }, seed, device);
+        Backbone model = Source == "random" ? Random(seed, device) : Unset(device);
         try
         {
-            long parameters = model.parameters().Sum(p => p.numel());
+            long parameters = model.ParameterCount;
             if (parameters != Parameters) throw new KitException($"Model '{Name}': expected {Parameters} parameters, found {parameters}; correct 'size', 'patch' or 'parameters' in its file.");
-            if (Source != "random") WeightLoader.LoadStrict(model, WeightsPath, LeaveOut);
+            if (Source != "random") WeightLoader.LoadStrict(model, WeightsPath, AllLeftOut);
             model.eval();
             return model;
         }
@@ -116,4 +147,9 @@ public sealed record ModelDefinition
             throw;
         }
     }
+
+    /// <summary>The architecture with weights that are not set.</summary>
+    internal Backbone Unset(Device? device) => Family == "clip" ? ClipVisionTransformer.Unset(ClipVision, device) : VisionTransformer.Unset(Vit, device);
+
+    private Backbone Random(int seed, Device? device) => Family == "clip" ? ClipVisionTransformer.Random(ClipVision, seed, device) : VisionTransformer.Random(Vit, seed, device);
 }

@@ -1,8 +1,9 @@
 using DermKit.Models;
+using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 
-/// <summary>The models of data/models, in the order of their names.</summary>
+/// <summary>The models of data/models in the order of their names, then what else lies in the weights folder.</summary>
 public sealed class ModelRegistry
 {
     private readonly string folder;
@@ -20,20 +21,28 @@ public sealed class ModelRegistry
     public ModelDefinition this[string name] => Models.FirstOrDefault(m => m.Name == name)
         ?? throw new KitException($"{folder}: no model '{name}'; did you mean '{KitException.Nearest(name, Models.Select(m => m.Name))}'?");
 
-    /// <summary>Reads every data/models/*.json.</summary>
+    /// <summary>
+    /// Reads every data/models/*.json, and the keys of the weights files in data/weights that none of them names: such a file is a model of its own
+    /// where its family is recognised, else a row that says what is wrong.
+    /// </summary>
     /// <param name="dataRoot">The kit's own data/ folder.</param>
-    /// <exception cref="KitException">A file is not valid; it is named with the key.</exception>
-    public static ModelRegistry Load(string dataRoot)
+    /// <param name="weightsFolders">More folders with weights files.</param>
+    /// <exception cref="KitException">A declaration is not valid; it is named with the key.</exception>
+    public static ModelRegistry Load(string dataRoot, params string[] weightsFolders)
     {
         string folder = Path.Combine(dataRoot, "models");
         if (!Directory.Exists(folder)) throw new KitException($"{folder}: expected a folder with model files, found none.");
-        return new(folder, [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(f => Read(f, dataRoot))]);
+        ModelDefinition[] declared = [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(f => Read(f, dataRoot))];
+        var sources = declared.Where(m => m.Source != "random").Select(m => Path.GetFullPath(m.WeightsPath)).ToHashSet(StringComparer.Ordinal);
+        var names = declared.Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
+        return new(folder, [.. declared, .. new[] { Path.Combine(dataRoot, "weights") }.Concat(weightsFolders).SelectMany(f => UndeclaredModels.Find(f, sources, names))]);
     }
 
-    /// <summary>The card of a model, markdown.</summary>
+    /// <summary>The card of a model, markdown; of an undeclared one, what is known of it.</summary>
     /// <exception cref="KitException">The model has none.</exception>
     public string Card(ModelDefinition model)
     {
+        if (model.IsUndeclared) return $"# {model.Title}\n\n{model.Missing ?? model.Note}\n";
         string path = Path.Combine(folder, $"{model.Name}.md");
         return File.Exists(path) ? File.ReadAllText(path) : throw new KitException($"{path}: expected the card of model '{model.Name}', found none.");
     }
@@ -51,7 +60,18 @@ public sealed class ModelRegistry
         Expect(model.Source == "random" || model.Seeds is [0], "seeds", "none for weights from a file");
         Expect(model.Source == "random" || model.WhatToGet.Length > 0, "whatToGet", "what to get when the weights are not here");
         Expect(model.Source == "random" || !Path.IsPathRooted(model.Source) && !model.Source.Contains("..", StringComparison.Ordinal), "source", "\"random\" or a file inside data/");
-        if (model.Family == "vit") Expect(VitConfig.Named(model.Size).Dim > 0 && model.Patch > 0, "patch", "a side in pixels");
+        if (model.Family is not ("vit" or "clip")) return model;
+        Expect(model.Patch > 0 && model.ImageSize >= model.Patch, "patch", "a side in pixels, at most imageSize");
+        try
+        {
+            Expect(model.Family == "vit" || model.ClipVision.ImageSize == model.Transform.Crop, "imageSize", $"{model.Transform.Crop}, the crop of every transform, because a CLIP tower takes one size only");
+            using Backbone built = model.Unset(META);
+            if (model.Features != FeatureVariant.PaperScript) built.Width(model.Features);
+        }
+        catch (KitException e) when (!e.Message.StartsWith(path, StringComparison.Ordinal))
+        {
+            throw new KitException($"{path}: {e.Message}", e);
+        }
         return model;
     }
 }

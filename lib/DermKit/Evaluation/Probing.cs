@@ -14,7 +14,8 @@ namespace DermKit.Evaluation;
 /// <param name="Features">Feature variant, for example cls4.</param>
 /// <param name="WeightsHash">Hash of the weights.</param>
 /// <param name="Key">Key of the features: weights, preprocessing, variant and images.</param>
-public sealed record FeatureSource(string Model, string Features, string WeightsHash, string Key);
+/// <param name="Stamp">That of the model (<see cref="ModelDefinition.Stamp"/>).</param>
+public sealed record FeatureSource(string Model, string Features, string WeightsHash, string Key, string Stamp = "");
 
 /// <summary>Settings of <see cref="Probing"/>.</summary>
 public sealed record ProbingOptions
@@ -44,7 +45,7 @@ public static class Probing
     {
         using Tensor values = features.ToTensor(device);
         string variant = JsonSerializer.Serialize(model.Features).Trim('"');
-        return Run(values, new FeatureSource(model.Name, variant, features.WeightsHash, features.Key), task, seed, options, results, rowOf);
+        return Run(values, new FeatureSource(model.Name, variant, features.WeightsHash, features.Key, model.Stamp), task, seed, options, results, rowOf);
     }
 
     /// <summary>One result for each probe. A result that the folder holds for the same inputs is read, not made again.</summary>
@@ -132,7 +133,8 @@ public static class Probing
             GradientNorm: outcome.GradientNorm,
             Note: string.Join(" ", new[] { outcome.Note, undefined, unread }.Where(n => n.Length > 0)),
             Kit: typeof(Probing).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
-            Seconds: 0);
+            Seconds: 0,
+            ModelStamp: source.Stamp);
     }
 
     private static string Hash(IEnumerable<string> parts) =>

@@ -49,7 +49,8 @@ public sealed record SuitePlan
 /// <param name="Images">Pictures.</param>
 /// <param name="Seconds">Time; near zero when the features were in the store.</param>
 /// <param name="WeightsHash">Hash of the weights.</param>
-public sealed record Extraction(string Model, int Seed, int Images, double Seconds, string WeightsHash);
+/// <param name="Stamp">That of the model (<see cref="ModelDefinition.Stamp"/>).</param>
+public sealed record Extraction(string Model, int Seed, int Images, double Seconds, string WeightsHash, string Stamp = "");
 
 /// <summary>The whole suite: every chosen model on every chosen task, features extracted once for each picture.</summary>
 /// <param name="Results">One for each task, model, probe and seed.</param>
@@ -58,6 +59,9 @@ public sealed record Extraction(string Model, int Seed, int Images, double Secon
 /// <param name="Quarantine">Pictures that could not be read, and why; they are in no score.</param>
 public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<ProbeTask> Tasks, IReadOnlyList<Extraction> Extractions, IReadOnlyList<Quarantined> Quarantine)
 {
+    /// <summary>What everything that rests on all tasks and models of the run is stamped with.</summary>
+    public string Stamp => Stamps.Join([.. Tasks.Select(t => t.Definition.Stamp), .. Extractions.Select(e => e.Stamp)]);
+
     /// <summary>The tasks that a plan means, data present: those it names, else the real ones, else the synthetic ones.</summary>
     /// <exception cref="KitException">A named task is unknown, its data is not here, or drawn and real tasks are mixed.</exception>
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, SuitePlan plan)
@@ -113,10 +117,10 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
                     if (features is null || model.Source == "random")
                     {
                         var clock = Stopwatch.StartNew();
-                        using VisionTransformer backbone = model.Create(seed, device);
+                        using Backbone backbone = model.Create(seed, device);
                         features = store.Extract(backbone, cache, new FeatureOptions { Variant = model.Features }, device,
                             progress: (done, all) => progress?.Invoke($"{model.Title}, seed {seed}", done, all), cancellation: cancellation);
-                        extractions.Add(new(model.Name, model.Source == "random" ? seed : 0, cache.Count, clock.Elapsed.TotalSeconds, features.WeightsHash));
+                        extractions.Add(new(model.Name, model.Source == "random" ? seed : 0, cache.Count, clock.Elapsed.TotalSeconds, features.WeightsHash, model.Stamp));
                     }
                     foreach (ProbeTask task in tasks)
                     {

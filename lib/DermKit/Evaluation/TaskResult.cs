@@ -33,16 +33,21 @@ namespace DermKit.Evaluation;
 /// <param name="Note">What a reader has to know; empty when nothing.</param>
 /// <param name="Kit">Version of the library with the commit it was built from.</param>
 /// <param name="Seconds">Time of the probe and its intervals.</param>
+/// <param name="ModelStamp">FIXTURE where the model's weights are random numbers in a real model's format.</param>
 public sealed record TaskResult(
     string Task, int TaskVersion, string Model, string Features, string Probe, int Seed, string Key, string WeightsHash,
     string DataHash, string DataSet, bool InPretraining, bool InMeans, string Stamp, string[] ClassNames, int TrainRows,
     string[] Ids, string[] Units, int[] Truth, int[] Predicted,
     SortedDictionary<string, double> Metrics, SortedDictionary<string, Interval> Intervals, int[][] Confusion, string Kit, double Seconds, int? K = null,
-    bool? Converged = null, int? Iterations = null, double? GradientNorm = null, string Note = "")
+    bool? Converged = null, int? Iterations = null, double? GradientNorm = null, string Note = "", string ModelStamp = "")
 {
     /// <summary>Number of distinct units among the test rows.</summary>
     [JsonIgnore]
     public int UnitCount => Units.Distinct(StringComparer.Ordinal).Count();
+
+    /// <summary>The stamps of task and model together.</summary>
+    [JsonIgnore]
+    public string BothStamps => Stamps.Join([Stamp, ModelStamp]);
 
     /// <summary>The test rows, for paired comparisons.</summary>
     [JsonIgnore]

@@ -44,6 +44,9 @@ public sealed record EvalTransform
         Std = new(0.26862954f, 0.26130258f, 0.27577711f),
     };
 
+    /// <summary>MONET's own: as <see cref="Clip"/>, with ImageNet statistics.</summary>
+    public static EvalTransform Monet { get; } = new() { Resize = 224, ShortSide = true, Filter = ResizeFilter.Bicubic };
+
     /// <summary>Everything that decides the 8-bit pixels, as text; two transforms with one key give the same bytes.</summary>
     public string PixelKey => string.Create(CultureInfo.InvariantCulture, $"{(ShortSide ? "short" : "square")}{Resize}-{Filter}-crop{Crop}");
 

@@ -135,8 +135,9 @@ public sealed record HeatmapFigure(string Id, string Title, string Caption, stri
     }
 }
 
-/// <summary>Points of one name; <paramref name="Labels"/> name single points, in the picture when <see cref="ScatterFigure.ShowLabels"/> is on.</summary>
-public sealed record ScatterGroup(string Name, IReadOnlyList<double> X, IReadOnlyList<double> Y, IReadOnlyList<string>? Labels = null);
+/// <summary>Points of one name; <paramref name="Labels"/> name single points, in the picture when <see cref="ScatterFigure.ShowLabels"/> is on; with the ends of their intervals where <paramref name="Low"/> and <paramref name="High"/> are given.</summary>
+public sealed record ScatterGroup(string Name, IReadOnlyList<double> X, IReadOnlyList<double> Y, IReadOnlyList<string>? Labels = null,
+    IReadOnlyList<double>? Low = null, IReadOnlyList<double>? High = null);
 
 /// <summary>Points over two number axes, a symbol for each group.</summary>
 /// <param name="Id">See <see cref="Figure.Id"/>.</param>
@@ -161,13 +162,13 @@ public sealed record ScatterFigure(string Id, string Title, string Caption, stri
     public override Table Data()
     {
         foreach (ScatterGroup g in Groups)
-            if (g.X.Count != g.Y.Count || (g.Labels?.Count ?? g.X.Count) != g.X.Count)
-                throw Wrong($"group '{g.Name}' has {g.X.Count} x, {g.Y.Count} y and {g.Labels?.Count} labels; expected equal counts.");
+            if (g.X.Count != g.Y.Count || (g.Labels?.Count ?? g.X.Count) != g.X.Count || (g.Low?.Count ?? g.X.Count) != g.X.Count || (g.High?.Count ?? g.X.Count) != g.X.Count)
+                throw Wrong($"group '{g.Name}' has {g.X.Count} x, {g.Y.Count} y, {g.Labels?.Count} labels, {g.Low?.Count} low and {g.High?.Count} high values; expected equal counts.");
         int total = Groups.Sum(g => g.X.Count);
         bool labels = Groups.Any(g => g.Labels is not null);
         string title = total > TableRows ? $"{Title} (first {TableRows} of {total} points)" : Title;
         return new(title, ["Group", .. labels ? new[] { "Label" } : [], XAxis, YAxis],
             [.. Groups.SelectMany(g => Enumerable.Range(0, g.X.Count).Select(i =>
-                (IReadOnlyList<object?>)[g.Name, .. labels ? new[] { g.Labels?[i] } : [], g.X[i], g.Y[i]])).Take(TableRows)]) { Stamp = Stamp };
+                (IReadOnlyList<object?>)[g.Name, .. labels ? new[] { g.Labels?[i] } : [], g.X[i], g.Low is null ? g.Y[i] : new Estimate(g.Y[i], g.Low[i], g.High?[i] ?? double.NaN)])).Take(TableRows)]) { Stamp = Stamp };
     }
 }

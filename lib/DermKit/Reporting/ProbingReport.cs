@@ -20,7 +20,10 @@ public static class ProbingReport
     /// <summary>Every model of the registry, with what to get where weights are absent.</summary>
     public static Table Registry(ModelRegistry models) => Tables.From("Models of the registry", models.Models.OrderBy(m => m.IsPresent ? 0 : 1),
         ("Model", m => m.Name), ("What", m => m.Title), ("Parameters", m => string.Create(CultureInfo.InvariantCulture, $"{m.Parameters / 1e6:0.0} M")),
-        ("Has seen", m => string.Join(", ", m.PretrainedOn)), ("Weights", m => m.IsPresent ? "here" : m.Missing));
+        ("Has seen", m => string.Join(", ", m.PretrainedOn)), ("Weights", m => m.IsPresent ? m.Stamp.Length > 0 ? $"here, {m.Stamp}" : "here" : m.Missing)) with
+    {
+        Stamp = Stamps.Join(models.Models.Select(m => m.Stamp)),
+    };
 
     /// <summary>What each task will be probed with: images, classes and the unit that intervals resample.</summary>
     public static Table Sizes(IReadOnlyList<ProbeTask> tasks) => Tables.From("Images of this run", tasks.Select(t => (Task: t, Split: t.SplitFor(TaskSuite.Seeds[0]))),
@@ -59,7 +62,7 @@ public static class ProbingReport
     public static Table Rates(SuiteRun run) => Tables.From("Feature extraction", run.Extractions,
         ("Model", e => e.Model), ("Seed of weights", e => e.Seed), ("Images", e => e.Images), ("Seconds", e => e.Seconds), ("Images/s", e => e.Images / Math.Max(e.Seconds, 1e-3)), ("Weights", e => e.WeightsHash[..12])) with
     {
-        Stamp = Stamp(run.Tasks),
+        Stamp = run.Stamp,
         Note = $"Features are kept under the hash of weights, transform and pictures; a rate far above the others was read back.",
     };
 
@@ -77,7 +80,7 @@ public static class ProbingReport
         ComparisonRow best = rows.MaxBy(r => r.Score.Value)!;
         return new("scores", "F1 on each task", "Mean over seeds; bars are 95 % bootstrap intervals over test patients, lesions or images. Macro F1 with more than two classes, else F1 of the positive class, so heights compare within a task only.",
             $"Points with intervals for {series.Length} model and probe pairs on {tasks.Length} tasks; the highest is {best.Model} with the {best.Probe} probe on {best.Task} at {Tables.Number(best.Score.Value)}.",
-            tasks, series, "Task", "F1 (0-1)") { Points = true, Horizontal = true, Range = (0, 1), Stamp = rows[0].Stamp };
+            tasks, series, "Task", "F1 (0-1)") { Points = true, Horizontal = true, Range = (0, 1), Stamp = Stamps.Join(rows.Select(r => r.Stamp)) };
     }
 
     /// <summary>The comparison as a table; differences are paired on the same test units.</summary>
@@ -95,7 +98,7 @@ public static class ProbingReport
         if (paired) columns = [.. columns, ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Of(d.Difference) : "–"), ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")];
         return Tables.From(caption, rows, columns) with
         {
-            Stamp = rows.Select(r => r.Stamp).FirstOrDefault(""),
+            Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
             Headline = headline,
             Note = $"{string.Join(" or ", rows.Select(r => r.Seeds).Distinct())} seeds.{(paired ? "" : " No second model is here, so there is no difference to a baseline.")}",
         };
@@ -113,7 +116,7 @@ public static class ProbingReport
         return Tables.From("Linear probe minus kNN probe", pairs.Select((g, i) => (g.Key, Difference: differences[i], P: adjusted[i])),
             ("Task", r => r.Key.Task), ("Model", r => r.Key.Model), ("F1 difference [95 %]", r => Of(r.Difference.Difference)), ("p (Holm)", r => r.P)) with
         {
-            Stamp = Stamp(run.Tasks),
+            Stamp = run.Stamp,
             Note = "The two probes do not get the same data: kNN is fitted on 85 % of the training images, as the paper does it.",
         };
     }
@@ -135,7 +138,7 @@ public static class ProbingReport
                 for (int p = 0; p < names.Length; p++) sum[t, p] += result.Confusion[t][p];
         return new("confusion", $"Confusion: {task}", $"{model} with the {probe} probe, summed over {results.Length} seeds. A row is a true class; its diagonal is the recall.",
             $"Confusion matrix of {names.Length} classes on {task}; recalls are {string.Join(", ", names.Select((n, c) => $"{n} {Tables.Percent(sum[c, c] / Math.Max(1, Enumerable.Range(0, names.Length).Sum(p => sum[c, p])))}"))}.",
-            names, names, sum, "True class", "Predicted class") { Stamp = results[0].Stamp };
+            names, names, sum, "True class", "Predicted class") { Stamp = results[0].BothStamps };
     }
 
     /// <summary>The score within each group of a column, such as skin type, of one task, model and probe.</summary>
@@ -150,7 +153,7 @@ public static class ProbingReport
             (column, g => g.group), ("Test images", g => g.rows[0].Truth.Length), ("Test units", g => g.rows[0].Units.Distinct().Count()),
             ("F1 [95 %]", g => Of(Mean(g.rows, null))), ("Balanced accuracy [95 %]", g => Of(Mean(g.rows, c => c.BalancedAccuracy)))) with
         {
-            Stamp = probed.Definition.Stamp,
+            Stamp = Stamps.Join(results.Select(r => r.BothStamps)),
             Note = $"Means over {results.Length} seeds, bootstrap over units. F1 and balanced accuracy are over the classes that occur in the group, so groups with other classes do not compare, and a group of a few images says nothing. Groups without test images are left out.",
         };
 

@@ -19,6 +19,19 @@ public static class WeightLoader
     public static void LoadStrict(nn.Module module, string path, IReadOnlyCollection<string>? leaveOut = null)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        string problems = Problems(module, file, leaveOut);
+        if (problems.Length > 0) throw new KitException($"{path}: these weights are for another model than {module.GetName()}.{problems} Nothing was loaded.");
+        using var noGrad = no_grad();
+        foreach ((string key, Tensor target) in module.state_dict())
+        {
+            using Tensor stored = file.Load(key);
+            target.copy_(stored);
+        }
+    }
+
+    /// <summary>What keeps a file from filling a model (on any device, meta too), every key by name; empty when it fits.</summary>
+    internal static string Problems(nn.Module module, SafeTensorsFile file, IReadOnlyCollection<string>? leaveOut)
+    {
         Dictionary<string, Tensor> state = module.state_dict();
         string[] offered = [.. file.Entries.Keys.Where(k => leaveOut is null || !LeavesOut(leaveOut, k))];
         string[] missing = [.. state.Keys.Except(offered)], extra = [.. offered.Except(state.Keys)];
@@ -26,14 +39,7 @@ public static class WeightLoader
             .Select(p => $"{p.Key} [{string.Join(", ", file.Entries[p.Key].Shape)}] for [{string.Join(", ", p.Value.shape)}]")];
         string[] mistyped = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out SafeTensorEntry? e) && is_floating_point(p.Value) != IsFloat(e.Type))
             .Select(p => $"{p.Key} {file.Entries[p.Key].Type} for {p.Value.dtype}")];
-        string problems = Listed("missing", missing) + Listed("extra", extra) + Listed("misshapen", misshapen) + Listed("of another kind of number", mistyped);
-        if (problems.Length > 0) throw new KitException($"{path}: these weights are for another model than {module.GetName()}.{problems} Nothing was loaded.");
-        using var noGrad = no_grad();
-        foreach ((string key, Tensor target) in state)
-        {
-            using Tensor stored = file.Load(key);
-            target.copy_(stored);
-        }
+        return Listed("missing", missing) + Listed("extra", extra) + Listed("misshapen", misshapen) + Listed("of another kind of number", mistyped);
     }
 
     internal static bool LeavesOut(IEnumerable<string> leaveOut, string key) =>

@@ -1,0 +1,15 @@
+namespace DermKit.Evaluation;
+
+/// <summary>What a number is stamped with when it says nothing about skin: by its images, by its weights, or by both.</summary>
+public static class Stamps
+{
+    /// <summary>Stands on what rests on images that the kit drew.</summary>
+    public const string Synthetic = "SYNTHETIC";
+
+    /// <summary>Stands on what rests on a weights file of random numbers in the format of a real model.</summary>
+    public const string Fixture = "FIXTURE";
+
+    /// <summary>One stamp of several: each once, empty ones left out.</summary>
+    public static string Join(IEnumerable<string> stamps) =>
+        string.Join(" + ", stamps.SelectMany(s => s.Split(" + ", StringSplitOptions.RemoveEmptyEntries)).Distinct(StringComparer.Ordinal).OrderDescending(StringComparer.Ordinal));
+}

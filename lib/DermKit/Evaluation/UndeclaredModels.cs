@@ -1,0 +1,119 @@
+using DermKit.Models;
+using DermKit.Models.Weights;
+using System.Text.Json;
+using static TorchSharp.torch;
+
+namespace DermKit.Evaluation;
+
+/// <summary>
+/// Weights files that no data/models/*.json names. A safetensors file whose keys and shapes are those of timm's ViT or of Hugging Face's CLIPModel
+/// becomes a model under the file's name; any other becomes a row that says what was expected and what was found.
+/// </summary>
+internal static class UndeclaredModels
+{
+    private const string Expected = "expected timm's ViT keys (cls_token, pos_embed, patch_embed.proj.weight, blocks.0.attn.qkv.weight, ...) of size tiny, small, base or large, or Hugging Face's CLIPModel keys (vision_model.*, visual_projection.weight)";
+
+    /// <summary>Keys of timm's, DINO's and iBOT's files that are not the backbone's.</summary>
+    private static readonly string[] NotBackbone = ["head.*", "masked_embed"];
+
+    /// <summary>The files of a folder, by name; other kinds of files than weights are passed over.</summary>
+    /// <param name="folder">May be absent.</param>
+    /// <param name="declared">Full paths that a model file names.</param>
+    /// <param name="taken">Names that are in use; added to.</param>
+    public static IEnumerable<ModelDefinition> Find(string folder, IReadOnlySet<string> declared, HashSet<string> taken)
+    {
+        if (!Directory.Exists(folder)) yield break;
+        foreach (string path in Directory.GetFiles(folder).Select(Path.GetFullPath).Where(p => !declared.Contains(p)).Order(StringComparer.Ordinal))
+        {
+            string extension = Path.GetExtension(path).ToLowerInvariant(), name = Path.GetFileNameWithoutExtension(path);
+            if (extension is not (".safetensors" or ".pth" or ".pt" or ".bin" or ".ckpt")) continue;
+            while (!taken.Add(name)) name += "-undeclared";
+            ModelDefinition model;
+            try
+            {
+                model = extension == ".safetensors" ? Recognise(path, name) : Refused(path, name, 0, "this version reads safetensors only; save the state dict in that format");
+            }
+            catch (KitException e)
+            {
+                model = Refused(path, name, 0, e.Message);
+            }
+            yield return model;
+        }
+    }
+
+    private static ModelDefinition Recognise(string path, string name)
+    {
+        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        long[] Shape(string key) => file.Entries.TryGetValue(key, out SafeTensorEntry? entry) ? entry.Shape : [];
+        ModelDefinition model = new()
+        {
+            Name = name, Version = 1, Title = "", Family = "", Parameters = file.Entries.Values.Sum(e => e.Shape.Aggregate(1L, (a, b) => a * b)), Source = path, Licence = "unknown", IsUndeclared = true,
+            Stamp = file.Metadata.GetValueOrDefault("stamp") == Stamps.Fixture ? Stamps.Fixture : "",
+        };
+
+        if (Shape("patch_embed.proj.weight") is [var dim, 3, var patch, var width] && patch == width && Shape("pos_embed") is [1, var positions, _] && file.Entries.ContainsKey("cls_token"))
+        {
+            int depth = Blocks(file, "blocks."), side = Side(positions);
+            string? size = new[] { "tiny", "small", "base", "large" }.FirstOrDefault(s => VitConfig.Named(s).Dim == dim && VitConfig.Named(s).Depth == depth);
+            if (size is null) return Refused(path, name, model.Parameters, $"a ViT {dim} wide with {depth} blocks is none of tiny (192, 12), small (384, 12), base (768, 12) and large (1024, 24)");
+            if (side == 0) return Refused(path, name, model.Parameters, $"pos_embed has {positions} positions, which is not one for CLS and a square of patches");
+            return Fitting(file, model with
+            {
+                Family = "vit", Size = size, Patch = (int)patch, ImageSize = side * (int)patch, LeaveOut = NotBackbone,
+                Title = $"undeclared, ViT-{char.ToUpperInvariant(size[0])}/{patch}", Note = $"undeclared: keys look like timm's ViT-{char.ToUpperInvariant(size[0])}/{patch}. What it has seen is not known.",
+            });
+        }
+        if (Shape("vision_model.embeddings.patch_embedding.weight") is [var wide, 3, var p, var q] && p == q && Shape("vision_model.embeddings.position_embedding.weight") is [var rows, _] && Shape("visual_projection.weight") is [var projected, _])
+        {
+            if (Side(rows) == 0) return Refused(path, name, model.Parameters, $"position_embedding has {rows} positions, which is not one for CLS and a square of patches");
+            ClipVisionConfig? known = file.Metadata.TryGetValue("architecture", out string? text) ? Architecture(text) : wide is 768 or 1024 ? ClipVisionConfig.Named(wide == 768 ? "base" : "large") : null;
+            if (known is null) return Refused(path, name, model.Parameters, $"a CLIP image tower {wide} wide: its number of heads cannot be read from shapes; name it as \"clip\" in a model file");
+            ClipVisionConfig clip = known with
+            {
+                Dim = (int)wide, Depth = Blocks(file, "vision_model.encoder.layers."), Patch = (int)p, ImageSize = Side(rows) * (int)p, Projection = (int)projected,
+                Hidden = Shape("vision_model.encoder.layers.0.mlp.fc1.weight") is [var hidden, _] ? (int)hidden : known.Hidden,
+            };
+            if (clip.ImageSize != model.Transform.Crop) return Refused(path, name, model.Parameters, $"a CLIP image tower for pictures of {clip.ImageSize} pixels; the kit's transforms give {model.Transform.Crop}");
+            return Fitting(file, model with
+            {
+                Family = "clip", Clip = clip, Patch = clip.Patch, ImageSize = clip.ImageSize, Features = FeatureVariant.Cls4PreNorm,
+                Title = $"undeclared, CLIP image tower, {wide} wide, {clip.Depth} blocks, patch {p}",
+                Note = $"undeclared: keys look like Hugging Face's CLIPModel; {clip.Heads} heads and {(clip.Activation == ClipActivation.QuickGelu ? "QuickGELU" : "GELU")} are {(text is null ? "assumed, as in OpenAI's weights" : "what the file says")}. What it has seen is not known.",
+            });
+        }
+        return Refused(path, name, model.Parameters, $"{Expected}; found {file.Entries.Count} tensors such as {string.Join(", ", file.Entries.Keys.Order(StringComparer.Ordinal).Take(4))}");
+    }
+
+    /// <summary>The model with its count, or why the file has not all of its keys and shapes and no others.</summary>
+    private static ModelDefinition Fitting(SafeTensorsFile file, ModelDefinition model)
+    {
+        using Backbone built = model.Unset(META);
+        string problems = WeightLoader.Problems(built, file, model.AllLeftOut).Trim();
+        return problems.Length == 0 ? model with { Parameters = built.ParameterCount }
+            : Refused(file.Path, model.Name, model.Parameters, $"its keys look like {model.Title["undeclared, ".Length..]}, but not all of them. {(problems.Length > 400 ? problems[..400] + " ..." : problems)}");
+    }
+
+    private static ModelDefinition Refused(string path, string name, long parameters, string problem) => new()
+    {
+        Name = name, Version = 1, Title = "undeclared, not recognised", Family = "", Parameters = parameters, Source = path, Licence = "unknown", IsUndeclared = true,
+        Problem = $"{Path.GetFileName(path)} is here but not recognised: {problem.TrimEnd('.')}. Declare it in data/models/{name}.json, or take it out of the folder.",
+    };
+
+    private static ClipVisionConfig Architecture(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<ClipVisionConfig>(text) ?? throw new JsonException("it says null");
+        }
+        catch (JsonException e)
+        {
+            throw new KitException($"its metadata 'architecture' is not a CLIP configuration ({e.Message})", e);
+        }
+    }
+
+    private static int Blocks(SafeTensorsFile file, string prefix) => file.Entries.Keys.Where(k => k.StartsWith(prefix, StringComparison.Ordinal))
+        .Select(k => k[prefix.Length..].Split('.')[0]).Distinct(StringComparer.Ordinal).Count();
+
+    /// <summary>Patches on each side for so many positions; 0 when they are no square and one.</summary>
+    private static int Side(long positions) => (int)Math.Round(Math.Sqrt(positions - 1)) is var side && positions > 1 && (long)side * side == positions - 1 ? side : 0;
+}
