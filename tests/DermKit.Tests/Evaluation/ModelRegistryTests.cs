@@ -20,10 +20,12 @@ public sealed class ModelRegistryTests : IDisposable
         Assert.Equal(TaskSuite.Seeds, random.Seeds);
         Assert.Equal(new DermKit.Imaging.EvalTransform(), random.Transform);
         Assert.Equal(FeatureVariant.Cls4PreNorm, registry["vit-tiny-imagenet"].Features);
-        Assert.Contains("does not build the family 'clip'", registry["monet"].Missing);
+        Assert.Equal(FeatureVariant.Cls4PreNorm, registry["monet"].Features);
+        Assert.Contains("does not build the family 'resnet'", registry["resnet50-imagenet"].Missing);
         Assert.Contains("'vit-tiny-random'", Assert.Throws<KitException>(() => registry["vit-tiny-ramdom"]).Message);
-        foreach (ModelDefinition model in registry.Models)
+        foreach (ModelDefinition model in registry.Models.Where(m => !m.IsUndeclared))
         {
+            if (model.Cost is { } cost) Assert.Equal(model.Parameters, cost.Parameters);
             Assert.Contains(model.Title, registry.Card(model));
             Assert.Contains($"| {model.Parameters:n0} |", registry.Card(model));
             if (!model.IsPresent) Assert.Contains(model.Source.Split('/')[0], model.Missing);
@@ -34,7 +36,7 @@ public sealed class ModelRegistryTests : IDisposable
     public void ARandomModelIsItsSeed()
     {
         ModelDefinition model = ModelRegistry.Load(Path.Combine(KitSettings.FromEnvironment().Root, "data"))["vit-tiny-random"];
-        using VisionTransformer one = model.Create(1), again = model.Create(1), other = model.Create(9);
+        using Backbone one = model.Create(1), again = model.Create(1), other = model.Create(9);
         Assert.False(one.training);
         Assert.Equal(WeightLoader.Hash(one), WeightLoader.Hash(again));
         Assert.NotEqual(WeightLoader.Hash(one), WeightLoader.Hash(other));
@@ -51,10 +53,10 @@ public sealed class ModelRegistryTests : IDisposable
         using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny, 77);
         SafeTensors.Save(file, source.state_dict());
         Assert.True(model.IsPresent);
-        using (VisionTransformer made = model.Create(0)) Assert.Equal(WeightLoader.Hash(source), WeightLoader.Hash(made));
+        using (Backbone made = model.Create(0)) Assert.Equal(WeightLoader.Hash(source), WeightLoader.Hash(made));
 
         Write("m", m => (m["source"], m["sha256"]) = ("weights/m.safetensors", WeightLoader.FileHash(file)));
-        using (VisionTransformer made = Only().Create(0)) Assert.Equal(WeightLoader.Hash(source), WeightLoader.Hash(made));
+        using (Backbone made = Only().Create(0)) Assert.Equal(WeightLoader.Hash(source), WeightLoader.Hash(made));
         Write("m", m => (m["source"], m["sha256"]) = ("weights/m.safetensors", new string('0', 64)));
         Assert.Contains("expected SHA-256 0000", Assert.Throws<KitException>(() => Only().Create(0)).Message);
         Write("m", m => (m["source"], m["size"], m["parameters"]) = ("weights/m.safetensors", "small", 21_665_664));
@@ -71,6 +73,9 @@ public sealed class ModelRegistryTests : IDisposable
     [InlineData("source", "../x.safetensors", "inside data/")]
     [InlineData("size", "smal", "'small'")]
     [InlineData("whatToGet", "", "what to get")]
+    [InlineData("features", "projected", "no features 'Projected'")]
+    [InlineData("preprocessing", "mone", "preprocessing")]
+    [InlineData("imageSize", 8, "at most imageSize")]
     public void AWrongFileIsRefusedByNameAndKey(string key, object value, string expected)
     {
         Write("m", m =>
@@ -82,7 +87,31 @@ public sealed class ModelRegistryTests : IDisposable
         Assert.Contains(expected, message);
     }
 
-    private ModelDefinition Only() => Assert.Single(ModelRegistry.Load(folder.Path).Models);
+    [Fact]
+    public void AClipModelIsJustAnotherRow()
+    {
+        void Clip(string clip, string variant = "cls4-prenorm", string preprocessing = "paper") => Write("m", m =>
+        {
+            (m["family"], m["source"], m["parameters"], m["features"], m["preprocessing"]) = ("clip", "weights/m.safetensors", 367_488, variant, preprocessing);
+            m["clip"] = JsonNode.Parse(clip);
+        });
+        const string Sizes = """{ "dim": 64, "depth": 5, "heads": 2, "patch": 32, "hidden": 128, "projection": 32 }""";
+        Clip(Sizes);
+        File.Move(Path.Combine(ClipFixture.Write(folder.Path), ClipFixture.Name + ".safetensors"), Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "weights")).FullName, "m.safetensors"));
+        ModelDefinition model = Only();
+        Assert.Equal(new DermKit.Imaging.EvalTransform(), model.Transform);
+        using (Backbone made = model.Create(0)) Assert.Equal((256, 32), (made.Width(FeatureVariant.Cls4PreNorm), made.Width(FeatureVariant.Projected)));
+        Clip(Sizes, "projected", "monet");
+        Assert.Equal((FeatureVariant.Projected, DermKit.Imaging.EvalTransform.Monet), (Only().Features, Only().Transform));
+        Clip(Sizes.Replace("\"dim\": 64", "\"dim\": 65"));
+        Assert.Contains("heads must divide dim", Assert.Throws<KitException>(Only).Message);
+        Clip(Sizes.Replace("patch", "ptach"));
+        Assert.Contains("ptach", Assert.Throws<KitException>(Only).Message);
+        Clip(Sizes.Replace("\"patch\": 32", "\"patch\": 32, \"imageSize\": 320"));
+        Assert.Contains("one size only", Assert.Throws<KitException>(Only).Message);
+    }
+
+    private ModelDefinition Only() => Assert.Single(ModelRegistry.Load(folder.Path).Models, m => !m.IsUndeclared);
 
     private void Write(string name, Action<JsonObject> change)
     {

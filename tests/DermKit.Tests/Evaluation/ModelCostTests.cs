@@ -1,0 +1,89 @@
+using DermKit.Evaluation;
+using DermKit.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.Evaluation;
+
+public sealed class ModelCostTests
+{
+    [Fact]
+    public void ATinyConfigurationIsCountedAsByHand()
+    {
+        // 4 x 4 patches of 8 x 8: 16 x 192 inputs x 12; a block: 17 x 12 x 36, 2 x 17 x 17 x 12, 17 x 12 x 12, 2 x 17 x 12 x 48.
+        ModelCost vit = ModelCost.Of("v", new VitConfig { Dim = 12, Depth = 2, Heads = 3, Patch = 8, ImageSize = 32 }, side: 32);
+        Assert.Equal([36_864, 0, 2 * 7_344, 2 * 6_936, 2 * 2_448, 2 * 19_584, 0], vit.Layers.Select(l => l.Macs));
+        Assert.Equal([2_316, 216, 2 * 468, 0, 2 * 156, 2 * 1_212, 5 * 24], vit.Layers.Select(l => l.Parameters));
+        Assert.Equal((17, 48, 192), (vit.Tokens, vit.Features, vit.FeatureBytes));
+        // Positions are made for one size of picture, operations are those of another.
+        ModelCost larger = ModelCost.Of("v", new VitConfig { Dim = 12, Depth = 2, Heads = 3, Patch = 8, ImageSize = 32 }, side: 64);
+        Assert.Equal((65, vit.Parameters), (larger.Tokens, larger.Parameters));
+
+        ModelCost clip = ModelCost.Of("c", new ClipVisionConfig { Dim = 12, Depth = 1, Heads = 3, Patch = 16, ImageSize = 32, Hidden = 20, Projection = 7 });
+        Assert.Equal([4 * 768 * 12, 0, 5 * 12 * 36, 2 * 25 * 12, 5 * 144, 2 * 5 * 12 * 20, 0], clip.Layers.Select(l => l.Macs));
+        Assert.Equal([9_216, 72, 468, 0, 156, 512, 4 * 24], clip.Layers.Select(l => l.Parameters));
+    }
+
+    [Fact]
+    public void TheLadderHasThePapersNumbers()
+    {
+        ModelCost tiny = ModelCost.Ladder[0], monet = ModelCost.Ladder[^1];
+        Assert.Equal("1.25", FormattableString.Invariant($"{tiny.GigaMacs:0.00}"));
+        Assert.Equal("81.0", FormattableString.Invariant($"{monet.GigaMacs:0.0}"));
+        Assert.Equal((5_524_416, 303_179_776), (tiny.Parameters, monet.Parameters));
+        Assert.Equal("55", FormattableString.Invariant($"{(double)monet.Parameters / tiny.Parameters:0}"));
+        Assert.Equal((768, 4096), (tiny.Features, monet.Features));
+        Assert.Equal(ModelCost.Ladder.Select(m => m.GigaMacs).Order(), ModelCost.Ladder.Select(m => m.GigaMacs));
+    }
+
+    [Fact]
+    public void CountedParametersAreThoseOfTheModels()
+    {
+        foreach (ModelCost cost in ModelCost.Ladder)
+        {
+            using Backbone model = cost.Unset(META);
+            Assert.Equal(model.ParameterCount, cost.Parameters);
+            Assert.Equal(cost.Features, model.Width(cost.Variant));
+        }
+    }
+
+    [Fact]
+    public void MeasuringTakesTurnsAndKeepsNothing()
+    {
+        ModelCost[] models = [ModelCost.Of("small", new VitConfig { Dim = 24, Depth = 4, Heads = 3, Patch = 56 }), ModelCost.Of("large", new ClipVisionConfig { Dim = 512, Depth = 5, Heads = 8, Patch = 32, Hidden = 2048, Projection = 32 })];
+        var plan = new CostPlan { Batch = 2, Rounds = 2, Seconds = 0.02 };
+        var calls = new List<(int, int)>();
+        CostMeasurement.Run(models, plan);
+        long live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run(models, plan, progress: (done, all) => calls.Add((done, all)));
+        Assert.Equal(live, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+        Assert.Equal([.. Enumerable.Range(1, 6).Select(i => (i, 6))], calls);
+        Assert.Equal(models, measured.Select(m => m.Model));
+        Assert.All(measured, m => Assert.True(m.Slowest > 0 && m.Slowest <= m.ImagesPerSecond && m.ImagesPerSecond <= m.Fastest));
+        // 200 times the operations: slower on any machine.
+        Assert.True(measured[0].ImagesPerSecond > measured[1].ImagesPerSecond);
+        // 17 million weights of 4 bytes are in the peak; what the process had before is not.
+        Assert.InRange(measured[1].PeakBytes!.Value, 4 * models[1].Parameters, 4 * models[1].Parameters + (200 << 20));
+        Assert.InRange(measured[0].PeakBytes!.Value, 0, 4 * models[1].Parameters);
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        Assert.Throws<OperationCanceledException>(() => CostMeasurement.Run(models, plan, cancellation: cancelled.Token));
+        Assert.Throws<ArgumentException>(() => CostMeasurement.Run(models, plan with { Batch = 0 }));
+    }
+
+    [Fact]
+    public void AModeChangesNumbersAndMonetIsThePartnerWhereItIsTaken()
+    {
+        CostPlan quick = CostPlan.For(RunMode.Quick), workshop = CostPlan.For(RunMode.Workshop), full = CostPlan.For(RunMode.Full);
+        Assert.True(quick.Batch < workshop.Batch && quick.Rounds < workshop.Rounds && workshop.Rounds < full.Rounds);
+        Assert.Equal(10_000_000, quick.Suite.MostParameters);
+        Assert.True(workshop.Suite.MostParameters > 303_179_776 && full.Suite.MostParameters > 303_179_776);
+
+        using var folder = new TemporaryFolder();
+        string data = Path.Combine(KitSettings.FromEnvironment().Root, "data"), fixture = ClipFixture.Write(folder.Path);
+        ModelRegistry bare = ModelRegistry.Load(data), with = ModelRegistry.Load(data, fixture);
+        Assert.Equal(ClipFixture.Name, quick.Paired(with).Baseline);
+        Assert.Equal("vit-tiny-random", (quick with { Suite = quick.Suite with { Models = ["vit-tiny-random"] } }).Paired(with).Baseline);
+        if (!bare["monet"].IsPresent) Assert.Equal("vit-tiny-random", full.Paired(bare).Baseline);
+    }
+}

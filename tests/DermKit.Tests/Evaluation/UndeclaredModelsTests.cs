@@ -1,0 +1,118 @@
+using DermKit.Evaluation;
+using DermKit.Models;
+using DermKit.Models.Weights;
+using DermKit.Reporting;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.Evaluation;
+
+/// <summary>Weights files that no declaration names.</summary>
+public sealed class UndeclaredModelsTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public UndeclaredModelsTests()
+    {
+        Directory.CreateDirectory(Path.Combine(folder.Path, "models"));
+        Directory.CreateDirectory(Path.Combine(folder.Path, "weights"));
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void AViTInTimmsKeysIsARowWithoutADeclaration()
+    {
+        using var scope = NewDisposeScope();
+        using VisionTransformer source = VisionTransformer.Random(VitConfig.Small with { Patch = 32, ImageSize = 384 }, 5);
+        Dictionary<string, Tensor> state = source.state_dict();
+        (state["head.weight"], state["head.bias"]) = (zeros(10, 384), zeros(10));
+        Save("my-vit", state);
+        ModelDefinition model = Assert.Single(Load());
+        Assert.Equal(("my-vit", "vit", "small", 32, 384, "unknown", ""), (model.Name, model.Family, model.Size, model.Patch, model.ImageSize, model.Licence, model.Stamp));
+        Assert.Contains("keys look like timm's ViT-S/32", model.Note);
+        Assert.Equal(source.ParameterCount, model.Parameters);
+        Assert.Equal((FeatureVariant.Cls4, new DermKit.Imaging.EvalTransform()), (model.Features, model.Transform));
+        using (Backbone made = model.Create(0)) Assert.Equal(WeightLoader.Hash(source), WeightLoader.Hash(made));
+        ModelRegistry registry = ModelRegistry.Load(folder.Path);
+        Assert.Contains(model.Note, registry.Card(model));
+        Assert.Contains("here", ProbingReport.Registry(registry).ToString());
+        Assert.Equal(source.ParameterCount, model.Cost!.Parameters);
+    }
+
+    [Fact]
+    public void AClipInHuggingFacesKeysIsARow()
+    {
+        string file = Path.Combine(ClipFixture.Write(folder.Path), ClipFixture.Name + ".safetensors");
+        ModelDefinition stamped = Assert.Single(ModelRegistry.Load(folder.Path, Path.GetDirectoryName(file)!).Models);
+        Assert.Equal((ClipFixture.Name, "clip", FeatureVariant.Cls4PreNorm, "FIXTURE", ClipFixture.Config), (stamped.Name, stamped.Family, stamped.Features, stamped.Stamp, stamped.Clip));
+        Assert.Contains("2 heads and QuickGELU are what the file says", stamped.Note);
+        Assert.True(stamped.IsPresent);
+        using (Backbone made = stamped.Create(0)) Assert.Equal((256, stamped.Parameters), (made.Width(stamped.Features), made.ParameterCount));
+
+        // Without the file's own word, the heads are OpenAI's for the width.
+        using var scope = NewDisposeScope();
+        using ClipVisionTransformer wide = ClipVisionTransformer.Random(ClipVisionConfig.Named("base") with { Depth = 4 }, 1);
+        Save("base", wide.state_dict());
+        ModelDefinition plain = Assert.Single(Load());
+        Assert.Equal((ClipVisionConfig.Named("base") with { Depth = 4 }, ""), (plain.Clip, plain.Stamp));
+        Assert.Contains("12 heads and QuickGELU are assumed", plain.Note);
+        using Backbone again = plain.Create(0);
+        Assert.Equal(WeightLoader.Hash(wide), WeightLoader.Hash(again));
+    }
+
+    [Fact]
+    public void WhatIsNotRecognisedSaysWhyAndIsNeverRun()
+    {
+        using var scope = NewDisposeScope();
+        using VisionTransformer vit = VisionTransformer.Random(VitConfig.Tiny, 1), odd = VisionTransformer.Random(new() { Dim = 24, Heads = 3, Depth = 2 }, 1);
+        using ClipVisionTransformer narrow = ClipVisionTransformer.Random(new() { Dim = 64, Depth = 2, Heads = 2, Hidden = 80 }, 1), large = ClipVisionTransformer.Random(ClipFixture.Config with { ImageSize = 256 }, 1);
+        Dictionary<string, Tensor> scaled = vit.state_dict(), gone = vit.state_dict();
+        scaled["blocks.0.ls1.gamma"] = zeros(192);
+        gone.Remove("norm.bias");
+        Save("a-scaled", scaled);
+        Save("b-gone", gone);
+        Save("c-odd", odd.state_dict());
+        Save("d-narrow", narrow.state_dict());
+        Save("e-large", large.state_dict(), new() { ["architecture"] = System.Text.Json.JsonSerializer.Serialize(large.Config) });
+        Save("f-resnet", new() { ["conv1.weight"] = zeros(1), ["fc.bias"] = zeros(2) });
+        Save("g-words", narrow.state_dict(), new() { ["architecture"] = "large" });
+        folder.Write(Path.Combine("weights", "h-cut.safetensors"), [1, 2, 3]);
+        folder.Write(Path.Combine("weights", "i-pickle.pth"), [1, 2, 3]);
+        folder.Write(Path.Combine("weights", "notes.txt"), [1, 2, 3]);
+        string[] expected =
+        [
+            "extra: blocks.0.ls1.gamma", "missing: norm.bias", "24 wide with 2 blocks is none of tiny", "number of heads cannot be read", "pictures of 256 pixels",
+            "found 2 tensors such as conv1.weight, fc.bias", "not a CLIP configuration", "shorter than the 8-byte header", "reads safetensors only",
+        ];
+        IReadOnlyList<ModelDefinition> models = Load();
+        Assert.Equal(expected.Length, models.Count);
+        foreach ((ModelDefinition model, string reason) in models.Zip(expected))
+        {
+            Assert.False(model.IsPresent);
+            Assert.Contains("is here but not recognised", model.Missing);
+            Assert.Contains(reason, model.Missing);
+            Assert.Contains($"data/models/{model.Name}.json", model.Missing);
+            Assert.Null(model.Cost);
+            Assert.Contains(reason, Assert.Throws<KitException>(() => model.Create(0)).Message);
+        }
+        Assert.Empty(ModelRegistry.Load(folder.Path).Present);
+    }
+
+    [Fact]
+    public void ADeclaredFileIsNotListedTwiceAndATakenNameIsNotTakenAgain()
+    {
+        using var scope = NewDisposeScope();
+        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny, 3);
+        Save("mine", source.state_dict());
+        Save("named", source.state_dict());
+        File.WriteAllText(Path.Combine(folder.Path, "models", "mine.json"), """{ "name": "mine", "version": 1, "title": "M", "family": "vit", "parameters": 5524416, "source": "weights/named.safetensors", "licence": "none", "whatToGet": "It." }""");
+        Assert.Equal(["mine", "mine-undeclared"], Load().Select(m => m.Name));
+        Assert.All(Load(), m => Assert.True(m.IsPresent));
+    }
+
+    private IReadOnlyList<ModelDefinition> Load() => ModelRegistry.Load(folder.Path).Models;
+
+    private void Save(string name, Dictionary<string, Tensor> state, Dictionary<string, string>? metadata = null) =>
+        SafeTensors.Save(Path.Combine(folder.Path, "weights", name + ".safetensors"), state, metadata);
+}
