@@ -96,7 +96,7 @@ internal static class Charts
     internal static (Trace[], Layout) Scatter(ScatterFigure figure)
     {
         int points = figure.Groups.Sum(g => g.X.Count);
-        double[] xs = [.. figure.Groups.SelectMany(g => g.X).Select(Scale).Where(double.IsFinite)];
+        double[] xs = [.. figure.Groups.SelectMany(g => g.X).Concat(figure.Mark is { } m ? [m.X] : []).Select(Scale).Where(double.IsFinite)];
         double Scale(double x) => figure.LogX ? Math.Log10(x) : x;
         // A label near an edge leans inwards, or the picture would cut it.
         string Side(double x) => (Scale(x) - xs.Min()) / Math.Max(xs.Max() - xs.Min(), 1e-12) is var at && at > 0.75 ? "top left" : at < 0.25 ? "top right" : "top center";
@@ -109,8 +109,13 @@ internal static class Charts
             ("hoverinfo", "text"), ("hovertext", g.X.Select((x, k) => $"{Look.Text(g.Labels?[k] ?? g.Name)}<br>{Tables.Number(x)}, {(g.Low is null ? Tables.Number(g.Y[k]) : new Estimate(g.Y[k], g.Low[k], g.High?[k] ?? double.NaN))}").ToArray())));
         Layout layout = Look.Layout(figure.Stamp, 430, figure.Groups.Count > 1);
         Look.Fill(layout,
-            ("xaxis", Look.Axis(figure.XAxis, ("showgrid", true), ("type", figure.LogX ? "log" : "linear"), ("dtick", Decades(figure.LogX, figure.Groups.SelectMany(g => g.X))), ("nticks", 8))),
+            ("xaxis", Look.Axis(figure.XAxis, ("showgrid", true), ("type", figure.LogX ? "log" : "linear"), ("dtick", Decades(figure.LogX, xs.Select(x => figure.LogX ? Math.Pow(10, x) : x))), ("nticks", 8))),
             ("yaxis", Look.Axis(figure.YAxis, ("showgrid", true), ("nticks", 7))));
+        // On a logarithmic axis plotly takes a line's place as it is and a label's as its logarithm.
+        if (figure.Mark is { } mark)
+            Look.Fill(layout,
+                ("shapes", new[] { Look.Part(("type", "line"), ("x0", mark.X), ("x1", mark.X), ("xref", "x"), ("y0", 0), ("y1", 1), ("yref", "paper"), ("line", Look.Part(("width", 1.4), ("dash", "dash")))) }),
+                ("annotations", new[] { Look.Part(("text", Look.Text(mark.Label)), ("x", Scale(mark.X)), ("xref", "x"), ("y", 1), ("yref", "paper"), ("showarrow", false), ("xanchor", "right"), ("yanchor", "top"), ("xshift", -4), ("font", Look.Part(("size", 12)))) }));
         return ([.. traces], layout);
     }
 

@@ -26,7 +26,7 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
     /// <summary>The paper's ViT-T/16, its larger sisters, and the image tower of MONET, all at 224 x 224.</summary>
     public static IReadOnlyList<ModelCost> Ladder { get; } =
     [
-        Of("ViT-T/16", VitConfig.Tiny), Of("ViT-S/16", VitConfig.Small), Of("ViT-B/16", VitConfig.Base), Of("ViT-L/16", VitConfig.Large), Of("MONET's ViT-L/14", ClipVisionConfig.Named("large")),
+        Of("ViT-T/16", VitConfig.Tiny), Of("ViT-S/16", VitConfig.Small), Of("ViT-B/16", VitConfig.Base), Of("ViT-L/16", VitConfig.Large), Of("CLIP ViT-L/14", ClipVisionConfig.Named("large")),
     ];
 
     /// <summary>Parameters of the backbone.</summary>

@@ -1,0 +1,42 @@
+using DermKit.Cli.Notebooks;
+using DermKit.Data.Synthetic;
+using DermKit.Evaluation;
+using System.Text.RegularExpressions;
+
+namespace DermKit.Tests.Notebooks;
+
+/// <summary>The comparison with MONET on a tiny file in MONET's format: the way a real file takes, and the stamp on all that comes of it.</summary>
+public sealed class FixtureNotebookTests
+{
+    [Fact]
+    public async Task EveryOutputThatRestsOnTheFixtureIsStamped()
+    {
+        using var cache = new TemporaryFolder();
+        string drawn = SyntheticDataSet.Ensure(KitSettings.FromEnvironment().CacheDir), path = Path.Combine(GeneratedNotebook.Root, "notebooks", "04-monet-comparison.ipynb");
+        foreach (string shared in new[] { Path.GetFileName(drawn), "images", "features" })
+            Directory.CreateSymbolicLink(Path.Combine(cache.Path, shared), Directory.CreateDirectory(Path.Combine(Path.GetDirectoryName(drawn)!, shared)).FullName);
+        var options = new RunOptions
+        {
+            Root = GeneratedNotebook.Root,
+            Timeout = TimeSpan.FromMinutes(10),
+            Set = new Dictionary<string, string> { ["fixture"] = "tiny", ["taskNames"] = "synthetic-malignancy", ["ladderNames"] = "ViT-T/16", ["resamples"] = "50" },
+            Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = null, ["KIT_CACHE_DIR"] = cache.Path },
+        };
+        NotebookRun run = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, TestContext.Current.CancellationToken);
+        Assert.True(run.Error is null, run.Error);
+        Assert.True(File.Exists(Path.Combine(cache.Path, "fixture", ClipFixture.Name + ".safetensors")));
+
+        string report = HtmlReport.Render(run);
+        Assert.Contains("<span class=\"kit-stamp\">FIXTURE</span> A weights file of this run", report);
+        Assert.Contains(">FIXTURE</span>", IndexPage.Render([run]));
+        var outputs = run.Executed.Cells.Where(c => c.IsCode).ToDictionary(c => c.Id, c => string.Concat(c.Outputs.Select(o => NotebookCell.Text(o?["data"]?["text/html"]))));
+        foreach (string cell in new[] { "models", "run", "scores", "means", "quality", "claim" })
+            Assert.Matches(new Regex("""class="kit-stamp">(SYNTHETIC \+ )?FIXTURE</span>"""), outputs[cell]);
+        // Whatever names the stand-in carries the stamp, and what is counted or measured without it does not.
+        Assert.All(outputs.Where(o => o.Value.Contains(ClipFixture.Name)), o => Assert.Contains("FIXTURE", o.Value));
+        Assert.All(new[] { "ladder", "layers", "measure", "rates" }, cell => Assert.DoesNotContain("FIXTURE", outputs[cell]));
+        Assert.Contains("81.0", outputs["ladder"]);
+        Assert.Contains($"F1 minus {ClipFixture.Name}", outputs["claim"]);
+        Assert.Contains("not tested here", outputs["claim"]);
+    }
+}
