@@ -39,7 +39,7 @@ internal static partial class Findings
     [GeneratedRegex("""<figure class="kit-(?<kind>figure|table)"[^>]*? data-headline="(?<headline>[^"]+)"[\s\S]*?</figure>""")]
     private static partial Regex Headline();
 
-    [GeneratedRegex(@"\[(SYNTHETIC|FIXTURE)\] ")]
+    [GeneratedRegex(@"\[(SYNTHETIC|FIXTURE|SYNTHETIC \+ FIXTURE)\] ")]
     private static partial Regex Stamped();
 
     [GeneratedRegex("""<span class="kit-stamp">([^<]+)</span>""")]

@@ -6,7 +6,7 @@ namespace DermKit.Reporting;
 /// <summary>Tables and figures over what models cost and what they score, for the comparison with MONET.</summary>
 public static class CostReport
 {
-    private const double Mebi = 1 << 20;
+    private const double Mebi = 1 << 20, Steady = 1.5;
 
     /// <summary>Parameters, operations and feature sizes, counted.</summary>
     public static Table Ladder(IReadOnlyList<ModelCost> models) => Tables.From("The ladder, counted", models,
@@ -29,7 +29,7 @@ public static class CostReport
         ("Model", m => m.Model.Name), ("Images/s [slowest, fastest]", m => new Estimate(m.ImagesPerSecond, m.Slowest, m.Fastest)), ("x slower", m => measured[0].ImagesPerSecond / m.ImagesPerSecond),
         ("GFLOP/s", m => 2 * m.Model.GigaMacs * m.ImagesPerSecond), ("Weights, MiB", m => sizeof(float) * m.Model.Parameters / Mebi), ("Peak memory, MiB", m => m.PeakBytes is { } bytes ? bytes / Mebi : double.NaN)) with
     {
-        Note = string.Create(CultureInfo.InvariantCulture, $"Batch {plan.Batch}, float32, {device}, {Environment.ProcessorCount} hardware threads; median of {plan.Rounds} rounds in which the models take turns, from normalised pictures to features, decoding left out; x slower than the first row. The last block is computed for the CLS token only, so GFLOP/s, which divides the full count, flatters a little. Peak memory: growth of the process's anonymous memory from before the model is made to the most during one pass; weights and activations together. Random weights: no file is needed."),
+        Note = string.Create(CultureInfo.InvariantCulture, $"Batch {plan.Batch}, float32, {device}, {Environment.ProcessorCount} hardware threads; median of {plan.Rounds} rounds in which the models take turns, from normalised pictures to features, decoding left out; x slower than the first row. The last block is computed for the CLS token only, so GFLOP/s, which divides the full count, flatters a little. Peak memory: growth of the process's anonymous memory from before the model is made to the most during one pass; weights and activations together. Random weights: no file is needed.{Warning(measured)}"),
     };
 
     /// <summary>Rate over operations, both axes logarithmic.</summary>
@@ -38,7 +38,7 @@ public static class CostReport
         MeasuredCost[] ordered = [.. measured.OrderBy(m => m.Model.GigaMacs)];
         var series = new LineSeries("measured", [.. ordered.Select(m => m.Model.GigaMacs)], [.. ordered.Select(m => m.ImagesPerSecond)], [.. ordered.Select(m => m.Slowest)], [.. ordered.Select(m => m.Fastest)]);
         return new("cost-rate", "Images per second over operations",
-            $"From left to right: {string.Join(", ", ordered.Select(m => m.Model.Name))}. The band spans the slowest and the fastest round. On a straight line down, twice the operations take twice the time; a flatter start means that small matrices keep the processor less busy.",
+            $"From left to right: {string.Join(", ", ordered.Select(m => m.Model.Name))}. The band spans the slowest and the fastest round.{Warning(measured)} On a straight line down, twice the operations take twice the time; a flatter start means that small matrices keep the processor less busy.",
             $"A falling line from {Tables.Number(ordered[0].ImagesPerSecond)} images/s at {Tables.Number(ordered[0].Model.GigaMacs)} GMACs to {Tables.Number(ordered[^1].ImagesPerSecond)} images/s at {Tables.Number(ordered[^1].Model.GigaMacs)} GMACs.",
             [series], "GMACs for one picture", "Images per second") { LogX = true, LogY = true };
     }
@@ -71,12 +71,13 @@ public static class CostReport
     {
         ModelCost tiny = ModelCost.Ladder[0], monet = ModelCost.Ladder[^1];
         MeasuredCost? fast = measured.FirstOrDefault(m => m.Model == tiny), slow = measured.FirstOrDefault(m => m.Model == monet);
+        string unsteady = Warning(measured).Trim();
         string speed = fast is null || slow is null ? "" : $"{Tables.Number(fast.ImagesPerSecond)} against {Tables.Number(slow.ImagesPerSecond)} images/s ({Tables.Number(fast.ImagesPerSecond / slow.ImagesPerSecond)} times)";
         var rows = new List<(string Part, string Paper, string Here, string How)>
         {
             ("parameters", "5.5 M against 303 M, 55 times", Plain($"{tiny.Parameters:n0} against {monet.Parameters:n0}, {Tables.Number((double)monet.Parameters / tiny.Parameters)} times"), "counted"),
             ("operations", "not given", Plain($"{tiny.GigaMacs:0.00} against {monet.GigaMacs:0.0} GMACs, {Tables.Number(monet.GigaMacs / tiny.GigaMacs)} times"), "counted"),
-            ("speed", "not given", speed.Length > 0 ? speed : "not measured in this run", speed.Length > 0 ? "measured here" : ""),
+            ("speed", "not given", speed.Length > 0 ? speed : "not measured in this run", speed.Length > 0 ? $"measured here. {unsteady}".TrimEnd() : ""),
             ("features", "768 against 4,096 numbers", Plain($"{tiny.FeatureBytes:n0} against {monet.FeatureBytes:n0} bytes"), "counted"),
         };
         ModelDefinition paired = models.First(m => m.Name == reference);
@@ -87,12 +88,16 @@ public static class CostReport
         return Tables.From("ViT-T against MONET, part by part", rows, ("Part of the claim", r => r.Part), ("Paper", r => r.Paper), ("Here", r => r.Here), ("How", r => r.How)) with
         {
             Stamp = Stamps.Join(means.Where(_ => real || paired.Stamp.Length > 0).Select(m => m.Stamp)),
-            Headline = $"MONET's image tower has {Tables.Number((double)monet.Parameters / tiny.Parameters)} times the parameters and {Tables.Number(monet.GigaMacs / tiny.GigaMacs)} times the operations of ViT-T/16 (counted){(speed.Length > 0 ? $"; measured here: {speed}" : "")}.{(real ? "" : " Whether ViT-T scores close to it is not tested here: MONET's weights are not in this run.")}",
+            Headline = $"MONET's image tower has {Tables.Number((double)monet.Parameters / tiny.Parameters)} times the parameters and {Tables.Number(monet.GigaMacs / tiny.GigaMacs)} times the operations of ViT-T/16 (counted){(speed.Length > 0 && unsteady.Length == 0 ? $"; measured here: {speed}" : "")}.{(real ? "" : " Whether ViT-T scores close to it is not tested here: MONET's weights are not in this run.")}",
         };
     }
 
     private static ModelDefinition? ModelOf(ComparisonRow row, IReadOnlyList<ModelDefinition> models) =>
         models.FirstOrDefault(m => row.Model == m.Name || row.Model.StartsWith($"{m.Name} (", StringComparison.Ordinal));
+
+    /// <summary>Empty, or why the rates are not to be quoted: small matrices suffer more from a busy machine than large ones.</summary>
+    private static string Warning(IReadOnlyList<MeasuredCost> measured) => measured.MaxBy(m => m.Fastest / m.Slowest) is { } worst && worst.Fastest > Steady * worst.Slowest
+        ? $" The machine was busy: the fastest round of {worst.Model.Name} was {Tables.Number(worst.Fastest / worst.Slowest)} times as fast as its slowest, so these rates are not to be quoted; measure again on an idle machine." : "";
 
     private static string Plain(FormattableString text) => FormattableString.Invariant(text);
 

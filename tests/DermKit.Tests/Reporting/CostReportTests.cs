@@ -29,6 +29,12 @@ public sealed class CostReportTests
         Assert.Contains("90.00 [85.00, 92.00]", table.ToString());
         Assert.Equal((45.0, double.NaN), ((double)table.Rows[1][2]!, (double)table.Rows[1][5]!));
         Assert.Contains("Batch 4, float32, cpu", table.Note);
+        Assert.DoesNotContain("busy", table.Note);
+        MeasuredCost[] busy = [Measured()[0] with { Slowest = 30 }, Measured()[1]];
+        Assert.Contains("fastest round of ViT-T/16 was 3.07 times as fast", CostReport.Measured(busy, new(), "cpu").Note);
+        Table claim = CostReport.Claim(busy, [], [Registry["vit-tiny-random"]], "vit-tiny-random", Registry);
+        Assert.DoesNotContain("images/s", claim.Headline);
+        Assert.Contains("not to be quoted", claim.ToString());
         LineFigure figure = CostReport.Rates(Measured());
         Assert.True(figure.LogX && figure.LogY);
         Assert.Equal([1.9, 85], figure.Series[0].Low!.Reverse());
