@@ -1,0 +1,37 @@
+using DermKit.Evaluation;
+using DermKit.Models;
+using TorchSharp;
+
+namespace DermKit.Tests.Evaluation;
+
+/// <summary>These tests watch the memory of the whole process, so nothing runs beside them.</summary>
+[CollectionDefinition("Memory", DisableParallelization = true)]
+public sealed class MemoryCollection;
+
+[Collection("Memory")]
+public sealed class CostMeasurementTests
+{
+    [Fact]
+    public void MeasuringTakesTurnsAndKeepsNothing()
+    {
+        ModelCost[] models = [ModelCost.Of("small", new VitConfig { Dim = 24, Depth = 4, Heads = 3, Patch = 56 }), ModelCost.Of("large", new ClipVisionConfig { Dim = 512, Depth = 5, Heads = 8, Patch = 32, Hidden = 2048, Projection = 32 })];
+        var plan = new CostPlan { Batch = 2, Rounds = 2, Seconds = 0.02 };
+        var calls = new List<(int, int)>();
+        CostMeasurement.Run(models, plan);
+        long live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run(models, plan, progress: (done, all) => calls.Add((done, all)));
+        Assert.Equal(live, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+        Assert.Equal([.. Enumerable.Range(1, 6).Select(i => (i, 6))], calls);
+        Assert.Equal(models, measured.Select(m => m.Model));
+        Assert.All(measured, m => Assert.True(m.Slowest > 0 && m.Slowest <= m.ImagesPerSecond && m.ImagesPerSecond <= m.Fastest));
+        // 200 times the operations: slower on any machine.
+        Assert.True(measured[0].Fastest > measured[1].Fastest);
+        // 17 million weights of 4 bytes are in the peak; what the process had before is not.
+        Assert.InRange(measured[1].PeakBytes!.Value, 4 * models[1].Parameters, 4 * models[1].Parameters + (200 << 20));
+        Assert.InRange(measured[0].PeakBytes!.Value, 0, 4 * models[1].Parameters);
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        Assert.Throws<OperationCanceledException>(() => CostMeasurement.Run(models, plan, cancellation: cancelled.Token));
+        Assert.Throws<ArgumentException>(() => CostMeasurement.Run(models, plan with { Batch = 0 }));
+    }
+}
