@@ -61,13 +61,14 @@ public static class KnnProbe
         ProbeInput.Check("training", train, trainLabels, classes);
         ProbeInput.Check("test", test, null, classes);
         ProbeInput.CheckColumns(train.shape[1], test);
-        int smallest = ProbeInput.CountClasses(trainLabels, classes).Where(c => c > 0).Min();
-        if (Math.Floor(smallest * options.ValidationShare + 1e-9) < 1)
+        if (Choice(trainLabels, classes, seed, options) is not var (fit, validation))
+        {
+            int smallest = ProbeInput.CountClasses(trainLabels, classes).Where(c => c > 0).Min();
             return Classify(train, trainLabels, test, classes, [1], options.Vote, options.Temperature)[1] with
             {
                 Note = $"k = 1 without a choice: a class has {smallest} training images, too few for a {(int)Math.Round(100 * options.ValidationShare)} % validation part (a rule of this kit, not of the paper).",
             };
-        (int[] fit, int[] validation) = Splits.Stratified(trainLabels, seed, options.ValidationShare);
+        }
         using var scope = NewDisposeScope();
         int[] fitLabels = Take(trainLabels, fit), validationLabels = Take(trainLabels, validation);
         Tensor fitted = train.index_select(0, ProbeInput.ToTensor(fit, train.device));
@@ -77,9 +78,16 @@ public static class KnnProbe
         if (outcomes.Count == 0) throw new KitException($"kNN: every k of [{string.Join(", ", options.Ks)}] is larger than the {fit.Length} fitted rows; add a smaller k.");
         var scores = outcomes.ToDictionary(o => o.Key, o =>
             ClassCounts.Of(validationLabels, o.Value.Predicted[..validation.Length], classes).PaperF1(positive));
-        int best = scores.OrderByDescending(s => s.Value).ThenBy(s => s.Key).First().Key;
+        int best = Best(scores);
         return Rows(outcomes[best], validation.Length, (int)test.shape[0]) with { ValidationF1 = scores };
     }
+
+    /// <summary>The rows to fit (train) and those that choose k (test); null where the smallest class is too small to have one of the latter.</summary>
+    internal static Split? Choice(int[] labels, int classes, int seed, KnnOptions options) =>
+        Math.Floor(ProbeInput.CountClasses(labels, classes).Where(c => c > 0).Min() * options.ValidationShare + 1e-9) < 1 ? null : Splits.Stratified(labels, seed, options.ValidationShare);
+
+    /// <summary>The k with the best score, the smallest of equals.</summary>
+    internal static int Best(IEnumerable<KeyValuePair<int, double>> scores) => scores.OrderByDescending(s => s.Value).ThenBy(s => s.Key).First().Key;
 
     /// <summary>Classifies every query row for every k at once; a k larger than the training set is left out.</summary>
     /// <returns>Outcome by k; probabilities are the votes divided by their sum.</returns>
@@ -135,14 +143,23 @@ public static class KnnProbe
     /// <returns>For each chunk: training row indices [m, k] and their cosine similarities [m, k], which the caller's dispose scope owns.</returns>
     public static IEnumerable<(Tensor Index, Tensor Cosine)> Search(Tensor train, Tensor query, int k)
     {
+        foreach (Tensor similarity in Similarities(train, query))
+        {
+            (Tensor cosine, Tensor index) = similarity.topk(k, dim: 1, largest: true, sorted: true);
+            yield return (index, cosine);
+        }
+    }
+
+    /// <summary>Cosine similarities of every query row to every training row, in chunks [m, N] of query rows, each disposed when the next is asked for.</summary>
+    internal static IEnumerable<Tensor> Similarities(Tensor train, Tensor query)
+    {
         ProbeInput.CheckColumns(train.shape[1], query);
         Tensor unit = Normalise(train).t();
         int chunk = (int)Math.Max(1, ChunkElements / train.shape[0]);
         for (long start = 0; start < query.shape[0]; start += chunk)
         {
             using Tensor similarity = Normalise(query.narrow(0, start, Math.Min(chunk, query.shape[0] - start))).mm(unit);
-            (Tensor cosine, Tensor index) = similarity.topk(k, dim: 1, largest: true, sorted: true);
-            yield return (index, cosine);
+            yield return similarity;
         }
     }
 

@@ -57,31 +57,42 @@ public static class LinearProbe
         int[] present = [.. Enumerable.Range(0, classes).Where(c => counts[c] > 0)];
         if (present.Length < 2) throw new KitException($"Linear probe: all {labels.Length} training rows are of class {present[0]}; expected at least two classes.");
         using var scope = NewDisposeScope();
-        Tensor x = train.to(float64);
-        long n = x.shape[0], d = x.shape[1];
-        double[] mean = new double[d], scale = [.. Enumerable.Repeat(1.0, (int)d)];
+        Tensor target = nn.functional.one_hot(ProbeInput.ToTensor(Array.ConvertAll(labels, l => Array.IndexOf(present, l)), train.device), present.Length).to(float64);
+        double[] weights = Array.ConvertAll(labels, l => options.Balanced ? labels.Length / ((double)present.Length * counts[l]) : 1);
+        var (coefficients, intercepts, mean, scale, solution) = Solve(train.to(float64).unsqueeze(0), target.unsqueeze(0), tensor(weights, device: train.device).unsqueeze(0), options);
+        return new(ProbeInput.ToArray(coefficients[0].t()), ToArray(intercepts.flatten()), present, ToArray(mean.flatten()), ToArray(scale.flatten()),
+            solution.Objective[0], solution.GradientNorm[0], solution.Iterations, solution.GradientNorm[0] <= options.Tolerance);
+    }
+
+    /// <summary>Solves P regressions at once: coefficients [P, D, rows] and intercepts [P, 1, rows] for features after mean and scale [P, 1, D].</summary>
+    /// <param name="x">[P, n, D] float64.</param>
+    /// <param name="target">[P, n, K] one-hot float64.</param>
+    /// <param name="weights">[P, n] float64 weight of each row's loss.</param>
+    /// <param name="options">C, tolerance, iterations, and whether to standardise.</param>
+    internal static (Tensor Coefficients, Tensor Intercepts, Tensor Mean, Tensor Scale, LogisticSolver.Solution Solution) Solve(Tensor x, Tensor target, Tensor weights, LinearOptions options)
+    {
+        long n = x.shape[1], d = x.shape[2];
+        Tensor mean = zeros([x.shape[0], 1, d], float64, x.device), scale = ones_like(mean);
         if (options.Standardise)
         {
-            Tensor average = x.mean([0L]), deviation = (x - average).square().mean([0L]).sqrt();
-            deviation = deviation.masked_fill(deviation == 0, 1);
-            (mean, scale) = (ToArray(average), ToArray(deviation));
-            x = (x - average) / deviation;
+            mean = x.mean([1L], keepdim: true);
+            scale = (x - mean).square().mean([1L], keepdim: true).sqrt();
+            scale = scale.masked_fill(scale == 0, 1);
+            x = (x - mean) / scale;
         }
         // With fewer rows than columns the solution lies in the span of the rows: with X X^T = L L^T solve for L in place of X, where
         // |W| is the same. The jitter, far under the tolerance, keeps equal rows from making the factor singular.
         Tensor rows = x;
         if (n < d)
         {
-            Tensor gram = x.mm(x.t());
-            x = linalg.cholesky(gram + (1e-12 * gram.diagonal().mean() + 1e-30) * eye(n, n, float64, x.device));
+            Tensor gram = x.matmul(x.transpose(1, 2)), jitter = 1e-12 * gram.diagonal(0, 1, 2).mean([1L], keepdim: true).unsqueeze(2) + 1e-30;
+            x = linalg.cholesky(gram + jitter * eye(n, n, float64, x.device));
         }
-        Tensor target = nn.functional.one_hot(ProbeInput.ToTensor(Array.ConvertAll(labels, l => Array.IndexOf(present, l)), x.device), present.Length).to(float64);
-        double[] weights = Array.ConvertAll(labels, l => options.Balanced ? labels.Length / ((double)present.Length * counts[l]) : 1);
-        var solution = LogisticSolver.Solve(x.unsqueeze(0), target.unsqueeze(0), tensor(weights, device: x.device).unsqueeze(0), options.C, options.Tolerance, options.MaxIterations);
-        Tensor all = solution.Weights[0], coefficients = all.narrow(0, 0, all.shape[0] - 1);
-        if (n < d) coefficients = rows.t().mm(cholesky_solve(x.mm(coefficients), x));
-        return new(ProbeInput.ToArray(coefficients.t()), ToArray(all[-1]), present, mean, scale,
-            solution.Objective[0], solution.GradientNorm[0], solution.Iterations, solution.GradientNorm[0] <= options.Tolerance);
+        LogisticSolver.Solution solution = LogisticSolver.Solve(x, target, weights, options.C, options.Tolerance, options.MaxIterations);
+        long last = solution.Weights.shape[1] - 1;
+        Tensor coefficients = solution.Weights.narrow(1, 0, last);
+        if (n < d) coefficients = rows.transpose(1, 2).matmul(cholesky_solve(x.matmul(coefficients), x));
+        return (coefficients, solution.Weights.narrow(1, last, 1), mean, scale, solution);
     }
 
     /// <summary>Class probabilities [M, classes] of feature rows [M, D].</summary>

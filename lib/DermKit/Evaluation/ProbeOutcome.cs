@@ -64,6 +64,9 @@ internal static class ProbeInput
     /// <summary>The labels as int64 on a device.</summary>
     public static Tensor ToTensor(int[] labels, Device device) => tensor(Array.ConvertAll(labels, l => (long)l), device: device);
 
+    /// <summary>The feature rows of some rows of a table, on the features' device.</summary>
+    public static Tensor Rows(Tensor features, int[] tableRows, int[] rowOf) => features.index_select(0, ToTensor(Array.ConvertAll(tableRows, r => rowOf[r]), features.device));
+
     /// <summary>A [M, K] tensor of any device as an array.</summary>
     public static double[,] ToArray(Tensor values)
     {

@@ -15,7 +15,12 @@ namespace DermKit.Evaluation;
 /// <param name="WeightsHash">Hash of the weights.</param>
 /// <param name="Key">Key of the features: weights, preprocessing, variant and images.</param>
 /// <param name="Stamp">That of the model (<see cref="ModelDefinition.Stamp"/>).</param>
-public sealed record FeatureSource(string Model, string Features, string WeightsHash, string Key, string Stamp = "");
+public sealed record FeatureSource(string Model, string Features, string WeightsHash, string Key, string Stamp = "")
+{
+    /// <summary>Extracted features of a model of the registry.</summary>
+    internal static FeatureSource Of(FeatureSet features, ModelDefinition model) =>
+        new(model.Name, JsonSerializer.Serialize(model.Features).Trim('"'), features.WeightsHash, features.Key, model.Stamp);
+}
 
 /// <summary>Settings of <see cref="Probing"/>.</summary>
 public sealed record ProbingOptions
@@ -44,8 +49,7 @@ public static class Probing
     public static IReadOnlyList<TaskResult> Run(FeatureSet features, ModelDefinition model, ProbeTask task, int seed, ProbingOptions? options = null, Results? results = null, int[]? rowOf = null, Device? device = null)
     {
         using Tensor values = features.ToTensor(device);
-        string variant = JsonSerializer.Serialize(model.Features).Trim('"');
-        return Run(values, new FeatureSource(model.Name, variant, features.WeightsHash, features.Key, model.Stamp), task, seed, options, results, rowOf);
+        return Run(values, FeatureSource.Of(features, model), task, seed, options, results, rowOf);
     }
 
     /// <summary>One result for each probe. A result that the folder holds for the same inputs is read, not made again.</summary>
@@ -60,30 +64,19 @@ public static class Probing
     public static IReadOnlyList<TaskResult> Run(Tensor features, FeatureSource source, ProbeTask task, int seed, ProbingOptions? options = null, Results? results = null, int[]? rowOf = null)
     {
         options ??= new();
-        int images = task.Labels.Length;
-        if (rowOf is null ? features.shape[0] != images : rowOf.Length != images || rowOf.Any(r => r >= features.shape[0]))
-            throw new KitException($"Task '{task.Definition.Name}', model '{source.Model}': {features.shape[0]} feature rows{(rowOf is null ? "" : $" and {rowOf.Length} row numbers")} for {images} images; extract the features of this task's table.");
-        rowOf ??= [.. Enumerable.Range(0, images)];
-        if (options.Probes.FirstOrDefault(p => p is not ("knn" or "linear")) is { } unknown)
-            throw new KitException($"Probe '{unknown}' is unknown; did you mean '{KitException.Nearest(unknown, ["knn", "linear"])}'?");
-        Split split = task.SplitFor(seed);
-        int[] train = [.. split.Train.Where(r => rowOf[r] >= 0)], test = [.. split.Test.Where(r => rowOf[r] >= 0)];
-        int lost = rowOf.Count(r => r < 0);
-        string unread = lost == 0 ? "" : $"{lost} images could not be read and are left out.";
-        string dataHash = Hash([string.Join(',', task.ClassNames), .. train.Select(r => $"train {task.Table.Ids[r]} {task.Labels[r]}"), .. test.Select(r => $"test {task.Table.Ids[r]} {task.Labels[r]} {task.Patients?[r]}")]);
+        CheckProbes(options.Probes);
+        (rowOf, int[] train, int[] test, string dataHash, string unread) = Parts(features, source, task, seed, rowOf);
         TaskDefinition definition = task.Definition;
-        string meaning = JsonSerializer.Serialize(new { Protocol, definition.Name, definition.Version, definition.DataSets, definition.InPretraining, definition.InMeans, definition.Stamp });
         var made = new List<TaskResult>();
         foreach (string probe in options.Probes)
         {
-            string settings = probe == "knn" ? JsonSerializer.Serialize(options.Knn) : JsonSerializer.Serialize(options.Linear);
-            string key = Hash([meaning, source.Key, source.WeightsHash, dataHash, probe, settings, $"{seed}", $"{options.Resamples}"]);
+            string key = Key(source, task, dataHash, seed, probe, probe == "knn" ? options.Knn : options.Linear, $"{options.Resamples}");
             TaskResult? result = results?.Find(definition.Name, source.Model, source.Features, probe, seed, key);
             if (result is null)
             {
                 var clock = Stopwatch.StartNew();
                 using var scope = NewDisposeScope();
-                Tensor Part(int[] tableRows) => features.index_select(0, ProbeInput.ToTensor(Array.ConvertAll(tableRows, r => rowOf[r]), features.device));
+                Tensor Part(int[] tableRows) => ProbeInput.Rows(features, tableRows, rowOf);
                 int[] trainLabels = Array.ConvertAll(train, r => task.Labels[r]);
                 ProbeOutcome outcome = probe == "knn"
                     ? KnnProbe.Run(Part(train), trainLabels, Part(test), task.ClassNames.Length, seed, options.Knn)
@@ -95,6 +88,39 @@ public static class Probing
         }
         return made;
     }
+
+    /// <summary>The table rows of both parts that have features, and what a key says about them.</summary>
+    /// <exception cref="KitException">Features do not fit the table, or the split is not usable.</exception>
+    internal static (int[] RowOf, int[] Train, int[] Test, string DataHash, string Unread) Parts(Tensor features, FeatureSource source, ProbeTask task, int seed, int[]? rowOf)
+    {
+        int images = task.Labels.Length;
+        if (rowOf is null ? features.shape[0] != images : rowOf.Length != images || rowOf.Any(r => r >= features.shape[0]))
+            throw new KitException($"Task '{task.Definition.Name}', model '{source.Model}': {features.shape[0]} feature rows{(rowOf is null ? "" : $" and {rowOf.Length} row numbers")} for {images} images; extract the features of this task's table.");
+        rowOf ??= [.. Enumerable.Range(0, images)];
+        Split split = task.SplitFor(seed);
+        int[] train = [.. split.Train.Where(r => rowOf[r] >= 0)], test = [.. split.Test.Where(r => rowOf[r] >= 0)];
+        int lost = rowOf.Count(r => r < 0);
+        string dataHash = Hash([string.Join(',', task.ClassNames), .. train.Select(r => $"train {task.Table.Ids[r]} {task.Labels[r]}"), .. test.Select(r => $"test {task.Table.Ids[r]} {task.Labels[r]} {task.Patients?[r]}")]);
+        return (rowOf, train, test, dataHash, lost == 0 ? "" : $"{lost} images could not be read and are left out.");
+    }
+
+    /// <summary>Hash of everything that a score of these features with this probe depends on.</summary>
+    internal static string Key(FeatureSource source, ProbeTask task, string dataHash, int seed, string probe, object settings, params string[] more)
+    {
+        TaskDefinition definition = task.Definition;
+        string meaning = JsonSerializer.Serialize(new { Protocol, definition.Name, definition.Version, definition.DataSets, definition.InPretraining, definition.InMeans, definition.Stamp });
+        return Hash([meaning, source.Key, source.WeightsHash, dataHash, probe, JsonSerializer.Serialize(settings), $"{seed}", .. more]);
+    }
+
+    /// <exception cref="KitException">A probe is unknown.</exception>
+    internal static void CheckProbes(IEnumerable<string> probes)
+    {
+        if (probes.FirstOrDefault(p => p is not ("knn" or "linear")) is { } unknown)
+            throw new KitException($"Probe '{unknown}' is unknown; did you mean '{KitException.Nearest(unknown, ["knn", "linear"])}'?");
+    }
+
+    /// <summary>Version of the library with the commit it was built from.</summary>
+    internal static string Kit => typeof(Probing).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
 
     private static TaskResult Score(ProbeOutcome outcome, FeatureSource source, ProbeTask task, int[] train, int[] test, string probe, int seed, int resamples, string unread)
     {
@@ -132,7 +158,7 @@ public static class Probing
             Iterations: outcome.Iterations,
             GradientNorm: outcome.GradientNorm,
             Note: string.Join(" ", new[] { outcome.Note, undefined, unread }.Where(n => n.Length > 0)),
-            Kit: typeof(Probing).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "",
+            Kit: Kit,
             Seconds: 0,
             ModelStamp: source.Stamp);
     }

@@ -98,10 +98,20 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         Action<string, int, int>? progress = null, CancellationToken cancellation = default)
     {
         Device device = settings.TorchDevice();
-        string[] paths = [.. tasks.SelectMany(t => t.Table.Paths).Distinct(StringComparer.Ordinal)];
-        var store = new FeatureStore(settings.CacheDir);
         var folder = new Results(Path.Combine(settings.CacheDir, "results"));
         var results = new List<TaskResult>();
+        (var extractions, var quarantine) = Visit(settings, tasks, models, plan,
+            (features, model, task, seed, rowOf) => results.AddRange(Probing.Run(features, model, task, seed, plan.Probing, folder, rowOf, device)), progress, cancellation);
+        return new(results, tasks, extractions, quarantine);
+    }
+
+    /// <summary>Extracts the features of every model and seed and hands them to <paramref name="use"/> once for each task, with the feature row of each row of its table.</summary>
+    internal static (IReadOnlyList<Extraction>, IReadOnlyList<Quarantined>) Visit(KitSettings settings, IReadOnlyList<ProbeTask> tasks, IReadOnlyList<ModelDefinition> models, SuitePlan plan,
+        Action<FeatureSet, ModelDefinition, ProbeTask, int, int[]> use, Action<string, int, int>? progress, CancellationToken cancellation)
+    {
+        Device device = settings.TorchDevice();
+        string[] paths = [.. tasks.SelectMany(t => t.Table.Paths).Distinct(StringComparer.Ordinal)];
+        var store = new FeatureStore(settings.CacheDir);
         var extractions = new List<Extraction>();
         var quarantine = new Dictionary<string, Quarantined>(StringComparer.Ordinal);
         foreach (IGrouping<EvalTransform, ModelDefinition> group in models.GroupBy(m => m.Transform))
@@ -125,11 +135,11 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
                     foreach (ProbeTask task in tasks)
                     {
                         cancellation.ThrowIfCancellationRequested();
-                        results.AddRange(Probing.Run(features, model, task, seed, plan.Probing, folder, [.. task.Table.Paths.Select(path => rowOf[path])], device));
+                        use(features, model, task, seed, [.. task.Table.Paths.Select(path => rowOf[path])]);
                     }
                 }
             }
         }
-        return new(results, tasks, extractions, [.. quarantine.Values]);
+        return (extractions, [.. quarantine.Values]);
     }
 }

@@ -73,20 +73,25 @@ public sealed class Results(string folder)
 
     /// <summary>Writes a result whole or not at all.</summary>
     public void Save(TaskResult result) =>
-        AtomicFile.WriteAllText(PathOf(result.Task, result.Model, result.Features, result.Probe, result.Seed, result.Key), JsonSerializer.Serialize(result, Json));
+        Write(PathOf(result.Task, result.Model, result.Features, result.Probe, result.Seed, result.Key), result);
 
     /// <summary>The result if it is there and was made from the same inputs (<see cref="TaskResult.Key"/>), else null.</summary>
-    public TaskResult? Find(string task, string model, string features, string probe, int seed, string key)
+    public TaskResult? Find(string task, string model, string features, string probe, int seed, string key) =>
+        TryRead<TaskResult>(PathOf(task, model, features, probe, seed, key)) is { } result && result.Key == key ? result : null;
+
+    /// <summary>Writes one JSON file of numbers, NaN as null, whole or not at all.</summary>
+    internal static void Write<T>(string path, T value) => AtomicFile.WriteAllText(path, JsonSerializer.Serialize(value, Json));
+
+    /// <summary>What <see cref="Write"/> wrote; null when there is no file, or one of another version of the kit: it is made again.</summary>
+    internal static T? TryRead<T>(string path) where T : class
     {
-        string path = PathOf(task, model, features, probe, seed, key);
         if (!File.Exists(path)) return null;
         try
         {
-            return JsonSerializer.Deserialize<TaskResult>(File.ReadAllText(path), Json) is { } result && result.Key == key ? result : null;
+            return JsonSerializer.Deserialize<T>(File.ReadAllText(path), Json);
         }
         catch (JsonException)
         {
-            // Written by another version of the kit: it is made again.
             return null;
         }
     }

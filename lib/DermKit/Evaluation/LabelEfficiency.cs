@@ -1,0 +1,93 @@
+using DermKit.Imaging;
+using System.Diagnostics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Evaluation;
+
+/// <summary>Every curve of a plan.</summary>
+/// <param name="Curves">One for each task, model, probe and seed.</param>
+/// <param name="Suite">Tasks, extraction and unreadable pictures behind them; it holds no results.</param>
+public sealed record LabelRun(IReadOnlyList<LabelCurve> Curves, SuiteRun Suite);
+
+/// <summary>The label-efficiency protocol: the score on a fixed test part over the number of labels of each class that a probe may see.</summary>
+public static class LabelEfficiency
+{
+    /// <summary>Runs the plan. Features and curves that are there already for the same inputs are read, so an interrupted run goes on where it stopped.</summary>
+    /// <param name="settings">Folders and device.</param>
+    /// <param name="tasks">From <see cref="SuiteRun.Open"/>.</param>
+    /// <param name="models">From <see cref="SuiteRun.Choose"/>.</param>
+    /// <param name="plan">How much.</param>
+    /// <param name="progress">Called with (what, done, all).</param>
+    /// <param name="cancellation">Stops between batches and probes; what is finished stays.</param>
+    /// <exception cref="KitException">A number of the plan is not usable, or a task cannot be probed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static LabelRun Run(KitSettings settings, IReadOnlyList<ProbeTask> tasks, IReadOnlyList<ModelDefinition> models, LabelPlan plan,
+        Action<string, int, int>? progress = null, CancellationToken cancellation = default)
+    {
+        plan.Check();
+        Device device = settings.TorchDevice();
+        var curves = new List<LabelCurve>();
+        int all = tasks.Count * models.Count * plan.Suite.Seeds.Count;
+        (IReadOnlyList<Extraction> extractions, IReadOnlyList<Quarantined> quarantine) = SuiteRun.Visit(settings, tasks, models, plan.Suite, (features, model, task, seed, rowOf) =>
+        {
+            using Tensor values = features.ToTensor(device);
+            curves.AddRange(Run(values, FeatureSource.Of(features, model), task, seed, plan, Path.Combine(settings.CacheDir, "label-efficiency"), rowOf, cancellation));
+            progress?.Invoke("drawing labels", curves.Count / plan.Suite.Probing.Probes.Length, all);
+        }, progress, cancellation);
+        return new(curves, new([], tasks, extractions, quarantine));
+    }
+
+    /// <summary>One curve for each probe of the plan. A curve that the folder holds for the same inputs is read, not made again.</summary>
+    /// <param name="features">[n, D] on the device to work on.</param>
+    /// <param name="source">What made the features.</param>
+    /// <param name="task">Labels, classes and split.</param>
+    /// <param name="seed">Of the split and of the draws.</param>
+    /// <param name="plan">Sizes, repeats and probes; its tasks, models and seeds are of no effect here.</param>
+    /// <param name="folder">Where curves are kept, as &lt;task&gt;/&lt;model&gt;.&lt;features&gt;.&lt;probe&gt;.&lt;seed&gt;.&lt;head of the key&gt;.json; null keeps none.</param>
+    /// <param name="rowOf">Feature row of each row of the task's table, -1 where the image could not be read; null: the same rows.</param>
+    /// <param name="cancellation">Stops between draws.</param>
+    /// <exception cref="KitException">A number of the plan is not usable, features do not fit the table, or a class has no training image.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; finished curves stay.</exception>
+    public static IReadOnlyList<LabelCurve> Run(Tensor features, FeatureSource source, ProbeTask task, int seed, LabelPlan plan, string? folder = null, int[]? rowOf = null, CancellationToken cancellation = default)
+    {
+        plan.Check();
+        (rowOf, int[] train, int[] test, string dataHash, string unread) = Probing.Parts(features, source, task, seed, rowOf);
+        TaskDefinition definition = task.Definition;
+        int classes = task.ClassNames.Length;
+        int[] labels = Array.ConvertAll(train, r => task.Labels[r]), truth = Array.ConvertAll(test, r => task.Labels[r]);
+        int[] counts = ProbeInput.CountClasses(labels, classes);
+        if (Array.IndexOf(counts, 0) is var empty and >= 0)
+            throw new KitException($"Task '{definition.Name}', seed {seed}: class '{task.ClassNames[empty]}' has no training image to draw; take more training images, or leave the class out of the task.");
+        var curves = new List<LabelCurve>();
+        foreach (string probe in plan.Suite.Probing.Probes)
+        {
+            string key = Probing.Key(source, task, dataHash, seed, probe, probe == "knn" ? plan.Suite.Probing.Knn : plan.Suite.Probing.Linear, string.Join(',', plan.Sizes), $"{plan.Repeats}");
+            string? path = folder is null ? null : new Results(folder).PathOf(definition.Name, source.Model, source.Features, probe, seed, key);
+            LabelCurve? curve = path is null ? null : Results.TryRead<LabelCurve>(path);
+            if (curve?.Key != key)
+            {
+                var clock = Stopwatch.StartNew();
+                using var scope = NewDisposeScope();
+                LabelDraw[] draws = [.. Enumerable.Range(0, plan.Repeats).SelectMany(r => LabelDraws.Draw(labels, classes, plan.Sizes, seed, r))];
+                Tensor fit = ProbeInput.Rows(features, train, rowOf), held = ProbeInput.Rows(features, test, rowOf);
+                int open = 0;
+                (double F1, int K)[] scores;
+                if (probe == "knn") scores = SubsetKnn.Scores(fit, labels, held, truth, classes, draws, plan.Suite.Probing.Knn, cancellation);
+                else
+                {
+                    (double[] f1, open) = SubsetLinear.Scores(fit, labels, held, truth, classes, draws, plan.Suite.Probing.Linear, cancellation);
+                    scores = [.. f1.Select(f => (f, 0))];
+                }
+                ILookup<int, (double F1, int K)> bySize = draws.Zip(scores).ToLookup(p => p.First.PerClass, p => p.Second);
+                int[] sizes = [.. bySize.Select(g => g.Key).Order()];
+                curve = new(definition.Name, definition.Version, source.Model, source.Features, probe, seed, key, source.WeightsHash, dataHash, definition.InPretraining, definition.InMeans,
+                    definition.Stamp, classes, train.Length, test.Length, sizes, [.. sizes.Select(n => bySize[n].Select(s => s.F1).ToArray())], Probing.Kit, clock.Elapsed.TotalSeconds,
+                    probe == "knn" ? [.. sizes.Select(n => bySize[n].Select(s => s.K).ToArray())] : null, open == 0 ? unread : $"{open} of {draws.Length} regressions did not converge. {unread}".TrimEnd());
+                if (path is not null) Results.Write(path, curve);
+            }
+            curves.Add(curve!);
+        }
+        return curves;
+    }
+}

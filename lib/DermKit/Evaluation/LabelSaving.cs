@@ -1,0 +1,106 @@
+namespace DermKit.Evaluation;
+
+/// <summary>What is known about a saving.</summary>
+public enum SavingBound
+{
+    /// <summary>The model's curve has the baseline's F1: the ratio is read off.</summary>
+    Exact,
+    /// <summary>The model is above it with the fewest labels already: the ratio is this or more.</summary>
+    AtLeast,
+    /// <summary>The model does not reach it with the most labels: the ratio is this or less.</summary>
+    AtMost,
+}
+
+/// <summary>How many labels the baseline takes for one that the model takes, at one size of the baseline.</summary>
+/// <param name="BaselineSize">Labels of each class of the baseline.</param>
+/// <param name="Ratio">n of the baseline / n of the model; above 1 the model saves labels.</param>
+/// <param name="Bound">Whether that is the ratio or a bound of it.</param>
+public sealed record SizeSaving(int BaselineSize, double Ratio, SavingBound Bound);
+
+/// <summary>The label saving of a model against a baseline, on one task or over several.</summary>
+/// <param name="Task">Name of the task, or of the group of tasks.</param>
+/// <param name="Tasks">Number of tasks.</param>
+/// <param name="Pairs">Pairs of a task and a size of the baseline.</param>
+/// <param name="Crossing">Pairs whose ratio is read off.</param>
+/// <param name="AtLeast">Pairs with a lower bound only.</param>
+/// <param name="AtMost">Pairs with an upper bound only.</param>
+/// <param name="Ratio">Geometric mean over the crossing pairs with its 95 % interval; NaN without any.</param>
+/// <param name="Bounded">Geometric mean over all pairs, bounds standing for ratios: a lower bound when there is no <see cref="AtMost"/>, an upper one when there is no <see cref="AtLeast"/>; NaN when there are both.</param>
+/// <param name="Falling">Curves among those compared whose mean goes down between neighbouring sizes.</param>
+/// <param name="Difference">F1 of the model minus that of the baseline with the most labels, mean over tasks, with its 95 % interval.</param>
+public sealed record SavingRow(string Task, int Tasks, int Pairs, int Crossing, int AtLeast, int AtMost, Interval Ratio, double Bounded, int Falling, Interval Difference);
+
+/// <summary>
+/// The kit's definition of a label saving (how the paper computed its factor is not published): mean F1 is interpolated over log n between the sizes; for each size of
+/// the baseline the n is found at which the model has the same F1; reported is the geometric mean of n_baseline / n_model. Nothing is extrapolated: a pair
+/// whose F1 the model's curve does not have is counted and bounded. Where a curve that goes down in between has the F1 more than once,
+/// the n nearest to the baseline's counts, so that a bump never makes a saving larger (and a curve against itself gives 1).
+/// </summary>
+public static class LabelSaving
+{
+    /// <summary>One entry for each size of the baseline.</summary>
+    /// <param name="sizes">Labels of each class, ascending, the same for both.</param>
+    /// <param name="model">Mean F1 of the model at each size.</param>
+    /// <param name="baseline">Mean F1 of the baseline at each size.</param>
+    /// <exception cref="KitException">There is no size, they do not ascend from 1, or the lengths differ.</exception>
+    public static IReadOnlyList<SizeSaving> Compare(IReadOnlyList<int> sizes, IReadOnlyList<double> model, IReadOnlyList<double> baseline)
+    {
+        if (sizes.Count == 0 || sizes.Count != model.Count || sizes.Count != baseline.Count) throw new KitException($"Label saving: {sizes.Count} sizes, {model.Count} and {baseline.Count} scores; expected equal numbers, at least one.");
+        if (sizes[0] < 1 || sizes.Zip(sizes.Skip(1)).Any(p => p.First >= p.Second)) throw new KitException($"Label saving: expected ascending sizes from 1, found [{string.Join(", ", sizes)}].");
+        double[] log = [.. sizes.Select(n => Math.Log(n))];
+        return [.. sizes.Select((n, i) =>
+        {
+            double[] met = [.. Meets(log, model, baseline[i])];
+            return met.Length > 0 ? new SizeSaving(n, Math.Exp(log[i] - met.MinBy(m => Math.Abs(m - log[i]))), SavingBound.Exact)
+                : model[0] > baseline[i] ? new(n, n / (double)sizes[0], SavingBound.AtLeast) : new(n, n / (double)sizes[^1], SavingBound.AtMost);
+        })];
+    }
+
+    /// <summary>Savings on every task that both have, then over those inside and those outside the kit's pre-training data; tasks outside of means are in no group.</summary>
+    /// <param name="curves">Mean curves of one run.</param>
+    /// <param name="model">Model and probe.</param>
+    /// <param name="baseline">Model and probe to compare with.</param>
+    /// <exception cref="KitException">The two were drawn with other seeds, repeats or resamples.</exception>
+    public static IReadOnlyList<SavingRow> Table(IReadOnlyList<MeanCurve> curves, (string Model, string Probe) model, (string Model, string Probe) baseline)
+    {
+        MeanCurve[] Of((string Model, string Probe) who) => [.. curves.Where(c => c.Model == who.Model && c.Probe == who.Probe)];
+        (MeanCurve Model, MeanCurve Baseline)[] pairs = [.. Of(model).Join(Of(baseline), c => c.Task, c => c.Task, (a, b) => (a, b))];
+        foreach ((MeanCurve a, MeanCurve b) in pairs)
+            if (!a.Curves.Select(c => (c.Seed, c.DataHash, c.F1[0].Length)).SequenceEqual(b.Curves.Select(c => (c.Seed, c.DataHash, c.F1[0].Length))) || a.Resampled.Length != b.Resampled.Length || !a.Sizes.SequenceEqual(b.Sizes))
+                throw new KitException($"Label saving, task '{a.Task}': {a.Model} ({a.Probe}) and {b.Model} ({b.Probe}) were not drawn alike; compare curves of one run.");
+        var groups = pairs.Where(p => p.Model.Curves[0].InMeans).GroupBy(p => p.Model.Curves[0].InPretraining).OrderBy(g => g.Key ? 0 : 1).Where(g => g.Count() > 1);
+        return [.. pairs.Select(p => Row(p.Model.Task, [p])), .. groups.Select(g => Row(g.Key ? Comparison.Inside : Comparison.Outside, [.. g]))];
+    }
+
+    private static SavingRow Row(string name, (MeanCurve Model, MeanCurve Baseline)[] tasks)
+    {
+        SizeSaving[] all = [.. tasks.SelectMany(t => Compare(t.Model.Sizes, [.. t.Model.F1.Select(f => f.Value)], [.. t.Baseline.F1.Select(f => f.Value)]))];
+        int resamples = tasks[0].Model.Resampled.Length;
+        double[] ratios = new double[resamples], differences = new double[resamples];
+        Parallel.For(0, resamples, r =>
+        {
+            ratios[r] = Geometric(tasks.SelectMany(t => Compare(t.Model.Sizes, t.Model.Resampled[r], t.Baseline.Resampled[r])).Where(s => s.Bound == SavingBound.Exact));
+            differences[r] = tasks.Average(t => t.Model.Resampled[r][^1] - t.Baseline.Resampled[r][^1]);
+        });
+        int least = all.Count(s => s.Bound == SavingBound.AtLeast), most = all.Count(s => s.Bound == SavingBound.AtMost);
+        return new(name, tasks.Length, all.Length, all.Length - least - most, least, most,
+            Bootstrap.Percentiles(Geometric(all.Where(s => s.Bound == SavingBound.Exact)), ratios), least > 0 && most > 0 ? double.NaN : Geometric(all),
+            tasks.SelectMany(t => new[] { t.Model, t.Baseline }).Count(c => !c.Rises), Bootstrap.Percentiles(tasks.Average(t => t.Model.F1[^1].Value - t.Baseline.F1[^1].Value), differences));
+    }
+
+    private static double Geometric(IEnumerable<SizeSaving> savings)
+    {
+        double[] logs = [.. savings.Select(s => Math.Log(s.Ratio))];
+        return logs.Length == 0 ? double.NaN : Math.Exp(logs.Average());
+    }
+
+    // Every log n at which the curve has the value; of a level stretch both ends and, through the pieces beside it, no more.
+    private static IEnumerable<double> Meets(double[] log, IReadOnlyList<double> curve, double value)
+    {
+        for (int i = 0; i < log.Length; i++)
+        {
+            if (curve[i] == value) yield return log[i];
+            if (i + 1 < log.Length && (curve[i] - value) * (curve[i + 1] - value) < 0) yield return log[i] + (log[i + 1] - log[i]) * (value - curve[i]) / (curve[i + 1] - curve[i]);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Evaluation;
+
+/// <summary><see cref="LinearProbe"/> on many small sets drawn from the same training rows, sets of one size in batches: small regressions cost calls, not arithmetic.</summary>
+internal static class SubsetLinear
+{
+    /// <summary>Numbers of one batch's matrices, so that large sets do not fill the memory.</summary>
+    private const long BatchElements = 4_000_000;
+
+    /// <summary>F1 on the test rows for each draw, and the draws whose regression did not converge.</summary>
+    /// <param name="train">[N, D] training features.</param>
+    /// <param name="labels">N class indices.</param>
+    /// <param name="test">[M, D] test features.</param>
+    /// <param name="truth">M class indices.</param>
+    /// <param name="classes">Number of classes; every draw has rows of each.</param>
+    /// <param name="draws">Rows of the training features.</param>
+    /// <param name="options">As the probe's.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    /// <exception cref="KitException">Features are not finite, or sizes do not match.</exception>
+    public static (double[] F1, int Open) Scores(Tensor train, int[] labels, Tensor test, int[] truth, int classes, IReadOnlyList<LabelDraw> draws, LinearOptions options, CancellationToken cancellation = default)
+    {
+        ProbeInput.Check("training", train, labels, classes);
+        ProbeInput.Check("test", test, truth, classes);
+        ProbeInput.CheckColumns(train.shape[1], test);
+        double[] scores = new double[draws.Count];
+        int open = 0;
+        foreach (var size in draws.Select((draw, i) => (draw, i)).GroupBy(d => d.draw.Rows.Length))
+            foreach (var batch in size.Chunk((int)Math.Max(1, BatchElements / (size.Key * Math.Max(size.Key, train.shape[1])))))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                using var scope = NewDisposeScope();
+                int[] rows = [.. batch.SelectMany(b => b.draw.Rows)];
+                Tensor x = train.index_select(0, ProbeInput.ToTensor(rows, train.device)).to(float64).reshape(batch.Length, size.Key, train.shape[1]);
+                Tensor target = nn.functional.one_hot(ProbeInput.ToTensor(Array.ConvertAll(rows, r => labels[r]), train.device), classes).to(float64).reshape(batch.Length, size.Key, classes);
+                // Every class has the same number of rows, so that balanced weights are 1.
+                var (coefficients, intercepts, mean, scale, solution) = LinearProbe.Solve(x, target, ones([batch.Length, size.Key], float64, train.device), options);
+                open += solution.GradientNorm.Count(g => g > options.Tolerance);
+                Tensor logits = ((test.to(float64).unsqueeze(0) - mean) / scale).matmul(coefficients) + intercepts;
+                Tensor predicted = classes == 2 ? (logits > 0).squeeze(2) : logits.argmax(2);
+                int[] calls = [.. predicted.to(int32).cpu().contiguous().data<int>()];
+                for (int b = 0; b < batch.Length; b++) scores[batch[b].i] = ClassCounts.Of(truth, calls.AsSpan(b * truth.Length, truth.Length), classes).PaperF1();
+            }
+        return (scores, open);
+    }
+}

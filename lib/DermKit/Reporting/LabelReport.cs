@@ -1,0 +1,108 @@
+using DermKit.Evaluation;
+using System.Globalization;
+
+namespace DermKit.Reporting;
+
+/// <summary>Tables and figures over a <see cref="LabelRun"/>, for the label-efficiency notebook.</summary>
+public static class LabelReport
+{
+    private const string Band = "the 95 % bootstrap interval of that mean over label draws: seeds are resampled, then the repeats of each; test pictures are not";
+
+    /// <summary>Which sizes each task can be drawn at: its smallest training class decides.</summary>
+    public static Table Sizes(IReadOnlyList<ProbeTask> tasks, LabelPlan plan) => Tables.From("Labels that can be drawn", tasks.Select(t => (Task: t, Smallest: Smallest(t, plan.Suite.Seeds[0]), Test: t.SplitFor(plan.Suite.Seeds[0]).Test.Length)),
+        ("Task", t => t.Task.Definition.Name), ("Classes", t => t.Task.ClassNames.Length), ("Smallest training class", t => $"{t.Smallest.Name}: {t.Smallest.Images}"),
+        ("Labels of each class", t => string.Join(", ", plan.Sizes.Where(n => n <= t.Smallest.Images))), ("Left out", t => string.Join(", ", plan.Sizes.Where(n => n > t.Smallest.Images))), ("Test images", t => t.Test)) with
+    {
+        Stamp = tasks.Select(t => t.Definition.Stamp).FirstOrDefault(""),
+        Note = "A size is left out when any class has fewer training images.",
+    };
+
+    /// <summary>How long the draws took.</summary>
+    public static Table Speed(LabelRun run) => Tables.From("Draws", run.Curves.GroupBy(c => (c.Task, c.Probe)),
+        ("Task", g => g.Key.Task), ("Probe", g => g.Key.Probe), ("Draws", g => g.Sum(Draws)), ("Seconds", g => g.Sum(c => c.Seconds)), ("Draws/s", g => g.Sum(Draws) / Math.Max(g.Sum(c => c.Seconds), 1e-3))) with
+    {
+        Stamp = run.Suite.Tasks.Select(t => t.Definition.Stamp).FirstOrDefault(""),
+        Note = "A draw is one labelled set: chosen, fitted, and scored on all test images. Time of features is not in it. A curve that was read back tells the time it took when it was made.",
+    };
+
+    /// <summary>Mean F1 over labels of each class on one task, a line with its band for each model and probe. The figure of the task with the most labels has a headline.</summary>
+    /// <exception cref="KitException">There is no curve of that task.</exception>
+    public static LineFigure Curves(IReadOnlyList<MeanCurve> curves, ProbeTask task)
+    {
+        MeanCurve[] own = [.. curves.Where(c => c.Task == task.Definition.Name)];
+        if (own.Length == 0) throw new KitException($"No label curve of task '{task.Definition.Name}'; run it first.");
+        MeanCurve best = own.MaxBy(c => c.F1[^1].Value)!;
+        double[] ticks = [.. own.SelectMany(c => c.Sizes).Distinct().Order().Select(n => (double)n)];
+        return new($"curve-{task.Definition.Name}", $"Labels and score: {task.Definition.Title}",
+            $"Mean over {Draws(own[0])} at each size; the band is {Band}. {Rows(own[0])}{(own.Any(c => !c.Rises) ? $" Not rising everywhere: {string.Join("; ", own.Where(c => !c.Rises).Select(Name))}." : "")}",
+            $"{own.Length} lines over {ticks.Length} numbers of labels. With {best.Sizes[^1]} labels of each class the highest is {Name(best)} at {Of(best.F1[^1])}; {string.Join("; ", own.Select(c => $"{Name(c)} goes from {Tables.Number(c.F1[0].Value)} to {Tables.Number(c.F1[^1].Value)}"))}.",
+            [.. own.Select(c => new LineSeries(Name(c), [.. c.Sizes.Select(n => (double)n)], [.. c.F1.Select(f => f.Value)], [.. c.F1.Select(f => f.Low)], [.. c.F1.Select(f => f.High)]))],
+            "Labels of each class (images, logarithmic)", task.ClassNames.Length > 2 ? "Macro F1 (0-1)" : $"F1 of {task.ClassNames[1]} (0-1)")
+        { LogX = true, XTicks = ticks, Stamp = task.Definition.Stamp, Headline = Longest(curves) is { } longest && longest.Task == task.Definition.Name ? Span(longest) : "" };
+    }
+
+    /// <summary>Savings of one model and probe against another, on each task and then over tasks, from <see cref="LabelSaving.Table"/>.</summary>
+    /// <param name="curves">Mean curves of one run.</param>
+    /// <param name="model">Who is compared.</param>
+    /// <param name="baseline">With whom.</param>
+    /// <param name="models">Models of the run: against another model the table has a headline, which names a factor only where the baseline was trained.</param>
+    /// <exception cref="KitException">The two have no task in common, or were not drawn alike.</exception>
+    public static Table Savings(IReadOnlyList<MeanCurve> curves, (string Model, string Probe) model, (string Model, string Probe) baseline, IReadOnlyList<ModelDefinition> models)
+    {
+        IReadOnlyList<SavingRow> rows = LabelSaving.Table(curves, model, baseline);
+        if (rows.Count == 0) throw new KitException($"Label saving: {model.Model} ({model.Probe}) and {baseline.Model} ({baseline.Probe}) have no task in common; run both.");
+        MeanCurve[] counted = [.. Counted(curves).Where(c => (c.Model, c.Probe) == model)];
+        SavingRow[] tasks = [.. rows.Where(r => counted.Any(c => c.Task == r.Task))];
+        string headline = "";
+        if (model.Model != baseline.Model && tasks.Length > 0)
+        {
+            bool trained = models.Any(m => m.Name == baseline.Model && m.Source != "random");
+            headline = $"{Stamp(curves)}{model.Model} against {baseline.Model} ({model.Probe}), each task with the most labels it has: above on {tasks.Count(r => r.Difference.Low > 0)}, below on {tasks.Count(r => r.Difference.High < 0)} of {tasks.Length} tasks by 95 % intervals over label draws ({Draws(counted[0])}); F1 differences from {Of(tasks.MinBy(r => r.Difference.Value)!.Difference)} to {Of(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
+                + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(r => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: {(r.Crossing == 0 ? Bounded(r) : Of(r.Ratio))} ({r.Crossing} of {r.Pairs} pairs read off, {r.AtLeast} at least, {r.AtMost} at most)."));
+        }
+        return Tables.From($"Labels that {baseline.Model} ({baseline.Probe}) takes for one that {model.Model} ({model.Probe}) takes", rows,
+            ("Task", r => r.Tasks > 1 ? $"{r.Task} ({r.Tasks} tasks)" : r.Task), ("Pairs", r => r.Pairs), ("Read off", r => r.Crossing), ("At least", r => r.AtLeast), ("At most", r => r.AtMost),
+            ("Ratio where read off [95 %]", r => r.Crossing == 0 ? "none" : Of(r.Ratio)), ("All pairs, bounded", Bounded), ("Falling curves", r => r.Falling), ("F1 difference, most labels [95 %]", r => Of(r.Difference))) with
+        {
+            Stamp = curves[0].Curves[0].Stamp,
+            Headline = headline,
+            Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model at the same mean F1, interpolated over log n; rows show geometric means. At least: the model is above that F1 with the fewest labels already. At most: the model does not reach it. Bounded: such pairs count with their bound, which bounds the mean when all point one way. "
+                + "Where a falling curve has an F1 more than once, the n nearest to the baseline's counts. Intervals resample seeds and repeats, not test pictures.",
+        };
+    }
+
+    /// <summary>Notes the run's data, weights and seeds for the report's footer.</summary>
+    public static void NoteProvenance(LabelRun run, KitSettings settings)
+    {
+        ProbingReport.NoteProvenance(run.Suite, settings);
+        Provenance.Note("seeds", string.Join(", ", run.Curves.Select(c => c.Seed).Distinct()));
+    }
+
+    private static (string Name, int Images) Smallest(ProbeTask task, int seed)
+    {
+        int[] train = task.SplitFor(seed).Train;
+        return task.ClassNames.Select((name, c) => (name, train.Count(i => task.Labels[i] == c))).MinBy(p => p.Item2);
+    }
+
+    private static IEnumerable<MeanCurve> Counted(IEnumerable<MeanCurve> curves) => curves.Where(c => c.Curves[0].InMeans);
+
+    /// <summary>The curve with the most labels, the highest of equals, among tasks that count in means.</summary>
+    private static MeanCurve? Longest(IReadOnlyList<MeanCurve> curves) => Counted(curves).OrderByDescending(c => c.Sizes[^1]).ThenByDescending(c => c.F1[^1].Value).FirstOrDefault();
+
+    private static string Span(MeanCurve c) =>
+        $"{Stamp([c])}{c.Task}, {Name(c)}: mean F1 {Of(c.F1[0])} with {c.Sizes[0]} and {Of(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over label draws).";
+
+    private static string Stamp(IReadOnlyList<MeanCurve> curves) => curves[0].Curves[0].Stamp is { Length: > 0 } stamp ? $"[{stamp}] " : "";
+
+    private static string Bounded(SavingRow row) => double.IsNaN(row.Bounded) ? "not bounded" : $"{(row.AtLeast > 0 ? "≥ " : row.AtMost > 0 ? "≤ " : "")}{row.Bounded.ToString("0.00", CultureInfo.InvariantCulture)}";
+
+    private static string Rows(MeanCurve curve) => $"{curve.Curves[0].TestRows} test images, {curve.Curves[0].TrainRows} training images to draw from.";
+
+    private static int Draws(LabelCurve curve) => curve.F1.Sum(r => r.Length);
+
+    private static string Draws(MeanCurve curve) => $"{curve.Curves.Length} seed{(curve.Curves.Length == 1 ? "" : "s")} x {curve.Curves[0].F1[0].Length} draws";
+
+    private static string Name(MeanCurve curve) => $"{curve.Model}, {curve.Probe}";
+
+    private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
+}
