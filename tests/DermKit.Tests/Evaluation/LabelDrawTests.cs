@@ -1,5 +1,4 @@
 using DermKit.Evaluation;
-using System.Diagnostics;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -92,40 +91,5 @@ public sealed class LabelDrawTests
             Assert.Equal(ClassCounts.Of(truth, plain.Predicted, classes).PaperF1(), f1);
         }
         Assert.Equal(16, SubsetLinear.Scores(train, labels, test, truth, classes, draws, options with { MaxIterations = 0 }).Open);
-    }
-
-    [Fact]
-    public void Bench()
-    {
-        using var scope = NewDisposeScope();
-        (Tensor train, int[] labels) = ProbeTests.Blobs(2150, 768, 3, 1, 0.05);
-        (Tensor test, int[] truth) = ProbeTests.Blobs(600, 768, 3, 2, 0.05);
-        LabelDraw[] draws = [.. Enumerable.Range(0, 50).SelectMany(r => LabelDraws.Draw(labels, 3, [1, 3, 10, 30, 100], 42, r))];
-        var clock = Stopwatch.StartNew();
-        SubsetKnn.Scores(train, labels, test, truth, 3, draws, new());
-        double first = clock.Elapsed.TotalSeconds;
-        clock.Restart();
-        SubsetKnn.Scores(train, labels, test, truth, 3, draws, new());
-        double second = clock.Elapsed.TotalSeconds;
-        clock.Restart();
-        foreach (LabelDraw d in draws.Take(50)) KnnProbe.Run(train.index_select(0, ProbeInput.ToTensor(d.Rows, CPU)), Array.ConvertAll(d.Rows, r => labels[r]), test, 3, d.Seed);
-        double plain = clock.Elapsed.TotalSeconds / 50;
-        var text = $"{first} {second} plain {plain}";
-        foreach (int n in new[] { 1, 3, 10, 30, 100 })
-        {
-            clock.Restart();
-            foreach (LabelDraw d in draws.Where(d => d.PerClass == n).Take(5)) LinearProbe.Run(train.index_select(0, ProbeInput.ToTensor(d.Rows, CPU)), Array.ConvertAll(d.Rows, r => labels[r]), test, 3);
-            text += $" lin {n} {clock.Elapsed.TotalSeconds / 5}";
-        }
-        clock.Restart();
-        SubsetLinear.Scores(train, labels, test, truth, 3, draws, new());
-        text += $" batch {clock.Elapsed.TotalSeconds}";
-        foreach (int n in new[] { 1, 3, 10, 30, 100 })
-        {
-            clock.Restart();
-            SubsetLinear.Scores(train, labels, test, truth, 3, [.. draws.Where(d => d.PerClass == n)], new());
-            text += $" batch {n} {clock.Elapsed.TotalSeconds / 50}";
-        }
-        Assert.Fail(text);
     }
 }

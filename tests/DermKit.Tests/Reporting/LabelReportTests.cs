@@ -1,0 +1,78 @@
+using DermKit.Evaluation;
+using DermKit.Reporting;
+using DermKit.Tests.Evaluation;
+using System.Globalization;
+
+namespace DermKit.Tests.Reporting;
+
+public sealed class LabelReportTests
+{
+    private static readonly KitSettings Settings = KitSettings.FromEnvironment();
+    private static readonly TaskSuite Suite = TaskSuite.Load(Path.Combine(Settings.Root, "data"));
+    private static readonly IReadOnlyList<ModelDefinition> Models = ModelRegistry.Load(Path.Combine(Settings.Root, "data")).Models;
+
+    private static LabelCurve[] Drawn(string task, string model, Func<int, double> f1, string probe = "knn") =>
+        [.. new[] { 1, 9 }.Select(seed => LabelSavingTests.Curve(task, model, seed, f1, 0.002, probe) with { Stamp = "SYNTHETIC" })];
+
+    private static IReadOnlyList<MeanCurve> Curves(string other = "vit-tiny-dino-kit", string baseline = "vit-tiny-random") => LabelMeans.Of(new[] { "synthetic-diagnosis", "synthetic-malignancy" }.SelectMany(t =>
+        (LabelCurve[])[.. Drawn(t, other, n => 0.3 + 0.05 * Math.Log(3 * n)), .. Drawn(t, baseline, n => 0.3 + 0.05 * Math.Log(n)), .. Drawn(t, baseline, n => n == 10 ? 0.2 : 0.25, "linear")]), 100);
+
+    [Fact]
+    public void CurvesHaveBandsALogarithmicAxisAndTellWhatTheBandIs()
+    {
+        ProbeTask task = TaskSuite.Open(Suite["synthetic-diagnosis"], Settings);
+        LineFigure figure = LabelReport.Curves(Curves(), task);
+        Assert.True(figure.LogX);
+        Assert.Equal([1, 10, 100], figure.XTicks);
+        Assert.Equal(["vit-tiny-dino-kit, knn", "vit-tiny-random, knn", "vit-tiny-random, linear"], figure.Series.Select(s => s.Name));
+        Assert.All(figure.Series, s => Assert.All(s.Low!.Zip(s.Y, s.High!), v => Assert.True(v.First < v.Second && v.Second < v.Third)));
+        Assert.Equal("SYNTHETIC", figure.Stamp);
+        Assert.Contains("test pictures are not", figure.Caption, StringComparison.Ordinal);
+        Assert.Contains("2 seeds x 20 draws", figure.Caption, StringComparison.Ordinal);
+        Assert.Contains("Not rising everywhere: vit-tiny-random, linear", figure.Caption, StringComparison.Ordinal);
+        Assert.Contains("Macro F1", figure.YAxis, StringComparison.Ordinal);
+        Assert.Matches(@"^\[SYNTHETIC\] synthetic-diagnosis, vit-tiny-dino-kit, knn: mean F1 0\.\d\d \[.*\] with 1 and 0\.\d\d \[.*\] with 100 labels of each class \(2 seeds x 20 draws", figure.Headline);
+        Assert.NotEmpty(FigureRenderer.PlotlySpec(figure));
+        // One figure carries the headline.
+        Assert.Empty(LabelReport.Curves(Curves(), TaskSuite.Open(Suite["synthetic-malignancy"], Settings)).Headline);
+        Assert.Contains("run it first", Assert.Throws<KitException>(() => LabelReport.Curves([], task)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AgainstRandomWeightsTheHeadlineNamesNoFactor()
+    {
+        Table table = LabelReport.Savings(Curves(), ("vit-tiny-dino-kit", "knn"), ("vit-tiny-random", "knn"), Models);
+        Assert.Equal(3, table.Rows.Count);
+        Assert.Equal(["2", "1", "0"], table.Rows[0].Skip(2).Take(3).Select(c => Convert.ToString(c, CultureInfo.InvariantCulture)));
+        Assert.StartsWith("≥ ", (string)table.Rows[0][6]!, StringComparison.Ordinal);
+        Assert.Contains("above on 2, below on 0 of 2 tasks", table.Headline, StringComparison.Ordinal);
+        Assert.Contains("[SYNTHETIC]", table.Headline, StringComparison.Ordinal);
+        Assert.DoesNotContain("Labels of", table.Headline, StringComparison.Ordinal);
+        Assert.Contains("test pictures", table.Note, StringComparison.Ordinal);
+        // Two probes of one model are a table without a headline.
+        Assert.Empty(LabelReport.Savings(Curves(), ("vit-tiny-random", "knn"), ("vit-tiny-random", "linear"), Models).Headline);
+    }
+
+    [Fact]
+    public void AgainstTrainedWeightsItNamesTheFactorWithItsIntervalAndPairs() =>
+        Assert.Matches(@"Labels of vit-tiny-imagenet for one of vit-tiny-dino-kit, .*: [23]\.\d\d \[[23]\.\d\d, [23]\.\d\d\] \(4 of 6 pairs read off, 2 at least, 0 at most\)",
+            LabelReport.Savings(Curves(baseline: "vit-tiny-imagenet"), ("vit-tiny-dino-kit", "knn"), ("vit-tiny-imagenet", "knn"), Models).Headline);
+
+    [Fact]
+    public void ComparingWithNobodyIsRefused() =>
+        Assert.Contains("no task in common", Assert.Throws<KitException>(() => LabelReport.Savings(Curves(), ("vit-tiny-dino-kit", "linear"), ("vit-tiny-random", "knn"), Models)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void SizesSayWhatIsLeftOutAndSpeedCountsDraws()
+    {
+        ProbeTask task = TaskSuite.Open(Suite["synthetic-rare-class"], Settings);
+        Table sizes = LabelReport.Sizes([task], new());
+        int smallest = task.ClassNames.Select((_, c) => task.SplitFor(1).Train.Count(i => task.Labels[i] == c)).Min();
+        Assert.Equal(string.Join(", ", new[] { 1, 3, 10, 30, 100, 300, 1000 }.Where(n => n <= smallest)), sizes.Rows[0][3]);
+        Assert.EndsWith("1000", (string)sizes.Rows[0][4]!, StringComparison.Ordinal);
+        LabelCurve[] curves = Drawn("synthetic-diagnosis", "m", _ => 0.5);
+        Table speed = LabelReport.Speed(new(curves, new([], [task], [], [])));
+        Assert.Equal([120, 4.0, 30.0], speed.Rows[0].Skip(2));
+        Assert.Equal("SYNTHETIC", speed.Stamp);
+    }
+}
