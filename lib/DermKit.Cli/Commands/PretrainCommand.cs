@@ -17,7 +17,8 @@ internal static class PretrainCommand
         var export = new Option<string?>("--export") { Description = "Folder for the finished backbone: NAME.safetensors (float16), its options, hashes and log" };
         var name = new Option<string?>("--name") { Description = "Name of the exported files (default: that of the config)" };
         var command = new Command("pretrain", "Pre-trains a backbone; stopping loses nothing, and the same command goes on") { config, output, minutes, device, export, name };
-        command.SetAction((parsed, cancellation) =>
+        // In a task of its own: Ctrl-C and SIGTERM are listened to only once the action has handed its task over.
+        command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             KitSettings settings = KitSettings.FromEnvironment();
             settings = settings with { Device = parsed.GetValue(device) ?? settings.Device };
@@ -38,7 +39,7 @@ internal static class PretrainCommand
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
                 Console.WriteLine($"Time is up after step {trainer.Done} of {trainer.Steps}; the same command goes on.");
-                return Task.FromResult(0);
+                return 0;
             }
             if (parsed.GetValue(export) is { } target)
             {
@@ -48,8 +49,8 @@ internal static class PretrainCommand
                 string hash = BackboneExport.Write(target, parsed.GetValue(name) ?? stem, trainer, options, data, provenance);
                 Console.WriteLine($"{Path.Combine(target, (parsed.GetValue(name) ?? stem) + ".safetensors")}: SHA-256 {hash}");
             }
-            return Task.FromResult(0);
-        });
+            return 0;
+        }));
         return command;
     }
 

@@ -82,7 +82,7 @@ public static class LabelEfficiency
                 ILookup<int, (double F1, int K)> bySize = draws.Zip(scores).ToLookup(p => p.First.PerClass, p => p.Second);
                 int[] sizes = [.. bySize.Select(g => g.Key).Order()];
                 curve = new(definition.Name, definition.Version, source.Model, source.Features, probe, seed, key, source.WeightsHash, dataHash, definition.InPretraining, definition.InMeans,
-                    definition.Stamp, classes, train.Length, test.Length, sizes, [.. sizes.Select(n => bySize[n].Select(s => s.F1).ToArray())], Probing.Kit, clock.Elapsed.TotalSeconds,
+                    Stamps.Join([definition.Stamp, source.Stamp]), classes, train.Length, test.Length, sizes, [.. sizes.Select(n => bySize[n].Select(s => s.F1).ToArray())], Probing.Kit, clock.Elapsed.TotalSeconds,
                     probe == "knn" ? [.. sizes.Select(n => bySize[n].Select(s => s.K).ToArray())] : null, open == 0 ? unread : $"{open} of {draws.Length} regressions did not converge. {unread}".TrimEnd());
                 if (path is not null) Results.Write(path, curve);
             }

@@ -34,10 +34,10 @@ public sealed record SuitePlan
     /// <summary>The probes.</summary>
     public ProbingOptions Probing { get; init; } = new();
 
-    /// <summary>The numbers of a mode: quick and workshop take models up to 10 million parameters, quick at most 600 training and 600 test images of a task.</summary>
+    /// <summary>The numbers of a mode: quick and workshop take models up to 10 million parameters, quick at most 400 training and 400 test images of a task, and two of the seeds.</summary>
     public static SuitePlan For(RunMode mode) => mode switch
     {
-        RunMode.Quick => new() { MostTrain = 600, MostTest = 600, MostParameters = 10_000_000 },
+        RunMode.Quick => new() { MostTrain = 400, MostTest = 400, MostParameters = 10_000_000, Seeds = [1, 9] },
         RunMode.Workshop => new() { MostParameters = 10_000_000 },
         _ => new(),
     };

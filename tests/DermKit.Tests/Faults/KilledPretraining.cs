@@ -73,6 +73,25 @@ public sealed class KilledPretraining : IDisposable
     }
 
     [Fact]
+    public async Task ATerminatedRunSavesAndGoesOn()
+    {
+        CancellationToken token = TestContext.Current.CancellationToken;
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "SIGTERM is a signal of POSIX systems");
+        // Only the stop itself can have saved a step before the last.
+        Write(TinyPretraining.Options with { Epochs = 80, CheckpointEvery = 10_000 });
+        using Process process = await Training("terminated", token);
+        await Task.Delay(300, token);
+        using (Process signal = Process.Start("kill", ["-TERM", $"{process.Id}"])) await signal.WaitForExitAsync(token);
+        await process.WaitForExitAsync(token);
+        Assert.Equal(130, process.ExitCode);
+        int done = tiny.Result("terminated").Log.Length;
+        (int code, string text, string error) = await KitProcess.Run(Command("terminated"), Environment);
+        Assert.True(code == 0, text + error);
+        Assert.Contains($"240 steps of 4 pictures, {done} done", text);
+        Assert.InRange(done, 1, 239);
+    }
+
+    [Fact]
     public async Task AFullDiskStopsTheRunInWordsAndLeavesTheCheckpointWhole()
     {
         string full = Directory.CreateDirectory(tiny.Folder("full")).FullName, saved = tiny.Folder("saved"), left = Directory.CreateDirectory(tiny.Folder("left")).FullName;
