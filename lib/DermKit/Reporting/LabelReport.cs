@@ -6,7 +6,7 @@ namespace DermKit.Reporting;
 /// <summary>Tables and figures over a <see cref="LabelRun"/>, for the label-efficiency notebook.</summary>
 public static class LabelReport
 {
-    private const string Band = "the 95 % bootstrap interval of that mean over label draws: seeds are resampled, then the repeats of each; test pictures are not";
+    private const string Band = "the 95 % bootstrap interval of that mean over label draws: seeds are resampled, then the repeats of each; the test pictures are not";
 
     /// <summary>Which sizes each task can be drawn at: its smallest training class decides.</summary>
     public static Table Sizes(IReadOnlyList<ProbeTask> tasks, LabelPlan plan) => Tables.From("Labels that can be drawn", tasks.Select(t => (Task: t, Smallest: Smallest(t, plan.Suite.Seeds[0]), Test: t.SplitFor(plan.Suite.Seeds[0]).Test.Length)),
@@ -34,7 +34,7 @@ public static class LabelReport
         MeanCurve best = own.MaxBy(c => c.F1[^1].Value)!;
         double[] ticks = [.. own.SelectMany(c => c.Sizes).Distinct().Order().Select(n => (double)n)];
         return new($"curve-{task.Definition.Name}", $"Labels and score: {task.Definition.Title}",
-            $"Mean over {Draws(own[0])} at each size; the band is {Band}. {Rows(own[0])}{(own.Any(c => !c.Rises) ? $" Not rising everywhere: {string.Join("; ", own.Where(c => !c.Rises).Select(Name))}." : "")}",
+            $"Mean over {Draws(own[0])} at each size; the band is {Band}. {own[0].Curves[0].TestRows} test images, {own[0].Curves[0].TrainRows} training images to draw from.{(own.Any(c => !c.Rises) ? $" Not rising everywhere: {string.Join("; ", own.Where(c => !c.Rises).Select(Name))}." : "")}",
             $"{own.Length} lines over {ticks.Length} numbers of labels. With {best.Sizes[^1]} labels of each class the highest is {Name(best)} at {Of(best.F1[^1])}; {string.Join("; ", own.Select(c => $"{Name(c)} goes from {Tables.Number(c.F1[0].Value)} to {Tables.Number(c.F1[^1].Value)}"))}.",
             [.. own.Select(c => new LineSeries(Name(c), [.. c.Sizes.Select(n => (double)n)], [.. c.F1.Select(f => f.Value)], [.. c.F1.Select(f => f.Low)], [.. c.F1.Select(f => f.High)]))],
             "Labels of each class (images, logarithmic)", task.ClassNames.Length > 2 ? "Macro F1 (0-1)" : $"F1 of {task.ClassNames[1]} (0-1)")
@@ -57,17 +57,17 @@ public static class LabelReport
         if (model.Model != baseline.Model && tasks.Length > 0)
         {
             bool trained = models.Any(m => m.Name == baseline.Model && m.Source != "random");
-            headline = $"{Stamp(curves)}{model.Model} against {baseline.Model} ({model.Probe}), each task with the most labels it has: above on {tasks.Count(r => r.Difference.Low > 0)}, below on {tasks.Count(r => r.Difference.High < 0)} of {tasks.Length} tasks by 95 % intervals over label draws ({Draws(counted[0])}); F1 differences from {Of(tasks.MinBy(r => r.Difference.Value)!.Difference)} to {Of(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
+            headline = $"{Stamp(curves)}{model.Model} against {baseline.Model} ({model.Probe}), each task with the most labels it has: above on {tasks.Count(r => r.Difference.Low > 0)}, below on {tasks.Count(r => r.Difference.High < 0)} of {tasks.Length} tasks by 95 % intervals over label draws ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from {Of(tasks.MinBy(r => r.Difference.Value)!.Difference)} to {Of(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
                 + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(r => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: {(r.Crossing == 0 ? Bounded(r) : Of(r.Ratio))} ({r.Crossing} of {r.Pairs} pairs read off, {r.AtLeast} at least, {r.AtMost} at most)."));
         }
         return Tables.From($"Labels that {baseline.Model} ({baseline.Probe}) takes for one that {model.Model} ({model.Probe}) takes", rows,
-            ("Task", r => r.Tasks > 1 ? $"{r.Task} ({r.Tasks} tasks)" : r.Task), ("Pairs", r => r.Pairs), ("Read off", r => r.Crossing), ("At least", r => r.AtLeast), ("At most", r => r.AtMost),
-            ("Ratio where read off [95 %]", r => r.Crossing == 0 ? "none" : Of(r.Ratio)), ("All pairs, bounded", Bounded), ("Falling curves", r => r.Falling), ("F1 difference, most labels [95 %]", r => Of(r.Difference))) with
+            ("Task", r => r.Tasks > 1 ? $"{r.Task} ({r.Tasks} tasks)" : r.Task), ("Pairs", r => r.Pairs), ("Read off", r => r.Crossing), ("≥", r => r.AtLeast), ("≤", r => r.AtMost),
+            ("Ratio [95 %]", r => r.Crossing == 0 ? "none" : Of(r.Ratio)), ("Bounded", Bounded), ("Falling", r => r.Falling), ("F1 gain [95 %]", r => Of(r.Difference))) with
         {
             Stamp = curves[0].Curves[0].Stamp,
             Headline = headline,
-            Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model at the same mean F1, interpolated over log n; rows show geometric means. At least: the model is above that F1 with the fewest labels already. At most: the model does not reach it. Bounded: such pairs count with their bound, which bounds the mean when all point one way. "
-                + "Where a falling curve has an F1 more than once, the n nearest to the baseline's counts. Intervals resample seeds and repeats, not test pictures.",
+            Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model at the same mean F1, interpolated over log n. Ratio: geometric mean where it can be read off. ≥ (at least): the model is above that F1 with the fewest labels already. ≤ (at most): the model does not reach it. Bounded: the mean over all pairs, such pairs counted with their bound, which says something when all point one way. "
+                + "Falling: curves whose mean goes down somewhere; where one has an F1 more than once, the n nearest to the baseline's counts. F1 gain: model minus baseline with the most labels. Intervals resample seeds and repeats, not test pictures.",
         };
     }
 
@@ -90,13 +90,14 @@ public static class LabelReport
     private static MeanCurve? Longest(IReadOnlyList<MeanCurve> curves) => Counted(curves).OrderByDescending(c => c.Sizes[^1]).ThenByDescending(c => c.F1[^1].Value).FirstOrDefault();
 
     private static string Span(MeanCurve c) =>
-        $"{Stamp([c])}{c.Task}, {Name(c)}: mean F1 {Of(c.F1[0])} with {c.Sizes[0]} and {Of(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over label draws).";
+        $"{Stamp([c])}{c.Task}, {Name(c)}: mean F1 {Of(c.F1[0])} with {c.Sizes[0]} and {Of(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over label draws, {TestImages([c])}).";
 
     private static string Stamp(IReadOnlyList<MeanCurve> curves) => curves[0].Curves[0].Stamp is { Length: > 0 } stamp ? $"[{stamp}] " : "";
 
     private static string Bounded(SavingRow row) => double.IsNaN(row.Bounded) ? "not bounded" : $"{(row.AtLeast > 0 ? "≥ " : row.AtMost > 0 ? "≤ " : "")}{row.Bounded.ToString("0.00", CultureInfo.InvariantCulture)}";
 
-    private static string Rows(MeanCurve curve) => $"{curve.Curves[0].TestRows} test images, {curve.Curves[0].TrainRows} training images to draw from.";
+    private static string TestImages(IReadOnlyList<MeanCurve> curves) =>
+        (curves.Min(c => c.Curves[0].TestRows), curves.Max(c => c.Curves[0].TestRows)) is var (least, most) && least == most ? $"n = {least} test images" : $"n = {least} to {most} test images";
 
     private static int Draws(LabelCurve curve) => curve.F1.Sum(r => r.Length);
 

@@ -114,9 +114,9 @@ public sealed class LabelEfficiencyTests
     {
         using Tensor features = Features();
         LabelEfficiency.Run(features, Source, Task(), 1, Plan);
-        long before = Tensor.TotalCount;
+        long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         LabelEfficiency.Run(features, Source, Task(), 1, Plan);
-        Assert.Equal(before, Tensor.TotalCount);
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed class LabelReportTests
         Assert.Contains("2 seeds x 20 draws", figure.Caption, StringComparison.Ordinal);
         Assert.Contains("Not rising everywhere: vit-tiny-random, linear", figure.Caption, StringComparison.Ordinal);
         Assert.Contains("Macro F1", figure.YAxis, StringComparison.Ordinal);
-        Assert.Matches(@"^\[SYNTHETIC\] synthetic-diagnosis, vit-tiny-dino-kit, knn: mean F1 0\.\d\d \[.*\] with 1 and 0\.\d\d \[.*\] with 100 labels of each class \(2 seeds x 20 draws", figure.Headline);
+        Assert.Matches(@"^\[SYNTHETIC\] synthetic-diagnosis, vit-tiny-dino-kit, knn: mean F1 0\.\d\d \[.*\] with 1 and 0\.\d\d \[.*\] with 100 labels of each class \(2 seeds x 20 draws, .*, n = 200 test images\)", figure.Headline);
         Assert.NotEmpty(FigureRenderer.PlotlySpec(figure));
         // One figure carries the headline.
         Assert.Empty(LabelReport.Curves(Curves(), TaskSuite.Open(Suite["synthetic-malignancy"], Settings)).Headline);
