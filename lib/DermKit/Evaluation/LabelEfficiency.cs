@@ -62,7 +62,7 @@ public static class LabelEfficiency
         var curves = new List<LabelCurve>();
         foreach (string probe in plan.Suite.Probing.Probes)
         {
-            string key = Probing.Key(source, task, dataHash, seed, probe, probe == "knn" ? plan.Suite.Probing.Knn : plan.Suite.Probing.Linear, string.Join(',', plan.Sizes), $"{plan.Repeats}");
+            string key = Probing.Key(source, task, dataHash, seed, probe, probe == "knn" ? plan.Suite.Probing.Knn : plan.Suite.Probing.Linear, string.Join(',', plan.Sizes), $"{plan.Repeats}", $"{plan.Suite.Probing.Resamples}");
             string? path = folder is null ? null : new Results(folder).PathOf(definition.Name, source.Model, source.Features, probe, seed, key);
             LabelCurve? curve = path is null ? null : Results.TryRead<LabelCurve>(path);
             if (curve?.Key != key)
@@ -72,17 +72,20 @@ public static class LabelEfficiency
                 LabelDraw[] draws = [.. Enumerable.Range(0, plan.Repeats).SelectMany(r => LabelDraws.Draw(labels, classes, plan.Sizes, seed, r))];
                 Tensor fit = ProbeInput.Rows(features, train, rowOf), held = ProbeInput.Rows(features, test, rowOf);
                 int open = 0;
-                (double F1, int K)[] scores;
-                if (probe == "knn") scores = SubsetKnn.Scores(fit, labels, held, truth, classes, draws, plan.Suite.Probing.Knn, cancellation);
+                (int[] Predicted, int K)[] calls;
+                if (probe == "knn") calls = SubsetKnn.Predict(fit, labels, held, classes, draws, plan.Suite.Probing.Knn, cancellation);
                 else
                 {
-                    (double[] f1, open) = SubsetLinear.Scores(fit, labels, held, truth, classes, draws, plan.Suite.Probing.Linear, cancellation);
-                    scores = [.. f1.Select(f => (f, 0))];
+                    (int[][] predicted, open) = SubsetLinear.Predict(fit, labels, held, classes, draws, plan.Suite.Probing.Linear, cancellation);
+                    calls = [.. predicted.Select(p => (p, 0))];
                 }
-                ILookup<int, (double F1, int K)> bySize = draws.Zip(scores).ToLookup(p => p.First.PerClass, p => p.Second);
+                ILookup<int, (int[] Predicted, int K)> bySize = draws.Zip(calls).ToLookup(p => p.First.PerClass, p => p.Second);
                 int[] sizes = [.. bySize.Select(g => g.Key).Order()];
+                // One stream of units for all models, seeds and tasks on the same test rows: their differences are paired.
+                ushort[][] units = Bootstrap.Draw([.. test.Select(r => task.Patients?[r] ?? task.Table.Ids[r])], plan.Suite.Probing.Resamples, 1);
+                double F1(int[] predicted, ushort[] weights) => ClassCounts.Of(truth, predicted, classes, weights).PaperF1();
                 curve = new(definition.Name, definition.Version, source.Model, source.Features, probe, seed, key, source.WeightsHash, dataHash, definition.InPretraining, definition.InMeans,
-                    Stamps.Join([definition.Stamp, source.Stamp]), classes, train.Length, test.Length, sizes, [.. sizes.Select(n => bySize[n].Select(s => s.F1).ToArray())], Probing.Kit, clock.Elapsed.TotalSeconds,
+                    Stamps.Join([definition.Stamp, source.Stamp]), classes, train.Length, test.Length, sizes, [.. sizes.Select(n => bySize[n].Select(s => F1(s.Predicted, [])).ToArray())], [.. sizes.Select(n => Bootstrap.Values(units, w => bySize[n].Average(s => F1(s.Predicted, w))))], Probing.Kit, clock.Elapsed.TotalSeconds,
                     probe == "knn" ? [.. sizes.Select(n => bySize[n].Select(s => s.K).ToArray())] : null, open == 0 ? unread : $"{open} of {draws.Length} regressions did not converge. {unread}".TrimEnd());
                 if (path is not null) Results.Write(path, curve);
             }

@@ -19,28 +19,28 @@ public sealed record MeanCurve(string Task, string Model, string Probe, int[] Si
 }
 
 /// <summary>
-/// Means over draws. The interval is a two-stage bootstrap of the draws: seeds with replacement, then within each the repeats with replacement, all sizes of a
-/// repeat together. Test rows are not resampled: the interval says how far the mean depends on which images were labelled (and on random weights or a drawn split,
-/// which go with the seed), and nothing about other patients. Models are resampled alike, so that their curves can be compared resample by resample.
+/// Means over draws. The interval is a bootstrap of what was drawn: seeds with replacement (with them random weights and drawn splits), within each the repeats with
+/// replacement, all sizes of a repeat together, and the test units (patients or lesions, else images) with replacement. Draws and test units act on a mean
+/// independently, so that the shift by resampled test units is added to the mean over resampled draws. Models are resampled alike, so that their curves can be compared resample by resample.
 /// </summary>
 public static class LabelMeans
 {
     /// <summary>A mean curve for each task, model and probe, in the order of the curves.</summary>
     /// <param name="curves">Any curves; one for each task, model, probe and seed.</param>
-    /// <param name="resamples">Bootstrap resamples.</param>
-    /// <param name="seed">Of the resamples.</param>
-    /// <exception cref="KitException">A seed is there twice, or the seeds of a curve have no size in common or other numbers of repeats.</exception>
-    public static IReadOnlyList<MeanCurve> Of(IEnumerable<LabelCurve> curves, int resamples = 1000, int seed = 1) =>
-        [.. curves.GroupBy(c => (c.Task, Name: c.Features == "cls4" ? c.Model : $"{c.Model} ({c.Features})", c.Probe)).Select(g => Mean(g.Key.Task, g.Key.Name, g.Key.Probe, [.. g.OrderBy(c => c.Seed)], resamples, seed))];
+    /// <param name="seed">Of the resamples of draws.</param>
+    /// <exception cref="KitException">A seed is there twice, or the seeds of a curve have no size in common or other numbers of repeats or resamples.</exception>
+    public static IReadOnlyList<MeanCurve> Of(IEnumerable<LabelCurve> curves, int seed = 1) =>
+        [.. curves.GroupBy(c => (c.Task, Name: c.Features == "cls4" ? c.Model : $"{c.Model} ({c.Features})", c.Probe)).Select(g => Mean(g.Key.Task, g.Key.Name, g.Key.Probe, [.. g.OrderBy(c => c.Seed)], seed))];
 
-    private static MeanCurve Mean(string task, string model, string probe, LabelCurve[] curves, int resamples, int seed)
+    private static MeanCurve Mean(string task, string model, string probe, LabelCurve[] curves, int seed)
     {
         string where = $"Label efficiency, task '{task}', model '{model}', probe {probe}";
         if (curves.CountBy(c => c.Seed).FirstOrDefault(s => s.Value > 1) is { Value: > 1 } twice) throw new KitException($"{where}: seed {twice.Key} is there {twice.Value} times; compare curves of one run.");
         int[] sizes = [.. curves.Select(c => c.Sizes.AsEnumerable()).Aggregate((a, b) => a.Intersect(b)).Order()];
-        int repeats = curves[0].F1.FirstOrDefault([]).Length;
-        if (sizes.Length == 0 || curves.Any(c => c.F1.Any(r => r.Length != repeats))) throw new KitException($"{where}: the seeds share {sizes.Length} sizes and have {string.Join(", ", curves.Select(c => c.F1.FirstOrDefault([]).Length).Distinct())} repeats; expected at least one size and equal repeats.");
-        double[][][] values = [.. curves.Select(c => Array.ConvertAll(sizes, n => c.F1[Array.IndexOf(c.Sizes, n)]))];
+        int repeats = curves[0].F1.FirstOrDefault([]).Length, resamples = curves[0].Resampled.FirstOrDefault([]).Length;
+        if (sizes.Length == 0 || curves.Any(c => c.F1.Any(r => r.Length != repeats) || c.Resampled.Any(r => r.Length != resamples))) throw new KitException($"{where}: the seeds share {sizes.Length} sizes and have {string.Join(", ", curves.Select(c => c.F1.FirstOrDefault([]).Length).Distinct())} repeats; expected at least one size, and equal numbers of repeats and resamples.");
+        double[][][] values = [.. curves.Select(c => Array.ConvertAll(sizes, n => c.F1[Array.IndexOf(c.Sizes, n)]))], onUnits = [.. curves.Select(c => Array.ConvertAll(sizes, n => c.Resampled[Array.IndexOf(c.Sizes, n)]))];
+        double[][] means = [.. values.Select(v => Array.ConvertAll(v, r => r.Average()))];
         double[][] resampled = new double[resamples][];
         // Repeats of different tasks are drawn independently; seeds are shared, as random weights are.
         int own = task.Aggregate(seed, (hash, c) => unchecked(hash * 31 + c));
@@ -50,15 +50,16 @@ public static class LabelMeans
             double[] sum = new double[sizes.Length];
             for (int s = 0; s < curves.Length; s++)
             {
-                double[][] chosen = values[seeds.Below(curves.Length)];
+                int chosen = seeds.Below(curves.Length);
+                for (int n = 0; n < sizes.Length; n++) sum[n] += repeats * (onUnits[chosen][n][r] - means[chosen][n]);
                 for (int d = 0; d < repeats; d++)
                 {
                     int repeat = draws.Below(repeats);
-                    for (int n = 0; n < sizes.Length; n++) sum[n] += chosen[n][repeat];
+                    for (int n = 0; n < sizes.Length; n++) sum[n] += values[chosen][n][repeat];
                 }
             }
-            resampled[r] = Array.ConvertAll(sum, v => v / (curves.Length * repeats));
+            resampled[r] = Array.ConvertAll(sum, v => Math.Clamp(v / (curves.Length * repeats), 0, 1));
         });
-        return new(task, model, probe, sizes, [.. sizes.Select((_, n) => Bootstrap.Percentiles(values.Average(v => v[n].Average()), [.. resampled.Select(r => r[n])]))], curves) { Resampled = resampled };
+        return new(task, model, probe, sizes, [.. sizes.Select((_, n) => Bootstrap.Percentiles(means.Average(m => m[n]), [.. resampled.Select(r => r[n])]))], curves) { Resampled = resampled };
     }
 }

@@ -15,20 +15,19 @@ internal static class SubsetKnn
     /// <summary>The set of one draw as columns of the pool: what is fitted, what chooses k, and among which.</summary>
     private sealed record Fitted(int[] Columns, int[] Validation, int[] Ks);
 
-    /// <summary>F1 on the test rows and the k behind it, for each draw.</summary>
+    /// <summary>The predicted class of each test row and the k behind it, for each draw.</summary>
     /// <param name="train">[N, D] training features.</param>
     /// <param name="labels">N class indices.</param>
     /// <param name="test">[M, D] test features.</param>
-    /// <param name="truth">M class indices.</param>
     /// <param name="classes">Number of classes.</param>
     /// <param name="draws">Rows of the training features.</param>
     /// <param name="options">Votes are uniform.</param>
     /// <param name="cancellation">Looked at between rows.</param>
     /// <exception cref="KitException">Features are not finite, sizes do not match, or every k is larger than a set.</exception>
-    public static (double F1, int K)[] Scores(Tensor train, int[] labels, Tensor test, int[] truth, int classes, IReadOnlyList<LabelDraw> draws, KnnOptions options, CancellationToken cancellation = default)
+    public static (int[] Predicted, int K)[] Predict(Tensor train, int[] labels, Tensor test, int classes, IReadOnlyList<LabelDraw> draws, KnnOptions options, CancellationToken cancellation = default)
     {
         ProbeInput.Check("training", train, labels, classes);
-        ProbeInput.Check("test", test, truth, classes);
+        ProbeInput.Check("test", test, null, classes);
         int[] pool = [.. draws.SelectMany(d => d.Rows).Distinct().Order()], poolLabels = Array.ConvertAll(pool, r => labels[r]);
         int[] columnOf = new int[labels.Length];
         for (int c = 0; c < pool.Length; c++) columnOf[pool[c]] = c;
@@ -50,12 +49,12 @@ internal static class SubsetKnn
         int[] best = [.. sets.Select((s, d) => s.Validation.Length == 0 ? s.Ks[0] : KnnProbe.Best(s.Ks.Select((k, i) =>
             KeyValuePair.Create(k, ClassCounts.Of(Array.ConvertAll(s.Validation, v => poolLabels[v]), Array.ConvertAll(held[d], p => p[i]), classes).PaperF1()))))];
 
-        int[][] calls = [.. sets.Select(_ => new int[truth.Length])];
+        int[][] calls = [.. sets.Select(_ => new int[test.shape[0]])];
         ForEachRow(features, test, poolLabels, classes, (row, nearest) =>
         {
             for (int d = 0; d < sets.Length; d++) nearest.Classify(sets[d].Columns, best.AsSpan(d, 1), calls[d].AsSpan(row, 1));
         }, cancellation);
-        return [.. calls.Select((c, d) => (ClassCounts.Of(truth, c, classes).PaperF1(), best[d]))];
+        return [.. calls.Zip(best)];
     }
 
     private static Fitted Fit(LabelDraw draw, int[] labels, int[] columnOf, int classes, KnnOptions options)

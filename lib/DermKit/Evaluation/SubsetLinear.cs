@@ -9,23 +9,22 @@ internal static class SubsetLinear
     /// <summary>Numbers of one batch's matrices, so that large sets do not fill the memory.</summary>
     private const long BatchElements = 4_000_000;
 
-    /// <summary>F1 on the test rows for each draw, and the draws whose regression did not converge.</summary>
+    /// <summary>The predicted class of each test row for each draw, and how many regressions did not converge.</summary>
     /// <param name="train">[N, D] training features.</param>
     /// <param name="labels">N class indices.</param>
     /// <param name="test">[M, D] test features.</param>
-    /// <param name="truth">M class indices.</param>
     /// <param name="classes">Number of classes; every draw has rows of each.</param>
     /// <param name="draws">Rows of the training features.</param>
     /// <param name="options">As the probe's.</param>
     /// <param name="cancellation">Looked at between batches.</param>
     /// <exception cref="KitException">Features are not finite, or sizes do not match.</exception>
-    public static (double[] F1, int Open) Scores(Tensor train, int[] labels, Tensor test, int[] truth, int classes, IReadOnlyList<LabelDraw> draws, LinearOptions options, CancellationToken cancellation = default)
+    public static (int[][] Predicted, int Open) Predict(Tensor train, int[] labels, Tensor test, int classes, IReadOnlyList<LabelDraw> draws, LinearOptions options, CancellationToken cancellation = default)
     {
         ProbeInput.Check("training", train, labels, classes);
-        ProbeInput.Check("test", test, truth, classes);
+        ProbeInput.Check("test", test, null, classes);
         ProbeInput.CheckColumns(train.shape[1], test);
-        double[] scores = new double[draws.Count];
-        int open = 0;
+        int[][] calls = new int[draws.Count][];
+        int open = 0, rowsOfTest = (int)test.shape[0];
         foreach (var size in draws.Select((draw, i) => (draw, i)).GroupBy(d => d.draw.Rows.Length))
             foreach (var batch in size.Chunk((int)Math.Max(1, BatchElements / (size.Key * Math.Max(size.Key, train.shape[1])))))
             {
@@ -39,9 +38,9 @@ internal static class SubsetLinear
                 open += solution.GradientNorm.Count(g => g > options.Tolerance);
                 Tensor logits = ((test.to(float64).unsqueeze(0) - mean) / scale).matmul(coefficients) + intercepts;
                 Tensor predicted = classes == 2 ? (logits > 0).squeeze(2) : logits.argmax(2);
-                int[] calls = [.. predicted.to(int32).cpu().contiguous().data<int>()];
-                for (int b = 0; b < batch.Length; b++) scores[batch[b].i] = ClassCounts.Of(truth, calls.AsSpan(b * truth.Length, truth.Length), classes).PaperF1();
+                int[] all = [.. predicted.to(int32).cpu().contiguous().data<int>()];
+                for (int b = 0; b < batch.Length; b++) calls[batch[b].i] = all[(b * rowsOfTest)..((b + 1) * rowsOfTest)];
             }
-        return (scores, open);
+        return (calls, open);
     }
 }

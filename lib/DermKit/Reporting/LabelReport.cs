@@ -6,7 +6,7 @@ namespace DermKit.Reporting;
 /// <summary>Tables and figures over a <see cref="LabelRun"/>, for the label-efficiency notebook.</summary>
 public static class LabelReport
 {
-    private const string Band = "the 95 % bootstrap interval of that mean over label draws: seeds are resampled, then the repeats of each; the test pictures are not";
+    private const string Band = "its 95 % bootstrap interval, which resamples seeds, the draws of each, and test patients (lesions or images where the set names no patients)";
 
     /// <summary>Which sizes each task can be drawn at: its smallest training class decides.</summary>
     public static Table Sizes(IReadOnlyList<ProbeTask> tasks, LabelPlan plan) => Tables.From("Labels that can be drawn", tasks.Select(t => (Task: t, Smallest: Smallest(t, plan.Suite.Seeds[0]), Test: t.SplitFor(plan.Suite.Seeds[0]).Test.Length)),
@@ -22,7 +22,7 @@ public static class LabelReport
         ("Task", g => g.Key.Task), ("Probe", g => g.Key.Probe), ("Draws", g => g.Sum(Draws)), ("Seconds", g => g.Sum(c => c.Seconds)), ("Draws/s", g => g.Sum(Draws) / Math.Max(g.Sum(c => c.Seconds), 1e-3))) with
     {
         Stamp = run.Suite.Tasks.Select(t => t.Definition.Stamp).FirstOrDefault(""),
-        Note = "A draw is one labelled set: chosen, fitted, and scored on all test images. Time of features is not in it. A curve that was read back tells the time it took when it was made.",
+        Note = "A draw is one labelled set: chosen, fitted, scored on all test images and on their bootstrap resamples. Time of features is not in it. A curve that was read back tells the time it took when it was made.",
     };
 
     /// <summary>Mean F1 over labels of each class on one task, a line with its band for each model and probe. The figure of the task with the most labels has a headline.</summary>
@@ -57,7 +57,7 @@ public static class LabelReport
         if (model.Model != baseline.Model && tasks.Length > 0)
         {
             bool trained = models.Any(m => m.Name == baseline.Model && m.Source != "random");
-            headline = $"{Stamp(curves)}{model.Model} against {baseline.Model} ({model.Probe}), each task with the most labels it has: above on {tasks.Count(r => r.Difference.Low > 0)}, below on {tasks.Count(r => r.Difference.High < 0)} of {tasks.Length} tasks by 95 % intervals over label draws ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from {Of(tasks.MinBy(r => r.Difference.Value)!.Difference)} to {Of(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
+            headline = $"{Stamp(curves)}{model.Model} against {baseline.Model} ({model.Probe}), each task with the most labels it has: above on {tasks.Count(r => r.Difference.Low > 0)}, below on {tasks.Count(r => r.Difference.High < 0)} of {tasks.Length} tasks by 95 % intervals over draws and test units ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from {Of(tasks.MinBy(r => r.Difference.Value)!.Difference)} to {Of(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
                 + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(r => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: {(r.Crossing == 0 ? Bounded(r) : Of(r.Ratio))} ({r.Crossing} of {r.Pairs} pairs read off, {r.AtLeast} at least, {r.AtMost} at most)."));
         }
         return Tables.From($"Labels that {baseline.Model} ({baseline.Probe}) takes for one that {model.Model} ({model.Probe}) takes", rows,
@@ -67,7 +67,7 @@ public static class LabelReport
             Stamp = curves[0].Curves[0].Stamp,
             Headline = headline,
             Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model at the same mean F1, interpolated over log n. Ratio: geometric mean where it can be read off. ≥ (at least): the model is above that F1 with the fewest labels already. ≤ (at most): the model does not reach it. Bounded: the mean over all pairs, such pairs counted with their bound, which says something when all point one way. "
-                + "Falling: curves whose mean goes down somewhere; where one has an F1 more than once, the n nearest to the baseline's counts. F1 gain: model minus baseline with the most labels. Intervals resample seeds and repeats, not test pictures.",
+                + "Falling: curves whose mean goes down somewhere; where one has an F1 more than once, the n nearest to the baseline's counts. F1 gain: model minus baseline with the most labels. Intervals resample seeds, draws and test units, alike for both.",
         };
     }
 
@@ -90,7 +90,7 @@ public static class LabelReport
     private static MeanCurve? Longest(IReadOnlyList<MeanCurve> curves) => Counted(curves).OrderByDescending(c => c.Sizes[^1]).ThenByDescending(c => c.F1[^1].Value).FirstOrDefault();
 
     private static string Span(MeanCurve c) =>
-        $"{Stamp([c])}{c.Task}, {Name(c)}: mean F1 {Of(c.F1[0])} with {c.Sizes[0]} and {Of(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over label draws, {TestImages([c])}).";
+        $"{Stamp([c])}{c.Task}, {Name(c)}: mean F1 {Of(c.F1[0])} with {c.Sizes[0]} and {Of(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over draws and test units, {TestImages([c])}).";
 
     private static string Stamp(IReadOnlyList<MeanCurve> curves) => curves[0].Curves[0].Stamp is { Length: > 0 } stamp ? $"[{stamp}] " : "";
 

@@ -10,7 +10,7 @@ public sealed class LabelEfficiencyTests
 {
     private const int Images = 300;
     private static readonly FeatureSource Source = new("m", "cls4", "weights", "features");
-    private static readonly LabelPlan Plan = new() { Sizes = [1, 10, 30, 100], Repeats = 4, Suite = new() { Probing = new() { Probes = ["knn", "linear"] } } };
+    private static readonly LabelPlan Plan = new() { Sizes = [1, 10, 30, 100], Repeats = 4, Suite = new() { Probing = new() { Probes = ["knn", "linear"], Resamples = 40 } } };
 
     /// <summary>Three classes; class c has only every sixth image.</summary>
     private static ProbeTask Task(string name = "one", SplitKind split = SplitKind.Frozen, int classes = 3)
@@ -42,6 +42,9 @@ public sealed class LabelEfficiencyTests
             Assert.Equal((240, 60, 9), (curve.TrainRows, curve.TestRows, curve.Seed));
             Assert.All(curve.F1, r => Assert.Equal(4, r.Length));
             Assert.True(curve.F1[0].Distinct().Count() > 1);
+            Assert.All(curve.Resampled, r => Assert.Equal(40, r.Length));
+            // Resampled test units scatter around the mean of the draws.
+            Assert.All(curve.Resampled.Zip(curve.F1), p => Assert.True(p.First.Min() < p.Second.Average() && p.Second.Average() < p.First.Max() && Math.Abs(p.First.Average() - p.Second.Average()) < 0.05));
             Assert.True(curve.F1[2].Average() > curve.F1[0].Average() && curve.F1[2].Average() > 0.7);
         }
         Assert.All(curves[0].Ks![0], k => Assert.Equal(1, k));
@@ -65,7 +68,7 @@ public sealed class LabelEfficiencyTests
         Assert.Equal((235, 59), (curve.TrainRows, curve.TestRows));
         Assert.Contains("6 images could not be read", curve.Note, StringComparison.Ordinal);
         Assert.NotEqual(curve.F1[0], other.F1[0]);
-        Assert.Single(LabelSaving.Table(LabelMeans.Of([curve, other], 20), ("m", "knn"), ("n", "knn")));
+        Assert.Single(LabelSaving.Table(LabelMeans.Of([curve, other]), ("m", "knn"), ("n", "knn")));
     }
 
     [Fact]
@@ -83,6 +86,7 @@ public sealed class LabelEfficiencyTests
         Assert.Equivalent(first with { Seconds = 12345 }, Run(Plan), strict: true);
         Assert.NotEqual(12345, Run(Plan with { Repeats = 3 }).Seconds);
         Assert.NotEqual(12345, Run(Plan with { Sizes = [1, 10] }).Seconds);
+        Assert.NotEqual(12345, Run(Plan with { Suite = Plan.Suite with { Probing = Plan.Suite.Probing with { Resamples = 30 } } }).Seconds);
         Assert.NotEqual(12345, Run(Plan with { Suite = Plan.Suite with { Probing = Plan.Suite.Probing with { Knn = new() { Ks = [1, 3] } } } }).Seconds);
         Assert.NotEqual(12345, Run(Plan, Source with { Key = "other pictures" }).Seconds);
         Assert.NotEqual(12345, Run(Plan, Source with { WeightsHash = "other weights" }).Seconds);

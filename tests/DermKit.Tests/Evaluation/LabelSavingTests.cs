@@ -58,7 +58,7 @@ public sealed class LabelSavingTests
     public void TheMeanIsOverSeedsAndRepeatsAndItsBandCoversTheirSpread()
     {
         LabelCurve[] curves = [.. Enumerable.Range(1, 5).Select(s => Curve("t", "m", s, n => 0.2 + 0.1 * Math.Log10(n), noise: 0.05))];
-        MeanCurve mean = Assert.Single(LabelMeans.Of(curves, 500));
+        MeanCurve mean = Assert.Single(LabelMeans.Of(curves));
         Assert.Equal(Sizes, mean.Sizes);
         for (int n = 0; n < 3; n++)
         {
@@ -67,21 +67,33 @@ public sealed class LabelSavingTests
             // 100 draws of standard deviation 0.05: the interval is about 4 x 0.005 wide, a little more for the two stages.
             Assert.InRange(mean.F1[n].High - mean.F1[n].Low, 0.010, 0.045);
         }
-        Assert.Equal(mean.F1, LabelMeans.Of(curves.Reverse(), 500)[0].F1);
+        Assert.Equal(mean.F1, LabelMeans.Of(curves.Reverse())[0].F1);
         // Where seeds differ and repeats do not, one seed says nothing about the spread and five do.
         LabelCurve[] apart = [.. Enumerable.Range(1, 5).Select(s => Curve("t", "m", s, _ => 0.1 * s, noise: 0))];
-        Assert.True(LabelMeans.Of(apart, 500)[0].F1[0] is { } five && five.High - five.Low > 0.15);
-        Assert.Equal(0, LabelMeans.Of(apart[..1], 500)[0].F1[0] is { } one ? one.High - one.Low : 1, 12);
+        Assert.True(LabelMeans.Of(apart)[0].F1[0] is { } five && five.High - five.Low > 0.15);
+        Assert.Equal(0, LabelMeans.Of(apart[..1])[0].F1[0] is { } one ? one.High - one.Low : 1, 12);
+    }
+
+    [Fact]
+    public void TestUnitsWidenTheBandAndPairTheModels()
+    {
+        // Draws that all score alike; test units move both models up and down together.
+        LabelCurve Moved(string model, double f1) => Curve("t", model, 1, _ => f1, noise: 0) is var c ? c with { Resampled = [.. Sizes.Select(_ => Enumerable.Range(0, 500).Select(r => f1 + 0.1 * Math.Sin(r)).ToArray())] } : throw new InvalidOperationException();
+        IReadOnlyList<MeanCurve> curves = LabelMeans.Of([Moved("model", 0.6), Moved("baseline", 0.5)]);
+        Assert.Equal((0.5, 0.7), (Math.Round(curves[0].F1[1].Low, 2), Math.Round(curves[0].F1[1].High, 2)));
+        Interval difference = LabelSaving.Table(curves, ("model", "knn"), ("baseline", "knn"))[0].Difference;
+        Assert.Equal((0.1, 0.1), (Math.Round(difference.Low, 9), Math.Round(difference.High, 9)));
     }
 
     [Fact]
     public void SizesThatOneSeedLacksAreLeftOutAndSeedsAreThereOnce()
     {
         LabelCurve full = Curve("t", "m", 1, _ => 0.5), fewer = Curve("t", "m", 2, _ => 0.5);
-        fewer = fewer with { Sizes = [1, 10], F1 = fewer.F1[..2] };
+        fewer = fewer with { Sizes = [1, 10], F1 = fewer.F1[..2], Resampled = fewer.Resampled[..2] };
         Assert.Equal([1, 10], LabelMeans.Of([full, fewer])[0].Sizes);
         Assert.Contains("seed 1 is there 2 times", Message(() => LabelMeans.Of([full, full])), StringComparison.Ordinal);
         Assert.Contains("share 0 sizes", Message(() => LabelMeans.Of([full, fewer with { Sizes = [7], F1 = fewer.F1[..1] }])), StringComparison.Ordinal);
+        Assert.Contains("resamples", Message(() => LabelMeans.Of([full, fewer with { Resampled = [.. fewer.Resampled.Select(r => r[1..])] }])), StringComparison.Ordinal);
         Assert.Contains("repeats", Message(() => LabelMeans.Of([full, fewer with { F1 = [.. fewer.F1.Select(r => r[1..])] }])), StringComparison.Ordinal);
     }
 
@@ -95,7 +107,7 @@ public sealed class LabelSavingTests
                 curves.Add(Curve(task, "model", seed, n => task == "d" ? 0.9 : 0.2 + 0.1 * Math.Log(2 * n), 0.001) with { InPretraining = inside, InMeans = counted });
                 curves.Add(Curve(task, "baseline", seed, n => 0.2 + 0.1 * Math.Log(n), 0.001) with { InPretraining = inside, InMeans = counted });
             }
-        IReadOnlyList<SavingRow> rows = LabelSaving.Table(LabelMeans.Of(curves, 200), ("model", "knn"), ("baseline", "knn"));
+        IReadOnlyList<SavingRow> rows = LabelSaving.Table(LabelMeans.Of(curves), ("model", "knn"), ("baseline", "knn"));
         Assert.Equal(["a", "b", "c", "d", "shortcut", Comparison.Inside, Comparison.Outside], rows.Select(r => r.Task));
         SavingRow inside2 = rows[5], outside = rows[6];
         Assert.Equal((2, 6, 4, 2, 0), (inside2.Tasks, inside2.Pairs, inside2.Crossing, inside2.AtLeast, inside2.AtMost));
@@ -106,7 +118,7 @@ public sealed class LabelSavingTests
         Assert.Equal(0.1 * Math.Log(2), rows[0].Difference.Value, 0.002);
         Assert.True(rows[0].Difference.Low > 0.06 && rows[0].Falling == 0);
         // The other way round: at most.
-        SavingRow back = LabelSaving.Table(LabelMeans.Of(curves, 200), ("baseline", "knn"), ("model", "knn"))[3];
+        SavingRow back = LabelSaving.Table(LabelMeans.Of(curves), ("baseline", "knn"), ("model", "knn"))[3];
         Assert.Equal((0, 0, 3), (back.Crossing, back.AtLeast, back.AtMost));
         Assert.True(double.IsNaN(back.Ratio.Value) && double.IsNaN(back.Ratio.Low));
         Assert.Equal(0.1, back.Bounded, 9); // (0.01 x 0.1 x 1)^(1/3)
@@ -115,7 +127,7 @@ public sealed class LabelSavingTests
     [Fact]
     public void CurvesOfOtherDrawsAreNotCompared()
     {
-        IReadOnlyList<MeanCurve> curves = LabelMeans.Of([Curve("t", "model", 1, _ => 0.5), Curve("t", "baseline", 9, _ => 0.5)], 10);
+        IReadOnlyList<MeanCurve> curves = LabelMeans.Of([Curve("t", "model", 1, _ => 0.5), Curve("t", "baseline", 9, _ => 0.5)]);
         Assert.Contains("not drawn alike", Message(() => LabelSaving.Table(curves, ("model", "knn"), ("baseline", "knn"))), StringComparison.Ordinal);
         Assert.Empty(LabelSaving.Table(curves, ("model", "knn"), ("nobody", "knn")));
     }
@@ -124,8 +136,8 @@ public sealed class LabelSavingTests
     {
         var random = new Random(seed);
         double Gauss() => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
-        return new(task, 1, model, "cls4", probe, seed, "key", "weights", "data", false, true, "", 3, 600, 200, Sizes,
-            [.. Sizes.Select(n => Enumerable.Range(0, 20).Select(_ => f1(n) + noise * Gauss()).ToArray())], "kit", 2);
+        double[][] scores = [.. Sizes.Select(n => Enumerable.Range(0, 20).Select(_ => f1(n) + noise * Gauss()).ToArray())];
+        return new(task, 1, model, "cls4", probe, seed, "key", "weights", "data", false, true, "", 3, 600, 200, Sizes, scores, [.. scores.Select(s => Enumerable.Repeat(s.Average(), 500).ToArray())], "kit", 2);
     }
 
     private static string Message(Action action) => Assert.Throws<KitException>(action).Message;

@@ -15,7 +15,7 @@ public sealed class LabelReportTests
         [.. new[] { 1, 9 }.Select(seed => LabelSavingTests.Curve(task, model, seed, f1, 0.002, probe) with { Stamp = "SYNTHETIC" })];
 
     private static IReadOnlyList<MeanCurve> Curves(string other = "vit-tiny-dino-kit", string baseline = "vit-tiny-random") => LabelMeans.Of(new[] { "synthetic-diagnosis", "synthetic-malignancy" }.SelectMany(t =>
-        (LabelCurve[])[.. Drawn(t, other, n => 0.3 + 0.05 * Math.Log(3 * n)), .. Drawn(t, baseline, n => 0.3 + 0.05 * Math.Log(n)), .. Drawn(t, baseline, n => n == 10 ? 0.2 : 0.25, "linear")]), 100);
+        (LabelCurve[])[.. Drawn(t, other, n => 0.3 + 0.05 * Math.Log(3 * n)), .. Drawn(t, baseline, n => 0.3 + 0.05 * Math.Log(n)), .. Drawn(t, baseline, n => n == 10 ? 0.2 : 0.25, "linear")]));
 
     [Fact]
     public void CurvesHaveBandsALogarithmicAxisAndTellWhatTheBandIs()
@@ -27,7 +27,7 @@ public sealed class LabelReportTests
         Assert.Equal(["vit-tiny-dino-kit, knn", "vit-tiny-random, knn", "vit-tiny-random, linear"], figure.Series.Select(s => s.Name));
         Assert.All(figure.Series, s => Assert.All(s.Low!.Zip(s.Y, s.High!), v => Assert.True(v.First < v.Second && v.Second < v.Third)));
         Assert.Equal("SYNTHETIC", figure.Stamp);
-        Assert.Contains("test pictures are not", figure.Caption, StringComparison.Ordinal);
+        Assert.Contains("resamples seeds, the draws of each, and test patients", figure.Caption, StringComparison.Ordinal);
         Assert.Contains("2 seeds x 20 draws", figure.Caption, StringComparison.Ordinal);
         Assert.Contains("Not rising everywhere: vit-tiny-random, linear", figure.Caption, StringComparison.Ordinal);
         Assert.Contains("Macro F1", figure.YAxis, StringComparison.Ordinal);
@@ -48,7 +48,7 @@ public sealed class LabelReportTests
         Assert.Contains("above on 2, below on 0 of 2 tasks", table.Headline, StringComparison.Ordinal);
         Assert.Contains("[SYNTHETIC]", table.Headline, StringComparison.Ordinal);
         Assert.DoesNotContain("Labels of", table.Headline, StringComparison.Ordinal);
-        Assert.Contains("test pictures", table.Note, StringComparison.Ordinal);
+        Assert.Contains("seeds, draws and test units", table.Note, StringComparison.Ordinal);
         // Two probes of one model are a table without a headline.
         Assert.Empty(LabelReport.Savings(Curves(), ("vit-tiny-random", "knn"), ("vit-tiny-random", "linear"), Models).Headline);
     }
