@@ -1,3 +1,4 @@
+using DermKit.Models;
 using DermKit.Models.Weights;
 using System.Globalization;
 using System.Text.Json;
@@ -19,12 +20,12 @@ internal static class Checkpoint
         SafeTensors.Save(path, Tensors(updates.Method, moments), new Dictionary<string, string>
         {
             ["options"] = JsonSerializer.Serialize(options), ["data"] = dataKey, ["step"] = updates.Done.ToString(CultureInfo.InvariantCulture),
-            ["threads"] = get_num_threads().ToString(CultureInfo.InvariantCulture),
+            ["threads"] = get_num_threads().ToString(CultureInfo.InvariantCulture), ["kernel"] = Kernel,
         });
     }
 
     /// <summary>Fills models and optimiser and sets the number of updates that are done. Everything is checked before the first copy.</summary>
-    /// <exception cref="KitException">Another run's file: other options (the keys are named), other pictures or another number of threads; or not whole.</exception>
+    /// <exception cref="KitException">Another run's file: other options (the keys are named), other pictures, another number of threads or another matrix kernel; or not whole.</exception>
     public static void Load(string path, Updates updates, PretrainOptions options, string dataKey)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
@@ -37,6 +38,10 @@ internal static class Checkpoint
         if (Meta("data") != dataKey) throw new KitException($"{path}: made from other pictures ({Meta("data")}, here {dataKey}). Bring the same files, or train in another folder.");
         string threads = get_num_threads().ToString(CultureInfo.InvariantCulture);
         if (Meta("threads") != threads) throw new KitException($"{path}: made with {Meta("threads")} threads, here {threads}, which gives other roundings. Set OMP_NUM_THREADS={Meta("threads")}, or train in another folder.");
+        // The kernel is measured in each process, and a machine on which both are as fast may choose the other one next time.
+        bool matters = options.Precision == "fp32" && updates.Method.State.Values.First().device_type == DeviceType.CPU;
+        if (matters && file.Metadata.TryGetValue("kernel", out string? kernel) && kernel != Kernel)
+            throw new KitException($"{path}: made with the matrix kernel {kernel}, here {Kernel}, which gives other roundings. Set KIT_MATMUL={kernel}, or train in another folder.");
         Dictionary<string, Tensor> moments = updates.Optimiser.State();
         using Tensor steps = moments["steps"];
         Dictionary<string, Tensor> targets = Tensors(updates.Method, moments);
@@ -51,6 +56,8 @@ internal static class Checkpoint
         updates.Optimiser.SetSteps(steps);
         updates.Done = int.Parse(Meta("step"), CultureInfo.InvariantCulture);
     }
+
+    private static string Kernel => MatrixPath.Kernel == MatrixKernel.Conv ? "conv" : "linear";
 
     private static Dictionary<string, Tensor> Tensors(PretrainMethod method, Dictionary<string, Tensor> moments) =>
         method.State.Concat(moments.Select(m => KeyValuePair.Create("optimizer." + m.Key, m.Value))).ToDictionary(p => p.Key, p => p.Value);
