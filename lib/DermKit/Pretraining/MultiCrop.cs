@@ -37,9 +37,15 @@ public sealed class MultiCrop(PretrainOptions options)
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Tensor unit = images.to(ScalarType.Float32).div_(255);
-        ColorJitter colour = new() { BlurMax = options.BlurMax };
+        ColorJitter paper = new();
+        double strength = options.ColorStrength;
+        ColorJitter colour = new()
+        {
+            BlurMax = options.BlurMax, Brightness = strength * paper.Brightness, Contrast = strength * paper.Contrast,
+            Saturation = strength * paper.Saturation, Hue = strength * paper.Hue, Grayscale = strength * paper.Grayscale,
+        };
         Tensor first = View(unit, ids, epoch, 0, globalBox, options.GlobalSize, colour with { Blur = 1 });
-        Tensor second = View(unit, ids, epoch, 1, globalBox, options.GlobalSize, colour with { Blur = 0.1, Solarize = 0.2 });
+        Tensor second = View(unit, ids, epoch, 1, globalBox, options.GlobalSize, colour with { Blur = 0.1, Solarize = 0.2 * strength });
         Tensor globals = Normalised(cat([first, second], 0)).MoveToOuterDisposeScope();
         if (options.LocalCrops == 0) return new(globals, null);
         var locals = new Tensor[options.LocalCrops];

@@ -92,6 +92,12 @@ public sealed record PretrainOptions
     /// <summary>Largest standard deviation of the blur in pixels of the crop; the smallest is a twentieth of it.</summary>
     public double BlurMax { get; init; } = 2;
 
+    /// <summary>
+    /// Strength of what is done to colour, 1 as in the paper: multiplies the spreads of the jitter and the chances of grey and of
+    /// solarisation. Colour is part of a diagnosis, and few pictures are soon learnt by it.
+    /// </summary>
+    public double ColorStrength { get; init; } = 1;
+
     /// <summary>Passes over the data.</summary>
     public int Epochs { get; init; } = 100;
 
@@ -190,6 +196,7 @@ public sealed record PretrainOptions
         Expect(GlobalScaleMin is > 0 and <= 1, "globalScaleMin", GlobalScaleMin, "above 0, at most 1");
         Expect(LocalScaleMin > 0 && LocalScaleMin <= LocalScaleMax, "localScaleMin", LocalScaleMin, "above 0, at most localScaleMax");
         Expect(LocalScaleMax <= 1, "localScaleMax", LocalScaleMax, "at most 1");
+        Expect(ColorStrength is >= 0 and <= 2, "colorStrength", ColorStrength, "0 to 2");
         Expect(BlurMax > 0, "blurMax", BlurMax, "above 0");
         Expect(Outputs >= 2, "outputs", Outputs, "2 or more");
         Expect(StudentTemperature > 0, "studentTemperature", StudentTemperature, "above 0");
