@@ -143,7 +143,11 @@ public static class PretrainingReport
         return new("online-knn", $"Online kNN: {knn.Task.Definition.Title}",
             $"Macro F1 of {knn.ValidationImages} validation pictures by their {knn.K} nearest of {knn.TrainImages} training pictures; the band is a 95 % bootstrap interval. None of them is a frozen test picture. Where bands overlap as much as a step of the line is high, the line is noise.",
             $"A line from {new Estimate(first.Value, first.Low, first.High)} at step {steps[0]} to {new Estimate(last.Value, last.Low, last.High)} at step {steps[^1]}.",
-            [line], "Step", "Macro F1 (0-1)") { Stamp = knn.Task.Definition.Stamp };
+            [line], "Step", "Macro F1 (0-1)")
+        {
+            Stamp = knn.Task.Definition.Stamp,
+            Headline = $"{(knn.Task.Definition.Stamp.Length > 0 ? $"[{knn.Task.Definition.Stamp}] " : "")}Online kNN while pre-training, {knn.Task.Definition.Title}: macro F1 {new Estimate(first.Value, first.Low, first.High)} after the first epoch, {new Estimate(last.Value, last.Low, last.High)} after the last (n = {knn.ValidationImages} validation images, none of them a frozen test image).",
+        };
     }
 
     private static LineSeries Line(string name, IReadOnlyList<TrainingStep> log, Func<TrainingStep, double> value)
