@@ -61,15 +61,18 @@ public static class PretrainingReport
     /// <param name="stamp">See <see cref="Figure.Stamp"/>.</param>
     public static ImageGridFigure Attention(IReadOnlyList<RgbImage> pictures, IReadOnlyList<(string Name, double[][][,] Maps)> models, string stamp = "")
     {
-        ImageTile[] tiles = [.. pictures.SelectMany((picture, i) => (ImageTile[])
+        int heads = models[0].Maps[0].Length;
+        if (models.FirstOrDefault(m => m.Maps.Any(p => p.Length != heads)) is { Maps: not null } other) throw new ArgumentException($"Expected maps of {heads} heads of every model, '{other.Name}' has others.", nameof(models));
+        // A row for each picture and model: side by side the maps of three models would be too small to read.
+        ImageTile[] tiles = [.. pictures.SelectMany((picture, i) => models.SelectMany(m => (ImageTile[])
         [
             ImageTile.From(picture, $"picture {i + 1}"),
-            .. models.SelectMany(m => m.Maps[i].Select((map, h) => ImageTile.From(PatchPainting.Heat(picture, map), $"{m.Name}, head {h + 1}", $"peak {Tables.Number(Peak(map))} x even"))),
-        ])];
+            .. m.Maps[i].Select((map, h) => ImageTile.From(PatchPainting.Heat(picture, map), $"{m.Name}, head {h + 1}", $"peak {Tables.Number(Peak(map))} x even")),
+        ]))];
         return new("attention", "Where the CLS token looks",
             "Attention of the last block's CLS token over the patches, a map for each head; yellow is that map's strongest patch. The number is how many times more than an even share the strongest patch gets: near 1 the head looks everywhere alike and its pattern means little.",
             $"{pictures.Count} skin pictures with attention maps: {string.Join("; ", models.Select(m => $"{m.Name}: strongest patch on average {Tables.Number(m.Maps.SelectMany(p => p).Average(Peak))} times an even share"))}.", tiles)
-        { Columns = 1 + models.Sum(m => m.Maps[0].Length), Stamp = stamp };
+        { Columns = 1 + heads, Stamp = stamp };
 
         static double Peak(double[,] map) => map.Cast<double>().Max() * map.Length / Math.Max(map.Cast<double>().Sum(), double.Epsilon);
     }

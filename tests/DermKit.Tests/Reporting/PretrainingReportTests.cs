@@ -54,7 +54,9 @@ public sealed class PretrainingReportTests
     {
         double[][][,] even = [[new[,] { { 0.2, 0.2 }, { 0.2, 0.2 } }]], sharp = [[new[,] { { 0.9, 0 }, { 0, 0 } }]];
         ImageGridFigure figure = PretrainingReport.Attention([Picture], [("random", even), ("DINO", sharp)]);
-        Assert.Equal(["", "peak 1 x even", "peak 4 x even"], figure.Images.Select(t => t.Note));
+        Assert.Equal(["", "peak 1 x even", "", "peak 4 x even"], figure.Images.Select(t => t.Note));
+        Assert.Equal(2, figure.Columns);
+        Assert.Throws<ArgumentException>(() => PretrainingReport.Attention([Picture], [("one", even), ("two", [[even[0][0], even[0][0]]])]));
         Assert.Contains("DINO: strongest patch on average 4 times", figure.AltText);
     }
 
