@@ -18,9 +18,9 @@ public sealed class FixtureNotebookTests
         var options = new RunOptions
         {
             Root = GeneratedNotebook.Root,
-            Timeout = TimeSpan.FromMinutes(10),
+            Timeout = TimeSpan.FromMinutes(20),
             Set = new Dictionary<string, string> { ["fixture"] = "tiny", ["taskNames"] = "synthetic-malignancy", ["ladderNames"] = "ViT-T/16", ["resamples"] = "50" },
-            Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = null, ["KIT_CACHE_DIR"] = cache.Path },
+            Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = null, ["KIT_CACHE_DIR"] = cache.Path, ["OMP_WAIT_POLICY"] = "PASSIVE" },
         };
         NotebookRun run = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, TestContext.Current.CancellationToken);
         Assert.True(run.Error is null, run.Error);

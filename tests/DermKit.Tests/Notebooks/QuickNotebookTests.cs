@@ -59,8 +59,8 @@ public sealed class QuickNotebookTests(TemporaryFolder cache) : IClassFixture<Te
         var options = new RunOptions
         {
             Root = GeneratedNotebook.Root,
-            Timeout = TimeSpan.FromMinutes(10),
-            Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = null, ["KIT_CACHE_DIR"] = cache.Path },
+            Timeout = TimeSpan.FromMinutes(20),
+            Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = null, ["KIT_CACHE_DIR"] = cache.Path, ["OMP_WAIT_POLICY"] = "PASSIVE" },
         };
         // The solutions of the exercises run after the notebook's own cells, in the same session.
         NotebookDocument notebook = NotebookRunner.Prepare(path, options.Set);
