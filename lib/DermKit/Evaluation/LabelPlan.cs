@@ -13,8 +13,8 @@ public sealed record LabelPlan
     public int Repeats { get; init; } = 50;
 
     /// <summary>
-    /// The numbers of a mode. Draws are cheap and features are not, so that quick saves on pictures and seeds: those of <see cref="SuitePlan.For"/>
-    /// and two seeds, 20 repeats; workshop and full draw as the paper does.
+    /// The numbers of a mode: pictures, models and seeds of <see cref="SuitePlan.For"/>, so that features of the probing notebook are read and not made again.
+    /// Quick draws 20 times; workshop and full draw as the paper does.
     /// </summary>
     public static LabelPlan For(RunMode mode)
     {
