@@ -68,7 +68,7 @@ public sealed class OnlineKnn : IDisposable
 
     /// <summary>Macro F1 (0 to 1) of the validation part with features of this backbone as it is now; kept in <see cref="History"/>. The backbone's mode is put back.</summary>
     /// <exception cref="KitException">The backbone gives features that are not finite.</exception>
-    public double Score(VisionTransformer backbone)
+    public double Score(Backbone backbone)
     {
         bool training = backbone.training;
         using var noGrad = no_grad();

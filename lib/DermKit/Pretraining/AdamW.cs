@@ -8,7 +8,7 @@ namespace DermKit.Pretraining;
 /// AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) as torch.optim.AdamW, with a learning rate and a weight decay that change at every step.
 /// A parameter without a gradient is left as it is, and its own step count does not rise.
 /// </summary>
-public sealed class AdamW : IDisposable
+public sealed class AdamW : Optimizer
 {
     private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
     private readonly List<Slot> slots;
@@ -17,14 +17,11 @@ public sealed class AdamW : IDisposable
     public AdamW(IEnumerable<(string Name, Parameter Value)> parameters) => slots =
         [.. parameters.Select(p => new Slot(p.Name, p.Value, zeros_like(p.Value).DetachFromDisposeScope(), zeros_like(p.Value).DetachFromDisposeScope()))];
 
-    /// <summary>True when weight decay acts: not on biases, nor on parameters of one dimension (facebookresearch/dino, get_params_groups).</summary>
-    public static bool Decays(string name, Tensor parameter) => !name.EndsWith(".bias", StringComparison.Ordinal) && parameter.dim() != 1;
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Names => [.. slots.Select(s => s.Name)];
 
-    /// <summary>The names of the parameters, in their order.</summary>
-    public IReadOnlyList<string> Names => [.. slots.Select(s => s.Name)];
-
-    /// <summary>One step with the gradients as they are.</summary>
-    public void Step(double learningRate, double weightDecay)
+    /// <inheritdoc/>
+    public override void Step(double learningRate, double weightDecay)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
@@ -42,23 +39,23 @@ public sealed class AdamW : IDisposable
         }
     }
 
-    /// <summary>Everything that the next step depends on, by key: views of the moments, and the step counts as one tensor that the caller disposes.</summary>
-    internal Dictionary<string, Tensor> State()
+    /// <inheritdoc/>
+    internal override Dictionary<string, Tensor> State()
     {
         var state = new Dictionary<string, Tensor> { ["steps"] = tensor([.. slots.Select(s => s.Steps)], ScalarType.Int64) };
         foreach (Slot slot in slots) (state[$"exp_avg.{slot.Name}"], state[$"exp_avg_sq.{slot.Name}"]) = (slot.Mean, slot.Square);
         return state;
     }
 
-    /// <summary>Takes the step counts of <see cref="State"/> back; the moments are filled in place.</summary>
-    internal void SetSteps(Tensor steps)
+    /// <inheritdoc/>
+    internal override void SetSteps(Tensor steps)
     {
         long[] values = [.. steps.data<long>()];
         for (int i = 0; i < slots.Count; i++) slots[i].Steps = values[i];
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public override void Dispose()
     {
         foreach (Slot slot in slots)
         {

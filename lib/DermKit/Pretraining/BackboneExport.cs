@@ -27,11 +27,11 @@ public static class BackboneExport
         string weights = Path.Combine(folder, name + ".safetensors");
         using (var scope = NewDisposeScope())
         {
-            VisionTransformer backbone = trainer.Backbone;
+            Backbone backbone = trainer.Backbone;
             var half = backbone.state_dict().ToDictionary(p => p.Key, p => p.Value.detach().to(ScalarType.Float16));
             SafeTensors.Save(weights, half, new Dictionary<string, string>(provenance)
             {
-                ["architecture"] = JsonSerializer.Serialize(backbone.Config), ["method"] = options.Method, ["steps"] = $"{trainer.Done}",
+                ["architecture"] = backbone.Architecture, ["method"] = options.Method, ["steps"] = $"{trainer.Done}",
                 ["preprocessing"] = "Resize((256, 256)) bilinear, CenterCrop(224), mean 0.485 0.456 0.406, std 0.229 0.224 0.225",
             });
         }

@@ -43,7 +43,7 @@ public sealed class Dino : PretrainMethod
     public nn.Module Teacher => teacher;
 
     /// <inheritdoc/>
-    public override VisionTransformer Backbone => teacher.Backbone;
+    public override Backbone Backbone => teacher.Backbone;
 
     /// <inheritdoc/>
     public override int Outputs => options.Outputs;
@@ -107,7 +107,7 @@ internal sealed class DinoNetwork : nn.Module
 
     public DinoNetwork(PretrainOptions options, bool isStudent, Device device) : base(nameof(DinoNetwork))
     {
-        backbone = VisionTransformer.Random(options.Backbone(isStudent), options.Seed, device);
+        backbone = VisionTransformer.Random(options.Vit(isStudent), options.Seed, device);
         head = DinoHead.Random(options.Head, options.Seed + 1L, device);
         RegisterComponents();
         Dense.ComputeIn(this, options.Precision == "bf16" ? ScalarType.BFloat16 : null);

@@ -22,11 +22,19 @@ public sealed record MethodOutput(Tensor Loss, Tensor Features, Tensor? Targets)
 /// <summary>One way of self-supervised pre-training, as the <see cref="Pretrainer"/> drives it: views, loss, backward pass, optimiser, then the teacher.</summary>
 public abstract class PretrainMethod : IDisposable
 {
+    /// <summary>The method that the options name, with weights drawn from their seed.</summary>
+    /// <exception cref="KitException">An option is out of its range.</exception>
+    public static PretrainMethod Create(PretrainOptions options, Device device) => options.Method switch
+    {
+        "DINO" => new Dino(options, device),
+        _ => throw new KitException($"Method '{options.Method}' is unknown."),
+    };
+
     /// <summary>What the optimiser trains, in training mode.</summary>
     public abstract nn.Module Student { get; }
 
     /// <summary>The backbone that is kept at the end: the teacher's where there is one.</summary>
-    public abstract VisionTransformer Backbone { get; }
+    public abstract Backbone Backbone { get; }
 
     /// <summary>Outputs K of the loss; 0 for a method whose loss has no such number.</summary>
     public virtual int Outputs => 0;
@@ -43,9 +51,13 @@ public abstract class PretrainMethod : IDisposable
     /// <summary>True for a parameter whose gradient is dropped in this epoch.</summary>
     public virtual bool IsFrozen(string parameter, int epoch) => false;
 
-    /// <summary>Called after the optimiser: moves the teacher.</summary>
+    /// <summary>Called before the views of a step are seen: moves the teacher of a method that moves it first (BYOL).</summary>
     /// <param name="momentum">Of this step.</param>
-    public abstract void AfterStep(double momentum);
+    public virtual void BeforeStep(double momentum) { }
+
+    /// <summary>Called after the optimiser: moves the teacher of a method that moves it last (DINO, iBOT).</summary>
+    /// <param name="momentum">Of this step.</param>
+    public virtual void AfterStep(double momentum) { }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -2,10 +2,13 @@ using DermKit.Models;
 
 namespace DermKit.Pretraining;
 
-/// <summary>Everything that decides a pre-training run. The defaults are the paper's for DINO on ViT-T/16; data/pretraining/*.json holds one file for each run.</summary>
-public sealed record PretrainOptions
+/// <summary>
+/// Everything that decides a pre-training run. The defaults are the paper's for DINO on ViT-T/16; <see cref="For"/> has those of the other
+/// methods, and data/pretraining/*.json holds one file for each run.
+/// </summary>
+public sealed partial record PretrainOptions
 {
-    /// <summary>The method: DINO.</summary>
+    /// <summary>The method: DINO, iBOT, SimCLR or BYOL.</summary>
     public string Method { get; init; } = "DINO";
 
     /// <summary>Data sets to train on, without their frozen test images; none: the real sets that are here and may be trained on, else the synthetic one.</summary>
@@ -17,7 +20,13 @@ public sealed record PretrainOptions
     /// <summary>Side in pixels that pictures are squashed to before crops are cut; they are kept as 8-bit planes.</summary>
     public int SourceSize { get; init; } = 256;
 
-    /// <summary>tiny, small, base or large.</summary>
+    /// <summary>What is trained: ViT, or ResNet-50 (SimCLR and BYOL).</summary>
+    public string Network { get; init; } = "ViT";
+
+    /// <summary>Safetensors file in timm's or torchvision's key names that the backbone starts from; null for weights from the seed.</summary>
+    public string? InitialWeights { get; init; }
+
+    /// <summary>Of a ViT: tiny, small, base or large.</summary>
     public string Size { get; init; } = "tiny";
 
     /// <summary>Blocks of the backbone; 0 for what <see cref="Size"/> says.</summary>
@@ -41,11 +50,17 @@ public sealed record PretrainOptions
     /// <summary>Rate of stochastic depth in the student's last block.</summary>
     public double DropPath { get; init; } = 0.1;
 
-    /// <summary>Outputs of the head, K.</summary>
+    /// <summary>Outputs of the head: K of DINO and iBOT, width of the projection of SimCLR and BYOL.</summary>
     public int Outputs { get; init; } = 4096;
 
     /// <summary>Width of the head's hidden layers.</summary>
     public int HeadHidden { get; init; } = 2048;
+
+    /// <summary>iBOT: one last layer for CLS and patch tokens.</summary>
+    public bool SharedHead { get; init; } = true;
+
+    /// <summary>iBOT: outputs for patch tokens when <see cref="SharedHead"/> is false.</summary>
+    public int PatchOutputs { get; init; } = 4096;
 
     /// <summary>Width of the head before its last layer.</summary>
     public int Bottleneck { get; init; } = 256;
@@ -64,6 +79,36 @@ public sealed record PretrainOptions
 
     /// <summary>Epochs over which the teacher's temperature rises.</summary>
     public int TeacherTemperatureWarmup { get; init; }
+
+    /// <summary>iBOT: temperature of the teacher's softmax for patch tokens after its warm-up.</summary>
+    public double PatchTemperature { get; init; } = 0.07;
+
+    /// <summary>iBOT: temperature of the teacher's softmax for patch tokens at the start.</summary>
+    public double PatchTemperatureStart { get; init; } = 0.04;
+
+    /// <summary>iBOT: epochs over which the patch temperature rises.</summary>
+    public int PatchTemperatureWarmup { get; init; } = 30;
+
+    /// <summary>iBOT: weight of the loss of the CLS tokens.</summary>
+    public double ClsWeight { get; init; } = 1;
+
+    /// <summary>iBOT: weight of the loss of the masked patches.</summary>
+    public double PatchWeight { get; init; } = 1;
+
+    /// <summary>iBOT: share of the patches of a global crop that is masked.</summary>
+    public double MaskRatio { get; init; } = 0.3;
+
+    /// <summary>iBOT: half of the range around <see cref="MaskRatio"/> that each crop's share is drawn from.</summary>
+    public double MaskVariance { get; init; }
+
+    /// <summary>iBOT: least aspect ratio of a masked block; the largest is its inverse.</summary>
+    public double MaskAspect { get; init; } = 0.3;
+
+    /// <summary>iBOT: first epoch, from 0, in which patches are masked.</summary>
+    public int MaskStartEpoch { get; init; }
+
+    /// <summary>SimCLR: temperature of the softmax over pairs.</summary>
+    public double Temperature { get; init; } = 0.5;
 
     /// <summary>Share of the old centre that stays at an update; 1 switches centring off.</summary>
     public double CenterMomentum { get; init; } = 0.9;
@@ -104,6 +149,9 @@ public sealed record PretrainOptions
     /// <summary>Pictures of a step.</summary>
     public int Batch { get; init; } = 224;
 
+    /// <summary>AdamW, Adam (weight decay added to the gradient) or LARS.</summary>
+    public string Optimizer { get; init; } = "AdamW";
+
     /// <summary>Learning rate for 256 pictures a step; the peak is this times <see cref="Batch"/> / 256.</summary>
     public double BaseLearningRate { get; init; } = 5e-4;
 
@@ -133,82 +181,4 @@ public sealed record PretrainOptions
 
     /// <summary>Steps between two looks of the collapse monitor.</summary>
     public int MonitorEvery { get; init; } = 10;
-
-    /// <summary>Reads a file of data/pretraining.</summary>
-    /// <exception cref="KitException">An unknown key (the nearest is named), or a value out of its range.</exception>
-    public static PretrainOptions Read(string path)
-    {
-        PretrainOptions options = StrictJson.Read<PretrainOptions>(path);
-        options.Check(path);
-        return options;
-    }
-
-    /// <summary>A file as it is named, or of data/pretraining by its name alone, such as dino-quick.</summary>
-    /// <exception cref="KitException">There is none (the nearest is named), or as <see cref="Read"/>.</exception>
-    public static PretrainOptions Named(KitSettings settings, string name) => Read(Find(settings, name));
-
-    /// <summary>The path behind <see cref="Named"/>.</summary>
-    /// <exception cref="KitException">There is no such file; the nearest is named.</exception>
-    public static string Find(KitSettings settings, string name)
-    {
-        if (File.Exists(name)) return name;
-        string folder = Path.Combine(settings.Root, "data", "pretraining"), path = Path.Combine(folder, name + ".json");
-        if (File.Exists(path)) return path;
-        string[] known = [.. Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
-        throw new KitException($"No file '{name}' and none of that name in data/pretraining; did you mean '{KitException.Nearest(name, known)}'? Known: {string.Join(", ", known)}.");
-    }
-
-    /// <summary>The backbone's sizes; <paramref name="student"/> adds stochastic depth.</summary>
-    public VitConfig Backbone(bool student)
-    {
-        VitConfig named = VitConfig.Named(Size);
-        return named with
-        {
-            Patch = Patch, ImageSize = ImageSize, Depth = Depth > 0 ? Depth : named.Depth, Dim = Dim > 0 ? Dim : named.Dim,
-            Heads = Heads > 0 ? Heads : named.Heads, DropPath = student ? DropPath : 0,
-        };
-    }
-
-    /// <summary>The head's sizes.</summary>
-    public DinoHeadConfig Head => new()
-    {
-        Inputs = Backbone(student: false).Dim, Outputs = Outputs, Hidden = HeadHidden, Bottleneck = Bottleneck, NormLastLayer = NormLastLayer,
-    };
-
-    /// <summary>Refuses values that cannot be trained with.</summary>
-    /// <exception cref="KitException">A value is out of its range; <paramref name="where"/> and the key are named.</exception>
-    public void Check(string where = "Pre-training options")
-    {
-        void Expect(bool condition, string key, object value, string expected)
-        {
-            if (!condition) throw new KitException(FormattableString.Invariant($"{where}, key '{key}': expected {expected}, found {value}."));
-        }
-        Expect(Method == "DINO", "method", Method, "DINO");
-        Expect(Precision is "fp32" or "bf16", "precision", Precision, "fp32 or bf16");
-        Expect(Epochs >= 1, "epochs", Epochs, "1 or more");
-        Expect(Batch >= 1, "batch", Batch, "1 or more");
-        Expect(MostImages >= 0, "mostImages", MostImages, "0 (all) or more");
-        Expect(Patch >= 1, "patch", Patch, "1 or more");
-        Expect(SourceSize >= 16, "sourceSize", SourceSize, "16 or more pixels");
-        Expect(GlobalSize >= Patch, "globalSize", GlobalSize, $"at least a patch of {Patch} pixels");
-        Expect(LocalSize >= Patch, "localSize", LocalSize, $"at least a patch of {Patch} pixels");
-        Expect(LocalCrops >= 0, "localCrops", LocalCrops, "0 or more");
-        Expect(GlobalScaleMin is > 0 and <= 1, "globalScaleMin", GlobalScaleMin, "above 0, at most 1");
-        Expect(LocalScaleMin > 0 && LocalScaleMin <= LocalScaleMax, "localScaleMin", LocalScaleMin, "above 0, at most localScaleMax");
-        Expect(LocalScaleMax <= 1, "localScaleMax", LocalScaleMax, "at most 1");
-        Expect(ColorStrength is >= 0 and <= 2, "colorStrength", ColorStrength, "0 to 2");
-        Expect(BlurMax > 0, "blurMax", BlurMax, "above 0");
-        Expect(Outputs >= 2, "outputs", Outputs, "2 or more");
-        Expect(StudentTemperature > 0, "studentTemperature", StudentTemperature, "above 0");
-        Expect(TeacherTemperature > 0, "teacherTemperature", TeacherTemperature, "above 0");
-        Expect(TeacherTemperatureStart > 0, "teacherTemperatureStart", TeacherTemperatureStart, "above 0");
-        Expect(TeacherTemperatureWarmup >= 0, "teacherTemperatureWarmup", TeacherTemperatureWarmup, "0 or more");
-        Expect(CenterMomentum is >= 0 and <= 1, "centerMomentum", CenterMomentum, "0 to 1");
-        Expect(TeacherMomentum is >= 0 and <= 1, "teacherMomentum", TeacherMomentum, "0 to 1");
-        Expect(DropPath is >= 0 and < 1, "dropPath", DropPath, "0 to below 1");
-        Expect(WarmupEpochs >= 0 && WarmupEpochs <= Epochs, "warmupEpochs", WarmupEpochs, $"0 to {Epochs}");
-        Expect(BaseLearningRate > 0, "baseLearningRate", BaseLearningRate, "above 0");
-        Expect(MonitorEvery >= 1, "monitorEvery", MonitorEvery, "1 or more");
-        Expect(CheckpointEvery >= 0, "checkpointEvery", CheckpointEvery, "0 (each epoch) or more");
-    }
 }

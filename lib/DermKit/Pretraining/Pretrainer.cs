@@ -29,7 +29,7 @@ public sealed class Pretrainer : IDisposable
     {
         (this.options, this.data, this.device, this.folder) = (options, data, device, folder);
         crops = new MultiCrop(options);
-        Method = new Dino(options, device);
+        Method = PretrainMethod.Create(options, device);
         updates = new Updates(Method, options, data.Count / options.Batch);
         try
         {
@@ -46,7 +46,7 @@ public sealed class Pretrainer : IDisposable
     public PretrainMethod Method { get; }
 
     /// <summary>The backbone that is kept: the teacher's.</summary>
-    public VisionTransformer Backbone => Method.Backbone;
+    public Backbone Backbone => Method.Backbone;
 
     /// <summary>Steps of an epoch.</summary>
     public int StepsPerEpoch => updates.StepsPerEpoch;
@@ -61,7 +61,7 @@ public sealed class Pretrainer : IDisposable
     public IReadOnlyList<TrainingStep> Log => log;
 
     /// <summary>Called with the number of the finished epoch, from 1, and the backbone in evaluation mode, without gradients; null for nobody.</summary>
-    public Action<int, VisionTransformer>? AfterEpoch { get; set; }
+    public Action<int, Backbone>? AfterEpoch { get; set; }
 
     /// <summary>Trains to the end.</summary>
     /// <param name="progress">Called after every step.</param>

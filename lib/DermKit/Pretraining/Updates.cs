@@ -27,7 +27,7 @@ internal sealed class Updates : IDisposable
 
     public PretrainMethod Method { get; }
 
-    public AdamW Optimiser { get; }
+    public Optimizer Optimiser { get; }
 
     public int StepsPerEpoch { get; }
 
@@ -46,6 +46,7 @@ internal sealed class Updates : IDisposable
     {
         using var scope = NewDisposeScope();
         int epoch = Done / StepsPerEpoch;
+        Method.BeforeStep(momenta[Done]);
         using MethodOutput output = Method.Forward(views, Done, epoch);
         double loss = output.Loss.item<float>();
         if (!double.IsFinite(loss)) throw new KitException($"Pre-training, step {Done + 1}: the loss is {loss}. Lower baseLearningRate or clipGradient; the last checkpoint is from before.");
