@@ -1,4 +1,5 @@
 using DermKit.Models;
+using System.Text.Json;
 
 namespace DermKit.Pretraining;
 
@@ -24,10 +25,10 @@ public sealed partial record PretrainOptions
     /// <summary>Keys that only some methods read.</summary>
     private static readonly (string[] Methods, string[] Keys)[] Particular =
     [
-        (["iBOT"], ["sharedHead", "patchOutputs", "patchTemperature", "patchTemperatureStart", "patchTemperatureWarmup", "clsWeight", "patchWeight", "maskRatio", "maskVariance", "maskAspect", "maskStartEpoch"]),
-        (["SimCLR"], ["temperature"]),
-        (["DINO", "iBOT"], ["bottleneck", "normLastLayer", "studentTemperature", "teacherTemperature", "teacherTemperatureStart", "teacherTemperatureWarmup", "centerMomentum", "frozenLastLayerEpochs", "localSize", "localCrops", "localScaleMin", "localScaleMax"]),
-        (["DINO", "iBOT", "BYOL"], ["teacherMomentum"]),
+        (["iBOT"], [nameof(SharedHead), nameof(PatchOutputs), nameof(PatchTemperature), nameof(PatchTemperatureStart), nameof(PatchTemperatureWarmup), nameof(ClsWeight), nameof(PatchWeight), nameof(MaskRatio), nameof(MaskVariance), nameof(MaskAspect), nameof(MaskStartEpoch)]),
+        (["SimCLR"], [nameof(Temperature)]),
+        (["DINO", "iBOT"], [nameof(Bottleneck), nameof(NormLastLayer), nameof(StudentTemperature), nameof(TeacherTemperature), nameof(TeacherTemperatureStart), nameof(TeacherTemperatureWarmup), nameof(CenterMomentum), nameof(FrozenLastLayerEpochs), nameof(LocalSize), nameof(LocalCrops), nameof(LocalScaleMin), nameof(LocalScaleMax)]),
+        (["DINO", "iBOT", "BYOL"], [nameof(TeacherMomentum)]),
     ];
 
     /// <summary>Reads a file of data/pretraining.</summary>
@@ -36,14 +37,7 @@ public sealed partial record PretrainOptions
     /// <exception cref="KitException">An unknown key (the nearest is named) or one of another method, or a value out of its range.</exception>
     public static PretrainOptions Read(string path, IReadOnlyDictionary<string, string>? changes = null)
     {
-        PretrainOptions options = StrictJson.Read(path, changes ?? new Dictionary<string, string>(), keys =>
-        {
-            PretrainOptions defaults = For(keys["method"]?.ToString() ?? "DINO");
-            foreach ((string[] methods, string[] particular) in Particular)
-                if (!methods.Contains(defaults.Method) && keys.FirstOrDefault(k => particular.Contains(k.Key)).Key is { } foreign)
-                    throw new KitException($"{path}, key '{foreign}': {defaults.Method} does not read it (only {string.Join(", ", methods)}); take it out.");
-            return defaults;
-        });
+        PretrainOptions options = StrictJson.Read(path, changes ?? new Dictionary<string, string>(), keys => For(keys["method"]?.ToString() ?? "DINO"));
         options.Check(path);
         return options;
     }
@@ -88,10 +82,14 @@ public sealed partial record PretrainOptions
         {
             if (!condition) throw new KitException(FormattableString.Invariant($"{where}, key '{key}': expected {expected}, found {value}."));
         }
+        Expect(Methods.Contains(Method), "method", Method, string.Join(", ", Methods));
+        JsonElement own = JsonSerializer.SerializeToElement(this), defaults = JsonSerializer.SerializeToElement(For(Method));
+        foreach ((string[] methods, string[] keys) in Particular.Where(p => !p.Methods.Contains(Method)))
+            foreach (string key in keys)
+                Expect(own.GetProperty(key).GetRawText() == defaults.GetProperty(key).GetRawText(), JsonNamingPolicy.CamelCase.ConvertName(key), own.GetProperty(key), $"no such key, because {Method} does not read it (only {string.Join(", ", methods)})");
         Expect(Network is "ViT" or "ResNet-50", "network", Network, "ViT or ResNet-50");
         Expect(Network == "ViT" || Method is "SimCLR" or "BYOL", "network", Network, $"ViT for {Method}");
         Expect(Optimizer is "AdamW" or "Adam" or "LARS", "optimizer", Optimizer, "AdamW, Adam or LARS");
-        Expect(Methods.Contains(Method), "method", Method, string.Join(", ", Methods));
         Expect(Precision is "fp32" or "bf16", "precision", Precision, "fp32 or bf16");
         Expect(Epochs >= 1, "epochs", Epochs, "1 or more");
         Expect(Batch >= 1, "batch", Batch, "1 or more");
