@@ -62,6 +62,7 @@ public abstract class Backbone(string name) : nn.Module<Tensor, Tensor>(name)
             parameter.copy_(key switch
             {
                 _ when bound(key) is { } b => rand(parameter.shape, generator: generator).mul_(2 * b).sub_(b),
+                "masked_embed" => zeros(parameter.shape),
                 _ when key.EndsWith("bias", StringComparison.Ordinal) => zeros(parameter.shape),
                 _ when key.Contains("norm", StringComparison.Ordinal) => ones(parameter.shape),
                 _ => randn(parameter.shape, generator: generator).mul_(0.02).clamp_(-2, 2),

@@ -25,10 +25,7 @@ public sealed class Dino : PretrainMethod
         this.options = options;
         temperatures = Schedules.TeacherTemperature(options.TeacherTemperatureStart, options.TeacherTemperature, options.Epochs, options.TeacherTemperatureWarmup);
         student = new DinoNetwork(options, isStudent: true, device);
-        teacher = new DinoNetwork(options, isStudent: false, device);
-        using (no_grad())
-            foreach ((Parameter to, Parameter from) in teacher.parameters().Zip(student.parameters()))
-                to.copy_(from).requires_grad_(false);
+        teacher = DinoNetwork.TeacherOf(student, options, device);
         if (device.type != DeviceType.META)
             student.Backbone.DropPathGenerator = dropPath = new Generator(0, device);
         student.train();
@@ -107,10 +104,19 @@ internal sealed class DinoNetwork : nn.Module
 
     public DinoNetwork(PretrainOptions options, bool isStudent, Device device) : base(nameof(DinoNetwork))
     {
-        backbone = VisionTransformer.Random(options.Vit(isStudent), options.Seed, device);
+        backbone = VisionTransformer.Random(options.Vit(isStudent) with { MaskToken = isStudent && options.Method == "iBOT" }, options.Seed, device);
         head = DinoHead.Random(options.Head, options.Seed + 1L, device);
         RegisterComponents();
         Dense.ComputeIn(this, options.Precision == "bf16" ? ScalarType.BFloat16 : null);
+    }
+
+    /// <summary>The same weights, out of reach for gradients.</summary>
+    public static DinoNetwork TeacherOf(DinoNetwork student, PretrainOptions options, Device device)
+    {
+        var teacher = new DinoNetwork(options, isStudent: false, device);
+        using var noGrad = no_grad();
+        foreach ((Parameter to, Parameter from) in Gradients.Pairs(teacher, student)) to.copy_(from).requires_grad_(false);
+        return teacher;
     }
 
     public VisionTransformer Backbone => backbone;

@@ -29,15 +29,22 @@ public static class Gradients
         return norms.MoveToOuterDisposeScope();
     }
 
-    /// <summary>teacher = momentum * teacher + (1 - momentum) * student for every parameter, in order.</summary>
+    /// <summary>Parameters of two models that have the same name, in the teacher's order; a student may have more.</summary>
+    internal static IEnumerable<(Parameter Teacher, Parameter Student)> Pairs(nn.Module teacher, nn.Module student)
+    {
+        Dictionary<string, Parameter> named = student.named_parameters().ToDictionary(p => p.name, p => p.parameter);
+        return teacher.named_parameters().Select(p => (p.parameter, named[p.name]));
+    }
+
+    /// <summary>teacher = momentum * teacher + (1 - momentum) * student for every parameter of the teacher.</summary>
     /// <param name="teacher">Changed in place.</param>
-    /// <param name="student">The same model.</param>
+    /// <param name="student">A model with parameters of the same names.</param>
     /// <param name="momentum">0 to 1.</param>
     public static void MovingAverage(nn.Module teacher, nn.Module student, double momentum)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        foreach ((Parameter slow, Parameter fast) in teacher.parameters().Zip(student.parameters()))
+        foreach ((Parameter slow, Parameter fast) in Pairs(teacher, student))
             slow.mul_(momentum).add_(fast, 1 - momentum);
     }
 }

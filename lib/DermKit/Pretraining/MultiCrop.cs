@@ -7,13 +7,15 @@ namespace DermKit.Pretraining;
 /// <summary>The views of a batch, normalised by ImageNet's mean and deviation, crop-major: all pictures of crop 0, then of crop 1, and so on.</summary>
 /// <param name="Globals">[2B, 3, G, G].</param>
 /// <param name="Locals">[L * B, 3, S, S]; null when there are none.</param>
-public sealed record Views(Tensor Globals, Tensor? Locals) : IDisposable
+/// <param name="Masks">Masked patches of the global crops; null for a method that masks none.</param>
+public sealed record Views(Tensor Globals, Tensor? Locals, PatchMasks? Masks = null) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose()
     {
         Globals.Dispose();
         Locals?.Dispose();
+        Masks?.Dispose();
     }
 }
 
@@ -32,6 +34,14 @@ public sealed class MultiCrop(PretrainOptions options)
     /// <param name="epoch">Decides the draws.</param>
     /// <exception cref="ArgumentException">The numbers of pictures and ids differ.</exception>
     public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch)
+    {
+        Views views = Cut(images, ids, epoch);
+        if (options.Method != "iBOT") return views;
+        var masks = new BlockMask(options.MaskRatio, options.MaskVariance, options.MaskAspect, epoch < options.MaskStartEpoch ? 0 : options.MaskChance);
+        return views with { Masks = masks.ForBatch(ids, options.Seed, epoch, options.GlobalSize / options.Patch, images.device) };
+    }
+
+    private Views Cut(Tensor images, ReadOnlySpan<int> ids, int epoch)
     {
         if (images.shape[0] != ids.Length) throw new ArgumentException($"Expected an id for each of {images.shape[0]} pictures, found {ids.Length}.", nameof(ids));
         using var noGrad = no_grad();

@@ -10,12 +10,16 @@ namespace DermKit.Pretraining;
 /// <param name="Targets">The teacher's distributions [N, K] without a graph; null for a method that has none.</param>
 public sealed record MethodOutput(Tensor Loss, Tensor Features, Tensor? Targets) : IDisposable
 {
+    /// <summary>The part of the loss that comes from masked patches, a scalar without a graph; null for a method that masks nothing.</summary>
+    public Tensor? PatchLoss { get; init; }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         Loss.Dispose();
         Features.Dispose();
         Targets?.Dispose();
+        PatchLoss?.Dispose();
     }
 }
 
@@ -27,6 +31,7 @@ public abstract class PretrainMethod : IDisposable
     public static PretrainMethod Create(PretrainOptions options, Device device) => options.Method switch
     {
         "DINO" => new Dino(options, device),
+        "iBOT" => new IBot(options, device),
         _ => throw new KitException($"Method '{options.Method}' is unknown."),
     };
 

@@ -101,6 +101,9 @@ public sealed partial record PretrainOptions
     /// <summary>iBOT: half of the range around <see cref="MaskRatio"/> that each crop's share is drawn from.</summary>
     public double MaskVariance { get; init; }
 
+    /// <summary>iBOT: chance of a global crop to be masked at all.</summary>
+    public double MaskChance { get; init; } = 1;
+
     /// <summary>iBOT: least aspect ratio of a masked block; the largest is its inverse.</summary>
     public double MaskAspect { get; init; } = 0.3;
 

@@ -61,7 +61,8 @@ internal sealed class Updates : IDisposable
         Method.AfterStep(momenta[Done]);
         Done++;
         var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norms.square().sum().sqrt().item<float>(), 0);
-        if (Method.Outputs > 0) step = step with { LossRatio = loss / Math.Log(Method.Outputs) };
+        if (Method.Outputs > 0) step = step with { LossRatio = (double.IsNaN(step.PatchLoss) ? loss : loss - step.PatchLoss) / Math.Log(Method.Outputs) };
+        if (output.PatchLoss is not null) step = step with { PatchLoss = output.PatchLoss.item<float>() };
         if (Done % options.MonitorEvery != 0 && Done != 1 && Done != Steps) return step;
         if (output.Targets is not null) step = step with { TeacherEntropy = CollapseMonitor.Entropy(output.Targets) };
         return step with { FeatureStd = CollapseMonitor.FeatureStd(output.Features), EffectiveRank = CollapseMonitor.EffectiveRank(output.Features) };
