@@ -4,9 +4,7 @@ using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
-/// <summary>
-/// Masked patches of a batch of crops, on their device.
-/// </summary>
+/// <summary>Masked patches of a batch of crops, on their device.</summary>
 /// <param name="Cells">bool [N, patches], true where masked.</param>
 /// <param name="Index">int64 [M], places of the masked patches in the flattened [N * patches].</param>
 /// <param name="Weight">[M], the share of each masked patch in the loss: 1 / (masked patches of its crop) / N.</param>
@@ -30,6 +28,14 @@ public sealed record PatchMasks(Tensor Cells, Tensor Index, Tensor Weight) : IDi
             }
         }
         return new(tensor(cells, [crops.Count, patches], device: device), tensor([.. index], [index.Count], device: device), tensor([.. weight], [weight.Count], device: device));
+    }
+
+    /// <summary>The masked ones among the patches of all crops, [N, patches, D] to [M, D].</summary>
+    public Tensor Of(Tensor patches)
+    {
+        Tensor rows = patches.flatten(0, 1);
+        // libtorch has no meta kernel for index_select.
+        return rows.device_type == DeviceType.META ? rows.narrow(0, 0, Index.shape[0]) : rows.index_select(0, Index);
     }
 
     /// <inheritdoc/>

@@ -49,6 +49,9 @@ public sealed class Dino : PretrainMethod
     public Tensor Center => loss.Center;
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Tensor> Running => [loss.Center];
+
+    /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State
     {
         get

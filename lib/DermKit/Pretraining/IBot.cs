@@ -43,6 +43,9 @@ public sealed class IBot : PretrainMethod
     public override int Outputs => options.Outputs;
 
     /// <inheritdoc/>
+    public override IReadOnlyList<Tensor> Running => [loss.Cls.Center, loss.PatchCenter];
+
+    /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State
     {
         get
@@ -74,8 +77,8 @@ public sealed class IBot : PretrainMethod
         Tensor seenCls = seen.select(1, 0);
         if (views.Locals is not null) seenCls = cat([seenCls, student.Backbone.forward(views.Locals)], 0);
         // Only masked patches have a loss, so the student's head need not see the others; all of the teacher's move the centre.
-        Tensor masked = seen.narrow(1, 1, seen.shape[1] - 1).flatten(0, 1).index_select(0, masks.Index);
-        (Tensor total, _, Tensor patch) = loss.Loss(student.Head.forward(seenCls), targets, student.Head.Patches(masked), patches.flatten(0, 1).index_select(0, masks.Index), masks.Weight, epoch);
+        Tensor masked = masks.Of(seen.narrow(1, 1, seen.shape[1] - 1));
+        (Tensor total, _, Tensor patch) = loss.Loss(student.Head.forward(seenCls), targets, student.Head.Patches(masked), masks.Of(patches), masks.Weight, epoch);
         loss.UpdateCenters(cls, patches);
         return new(total.MoveToOuterDisposeScope(), features.narrow(0, 0, features.shape[0] / 2).MoveToOuterDisposeScope(), targets.MoveToOuterDisposeScope())
         {

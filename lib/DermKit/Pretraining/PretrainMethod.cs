@@ -47,6 +47,9 @@ public abstract class PretrainMethod : IDisposable
     /// <summary>All tensors that a checkpoint holds, by key, as they are: loading copies into them.</summary>
     public abstract IReadOnlyDictionary<string, Tensor> State { get; }
 
+    /// <summary>Tensors that <see cref="Forward"/> itself changes, such as centres and running statistics, so that a step can be taken back.</summary>
+    public abstract IReadOnlyList<Tensor> Running { get; }
+
     /// <summary>The loss of the views of one batch.</summary>
     /// <param name="views">On the method's device.</param>
     /// <param name="step">Number of the step from 0: with the seed it decides all draws inside the model.</param>

@@ -182,6 +182,12 @@ public sealed partial record PretrainOptions
     /// <summary>Steps between two checkpoints; 0 for one at the end of each epoch.</summary>
     public int CheckpointEvery { get; init; }
 
+    /// <summary>Epochs from the last one back whose checkpoints stay as epoch-NNNN.safetensors; 0 for none beside the newest.</summary>
+    public int KeepLast { get; init; }
+
+    /// <summary>Every so many epochs the checkpoint stays as epoch-NNNN.safetensors; 0 for none.</summary>
+    public int KeepEvery { get; init; }
+
     /// <summary>Steps between two looks of the collapse monitor.</summary>
     public int MonitorEvery { get; init; } = 10;
 }

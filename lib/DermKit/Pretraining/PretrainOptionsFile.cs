@@ -128,6 +128,8 @@ public sealed partial record PretrainOptions
         Expect(WarmupEpochs >= 0 && WarmupEpochs <= Epochs, "warmupEpochs", WarmupEpochs, $"0 to {Epochs}");
         Expect(BaseLearningRate > 0, "baseLearningRate", BaseLearningRate, "above 0");
         Expect(MonitorEvery >= 1, "monitorEvery", MonitorEvery, "1 or more");
+        Expect(KeepLast >= 0, "keepLast", KeepLast, "0 or more");
+        Expect(KeepEvery >= 0, "keepEvery", KeepEvery, "0 or more");
         Expect(CheckpointEvery >= 0, "checkpointEvery", CheckpointEvery, "0 (each epoch) or more");
     }
 }

@@ -80,8 +80,7 @@ public sealed class IBotParity
             Tensor Step(string key) => file.Load(key)[i].clone();
             Tensor global = Step("s_cls").requires_grad_(), patches = Step("s_patch").requires_grad_(), local = Step("s_local").requires_grad_(), teacherCls = Step("t_cls"), teacherPatches = Step("t_patch");
             using PatchMasks masks = Cells(Step("mask"));
-            Tensor Masked(Tensor all) => all.flatten(0, 1).index_select(0, masks.Index);
-            (Tensor total, Tensor cls, Tensor patch) = loss.Loss(locals ? cat([global, local], 0) : global, loss.Targets(teacherCls, epochs[i]), Masked(patches), Masked(teacherPatches), masks.Weight, epochs[i]);
+            (Tensor total, Tensor cls, Tensor patch) = loss.Loss(locals ? cat([global, local], 0) : global, loss.Targets(teacherCls, epochs[i]), masks.Of(patches), masks.Of(teacherPatches), masks.Weight, epochs[i]);
             loss.UpdateCenters(teacherCls, teacherPatches);
             total.backward();
             Fixtures.Close(total, Step("loss"), Tolerance, $"loss of step {i}");
