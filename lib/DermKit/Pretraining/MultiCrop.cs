@@ -20,12 +20,13 @@ public sealed record Views(Tensor Globals, Tensor? Locals, PatchMasks? Masks = n
 }
 
 /// <summary>
-/// DINO's multi-crop augmentation (Caron et al. 2021; the settings are those of the paper page): two global and L local crops,
-/// bicubic, mirrored half of the time, jittered; the first global crop is always blurred, the second rarely, but solarised now and then.
+/// The views of a method: two large crops and L small ones (DINO's multi-crop, Caron et al. 2021) or none (SimCLR, BYOL), bicubic for DINO and
+/// iBOT, bilinear for the others, mirrored half of the time, coloured as <see cref="ViewColours"/> says.
 /// Every draw depends on (seed, epoch, image, view) alone; the order of the colour jitters on (seed, epoch, view).
 /// </summary>
 public sealed class MultiCrop(PretrainOptions options)
 {
+    private readonly ResizeFilter filter = options.Method is "SimCLR" or "BYOL" ? ResizeFilter.Bilinear : ResizeFilter.Bicubic;
     private readonly RandomResizedCrop globalBox = new(options.GlobalScaleMin, 1), localBox = new(options.LocalScaleMin, options.LocalScaleMax);
 
     /// <summary>Cuts and colours the views on the pictures' device.</summary>
@@ -47,19 +48,13 @@ public sealed class MultiCrop(PretrainOptions options)
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Tensor unit = images.to(ScalarType.Float32).div_(255);
-        ColorJitter paper = new();
-        double strength = options.ColorStrength;
-        ColorJitter colour = new()
-        {
-            BlurMax = options.BlurMax, Brightness = strength * paper.Brightness, Contrast = strength * paper.Contrast,
-            Saturation = strength * paper.Saturation, Hue = strength * paper.Hue, Grayscale = strength * paper.Grayscale,
-        };
-        Tensor first = View(unit, ids, epoch, 0, globalBox, options.GlobalSize, colour with { Blur = 1 });
-        Tensor second = View(unit, ids, epoch, 1, globalBox, options.GlobalSize, colour with { Blur = 0.1, Solarize = 0.2 * strength });
+        ViewColours colours = ViewColours.For(options);
+        Tensor first = View(unit, ids, epoch, 0, globalBox, options.GlobalSize, colours.First);
+        Tensor second = View(unit, ids, epoch, 1, globalBox, options.GlobalSize, colours.Second);
         Tensor globals = Normalised(cat([first, second], 0)).MoveToOuterDisposeScope();
         if (options.LocalCrops == 0) return new(globals, null);
         var locals = new Tensor[options.LocalCrops];
-        for (int i = 0; i < locals.Length; i++) locals[i] = View(unit, ids, epoch, 2 + i, localBox, options.LocalSize, colour with { Blur = 0.5 });
+        for (int i = 0; i < locals.Length; i++) locals[i] = View(unit, ids, epoch, 2 + i, localBox, options.LocalSize, colours.Local);
         return new(globals, Normalised(cat(locals, 0)).MoveToOuterDisposeScope());
     }
 
@@ -75,7 +70,7 @@ public sealed class MultiCrop(PretrainOptions options)
             boxes[i] = area.Draw((int)images.shape[3], (int)images.shape[2], ref randoms[i]);
             flips[i] = randoms[i].Uniform() < 0.5;
         }
-        Tensor crops = TensorCrop.ResizedCrop(images, boxes, size, ResizeFilter.Bicubic, flips).clamp_(0, 1);
+        Tensor crops = TensorCrop.ResizedCrop(images, boxes, size, filter, flips).clamp_(0, 1);
         return colour.Apply(crops, randoms, new ImageRandom(options.Seed, epoch, -1, view)).MoveToOuterDisposeScope();
     }
 
