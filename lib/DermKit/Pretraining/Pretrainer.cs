@@ -49,6 +49,9 @@ public sealed class Pretrainer : IDisposable
     /// <summary>True when a folder holds a checkpoint to go on from.</summary>
     public static bool IsStarted(string folder) => File.Exists(Path.Combine(folder, Checkpoint.FileName));
 
+    /// <summary>The run.</summary>
+    public PretrainOptions Options => options;
+
     /// <summary>What is trained.</summary>
     public PretrainMethod Method { get; }
 
