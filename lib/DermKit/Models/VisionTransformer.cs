@@ -13,6 +13,9 @@ namespace DermKit.Models;
 /// </summary>
 public sealed class VisionTransformer : Backbone
 {
+    /// <summary>Keys of timm's, DINO's and iBOT's files that are not the backbone's.</summary>
+    internal static readonly string[] NotBackbone = ["head.*", "masked_embed"];
+
     [ComponentName(Name = "cls_token")]
     private readonly Parameter clsToken;
     [ComponentName(Name = "pos_embed")]
@@ -67,6 +70,9 @@ public sealed class VisionTransformer : Backbone
     /// <inheritdoc/>
     /// <remarks>The number of heads changes no weight; stochastic depth acts in training only.</remarks>
     public override string Architecture => JsonSerializer.Serialize(Config with { DropPath = 0, MaskToken = false });
+
+    /// <inheritdoc/>
+    public override int Dim => Config.Dim;
 
     /// <inheritdoc/>
     public override int Width(FeatureVariant variant) => variant is FeatureVariant.Cls4 or FeatureVariant.Cls4PreNorm ? 4 * Config.Dim : throw Lacks(variant);
