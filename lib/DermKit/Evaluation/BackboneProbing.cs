@@ -31,7 +31,7 @@ public static class BackboneProbing
             using var noGrad = no_grad();
             using ImageCache cache = ImageCache.Build(settings.CacheDir, task.Table.Paths, new EvalTransform(), cancellation: cancellation);
             var variant = new FeatureOptions { Variant = backbone is VisionTransformer ? FeatureVariant.Cls4 : FeatureVariant.AvgPool };
-            FeatureSet features = FeatureExtractor.Extract(backbone, cache, variant, device, progress, cancellation);
+            FeatureSet features = FeatureExtractor.Extract(backbone, cache, variant, device, progress: progress, cancellation: cancellation);
             using Tensor values = features.ToTensor(device);
             var source = new FeatureSource(name, JsonSerializer.Serialize(variant.Variant).Trim('"'), features.WeightsHash, features.Key);
             return Probing.Run(values, source, task, seed, options, rowOf: cache.RowOf);
