@@ -57,7 +57,7 @@ internal sealed class Updates : IDisposable
             if (Method.IsFrozen(name, epoch)) value.grad = null;
         double learningRate = learningRates[Done];
         Optimiser.Step(learningRate, decays[Done]);
-        Method.Student.zero_grad(set_to_none: true);
+        foreach ((_, Parameter value) in parameters) value.grad = null;
         Method.AfterStep(momenta[Done]);
         Done++;
         var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norms.square().sum().sqrt().item<float>(), 0);
