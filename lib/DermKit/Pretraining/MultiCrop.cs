@@ -18,13 +18,12 @@ public sealed record Views(Tensor Globals, Tensor? Locals) : IDisposable
 }
 
 /// <summary>
-/// DINO's multi-crop augmentation (Caron et al. 2021; the settings are those of the paper page): two global and L local crops,
-/// bicubic, mirrored half of the time, jittered; the first global crop is always blurred, the second rarely, but solarised now and then.
-/// Every draw depends on (seed, epoch, image, view) alone; the order of the colour jitters on (seed, epoch, view).
+/// DINO's multi-crop augmentation (Caron et al. 2021; the settings are those of the paper page): two global and L local crops by
+/// <see cref="CropViews"/>; the first global crop is always blurred, the second rarely, but solarised now and then.
 /// </summary>
 public sealed class MultiCrop(PretrainOptions options)
 {
-    private readonly RandomResizedCrop globalBox = new(options.GlobalScaleMin, 1), localBox = new(options.LocalScaleMin, options.LocalScaleMax);
+    private readonly IReadOnlyList<ViewRecipe[]> recipes = Recipes(options);
 
     /// <summary>Cuts and colours the views on the pictures' device.</summary>
     /// <param name="images">uint8 [B, 3, H, W].</param>
@@ -33,10 +32,12 @@ public sealed class MultiCrop(PretrainOptions options)
     /// <exception cref="ArgumentException">The numbers of pictures and ids differ.</exception>
     public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch)
     {
-        if (images.shape[0] != ids.Length) throw new ArgumentException($"Expected an id for each of {images.shape[0]} pictures, found {ids.Length}.", nameof(ids));
-        using var noGrad = no_grad();
-        using var scope = NewDisposeScope();
-        Tensor unit = images.to(ScalarType.Float32).div_(255);
+        Tensor[] made = CropViews.Make(images, ids, options.Seed, epoch, recipes);
+        return new(made[0], made.Length > 1 ? made[1] : null);
+    }
+
+    internal static IReadOnlyList<ViewRecipe[]> Recipes(PretrainOptions options)
+    {
         ColorJitter paper = new();
         double strength = options.ColorStrength;
         ColorJitter colour = new()
@@ -44,35 +45,12 @@ public sealed class MultiCrop(PretrainOptions options)
             BlurMax = options.BlurMax, Brightness = strength * paper.Brightness, Contrast = strength * paper.Contrast,
             Saturation = strength * paper.Saturation, Hue = strength * paper.Hue, Grayscale = strength * paper.Grayscale,
         };
-        Tensor first = View(unit, ids, epoch, 0, globalBox, options.GlobalSize, colour with { Blur = 1 });
-        Tensor second = View(unit, ids, epoch, 1, globalBox, options.GlobalSize, colour with { Blur = 0.1, Solarize = 0.2 * strength });
-        Tensor globals = Normalised(cat([first, second], 0)).MoveToOuterDisposeScope();
-        if (options.LocalCrops == 0) return new(globals, null);
-        var locals = new Tensor[options.LocalCrops];
-        for (int i = 0; i < locals.Length; i++) locals[i] = View(unit, ids, epoch, 2 + i, localBox, options.LocalSize, colour with { Blur = 0.5 });
-        return new(globals, Normalised(cat(locals, 0)).MoveToOuterDisposeScope());
-    }
-
-    private Tensor View(Tensor images, ReadOnlySpan<int> ids, int epoch, int view, RandomResizedCrop area, int size, ColorJitter colour)
-    {
-        using var scope = NewDisposeScope();
-        var randoms = new ImageRandom[ids.Length];
-        var boxes = new CropBox[ids.Length];
-        bool[] flips = new bool[ids.Length];
-        for (int i = 0; i < ids.Length; i++)
-        {
-            randoms[i] = new(options.Seed, epoch, ids[i], view);
-            boxes[i] = area.Draw((int)images.shape[3], (int)images.shape[2], ref randoms[i]);
-            flips[i] = randoms[i].Uniform() < 0.5;
-        }
-        Tensor crops = TensorCrop.ResizedCrop(images, boxes, size, ResizeFilter.Bicubic, flips).clamp_(0, 1);
-        return colour.Apply(crops, randoms, new ImageRandom(options.Seed, epoch, -1, view)).MoveToOuterDisposeScope();
-    }
-
-    private static Tensor Normalised(Tensor unit)
-    {
-        EvalTransform imageNet = new();
-        Tensor PerChannel(ChannelValues values) => tensor([values.R, values.G, values.B], device: unit.device).view(1, 3, 1, 1);
-        return unit.sub_(PerChannel(imageNet.Mean)).div_(PerChannel(imageNet.Std));
+        RandomResizedCrop large = new(options.GlobalScaleMin, 1), small = new(options.LocalScaleMin, options.LocalScaleMax);
+        ViewRecipe[] globals =
+        [
+            new(large, options.GlobalSize, colour with { Blur = 1 }),
+            new(large, options.GlobalSize, colour with { Blur = 0.1, Solarize = 0.2 * strength }),
+        ];
+        return options.LocalCrops == 0 ? [globals] : [globals, [.. Enumerable.Repeat(new ViewRecipe(small, options.LocalSize, colour with { Blur = 0.5 }), options.LocalCrops)]];
     }
 }
