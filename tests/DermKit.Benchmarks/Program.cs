@@ -15,6 +15,10 @@ string? json = Option("--json"), filter = Option("--filter");
     ("matrix", ModelBenchmarks.MatrixKernels),
     ("features", ModelBenchmarks.FeatureExtraction),
     ("knn", ProbeBenchmarks.Knn),
+    ("views-per-core", PretrainBenchmarks.Views),
+    ("optimiser-clip-ema", PretrainBenchmarks.Optimiser),
+    ("dino-step-fp32", () => PretrainBenchmarks.Step("fp32")),
+    ("dino-step-bf16", () => PretrainBenchmarks.Step("bf16")),
 ];
 if (filter is not null && !benchmarks.Any(b => b.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
 {

@@ -37,52 +37,67 @@ public sealed record ColorJitter
     /// <summary>Chance of solarisation from half brightness up.</summary>
     public double Solarize { get; init; }
 
+    /// <summary>Taps on each side of the blur's centre for pictures of this side.</summary>
+    internal int BlurReach(long side) => (int)Math.Min((long)Math.Ceiling(3 * BlurMax), side / 2);
+
+    /// <summary>Draws for one picture.</summary>
+    /// <param name="random">Advanced, by as much whatever comes out.</param>
+    public ColorDraw Draw(ref ImageRandom random)
+    {
+        bool jitter = random.Uniform() < Chance;
+        float Around(ref ImageRandom r, double centre, double spread) => r.Uniform(centre - spread, centre + spread) is var drawn && jitter ? (float)drawn : (float)centre;
+        float brightness = Around(ref random, 1, Brightness), contrast = Around(ref random, 1, Contrast), saturation = Around(ref random, 1, Saturation), hue = Around(ref random, 0, Hue);
+        bool grey = random.Uniform() < Grayscale, blur = random.Uniform() < Blur;
+        double sigma = random.Uniform(BlurMax / 20, BlurMax);
+        return new(brightness, contrast, saturation, hue, grey, blur ? (float)sigma : 0, random.Uniform() < Solarize);
+    }
+
+    /// <summary>Draws the order of the four jitters.</summary>
+    public static Jitter[] Order(ImageRandom random)
+    {
+        Jitter[] kinds = [Jitter.Brightness, Jitter.Contrast, Jitter.Saturation, Jitter.Hue];
+        for (int i = 3; i > 0; i--)
+        {
+            int j = random.Integer(i + 1);
+            (kinds[i], kinds[j]) = (kinds[j], kinds[i]);
+        }
+        return kinds;
+    }
+
     /// <summary>New pictures; the draws of each come from its own sequence, whatever stands beside it.</summary>
     /// <param name="images">Float [B, 3, H, W] in 0 to 1.</param>
     /// <param name="randoms">One for each picture, advanced.</param>
     /// <param name="order">Draws the order of the four jitters.</param>
     public Tensor Apply(Tensor images, ImageRandom[] randoms, ImageRandom order)
     {
+        var draws = new ColorDraw[randoms.Length];
+        for (int i = 0; i < draws.Length; i++) draws[i] = Draw(ref randoms[i]);
+        return Apply(images, draws, Order(order));
+    }
+
+    /// <summary>New pictures after draws that are made.</summary>
+    /// <param name="images">Float [B, 3, H, W] in 0 to 1.</param>
+    /// <param name="draws">One for each picture.</param>
+    /// <param name="order">The four jitters.</param>
+    public Tensor Apply(Tensor images, IReadOnlyList<ColorDraw> draws, IReadOnlyList<Jitter> order)
+    {
         using var scope = NewDisposeScope();
-        int n = randoms.Length;
-        float[][] factors = [.. Enumerable.Range(0, 6).Select(_ => new float[n])];
-        bool[] solarized = new bool[n];
-        bool anyGrey = false, anyBlur = false;
-        for (int i = 0; i < n; i++)
-        {
-            ref ImageRandom random = ref randoms[i];
-            bool jitter = random.Uniform() < Chance;
-            float Around(ref ImageRandom r, double centre, double spread) => r.Uniform(centre - spread, centre + spread) is var drawn && jitter ? (float)drawn : (float)centre;
-            factors[0][i] = Around(ref random, 1, Brightness);
-            factors[1][i] = Around(ref random, 1, Contrast);
-            factors[2][i] = Around(ref random, 1, Saturation);
-            factors[3][i] = Around(ref random, 0, Hue);
-            bool grey = random.Uniform() < Grayscale, blur = random.Uniform() < Blur;
-            double sigma = random.Uniform(BlurMax / 20, BlurMax);
-            // A standard deviation this small leaves one tap of weight 1: the picture as it is.
-            (factors[4][i], factors[5][i]) = (grey ? 0 : 1, blur ? (float)sigma : 1e-3f);
-            (anyGrey, anyBlur) = (anyGrey | grey, anyBlur | blur);
-            solarized[i] = random.Uniform() < Solarize;
-        }
-        Tensor Of(int kind) => tensor(factors[kind], device: images.device);
         Tensor result = images;
-        Span<int> kinds = [0, 1, 2, 3];
-        for (int i = 3; i > 0; i--)
+        foreach (Jitter kind in order)
         {
-            int j = order.Integer(i + 1);
-            (kinds[i], kinds[j]) = (kinds[j], kinds[i]);
-        }
-        foreach (int kind in kinds)
+            Tensor factors = tensor([.. draws.Select(d => d.Of(kind))], device: images.device);
             Next(kind switch
             {
-                0 => TensorColor.Brightness(result, Of(0)),
-                1 => TensorColor.Contrast(result, Of(1)),
-                2 => TensorColor.Saturation(result, Of(2)),
-                _ => TensorColor.Hue(result, Of(3)),
+                Jitter.Brightness => TensorColor.Brightness(result, factors),
+                Jitter.Contrast => TensorColor.Contrast(result, factors),
+                Jitter.Saturation => TensorColor.Saturation(result, factors),
+                _ => TensorColor.Hue(result, factors),
             });
-        if (anyGrey) Next(TensorColor.Saturation(result, Of(4)));
-        if (anyBlur) Next(TensorColor.GaussianBlur(result, Of(5), 2 * Math.Min((int)Math.Ceiling(3 * BlurMax), (int)images.shape[^1] / 2) + 1));
-        if (solarized.Any(s => s)) Next(TensorColor.Select(tensor(solarized, device: images.device), TensorColor.Solarize(result), result));
+        }
+        if (draws.Any(d => d.Grey)) Next(TensorColor.Saturation(result, tensor([.. draws.Select(d => d.Grey ? 0f : 1f)], device: images.device)));
+        // A standard deviation this small leaves one tap of weight 1: the picture as it is.
+        if (draws.Any(d => d.Blur > 0)) Next(TensorColor.GaussianBlur(result, tensor([.. draws.Select(d => d.Blur > 0 ? d.Blur : 1e-3f)], device: images.device), (2 * BlurReach(images.shape[^1])) + 1));
+        if (draws.Any(d => d.Solarized)) Next(TensorColor.Select(tensor([.. draws.Select(d => d.Solarized)], device: images.device), TensorColor.Solarize(result), result));
         return result.MoveToOuterDisposeScope();
 
         void Next(Tensor changed)

@@ -89,7 +89,7 @@ public static class PillowResize
             return result;
         }
 
-        private static double Filter(double x, ResizeFilter filter)
+        public static double Filter(double x, ResizeFilter filter)
         {
             x = Math.Abs(x);
             if (filter == ResizeFilter.Bilinear) return x < 1 ? 1 - x : 0;

@@ -12,31 +12,50 @@ public sealed class AdamW : Optimizer
 {
     private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
     private readonly List<Slot> slots;
+    private readonly (nint Parameter, nint Gradient, nint Mean, nint Square)[] addresses;
+    private readonly AdamWFactors[] factors;
+    private readonly int[] lengths;
 
     /// <summary>One optimiser for all parameters that are trained.</summary>
-    public AdamW(IEnumerable<(string Name, Parameter Value)> parameters) => slots =
-        [.. parameters.Select(p => new Slot(p.Name, p.Value, zeros_like(p.Value).DetachFromDisposeScope(), zeros_like(p.Value).DetachFromDisposeScope()))];
+    public AdamW(IEnumerable<(string Name, Parameter Value)> parameters)
+    {
+        slots = [.. parameters.Select(p => new Slot(p.Name, p.Value, zeros_like(p.Value).DetachFromDisposeScope(), zeros_like(p.Value).DetachFromDisposeScope()))];
+        (addresses, factors, lengths) = (new (nint, nint, nint, nint)[slots.Count], new AdamWFactors[slots.Count], new int[slots.Count]);
+    }
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Names => [.. slots.Select(s => s.Name)];
 
     /// <inheritdoc/>
-    public override void Step(double learningRate, double weightDecay)
+    public override unsafe void Step(double learningRate, double weightDecay)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        foreach (Slot slot in slots)
+        for (int i = 0; i < slots.Count; i++)
         {
+            Slot slot = slots[i];
+            lengths[i] = 0;
             if (slot.Parameter.grad is not { } gradient) continue;
             slot.Steps++;
-            if (Decays(slot.Name, slot.Parameter)) slot.Parameter.mul_(1 - learningRate * weightDecay);
+            double correction1 = 1 - Math.Pow(Beta1, slot.Steps), correction2 = 1 - Math.Pow(Beta2, slot.Steps), keep = slot.Decays ? 1 - learningRate * weightDecay : 1;
+            addresses[i] = (ParameterPass.Address(slot.Parameter), ParameterPass.Address(gradient), ParameterPass.Address(slot.Mean), ParameterPass.Address(slot.Square));
+            factors[i] = new((float)keep, (float)(1 - Beta1), (float)(1 - Beta2), (float)(1 / Math.Sqrt(correction2)), (float)(learningRate / correction1), (float)Epsilon);
+            if (addresses[i] is { Parameter: not 0, Gradient: not 0, Mean: not 0, Square: not 0 })
+            {
+                lengths[i] = (int)gradient.numel();
+                continue;
+            }
+            if (slot.Decays) slot.Parameter.mul_(keep);
             slot.Mean.lerp_(gradient, 1 - Beta1);
             slot.Square.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
-            double correction1 = 1 - Math.Pow(Beta1, slot.Steps), correction2 = 1 - Math.Pow(Beta2, slot.Steps);
             using Tensor denominator = slot.Square.sqrt().div_(Math.Sqrt(correction2)).add_(Epsilon);
             slot.Parameter.addcdiv_(slot.Mean, denominator, -learningRate / correction1);
-            gradient.Dispose();
         }
+        ParameterPass.Run(lengths, (i, first, count) =>
+        {
+            var (parameter, gradient, mean, square) = addresses[i];
+            ParameterPass.AdamW((float*)parameter + first, (float*)gradient + first, (float*)mean + first, (float*)square + first, count, factors[i]);
+        });
     }
 
     /// <inheritdoc/>
@@ -70,6 +89,7 @@ public sealed class AdamW : Optimizer
         public Parameter Parameter { get; } = parameter;
         public Tensor Mean { get; } = mean;
         public Tensor Square { get; } = square;
+        public bool Decays { get; } = Optimizer.Decays(name, parameter);
         public long Steps { get; set; }
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -20,6 +21,8 @@ public static class Gradients
         using var scope = NewDisposeScope();
         Tensor[] gradients = [.. parameters.Select(p => p.grad).OfType<Tensor>()];
         if (gradients.Length == 0) return zeros(0).MoveToOuterDisposeScope();
+        nint[] addresses = Array.ConvertAll(gradients, ParameterPass.Address);
+        if (!addresses.Contains(0)) return tensor(Clip(addresses, Array.ConvertAll(gradients, g => (int)g.numel()), limit)).MoveToOuterDisposeScope();
         Tensor norms = stack(gradients.Select(g => g.square().sum().sqrt()));
         if (limit > 0)
         {
@@ -40,11 +43,35 @@ public static class Gradients
     /// <param name="teacher">Changed in place.</param>
     /// <param name="student">A model with parameters of the same names.</param>
     /// <param name="momentum">0 to 1.</param>
-    public static void MovingAverage(nn.Module teacher, nn.Module student, double momentum)
+    public static unsafe void MovingAverage(nn.Module teacher, nn.Module student, double momentum)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        var addresses = new List<(nint Slow, nint Fast)>();
+        var lengths = new List<int>();
         foreach ((Parameter slow, Parameter fast) in Pairs(teacher, student))
-            slow.mul_(momentum).add_(fast, 1 - momentum);
+        {
+            (nint Slow, nint Fast) pair = (ParameterPass.Address(slow), ParameterPass.Address(fast));
+            if (pair is { Slow: not 0, Fast: not 0 })
+            {
+                addresses.Add(pair);
+                lengths.Add((int)slow.numel());
+            }
+            else slow.mul_(momentum).add_(fast, 1 - momentum);
+        }
+        ParameterPass.Run(CollectionsMarshal.AsSpan(lengths), (i, first, count) =>
+            ParameterPass.Average((float*)addresses[i].Slow + first, (float*)addresses[i].Fast + first, count, momentum));
+    }
+
+    private static unsafe float[] Clip(nint[] addresses, int[] lengths, double limit)
+    {
+        float[] norms = ParameterPass.Norms(addresses, lengths);
+        if (limit <= 0) return norms;
+        float[] factors = Array.ConvertAll(norms, norm => (float)(limit / (norm + 1e-6)));
+        // What is not above the limit is not touched.
+        for (int i = 0; i < norms.Length; i++)
+            if (factors[i] >= 1) lengths[i] = 0;
+        ParameterPass.Run(lengths, (i, first, count) => ParameterPass.Scale((float*)addresses[i] + first, count, factors[i]));
+        return norms;
     }
 }

@@ -75,12 +75,13 @@ internal sealed class Updates : IDisposable
             if (Method.IsFrozen(name, epoch)) value.grad = null;
         double learningRate = learningRates[Done];
         Optimiser.Step(learningRate, decays[Done]);
-        Method.Student.zero_grad(set_to_none: true);
+        foreach ((_, Parameter value) in parameters) value.grad = null;
         Method.AfterStep(momenta[Done]);
         Done++;
         var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norm, 0);
-        if (Method.Outputs > 0) step = step with { LossRatio = (double.IsNaN(step.PatchLoss) ? loss : loss - step.PatchLoss) / Math.Log(Method.Outputs) };
-        if (output.PatchLoss is not null) step = step with { PatchLoss = output.PatchLoss.item<float>() };
+        double patches = output.PatchLoss?.item<float>() ?? 0;
+        if (output.PatchLoss is not null) step = step with { PatchLoss = patches };
+        if (Method.Outputs > 0) step = step with { LossRatio = (loss - patches) / Math.Log(Method.Outputs) };
         if (Done % options.MonitorEvery != 0 && Done != 1 && Done != Steps) return step;
         if (output.Targets is not null) step = step with { TeacherEntropy = CollapseMonitor.Entropy(output.Targets) };
         return step with { FeatureStd = CollapseMonitor.FeatureStd(output.Features), EffectiveRank = CollapseMonitor.EffectiveRank(output.Features) };

@@ -1,0 +1,109 @@
+using DermKit.Imaging;
+using System.Buffers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Pretraining;
+
+/// <summary>How one view is made: a resized crop of a random box, mirrored half of the time, then colour.</summary>
+/// <param name="Area">Draws the box.</param>
+/// <param name="Size">Side in pixels.</param>
+/// <param name="Colour">Draws the colour.</param>
+/// <param name="Filter">Of the resize, antialiased.</param>
+public sealed record ViewRecipe(RandomResizedCrop Area, int Size, ColorJitter Colour, ResizeFilter Filter = ResizeFilter.Bicubic);
+
+/// <summary>
+/// Makes views by recipe, normalised by ImageNet's mean and deviation. Every draw depends on (seed, epoch, image, view) alone; the order of
+/// the colour jitters on (seed, epoch, view). Bytes on the cpu take one pass in vectors for each picture, all else tensor operations.
+/// </summary>
+public static class CropViews
+{
+    private static readonly EvalTransform ImageNet = new();
+
+    /// <summary>The views of a batch.</summary>
+    /// <param name="images">uint8 [B, 3, H, W].</param>
+    /// <param name="ids">Number of each picture in its data.</param>
+    /// <param name="seed">Decides the draws.</param>
+    /// <param name="epoch">Decides the draws.</param>
+    /// <param name="groups">Recipes of one size each; views are numbered through all of them.</param>
+    /// <returns>For each group float [recipes * B, 3, S, S] on the pictures' device: all pictures by the first recipe, then by the next.</returns>
+    /// <exception cref="ArgumentException">The numbers of pictures and ids differ.</exception>
+    public static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, params IReadOnlyList<ViewRecipe[]> groups)
+    {
+        if (images.shape[0] != ids.Length) throw new ArgumentException($"Expected an id for each of {images.shape[0]} pictures, found {ids.Length}.", nameof(ids));
+        bool passes = images.device_type == DeviceType.CPU && images.dtype == ScalarType.Byte && images.is_contiguous() && groups.All(g => g.All(r => r.Size % CropPass.Lanes == 0));
+        return Make(images, ids, seed, epoch, passes, groups);
+    }
+
+    /// <summary>As above, by passes in vectors or by tensor operations.</summary>
+    internal static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, bool passes, IReadOnlyList<ViewRecipe[]> groups)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var draws = new ViewDraw[groups.Sum(g => g.Length)][];
+        int view = 0;
+        foreach (ViewRecipe recipe in groups.SelectMany(g => g))
+        {
+            draws[view] = new ViewDraw[ids.Length];
+            for (int i = 0; i < ids.Length; i++)
+            {
+                var random = new ImageRandom(seed, epoch, ids[i], view);
+                CropBox box = recipe.Area.Draw((int)images.shape[3], (int)images.shape[2], ref random);
+                draws[view][i] = new(box, random.Uniform() < 0.5, recipe.Colour.Draw(ref random));
+            }
+            view++;
+        }
+        Jitter[][] orders = [.. draws.Select((_, v) => ColorJitter.Order(new ImageRandom(seed, epoch, -1, v)))];
+        return passes ? Passes(images, groups, draws, orders) : Operations(images, groups, draws, orders);
+    }
+
+    private static Tensor[] Operations(Tensor images, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders)
+    {
+        Tensor unit = images.to(ScalarType.Float32).div_(255);
+        Tensor PerChannel(ChannelValues values) => tensor([values.R, values.G, values.B], device: images.device).view(1, 3, 1, 1);
+        Tensor mean = PerChannel(ImageNet.Mean), std = PerChannel(ImageNet.Std);
+        int view = 0;
+        return [.. groups.Select(group => cat([.. group.Select(recipe =>
+        {
+            ViewDraw[] drawn = draws[view];
+            Tensor crops = TensorCrop.ResizedCrop(unit, [.. drawn.Select(d => d.Box)], recipe.Size, recipe.Filter, [.. drawn.Select(d => d.Flip)]).clamp_(0, 1);
+            return recipe.Colour.Apply(crops, [.. drawn.Select(d => d.Colour)], orders[view++]);
+        })], 0).sub_(mean).div_(std).MoveToOuterDisposeScope())];
+    }
+
+    private static unsafe Tensor[] Passes(Tensor images, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders)
+    {
+        int batch = (int)images.shape[0], height = (int)images.shape[2], width = (int)images.shape[3];
+        Tensor[] results = [.. groups.Select(g => empty([g.Length * batch, 3, g[0].Size, g[0].Size]))];
+        nint[] targets = Array.ConvertAll(results, ParameterPass.Address);
+        fixed (byte* pixels = images.bytes)
+        {
+            byte* pictures = pixels;
+            Parallel.For(0, batch, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, i =>
+            {
+                float[] scratch = ArrayPool<float>.Shared.Rent(CropPass.ColumnsLength(height, width));
+                fixed (float* columns = scratch)
+                {
+                    CropPass.Columns(pictures + ((long)i * 3 * height * width), height, width, columns);
+                    int view = 0;
+                    for (int g = 0; g < groups.Count; g++)
+                        for (int r = 0; r < groups[g].Length; r++, view++)
+                        {
+                            ViewRecipe recipe = groups[g][r];
+                            int size = recipe.Size, area = size * size;
+                            float* target = (float*)targets[g] + ((((long)r * batch) + i) * 3 * area);
+                            ref readonly ViewDraw draw = ref draws[view][i];
+                            CropPass.Resize(columns, height, width, draw.Box, size, recipe.Filter, draw.Flip, target);
+                            ColorPass.Apply(target, area, draw.Colour, orders[view]);
+                            if (draw.Colour.Blur > 0) BlurPass.Apply(target, size, draw.Colour.Blur, recipe.Colour.BlurReach(size));
+                            ColorPass.Finish(target, area, draw.Colour.Solarized, ImageNet.Mean, ImageNet.Std);
+                        }
+                }
+                ArrayPool<float>.Shared.Return(scratch);
+            });
+        }
+        return [.. results.Select(r => r.MoveToOuterDisposeScope())];
+    }
+
+    private readonly record struct ViewDraw(CropBox Box, bool Flip, ColorDraw Colour);
+}

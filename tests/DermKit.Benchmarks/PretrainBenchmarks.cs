@@ -1,0 +1,88 @@
+using DermKit.Models;
+using DermKit.Pretraining;
+using TorchSharp;
+using AdamW = DermKit.Pretraining.AdamW;
+using Parameter = TorchSharp.Modules.Parameter;
+using static TorchSharp.torch;
+
+namespace DermKit.Benchmarks;
+
+/// <summary>DINO on ViT-T/16 as the README's peers are measured: 2 x 224 + 8 x 96, K = 4096, batch 16.</summary>
+internal static class PretrainBenchmarks
+{
+    private const int Batch = 16;
+
+    /// <summary>Forward passes of teacher and student and the student's backward pass, multiply-adds times two.</summary>
+    private const double FlopPerImage = 30.4e9;
+
+    private static PretrainOptions Options(string precision) => new() { LocalCrops = 8, Batch = Batch, Precision = precision, FrozenLastLayerEpochs = 0 };
+
+    /// <summary>A whole update from ready views; the limit is the best rate of any kernel on a product of 4096 x 4096 matrices in the same type.</summary>
+    public static IEnumerable<Row> Step(string precision)
+    {
+        using var scope = NewDisposeScope();
+        PretrainOptions options = Options(precision);
+        using var dino = new Dino(options, CPU);
+        using var updates = new Updates(dino, options, 1000);
+        using var views = new Views(randn(2 * Batch, 3, 224, 224), randn(8 * Batch, 3, 96, 96));
+        const int N = 4096;
+        ScalarType type = precision == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
+        Tensor a = randn(N, N).to(type), b = randn(N, N).to(type);
+        Action[] bodies = [() => updates.Next(views), () => Product(() => nn.functional.linear(a, b)), () => Product(() => MatrixPath.Convolution(a, b, null))];
+        double[] seconds = Measure.Medians(5, bodies);
+        double limit = 2e-9 * N * N * N / Math.Min(seconds[1], seconds[2]);
+        yield return new($"dino-step-{precision}", Batch / seconds[0], "images/s", Batch / seconds[0] * FlopPerImage * 1e-9 / limit);
+        yield return new($"matrix product 4096, {precision}", limit, "GFLOP/s", null);
+        const int Steps = 3;
+        long before = GC.GetTotalAllocatedBytes(precise: true);
+        for (int i = 0; i < Steps; i++) updates.Next(views);
+        yield return new($"managed bytes per step, {precision}", (GC.GetTotalAllocatedBytes(precise: true) - before) / 1024.0 / Steps, "KB", null);
+    }
+
+    /// <summary>
+    /// Clipping, AdamW and teacher of ViT-T with its head. Each number is counted once for every read or write that no order of work spares:
+    /// the gradient twice (its norm must be known first), parameter, two moments and teacher in and out. The limit is the best of copying and summing.
+    /// </summary>
+    public static IEnumerable<Row> Optimiser()
+    {
+        using var scope = NewDisposeScope();
+        using var dino = new Dino(Options("fp32"), CPU);
+        (string, Parameter Value)[] parameters = [.. dino.Student.named_parameters().Where(p => p.parameter.requires_grad)];
+        using var adamW = new AdamW(parameters);
+        foreach ((_, Parameter value) in parameters) value.grad = randn(value.shape) * 1e-3;
+        const int Numbers = 1 << 25;
+        Tensor from = zeros(Numbers), to = zeros(Numbers);
+        long passes = 10 * parameters.Sum(p => p.Value.numel());
+        double[] seconds = Measure.Medians(15,
+            () =>
+            {
+                Gradients.Clip(parameters.Select(p => p.Value), 3);
+                adamW.Step(1e-4, 0.04);
+                dino.AfterStep(0.996);
+            },
+            () => to.copy_(from), () => from.sum());
+        double rate = 4e-9 * passes / seconds[0], limit = 4e-9 * Numbers * Math.Max(2 / seconds[1], 1 / seconds[2]);
+        yield return new("optimiser-clip-ema", 1e3 * seconds[0], "ms", rate / limit);
+        yield return new("memory, best of copy and sum", limit, "GB/s", null);
+    }
+
+    /// <summary>Two views of 224 and eight of 96 pixels of cached pictures of 256, on one thread; the ratio is that of tensor operations, which other devices take, to the passes that the cpu takes.</summary>
+    public static IEnumerable<Row> Views()
+    {
+        using var scope = NewDisposeScope();
+        IReadOnlyList<ViewRecipe[]> recipes = MultiCrop.Recipes(Options("fp32"));
+        Tensor pictures = randint(0, 256, [Batch, 3, 256, 256], ScalarType.Byte);
+        int[] ids = [.. Enumerable.Range(0, Batch)];
+        int epoch = 0;
+        double[] seconds = [];
+        MatrixPath.OnOneThread(() => seconds = Measure.Medians(9, () => CropViews.Make(pictures, ids, 1, epoch++, true, recipes), () => CropViews.Make(pictures, ids, 1, epoch++, false, recipes)));
+        yield return new("views-per-core", Batch / seconds[0], "images/s", null);
+        yield return new("views-per-core, tensor operations", Batch / seconds[1], "images/s", seconds[0] / seconds[1]);
+    }
+
+    private static void Product(Func<Tensor> product)
+    {
+        using var noGrad = no_grad();
+        product();
+    }
+}

@@ -1,0 +1,80 @@
+using DermKit.Imaging;
+using DermKit.Pretraining;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.Pretraining;
+
+public sealed class CropViewsTests
+{
+    private static readonly ColorJitter Strong = new() { Chance = 1, Grayscale = 0.3, Blur = 0.6, Solarize = 0.4 };
+
+    private static Tensor Pictures(int height, int width)
+    {
+        using var generator = new Generator(7, CPU);
+        // Coarse noise: whole areas of one colour and hard edges.
+        using Tensor coarse = randint(0, 256, [12, 3, height / 4, width / 4], uint8, generator: generator);
+        return coarse.repeat_interleave(4, 2).repeat_interleave(4, 3);
+    }
+
+    [Theory]
+    [InlineData(64, 48), InlineData(40, 72), InlineData(256, 256)]
+    public void PassesAndTensorOperationsAgree(int height, int width)
+    {
+        using var scope = NewDisposeScope();
+        Tensor pictures = Pictures(height, width);
+        IReadOnlyList<ViewRecipe[]> recipes =
+        [
+            [new(new(0.7, 1), 96, Strong with { Blur = 1 }), new(new(0.3, 1), 96, Strong with { Chance = 0 }), new(new(0.5, 1), 96, Strong)],
+            [new(new(0.01, 0.1), 16, Strong), new(new(0.05, 0.4), 16, Strong with { BlurMax = 8 })],
+            [new(new(0.05, 0.4), 112, Strong with { Solarize = 0 })],
+        ];
+        int[] ids = [.. Enumerable.Range(20, 12)];
+        for (int epoch = 0; epoch < 6; epoch++)
+        {
+            Tensor[] fast = CropViews.Make(pictures, ids, 3, epoch, true, recipes), plain = CropViews.Make(pictures, ids, 3, epoch, false, recipes);
+            for (int g = 0; g < recipes.Count; g++)
+            {
+                Assert.Equal(plain[g].shape, fast[g].shape);
+                Tensor off = (fast[g] - plain[g]).abs();
+                // torch takes its weights in float32. A value at the threshold of solarisation may fall on its other side, which moves it by up to 1 - 2 * 128 / 255.
+                Assert.InRange(off.max().item<float>(), 0, g == 2 ? 2e-4 : 0.02);
+                Assert.InRange((off > 2e-4).to(float32).mean().item<float>(), 0, 1e-4);
+            }
+        }
+    }
+
+    [Fact]
+    public void TheNumberOfThreadsChangesNoBitAndNothingLeaks()
+    {
+        using var scope = NewDisposeScope();
+        Tensor pictures = Pictures(64, 64);
+        var crops = new MultiCrop(TinyPretraining.Options);
+        int[] ids = [.. Enumerable.Range(0, 12)];
+        int threads = get_num_threads();
+        long live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        using Views first = crops.Make(pictures, ids, 0);
+        Assert.Equal(live + 2, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+        try
+        {
+            set_num_threads(threads == 1 ? 2 : 1);
+            using Views second = crops.Make(pictures, ids, 0);
+            Assert.True(first.Globals.Equals(second.Globals));
+            Assert.True(first.Locals!.Equals(second.Locals!));
+        }
+        finally
+        {
+            set_num_threads(threads);
+        }
+    }
+
+    [Fact]
+    public void ASideThatNoVectorDividesTakesTensorOperations()
+    {
+        using var scope = NewDisposeScope();
+        Tensor pictures = Pictures(64, 64);
+        IReadOnlyList<ViewRecipe[]> recipes = [[new(new(0.3, 1), 20, Strong)]];
+        int[] ids = [.. Enumerable.Range(0, 12)];
+        Assert.True(CropViews.Make(pictures, ids, 1, 0, recipes)[0].Equals(CropViews.Make(pictures, ids, 1, 0, false, recipes)[0]));
+    }
+}
