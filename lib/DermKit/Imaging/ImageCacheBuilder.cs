@@ -59,10 +59,7 @@ internal static class ImageCacheBuilder
     private static byte[] Planar(RgbImage image, int rowBytes)
     {
         byte[] row = ArrayPool<byte>.Shared.Rent(rowBytes);
-        int plane = rowBytes / 3;
-        ReadOnlySpan<byte> pixels = image.Pixels;
-        Span<byte> r = row.AsSpan(0, plane), g = row.AsSpan(plane, plane), b = row.AsSpan(2 * plane, plane);
-        for (int i = 0, from = 0; i < plane; i++, from += 3) (r[i], g[i], b[i]) = (pixels[from], pixels[from + 1], pixels[from + 2]);
+        image.ToPlanes(row);
         return row;
     }
 

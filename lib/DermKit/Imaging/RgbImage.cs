@@ -24,6 +24,16 @@ public sealed class RgbImage
     /// <summary>R, G, B of each pixel, row by row.</summary>
     public byte[] Pixels { get; }
 
+    /// <summary>The pixels as planes [3, H, W].</summary>
+    /// <param name="planes">At least 3 x W x H bytes.</param>
+    internal void ToPlanes(Span<byte> planes)
+    {
+        int plane = Width * Height;
+        ReadOnlySpan<byte> pixels = Pixels;
+        Span<byte> r = planes[..plane], g = planes.Slice(plane, plane), b = planes.Slice(2 * plane, plane);
+        for (int i = 0, from = 0; i < plane; i++, from += 3) (r[i], g[i], b[i]) = (pixels[from], pixels[from + 1], pixels[from + 2]);
+    }
+
     /// <summary>A copy of the rectangle; parts outside the picture are black, as torchvision's crop pads.</summary>
     /// <exception cref="ArgumentException">A size is below 1.</exception>
     public RgbImage Crop(int left, int top, int width, int height)

@@ -40,6 +40,42 @@ public static class CropViews
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        (int width, int height) = ((int)images.shape[3], (int)images.shape[2]);
+        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, _ => (width, height));
+        return passes ? Passes(images, groups, draws, Orders(seed, epoch, draws.Length)) : Operations(images, groups, draws, Orders(seed, epoch, draws.Length));
+    }
+
+    /// <summary>The views of pictures of any size, such as the original files; cut and coloured on the cpu.</summary>
+    /// <param name="pictures">One for each id.</param>
+    /// <param name="ids">Number of each picture in its data.</param>
+    /// <param name="seed">Decides the draws.</param>
+    /// <param name="epoch">Decides the draws.</param>
+    /// <param name="device">Where the views go.</param>
+    /// <param name="groups">Recipes of one size each, a multiple of <see cref="CropPass.Lanes"/>.</param>
+    /// <returns>As the other overload.</returns>
+    /// <exception cref="ArgumentException">The numbers of pictures and ids differ.</exception>
+    public static unsafe Tensor[] Make(IReadOnlyList<RgbImage> pictures, ReadOnlySpan<int> ids, long seed, int epoch, Device device, params IReadOnlyList<ViewRecipe[]> groups)
+    {
+        if (pictures.Count != ids.Length) throw new ArgumentException($"Expected an id for each of {pictures.Count} pictures, found {ids.Length}.", nameof(ids));
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, i => (pictures[i].Width, pictures[i].Height));
+        Jitter[][] orders = Orders(seed, epoch, draws.Length);
+        Tensor[] results = Room(groups, pictures.Count);
+        nint[] targets = Array.ConvertAll(results, ParameterPass.Address);
+        Parallel.For(0, pictures.Count, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, i =>
+        {
+            RgbImage picture = pictures[i];
+            byte[] rented = ArrayPool<byte>.Shared.Rent(3 * picture.Width * picture.Height);
+            picture.ToPlanes(rented);
+            fixed (byte* planes = rented) Cut(planes, picture.Height, picture.Width, i, pictures.Count, groups, draws, orders, targets);
+            ArrayPool<byte>.Shared.Return(rented);
+        });
+        return [.. results.Select(r => r.to(device).MoveToOuterDisposeScope())];
+    }
+
+    private static ViewDraw[][] Draw(ReadOnlySpan<int> ids, long seed, int epoch, IReadOnlyList<ViewRecipe[]> groups, Func<int, (int Width, int Height)> size)
+    {
         var draws = new ViewDraw[groups.Sum(g => g.Length)][];
         int view = 0;
         foreach (ViewRecipe recipe in groups.SelectMany(g => g))
@@ -48,14 +84,18 @@ public static class CropViews
             for (int i = 0; i < ids.Length; i++)
             {
                 var random = new ImageRandom(seed, epoch, ids[i], view);
-                CropBox box = recipe.Area.Draw((int)images.shape[3], (int)images.shape[2], ref random);
+                (int width, int height) = size(i);
+                CropBox box = recipe.Area.Draw(width, height, ref random);
                 draws[view][i] = new(box, random.Uniform() < 0.5, recipe.Colour.Draw(ref random));
             }
             view++;
         }
-        Jitter[][] orders = [.. draws.Select((_, v) => ColorJitter.Order(new ImageRandom(seed, epoch, -1, v)))];
-        return passes ? Passes(images, groups, draws, orders) : Operations(images, groups, draws, orders);
+        return draws;
     }
+
+    private static Jitter[][] Orders(long seed, int epoch, int views) => [.. Enumerable.Range(0, views).Select(v => ColorJitter.Order(new ImageRandom(seed, epoch, -1, v)))];
+
+    private static Tensor[] Room(IReadOnlyList<ViewRecipe[]> groups, int batch) => [.. groups.Select(g => empty([g.Length * batch, 3, g[0].Size, g[0].Size]))];
 
     private static Tensor[] Operations(Tensor images, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders)
     {
@@ -74,35 +114,39 @@ public static class CropViews
     private static unsafe Tensor[] Passes(Tensor images, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders)
     {
         int batch = (int)images.shape[0], height = (int)images.shape[2], width = (int)images.shape[3];
-        Tensor[] results = [.. groups.Select(g => empty([g.Length * batch, 3, g[0].Size, g[0].Size]))];
+        Tensor[] results = Room(groups, batch);
         nint[] targets = Array.ConvertAll(results, ParameterPass.Address);
         fixed (byte* pixels = images.bytes)
         {
             byte* pictures = pixels;
             Parallel.For(0, batch, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, i =>
-            {
-                float[] scratch = ArrayPool<float>.Shared.Rent(CropPass.ColumnsLength(height, width));
-                fixed (float* columns = scratch)
-                {
-                    CropPass.Columns(pictures + ((long)i * 3 * height * width), height, width, columns);
-                    int view = 0;
-                    for (int g = 0; g < groups.Count; g++)
-                        for (int r = 0; r < groups[g].Length; r++, view++)
-                        {
-                            ViewRecipe recipe = groups[g][r];
-                            int size = recipe.Size, area = size * size;
-                            float* target = (float*)targets[g] + ((((long)r * batch) + i) * 3 * area);
-                            ref readonly ViewDraw draw = ref draws[view][i];
-                            CropPass.Resize(columns, height, width, draw.Box, size, recipe.Filter, draw.Flip, target);
-                            ColorPass.Apply(target, area, draw.Colour, orders[view]);
-                            if (draw.Colour.Blur > 0) BlurPass.Apply(target, size, draw.Colour.Blur, recipe.Colour.BlurReach(size));
-                            ColorPass.Finish(target, area, draw.Colour.Solarized, ImageNet.Mean, ImageNet.Std);
-                        }
-                }
-                ArrayPool<float>.Shared.Return(scratch);
-            });
+                Cut(pictures + ((long)i * 3 * height * width), height, width, i, batch, groups, draws, orders, targets));
         }
         return [.. results.Select(r => r.MoveToOuterDisposeScope())];
+    }
+
+    /// <summary>All views of picture i, planes of bytes, into the groups' tensors.</summary>
+    private static unsafe void Cut(byte* picture, int height, int width, int i, int batch, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders, nint[] targets)
+    {
+        float[] scratch = ArrayPool<float>.Shared.Rent(CropPass.ColumnsLength(height, width));
+        fixed (float* columns = scratch)
+        {
+            CropPass.Columns(picture, height, width, columns);
+            int view = 0;
+            for (int g = 0; g < groups.Count; g++)
+                for (int r = 0; r < groups[g].Length; r++, view++)
+                {
+                    ViewRecipe recipe = groups[g][r];
+                    int size = recipe.Size, area = size * size;
+                    float* target = (float*)targets[g] + ((((long)r * batch) + i) * 3 * area);
+                    ref readonly ViewDraw draw = ref draws[view][i];
+                    CropPass.Resize(columns, height, width, draw.Box, size, recipe.Filter, draw.Flip, target);
+                    ColorPass.Apply(target, area, draw.Colour, orders[view]);
+                    if (draw.Colour.Blur > 0) BlurPass.Apply(target, size, draw.Colour.Blur, recipe.Colour.BlurReach(size));
+                    ColorPass.Finish(target, area, draw.Colour.Solarized, ImageNet.Mean, ImageNet.Std);
+                }
+        }
+        ArrayPool<float>.Shared.Return(scratch);
     }
 
     private readonly record struct ViewDraw(CropBox Box, bool Flip, ColorDraw Colour);

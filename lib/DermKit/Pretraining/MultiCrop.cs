@@ -27,18 +27,32 @@ public sealed class MultiCrop(PretrainOptions options)
 {
     private readonly IReadOnlyList<ViewRecipe[]> recipes = Recipes(options);
 
+    /// <summary>The views of some pictures of a run, from its cache or from the original files, as its options say.</summary>
+    /// <param name="data">The pictures.</param>
+    /// <param name="numbers">Those of the batch.</param>
+    /// <param name="epoch">Decides the draws.</param>
+    /// <param name="device">Where the views go.</param>
+    /// <exception cref="KitException">An original file is gone, cannot be read any more or was changed.</exception>
+    public Views Make(PretrainData data, int[] numbers, int epoch, Device device)
+    {
+        if (options.CropSource == "original") return Masked(CropViews.Make(data.Originals(numbers), numbers, options.Seed, epoch, device, recipes), numbers, epoch, device);
+        using Tensor pixels = data.Batch(numbers, device);
+        return Make(pixels, numbers, epoch);
+    }
+
     /// <summary>Cuts and colours the views on the pictures' device.</summary>
     /// <param name="images">uint8 [B, 3, H, W].</param>
     /// <param name="ids">Number of each picture in its data.</param>
     /// <param name="epoch">Decides the draws.</param>
     /// <exception cref="ArgumentException">The numbers of pictures and ids differ.</exception>
-    public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch)
+    public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch) => Masked(CropViews.Make(images, ids, options.Seed, epoch, recipes), ids, epoch, images.device);
+
+    private Views Masked(Tensor[] made, ReadOnlySpan<int> ids, int epoch, Device device)
     {
-        Tensor[] made = CropViews.Make(images, ids, options.Seed, epoch, recipes);
         var views = new Views(made[0], made.Length > 1 ? made[1] : null);
         if (options.Method != "iBOT") return views;
         var masks = new BlockMask(options.MaskRatio, options.MaskVariance, options.MaskAspect, epoch < options.MaskStartEpoch ? 0 : options.MaskChance);
-        return views with { Masks = masks.ForBatch(ids, options.Seed, epoch, options.GlobalSize / options.Patch, images.device) };
+        return views with { Masks = masks.ForBatch(ids, options.Seed, epoch, options.GlobalSize / options.Patch, device) };
     }
 
     internal static IReadOnlyList<ViewRecipe[]> Recipes(PretrainOptions options)

@@ -20,7 +20,7 @@ public sealed record PictureViews(string Label, RgbImage Picture, IReadOnlyList<
     {
         using var scope = NewDisposeScope();
         int[] numbers = data.Order(options.Batch, options.Seed, epoch)[0][..Math.Min(count, options.Batch)];
-        using Views views = new MultiCrop(options).Make(data.Batch(numbers, CPU), numbers, epoch);
+        using Views views = new MultiCrop(options).Make(data, numbers, epoch, CPU);
         Tensor seen = views.Globals;
         if (views.Masks is not null)
         {

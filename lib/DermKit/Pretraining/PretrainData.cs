@@ -1,5 +1,6 @@
 using DermKit.Data;
 using DermKit.Imaging;
+using System.Security.Cryptography;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -16,6 +17,7 @@ public sealed record PretrainingSet(string Set, int Images, int Frozen, int Used
 public sealed class PretrainData : IDisposable
 {
     private readonly ImageCache cache;
+    private string[] files = [], hashes = [];
 
     private PretrainData(ImageCache cache, IReadOnlyList<PretrainingSet> sources) => (this.cache, Sources) = (cache, sources);
 
@@ -51,7 +53,8 @@ public sealed class PretrainData : IDisposable
         string[] sets = options.Sets.Length > 0 ? options.Sets : [.. Free.Where(set => DataSetCatalog.IsPresent(settings, set))];
         if (sets.Length == 0) sets = [Data.Synthetic.SyntheticDataSet.Name];
         var transform = new EvalTransform { Resize = options.SourceSize, Crop = options.SourceSize, Filter = ResizeFilter.Bicubic };
-        if (PretrainIndex.Find(settings, options, sets) is { } index && ImageCache.Reopen(settings.CacheDir, index.CacheKey, index.Files, transform, index.Quarantine) is { } known)
+        bool original = options.CropSource == "original";
+        if (!original && PretrainIndex.Find(settings, options, sets) is { } index && ImageCache.Reopen(settings.CacheDir, index.CacheKey, index.Files, transform, index.Quarantine) is { } known)
             return Enough(new(known, index.Sources), options, sets);
         var found = new List<(string Set, int Images, string[] Free)>();
         foreach (string set in sets)
@@ -71,7 +74,7 @@ public sealed class PretrainData : IDisposable
         PretrainingSet[] sources = [.. found.Select(f => new PretrainingSet(f.Set, f.Images, f.Images - f.Free.Length, f.Free.Count(used.Contains)))];
         ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
         PretrainIndex.Save(settings, options, sets, cache, paths, all, sources);
-        return Enough(new(cache, sources), options, sets);
+        return Enough(new(cache, sources) { files = original ? [.. paths.Where((_, i) => cache.RowOf[i] >= 0)] : [], hashes = original ? [.. cache.ContentHashes.Where(h => h.Length > 0)] : [] }, options, sets);
     }
 
     private static PretrainData Enough(PretrainData data, PretrainOptions options, string[] sets)
@@ -92,6 +95,29 @@ public sealed class PretrainData : IDisposable
 
     /// <summary>uint8 [B, 3, S, S] of the pictures of these numbers.</summary>
     public Tensor Batch(int[] numbers, Device device) => cache.Batch(numbers, device);
+
+    /// <summary>The original files of these numbers, decoded; only where the options ask for them.</summary>
+    /// <exception cref="KitException">A file is gone, cannot be read any more or is another one than at the start.</exception>
+    public RgbImage[] Originals(int[] numbers)
+    {
+        if (files.Length == 0) throw new InvalidOperationException("These pictures were opened for crops from the cache.");
+        var pictures = new RgbImage[numbers.Length];
+        ImageCache.InParallel(numbers.Length, default, i =>
+        {
+            string path = files[numbers[i]];
+            try
+            {
+                byte[] bytes = ImageCodec.ReadFile(path, DecodeLimits.Default);
+                if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != hashes[numbers[i]]) throw new KitException($"{path} was changed while training; bring the old file back and go on from the checkpoint, or begin anew in another folder.");
+                pictures[i] = ImageCodec.Decode(bytes, path);
+            }
+            catch (Exception e) when (e is ImageUnreadableException or IOException)
+            {
+                throw new KitException($"{path} cannot be read any more ({e.Message}); bring it back and go on from the checkpoint.", e);
+            }
+        });
+        return pictures;
+    }
 
     /// <summary>One picture as it is cropped from.</summary>
     public RgbImage Image(int number) => cache.Image(number);

@@ -20,6 +20,12 @@ public sealed partial record PretrainOptions
     /// <summary>Side in pixels that pictures are squashed to before crops are cut; they are kept as 8-bit planes.</summary>
     public int SourceSize { get; init; } = 256;
 
+    /// <summary>
+    /// What crops are cut from: "cached", pictures of <see cref="SourceSize"/>, which loses detail of small crops and the aspect ratio; or "original",
+    /// the files themselves, decoded anew in every epoch, which loses time: on two cores a large photograph takes longer to decode than to learn from.
+    /// </summary>
+    public string CropSource { get; init; } = "cached";
+
     /// <summary>What is trained: ViT, or ResNet-50 (SimCLR and BYOL).</summary>
     public string Network { get; init; } = "ViT";
 

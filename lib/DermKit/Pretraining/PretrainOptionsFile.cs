@@ -1,3 +1,4 @@
+using DermKit.Imaging;
 using DermKit.Models;
 using System.Text.Json;
 
@@ -96,6 +97,8 @@ public sealed partial record PretrainOptions
         Expect(Batch >= 1, "batch", Batch, "1 or more");
         Expect(MostImages >= 0, "mostImages", MostImages, "0 (all) or more");
         Expect(Patch >= 1, "patch", Patch, "1 or more");
+        Expect(CropSource is "cached" or "original", "cropSource", CropSource, "cached or original");
+        Expect(CropSource == "cached" || (GlobalSize % CropPass.Lanes == 0 && (LocalCrops == 0 || LocalSize % CropPass.Lanes == 0)), "cropSource", CropSource, $"cached, because views from original files are multiples of {CropPass.Lanes} pixels and here {GlobalSize} and {LocalSize}");
         Expect(SourceSize >= 16, "sourceSize", SourceSize, "16 or more pixels");
         Expect(GlobalSize >= Patch, "globalSize", GlobalSize, $"at least a patch of {Patch} pixels");
         Expect(LocalSize >= Patch, "localSize", LocalSize, $"at least a patch of {Patch} pixels");

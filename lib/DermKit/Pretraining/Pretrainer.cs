@@ -131,8 +131,7 @@ public sealed class Pretrainer : IDisposable
     private TrainingStep Step(int[] numbers, int epoch)
     {
         using var scope = NewDisposeScope();
-        using Tensor pixels = data.Batch(numbers, device);
-        using Views views = crops.Make(pixels, numbers, epoch);
+        using Views views = crops.Make(data, numbers, epoch, device);
         TrainingStep step = updates.Next(views);
         if (updates.SkippedInRow < MostSkipped) return step;
         string left = "";

@@ -65,6 +65,59 @@ public sealed class PretrainDataTests : IDisposable
     }
 
     [Fact]
+    public void CropsFromOriginalFilesKeepWhatTheCacheSquashes()
+    {
+        using var scope = NewDisposeScope();
+        // Whole pictures as views: from the cache squashed to a square first, from the file cut to its own shape.
+        PretrainOptions cached = TinyPretraining.Options with { SourceSize = 32, ColorStrength = 0, BlurMax = 0.01 }, original = cached with { CropSource = "original" };
+        using PretrainData small = PretrainData.Open(tiny.Settings, cached), files = PretrainData.Open(tiny.Settings, original);
+        int[] numbers = [2, 5, 7];
+        using Views first = new MultiCrop(cached).Make(small, numbers, 0, CPU), second = new MultiCrop(original).Make(files, numbers, 0, CPU), again = new MultiCrop(original).Make(files, numbers, 0, CPU);
+        Assert.Equal(first.Globals.shape, second.Globals.shape);
+        Assert.True(second.Globals.Equals(again.Globals));
+        // The same pictures, so alike, but not the same boxes.
+        Assert.False(first.Globals.allclose(second.Globals, atol: 1e-3));
+        using Tensor planes = tensor(Planes(files.Originals([5])[0]));
+        Assert.Equal((40, 48), (files.Originals([5])[0].Height, files.Originals([5])[0].Width));
+        Tensor[] fast = CropViews.Make(files.Originals(numbers), numbers, 1, 0, CPU, MultiCrop.Recipes(original));
+        Tensor[] one = CropViews.Make(planes.view(1, 3, 40, 48).to(uint8), [5], 1, 0, MultiCrop.Recipes(original));
+        Assert.True(fast[0][1].Equals(one[0][0]), "a picture of its own size and the same picture in a batch of one size differ");
+        Assert.Throws<InvalidOperationException>(() => small.Originals([0]));
+
+        static byte[] Planes(DermKit.Imaging.RgbImage image)
+        {
+            byte[] planes = new byte[image.Pixels.Length];
+            int plane = planes.Length / 3;
+            for (int i = 0; i < plane; i++)
+                for (int c = 0; c < 3; c++) planes[c * plane + i] = image.Pixels[3 * i + c];
+            return planes;
+        }
+    }
+
+    [Fact]
+    public void AnOriginalFileThatIsChangedOrGoneWhileTrainingStopsTheRunInWordsAndKeepsTheCheckpoint()
+    {
+        PretrainOptions options = TinyPretraining.Options with { CropSource = "original", CheckpointEvery = 1 };
+        using PretrainData data = tiny.Data(options);
+        using var trainer = new Pretrainer(options, data, CPU, tiny.Folder("changing"));
+        string picture = Path.Combine(Set, "3.png");
+        byte[] own = File.ReadAllBytes(picture);
+        string message = Assert.Throws<KitException>(() => trainer.Run(s =>
+        {
+            if (s.Step == 3) File.WriteAllBytes(picture, File.ReadAllBytes(Path.Combine(Set, "4.png")));
+        })).Message;
+        Assert.Contains("3.png was changed while training", message);
+        Assert.InRange(trainer.Done, 3, 5);
+        File.Delete(picture);
+        using (var gone = new Pretrainer(options, data, CPU, tiny.Folder("changing")))
+            Assert.Contains("3.png cannot be read any more", Assert.Throws<KitException>(() => gone.Run()).Message);
+        File.WriteAllBytes(picture, own);
+        using var back = new Pretrainer(options, data, CPU, tiny.Folder("changing"));
+        Assert.InRange(back.Done, 3, 5);
+        Assert.Equal(12, back.Run().Count);
+    }
+
+    [Fact]
     public void AQuarantinedPictureIsStillNamedAtTheSecondStart()
     {
         File.WriteAllText(Path.Combine(Set, "5.png"), "no picture");
