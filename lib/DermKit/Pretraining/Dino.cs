@@ -14,6 +14,7 @@ public sealed class Dino : PretrainMethod
     private readonly PretrainOptions options;
     private readonly double[] temperatures;
     private readonly DinoNetwork student, teacher;
+    private readonly Parameter[] fast, slow;
     private readonly DinoLoss loss;
     private readonly Generator? dropPath;
 
@@ -26,8 +27,9 @@ public sealed class Dino : PretrainMethod
         temperatures = Schedules.TeacherTemperature(options.TeacherTemperatureStart, options.TeacherTemperature, options.Epochs, options.TeacherTemperatureWarmup);
         student = new DinoNetwork(options, isStudent: true, device);
         teacher = new DinoNetwork(options, isStudent: false, device);
+        (fast, slow) = ([.. student.parameters()], [.. teacher.parameters()]);
         using (no_grad())
-            foreach ((Parameter to, Parameter from) in teacher.parameters().Zip(student.parameters()))
+            foreach ((Parameter to, Parameter from) in slow.Zip(fast))
                 to.copy_(from).requires_grad_(false);
         if (device.type != DeviceType.META)
             student.Backbone.DropPathGenerator = dropPath = new Generator(0, device);
@@ -87,7 +89,7 @@ public sealed class Dino : PretrainMethod
     public override bool IsFrozen(string parameter, int epoch) => epoch < options.FrozenLastLayerEpochs && parameter.Contains("last_layer", StringComparison.Ordinal);
 
     /// <inheritdoc/>
-    public override void AfterStep(double momentum) => Gradients.MovingAverage(teacher, student, momentum);
+    public override void AfterStep(double momentum) => Gradients.MovingAverage(slow, fast, momentum);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -36,23 +35,25 @@ public static class Gradients
     /// <param name="teacher">Changed in place.</param>
     /// <param name="student">The same model.</param>
     /// <param name="momentum">0 to 1.</param>
-    public static unsafe void MovingAverage(nn.Module teacher, nn.Module student, double momentum)
+    public static void MovingAverage(nn.Module teacher, nn.Module student, double momentum) => MovingAverage([.. teacher.parameters()], [.. student.parameters()], momentum);
+
+    /// <summary>As above for parameters that are listed already: TorchSharp allocates most of a kilobyte for each that it lists.</summary>
+    /// <param name="teacher">Changed in place.</param>
+    /// <param name="student">As many, of the same sizes.</param>
+    /// <param name="momentum">0 to 1.</param>
+    public static unsafe void MovingAverage(IReadOnlyList<Parameter> teacher, IReadOnlyList<Parameter> student, double momentum)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var addresses = new List<(nint Slow, nint Fast)>();
-        var lengths = new List<int>();
-        foreach ((Parameter slow, Parameter fast) in teacher.parameters().Zip(student.parameters()))
+        var addresses = new (nint Slow, nint Fast)[teacher.Count];
+        int[] lengths = new int[teacher.Count];
+        for (int i = 0; i < lengths.Length; i++)
         {
-            (nint Slow, nint Fast) pair = (ParameterPass.Address(slow), ParameterPass.Address(fast));
-            if (pair is { Slow: not 0, Fast: not 0 })
-            {
-                addresses.Add(pair);
-                lengths.Add((int)slow.numel());
-            }
-            else slow.mul_(momentum).add_(fast, 1 - momentum);
+            addresses[i] = (ParameterPass.Address(teacher[i]), ParameterPass.Address(student[i]));
+            if (addresses[i] is { Slow: not 0, Fast: not 0 }) lengths[i] = (int)teacher[i].numel();
+            else teacher[i].mul_(momentum).add_(student[i], 1 - momentum);
         }
-        ParameterPass.Run(CollectionsMarshal.AsSpan(lengths), (i, first, count) =>
+        ParameterPass.Run(lengths, (i, first, count) =>
             ParameterPass.Average((float*)addresses[i].Slow + first, (float*)addresses[i].Fast + first, count, momentum));
     }
 
