@@ -20,6 +20,29 @@ internal static class DecodeBenchmarks
         yield return new("decode and evaluation transform", Images / seconds[1], "images/s", seconds[2] / seconds[1]);
     }
 
+    /// <summary>A cache of 256 x 256 from JPEG files of 600 x 450 on all cores, hashes included; the limit is Skia's plain decode of the same bytes on as many.</summary>
+    public static IEnumerable<Row> CacheBuild()
+    {
+        const int Files = 128;
+        string folder = Directory.CreateTempSubdirectory("kit-bench").FullName;
+        try
+        {
+            byte[][] files = [.. Enumerable.Range(0, Files).Select(i => ImageCodec.EncodeJpeg(Draw(600, 450, i), 90))];
+            string[] paths = [.. files.Select((_, i) => Path.Combine(folder, $"{i}.jpg"))];
+            for (int i = 0; i < Files; i++) File.WriteAllBytes(paths[i], files[i]);
+            var transform = new EvalTransform { Crop = 256, Filter = ResizeFilter.Bicubic };
+            int build = 0;
+            double[] seconds = Measure.Medians(7,
+                () => ImageCache.Build(Path.Combine(folder, $"{build++}"), paths, transform).Dispose(),
+                () => Parallel.ForEach(files, f => SKBitmap.Decode(f).Dispose()));
+            yield return new("cache-build", Files / seconds[0], "images/s", seconds[1] / seconds[0]);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     /// <summary>Smooth colours with some grain, so that the files weigh what photographs weigh.</summary>
     private static RgbImage Draw(int width, int height, int seed)
     {

@@ -12,6 +12,7 @@ string? json = Option("--json"), filter = Option("--filter");
 [
     ("start-up", () => [new("start-up to the first torch operation", startUp, "s", null)]),
     ("decode", DecodeBenchmarks.Decode),
+    ("cache-build", DecodeBenchmarks.CacheBuild),
     ("matrix", ModelBenchmarks.MatrixKernels),
     ("features", ModelBenchmarks.FeatureExtraction),
     ("knn", ProbeBenchmarks.Knn),

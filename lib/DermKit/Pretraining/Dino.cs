@@ -14,6 +14,7 @@ public sealed class Dino : PretrainMethod
     private readonly PretrainOptions options;
     private readonly double[] temperatures;
     private readonly DinoNetwork student, teacher;
+    private readonly (Parameter[] Teacher, Parameter[] Student) pairs;
     private readonly DinoLoss loss;
     private readonly Generator? dropPath;
 
@@ -26,6 +27,7 @@ public sealed class Dino : PretrainMethod
         temperatures = Schedules.TeacherTemperature(options.TeacherTemperatureStart, options.TeacherTemperature, options.Epochs, options.TeacherTemperatureWarmup);
         student = new DinoNetwork(options, isStudent: true, device);
         teacher = DinoNetwork.TeacherOf(student, options, device);
+        pairs = Gradients.Pairs(teacher, student);
         if (device.type != DeviceType.META)
             student.Backbone.DropPathGenerator = dropPath = new Generator(0, device);
         student.train();
@@ -87,7 +89,7 @@ public sealed class Dino : PretrainMethod
     public override bool IsFrozen(string parameter, int epoch) => epoch < options.FrozenLastLayerEpochs && parameter.Contains("last_layer", StringComparison.Ordinal);
 
     /// <inheritdoc/>
-    public override void AfterStep(double momentum) => Gradients.MovingAverage(teacher, student, momentum);
+    public override void AfterStep(double momentum) => Gradients.MovingAverage(pairs, momentum);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -118,7 +120,8 @@ internal sealed class DinoNetwork : nn.Module
     {
         var teacher = new DinoNetwork(options, isStudent: false, device);
         using var noGrad = no_grad();
-        foreach ((Parameter to, Parameter from) in Gradients.Pairs(teacher, student)) to.copy_(from).requires_grad_(false);
+        (Parameter[] slow, Parameter[] fast) = Gradients.Pairs(teacher, student);
+        for (int i = 0; i < slow.Length; i++) slow[i].copy_(fast[i]).requires_grad_(false);
         return teacher;
     }
 

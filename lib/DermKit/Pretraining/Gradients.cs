@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -33,33 +32,36 @@ public static class Gradients
     }
 
     /// <summary>Parameters of two models that have the same name, in the teacher's order; a student may have more.</summary>
-    internal static IEnumerable<(Parameter Teacher, Parameter Student)> Pairs(nn.Module teacher, nn.Module student)
+    internal static (Parameter[] Teacher, Parameter[] Student) Pairs(nn.Module teacher, nn.Module student)
     {
         Dictionary<string, Parameter> named = student.named_parameters().ToDictionary(p => p.name, p => p.parameter);
-        return teacher.named_parameters().Select(p => (p.parameter, named[p.name]));
+        (string name, Parameter parameter)[] slow = [.. teacher.named_parameters()];
+        return ([.. slow.Select(p => p.parameter)], [.. slow.Select(p => named[p.name])]);
     }
 
     /// <summary>teacher = momentum * teacher + (1 - momentum) * student for every parameter of the teacher.</summary>
     /// <param name="teacher">Changed in place.</param>
     /// <param name="student">A model with parameters of the same names.</param>
     /// <param name="momentum">0 to 1.</param>
-    public static unsafe void MovingAverage(nn.Module teacher, nn.Module student, double momentum)
+    public static void MovingAverage(nn.Module teacher, nn.Module student, double momentum) => MovingAverage(Pairs(teacher, student), momentum);
+
+    /// <summary>As above for parameters that are listed already: TorchSharp allocates most of a kilobyte for each that it lists.</summary>
+    /// <param name="pairs">From <see cref="Pairs"/>; the teacher's are changed in place.</param>
+    /// <param name="momentum">0 to 1.</param>
+    internal static unsafe void MovingAverage((Parameter[] Teacher, Parameter[] Student) pairs, double momentum)
     {
+        (Parameter[] teacher, Parameter[] student) = pairs;
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var addresses = new List<(nint Slow, nint Fast)>();
-        var lengths = new List<int>();
-        foreach ((Parameter slow, Parameter fast) in Pairs(teacher, student))
+        var addresses = new (nint Slow, nint Fast)[teacher.Length];
+        int[] lengths = new int[teacher.Length];
+        for (int i = 0; i < lengths.Length; i++)
         {
-            (nint Slow, nint Fast) pair = (ParameterPass.Address(slow), ParameterPass.Address(fast));
-            if (pair is { Slow: not 0, Fast: not 0 })
-            {
-                addresses.Add(pair);
-                lengths.Add((int)slow.numel());
-            }
-            else slow.mul_(momentum).add_(fast, 1 - momentum);
+            addresses[i] = (ParameterPass.Address(teacher[i]), ParameterPass.Address(student[i]));
+            if (addresses[i] is { Slow: not 0, Fast: not 0 }) lengths[i] = (int)teacher[i].numel();
+            else teacher[i].mul_(momentum).add_(student[i], 1 - momentum);
         }
-        ParameterPass.Run(CollectionsMarshal.AsSpan(lengths), (i, first, count) =>
+        ParameterPass.Run(lengths, (i, first, count) =>
             ParameterPass.Average((float*)addresses[i].Slow + first, (float*)addresses[i].Fast + first, count, momentum));
     }
 

@@ -13,6 +13,7 @@ public sealed class IBot : PretrainMethod
 {
     private readonly PretrainOptions options;
     private readonly DinoNetwork student, teacher;
+    private readonly (Parameter[] Teacher, Parameter[] Student) pairs;
     private readonly IBotLoss loss;
     private readonly Generator? dropPath;
 
@@ -24,6 +25,7 @@ public sealed class IBot : PretrainMethod
         this.options = options;
         student = new DinoNetwork(options, isStudent: true, device);
         teacher = DinoNetwork.TeacherOf(student, options, device);
+        pairs = Gradients.Pairs(teacher, student);
         if (device.type != DeviceType.META) student.Backbone.DropPathGenerator = dropPath = new Generator(0, device);
         student.train();
         teacher.train();
@@ -90,7 +92,7 @@ public sealed class IBot : PretrainMethod
     public override bool IsFrozen(string parameter, int epoch) => epoch < options.FrozenLastLayerEpochs && parameter.Contains("last_layer", StringComparison.Ordinal);
 
     /// <inheritdoc/>
-    public override void AfterStep(double momentum) => Gradients.MovingAverage(teacher, student, momentum);
+    public override void AfterStep(double momentum) => Gradients.MovingAverage(pairs, momentum);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
