@@ -18,8 +18,8 @@ public sealed class Dino : PretrainMethod
     private readonly DinoLoss loss;
     private readonly Generator? dropPath;
 
-    /// <summary>Student and teacher with the same weights, drawn from the seed of the options.</summary>
-    /// <exception cref="KitException">An option is out of its range.</exception>
+    /// <summary>Student and teacher with the same weights, from the seed of the options, the backbone's from their file where they name one.</summary>
+    /// <exception cref="KitException">An option is out of its range, or the initial weights do not fit.</exception>
     public Dino(PretrainOptions options, Device device)
     {
         options.Check();
@@ -109,7 +109,7 @@ internal sealed class DinoNetwork : nn.Module
 
     public DinoNetwork(PretrainOptions options, bool isStudent, Device device) : base(nameof(DinoNetwork))
     {
-        backbone = VisionTransformer.Random(options.Vit(isStudent) with { MaskToken = isStudent && options.Method == "iBOT" }, options.Seed, device);
+        backbone = (VisionTransformer)StartingBackbone.Make(options, isStudent, device);
         head = DinoHead.Random(options.Head, options.Seed + 1L, device);
         RegisterComponents();
         Dense.ComputeIn(this, options.Precision == "bf16" ? ScalarType.BFloat16 : null);

@@ -23,8 +23,9 @@ public static class NtXent
         Tensor views = cat([first, second], 0);
         Tensor unit = views / views.square().sum(1, keepdim: true).sqrt().clamp_min(1e-12);
         Tensor cosines = matmul(unit, unit.t()) / temperature;
-        Tensor others = cosines.masked_fill(eye(2 * pictures, dtype: ScalarType.Bool, device: first.device), double.NegativeInfinity);
-        Tensor partner = (unit.narrow(0, 0, pictures) * unit.narrow(0, pictures, pictures)).sum(1) / temperature;
-        return (others.logsumexp(1).mean() - partner.mean()).MoveToOuterDisposeScope();
+        Tensor others = cosines.masked_fill(eye(2 * pictures, dtype: ScalarType.Bool, device: first.device), double.NegativeInfinity).log_softmax(1);
+        // The partners of the first views stand on the diagonal of the upper right quarter, those of the second on that of the lower left.
+        Tensor Partners(long row) => others.narrow(0, row, pictures).narrow(1, pictures - row, pictures).diagonal();
+        return ((Partners(0).mean() + Partners(pictures).mean()) * -0.5).MoveToOuterDisposeScope();
     }
 }

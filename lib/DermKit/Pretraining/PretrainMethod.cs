@@ -26,19 +26,21 @@ public sealed record MethodOutput(Tensor Loss, Tensor Features, Tensor? Targets)
 /// <summary>One way of self-supervised pre-training, as the <see cref="Pretrainer"/> drives it: views, loss, backward pass, optimiser, then the teacher.</summary>
 public abstract class PretrainMethod : IDisposable
 {
-    /// <summary>The method that the options name, with weights drawn from their seed.</summary>
-    /// <exception cref="KitException">An option is out of its range.</exception>
+    /// <summary>The method that the options name, with weights from their seed or file.</summary>
+    /// <exception cref="KitException">An option is out of its range, or the initial weights do not fit.</exception>
     public static PretrainMethod Create(PretrainOptions options, Device device) => options.Method switch
     {
         "DINO" => new Dino(options, device),
         "iBOT" => new IBot(options, device),
+        "SimCLR" => new SimClr(options, device),
+        "BYOL" => new Byol(options, device),
         _ => throw new KitException($"Method '{options.Method}' is unknown."),
     };
 
     /// <summary>What the optimiser trains, in training mode.</summary>
     public abstract nn.Module Student { get; }
 
-    /// <summary>The backbone that is kept at the end: the teacher's where there is one.</summary>
+    /// <summary>The backbone that is kept at the end: the teacher's for DINO and iBOT, else the trained one.</summary>
     public abstract Backbone Backbone { get; }
 
     /// <summary>Outputs K of the loss; 0 for a method whose loss has no such number.</summary>

@@ -158,7 +158,7 @@ public sealed partial record PretrainOptions
     /// <summary>Pictures of a step.</summary>
     public int Batch { get; init; } = 224;
 
-    /// <summary>AdamW, Adam (weight decay added to the gradient) or LARS.</summary>
+    /// <summary>AdamW, Adam (weight decay added to the gradient) or LARS (lightly's form).</summary>
     public string Optimizer { get; init; } = "AdamW";
 
     /// <summary>Learning rate for 256 pictures a step; the peak is this times <see cref="Batch"/> / 256.</summary>

@@ -95,6 +95,7 @@ public sealed partial record PretrainOptions
         Expect(Precision is "fp32" or "bf16", "precision", Precision, "fp32 or bf16");
         Expect(Epochs >= 1, "epochs", Epochs, "1 or more");
         Expect(Batch >= 1, "batch", Batch, "1 or more");
+        Expect(Batch >= 2 || Method is "DINO" or "iBOT", "batch", Batch, $"2 or more for {Method}, because batch normalisation of one picture is undefined");
         Expect(MostImages >= 0, "mostImages", MostImages, "0 (all) or more");
         Expect(Patch >= 1, "patch", Patch, "1 or more");
         Expect(CropSource is "cached" or "original", "cropSource", CropSource, "cached or original");

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace DermKit.Pretraining;
 
 /// <summary>
-/// Trains a method: order, views, loss, backward pass, clipping, AdamW, teacher; watches for collapse; saves and resumes. With a folder,
+/// Trains a method: order, views, loss, backward pass, clipping, optimiser, teacher; watches for collapse; saves and resumes. With a folder,
 /// a run that was stopped or killed goes on from its last checkpoint and ends with the same bits, given the same number of threads.
 /// </summary>
 public sealed class Pretrainer : IDisposable
@@ -55,7 +55,7 @@ public sealed class Pretrainer : IDisposable
     /// <summary>What is trained.</summary>
     public PretrainMethod Method { get; }
 
-    /// <summary>The backbone that is kept: the teacher's.</summary>
+    /// <summary>The backbone that is kept.</summary>
     public Backbone Backbone => Method.Backbone;
 
     /// <summary>Steps of an epoch.</summary>

@@ -6,7 +6,7 @@ namespace DermKit.Pretraining;
 
 /// <summary>
 /// The updates of a run, one for each batch of views, in facebookresearch/dino's order: loss, backward pass, clipping, frozen last layer
-/// dropped, AdamW with this step's learning rate and weight decay, then the teacher.
+/// dropped, optimiser with this step's learning rate and weight decay, then the teacher (before the views for BYOL).
 /// </summary>
 internal sealed class Updates : IDisposable
 {
@@ -19,7 +19,12 @@ internal sealed class Updates : IDisposable
         (Method, this.options, StepsPerEpoch) = (method, options, stepsPerEpoch);
         Steps = stepsPerEpoch * options.Epochs;
         parameters = [.. method.Student.named_parameters().Where(p => p.parameter.requires_grad)];
-        Optimiser = new AdamW(parameters);
+        Optimiser = options.Optimizer switch
+        {
+            "Adam" => new Adam(parameters),
+            "LARS" => new Lars(parameters),
+            _ => new AdamW(parameters),
+        };
         learningRates = Schedules.Cosine(options.BaseLearningRate * options.Batch / 256, options.MinLearningRate, Steps, (int)Math.Round(options.WarmupEpochs * stepsPerEpoch));
         decays = Schedules.Cosine(options.WeightDecay, options.WeightDecayEnd, Steps);
         momenta = Schedules.Cosine(options.TeacherMomentum, 1, Steps);

@@ -174,6 +174,8 @@ public sealed class CheckpointFaults : IDisposable
     [Theory]
     [InlineData("DINO")]
     [InlineData("iBOT")]
+    [InlineData("SimCLR")]
+    [InlineData("BYOL")]
     public void AStepThatIsNotFiniteChangesNothingAndIsCounted(string method)
     {
         using var scope = NewDisposeScope();

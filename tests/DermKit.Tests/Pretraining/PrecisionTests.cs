@@ -12,6 +12,8 @@ public sealed class PrecisionTests
     [Theory]
     [InlineData("DINO")]
     [InlineData("iBOT")]
+    [InlineData("SimCLR")]
+    [InlineData("BYOL")]
     public void TheLossOfTwoHundredStepsStaysWithinTheBandOfFloat32(string method)
     {
         using var tiny = new TinyPretraining(40);

@@ -1,0 +1,66 @@
+using DermKit.Pretraining;
+using TorchSharp;
+using static TorchSharp.torch;
+using Adam = DermKit.Pretraining.Adam;
+using Parameter = TorchSharp.Modules.Parameter;
+
+namespace DermKit.Tests.Pretraining;
+
+public sealed class OptimizerTests
+{
+    [Fact]
+    public void AdamIsTorchsWithDecayInTheGradient()
+    {
+        using var scope = NewDisposeScope();
+        Tensor start = rand(4, 3) - 0.5;
+        var ours = new Parameter(start.clone());
+        var theirs = new Parameter(start.clone());
+        using var adam = new Adam([("a.weight", ours)]);
+        using var torchs = optim.Adam([theirs], lr: 0.01, weight_decay: 0.3);
+        for (int step = 0; step < 5; step++)
+        {
+            Tensor gradient = rand(4, 3) - 0.5;
+            (ours.grad, theirs.grad) = (gradient.clone(), gradient.clone());
+            adam.Step(0.01, 0.3);
+            torchs.step();
+        }
+        Assert.True(ours.allclose(theirs, rtol: 1e-5, atol: 1e-6));
+    }
+
+    [Fact]
+    public void WhatHasNoGradientOrNoDecayStays()
+    {
+        using var scope = NewDisposeScope();
+        foreach (Func<(string, Parameter)[], Optimizer> make in new Func<(string, Parameter)[], Optimizer>[] { p => new Adam(p), p => new Lars(p), p => new Lars(p, LarsOptions.Dino), p => new Lars(p, LarsOptions.Solo), p => new Lars(p, LarsOptions.Sgd) })
+        {
+            Parameter idle = new(ones(2, 2)), bias = new(ones(2)) { grad = zeros(2) };
+            using Optimizer optimiser = make([("a.weight", idle), ("a.bias", bias)]);
+            optimiser.Step(0.1, 0.5);
+            Assert.True(idle.eq(1).all().item<bool>() && bias.eq(1).all().item<bool>());
+            Assert.Equal(["a.weight", "a.bias"], optimiser.Names);
+        }
+    }
+
+    [Fact]
+    public void AStepOfLarsIsAsLongAsTheTrustSaysWhateverTheGradient()
+    {
+        using var scope = NewDisposeScope();
+        foreach (float size in new[] { 1e-3f, 1, 1e3f })
+        {
+            var weights = new Parameter(ones(4, 4)) { grad = ones(4, 4) * size };
+            using var lars = new Lars([("a.weight", weights)], LarsOptions.Lightly with { Trust = 0.01 });
+            lars.Step(1, 1e-9);
+            Assert.Equal(0.99, weights[0, 0].item<float>(), 1e-5);
+        }
+        // Weights of zero have no length to compare with: the gradient alone decides.
+        var nothing = new Parameter(zeros(2, 2)) { grad = ones(2, 2) };
+        using var first = new Lars([("a.weight", nothing)]);
+        first.Step(0.1, 0.5);
+        Assert.Equal(-0.1, nothing[0, 0].item<float>(), 1e-6);
+        // In solo-learn's form the scaled rate is at most the given one.
+        var steep = new Parameter(ones(2, 2)) { grad = ones(2, 2) * 1e-6f };
+        using var clipped = new Lars([("a.weight", steep)], LarsOptions.Solo);
+        clipped.Step(0.1, 0);
+        Assert.Equal(1 - 1e-7, steep[0, 0].item<float>(), 1e-6);
+    }
+}
