@@ -39,6 +39,20 @@ internal static class PretrainBenchmarks
         yield return new($"managed bytes per step, {precision}", (GC.GetTotalAllocatedBytes(precise: true) - before) / 1024.0 / Steps, "KB", null);
     }
 
+    /// <summary>A whole update of another method as the environment page measures its peers: iBOT on ViT-T with K = 8192, SimCLR and BYOL on ResNet-50 with two views of 224.</summary>
+    public static IEnumerable<Row> Other(string method, string precision)
+    {
+        using var scope = NewDisposeScope();
+        PretrainOptions options = PretrainOptions.For(method) with { Batch = Batch, Precision = precision, FrozenLastLayerEpochs = 0 };
+        if (method == "iBOT") options = options with { LocalCrops = 8, Outputs = 8192 };
+        using PretrainMethod made = PretrainMethod.Create(options, CPU);
+        using var updates = new Updates(made, options, 1000);
+        PatchMasks? masks = method == "iBOT" ? new BlockMask().ForBatch([.. Enumerable.Range(0, Batch)], 1, 0, 14, CPU) : null;
+        using var views = new Views(randn(2 * Batch, 3, 224, 224), options.LocalCrops == 0 ? null : randn(options.LocalCrops * Batch, 3, 96, 96), masks);
+        double seconds = Measure.Medians(3, () => updates.Next(views))[0];
+        yield return new($"{method.ToLowerInvariant()}-{(options.Network == "ViT" ? "" : "r50-")}step-{precision}", Batch / seconds, "images/s", null);
+    }
+
     /// <summary>
     /// Clipping, AdamW and teacher of ViT-T with its head. Each number is counted once for every read or write that no order of work spares:
     /// the gradient twice (its norm must be known first), parameter, two moments and teacher in and out. The limit is the best of copying and summing.

@@ -20,6 +20,8 @@ string? json = Option("--json"), filter = Option("--filter");
     ("optimiser-clip-ema", PretrainBenchmarks.Optimiser),
     ("dino-step-fp32", () => PretrainBenchmarks.Step("fp32")),
     ("dino-step-bf16", () => PretrainBenchmarks.Step("bf16")),
+    .. new[] { "iBOT", "SimCLR", "BYOL" }.SelectMany(method => new[] { "fp32", "bf16" }.Select(precision =>
+        ($"{method.ToLowerInvariant()}-step-{precision}", (Func<IEnumerable<Row>>)(() => PretrainBenchmarks.Other(method, precision))))),
 ];
 if (filter is not null && !benchmarks.Any(b => b.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
 {

@@ -64,6 +64,40 @@ public sealed class CheckpointFaults : IDisposable
     }
 
     [Fact]
+    public void AnotherMethodAndAnotherSizeAreNamed()
+    {
+        Assert.Contains("method was \"DINO\", is \"iBOT\"", Refused(TinyPretraining.For("iBOT") with { Epochs = 1, WarmupEpochs = 0 }));
+        Assert.Contains("dim was 24, is 48", Refused(Options with { Dim = 48 }));
+    }
+
+    [Theory]
+    [InlineData(0x7FFFFFFFFFFFFFFF)]
+    [InlineData(-1)]
+    [InlineData(0)]
+    public void AHeaderOfAnImpossibleLengthIsRefused(long length)
+    {
+        byte[] bytes = System.IO.File.ReadAllBytes(File);
+        BitConverter.TryWriteBytes(bytes, length);
+        System.IO.File.WriteAllBytes(File, bytes);
+        Refused(Options);
+    }
+
+    [Fact]
+    public void TensorsThatOverlapOrLieOutsideTheFileAreRefused()
+    {
+        byte[] bytes = System.IO.File.ReadAllBytes(File);
+        int length = (int)BitConverter.ToInt64(bytes);
+        string header = System.Text.Encoding.UTF8.GetString(bytes, 8, length);
+        foreach (string hostile in (string[])["[0,99999999999]", "[8,4]", "[-4,0]"])
+        {
+            string changed = System.Text.RegularExpressions.Regex.Replace(header, "\"data_offsets\":\\[\\d+,\\d+\\]", $"\"data_offsets\":{hostile}");
+            byte[] text = System.Text.Encoding.UTF8.GetBytes(changed);
+            System.IO.File.WriteAllBytes(File, [.. BitConverter.GetBytes((long)text.Length), .. text, .. bytes[(8 + length)..]]);
+            Refused(Options);
+        }
+    }
+
+    [Fact]
     public void OtherPicturesAreRefused()
     {
         using var other = new TinyPretraining(pictures: 13);

@@ -118,6 +118,19 @@ public sealed class PretrainDataTests : IDisposable
     }
 
     [Fact]
+    public void NoPictureToReadIsSaidInOneSentenceAndASetThatIsNotHereByName()
+    {
+        foreach (string picture in Directory.GetFiles(Set, "*.png")) File.WriteAllText(picture, "no picture");
+        Assert.Equal("Pre-training on tiny: a batch has 4 pictures but only 0 are here; lower 'batch' or add pictures.",
+            Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, TinyPretraining.Options)).Message);
+        // The second start says the same.
+        Assert.Contains("only 0 are here", Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, TinyPretraining.Options)).Message);
+        File.WriteAllText(Path.Combine(Set, "labels.csv"), "image,label\n");
+        Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, TinyPretraining.Options));
+        Assert.Contains("'absent' is not here", Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, TinyPretraining.Options with { Sets = ["absent"] })).Message);
+    }
+
+    [Fact]
     public void AQuarantinedPictureIsStillNamedAtTheSecondStart()
     {
         File.WriteAllText(Path.Combine(Set, "5.png"), "no picture");
