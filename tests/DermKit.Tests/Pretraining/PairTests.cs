@@ -60,6 +60,12 @@ public sealed class PairTests : IDisposable
         Assert.Equal((2, 2), (Of("backbone_momentum.bn1.num_batches_tracked").item<long>(), Of("backbone.bn1.num_batches_tracked").item<long>()));
     }
 
+    [Theory]
+    [InlineData("SimCLR")]
+    [InlineData("BYOL")]
+    public void ABatchOfOnePictureIsRefused(string name) =>
+        Assert.Contains($"key 'batch': expected 2 or more for {name}", Assert.Throws<KitException>(() => PretrainMethod.Create(Options(name) with { Batch = 1 }, META)).Message);
+
     [Fact]
     public void LossesOfKnownViews()
     {
