@@ -1,3 +1,5 @@
+using DermKit.Evaluation;
+using DermKit.Imaging;
 using DermKit.Pretraining;
 using DermKit.Reporting;
 using System.CommandLine;
@@ -16,7 +18,11 @@ internal static class PretrainCommand
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
         var export = new Option<string?>("--export") { Description = "Folder for the finished backbone: NAME.safetensors (float16), its options, hashes and log" };
         var name = new Option<string?>("--name") { Description = "Name of the exported files (default: that of the config)" };
-        var command = new Command("pretrain", "Pre-trains a backbone; stopping loses nothing, and the same command goes on") { config, output, minutes, device, export, name };
+        var set = new Option<string[]>("--set") { Description = "key=value, taken before the config's own, such as --set epochs=10; may be repeated", Arity = ArgumentArity.ZeroOrMore };
+        var resume = new Option<bool>("--resume") { Description = "Refuses to start anew: the folder must hold a checkpoint (without it, one that is there is taken up)" };
+        var monitor = new Option<string?>("--monitor") { Description = "After each epoch, nearest neighbours on this task's training images; the checkpoint of the best score stays as best.safetensors" };
+        var events = new Option<bool>("--tensorboard") { Description = "Writes TensorBoard events to the folder's events" };
+        var command = new Command("pretrain", "Pre-trains a backbone; stopping loses nothing, and the same command goes on") { config, set, output, resume, minutes, device, monitor, events, export, name };
         // In a task of its own: Ctrl-C and SIGTERM are listened to only once the action has handed its task over.
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -24,17 +30,21 @@ internal static class PretrainCommand
             settings = settings with { Device = parsed.GetValue(device) ?? settings.Device };
             string file = PretrainOptions.Find(settings, parsed.GetValue(config)!), stem = Path.GetFileNameWithoutExtension(file);
             string folder = parsed.GetValue(output) ?? Path.Combine(settings.CacheDir, "pretraining", stem);
-            PretrainOptions options = PretrainOptions.Read(file);
+            PretrainOptions options = PretrainOptions.Read(file, RunCommand.Pairs(parsed.GetValue(set) ?? []));
+            if (parsed.GetValue(resume) && !Pretrainer.IsStarted(folder)) throw new KitException($"{folder}: no checkpoint to resume from. Name the run's folder with --out, or leave --resume out to begin.");
             using PretrainData data = PretrainData.Open(settings, options, Display.Progress("decoding").Report, cancellation);
             using var trainer = new Pretrainer(options, data, settings.TorchDevice(), folder);
             Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Used} pictures, {s.Frozen} frozen test pictures left out")));
             Console.WriteLine($"{trainer.Steps} steps of {options.Batch} pictures, {trainer.Done} done; {folder}");
             TrainingProgress progress = Display.Training(stem);
+            using OnlineKnn? knn = parsed.GetValue(monitor) is { } task ? OnlineKnn.Open(settings, TaskSuite.Open(TaskSuite.Load(Path.Combine(settings.Root, "data"))[task], settings), new EvalTransform { Resize = options.GlobalSize, Crop = options.GlobalSize }, options.Seed, cancellation: cancellation) : null;
+            if (knn is not null) trainer.AfterEpoch = (_, backbone) => knn.Score(backbone);
+            EventLog? tensorBoard = parsed.GetValue(events) ? new(Path.Combine(folder, "events")) : null;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             if (parsed.GetValue(minutes) is > 0 and var budget) limit.CancelAfter(TimeSpan.FromMinutes(budget));
             try
             {
-                Train(trainer, progress, folder, limit.Token);
+                Train(trainer, step => { progress.Report(step); tensorBoard?.Write(step); }, progress, folder, limit.Token);
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
@@ -54,11 +64,11 @@ internal static class PretrainCommand
         return command;
     }
 
-    private static void Train(Pretrainer trainer, TrainingProgress progress, string folder, CancellationToken cancellation)
+    private static void Train(Pretrainer trainer, Action<TrainingStep> report, TrainingProgress progress, string folder, CancellationToken cancellation)
     {
         try
         {
-            trainer.Run(progress.Report, cancellation);
+            trainer.Run(report, cancellation);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

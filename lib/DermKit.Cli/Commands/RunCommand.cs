@@ -36,7 +36,7 @@ internal static class RunCommand
         return command;
     }
 
-    private static Dictionary<string, string> Pairs(string[] set)
+    internal static Dictionary<string, string> Pairs(string[] set)
     {
         var pairs = new Dictionary<string, string>();
         foreach (string pair in set)

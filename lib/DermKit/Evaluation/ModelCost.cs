@@ -12,13 +12,13 @@ public sealed record LayerCost(string Layer, int Times, long Parameters, long Ma
 
 /// <summary>
 /// What a backbone costs for one picture, counted layer by layer from its sizes. A multiply-accumulate is counted for every weight that meets a token
-/// (patch embedding, projections, MLP) and for both attention products, over all tokens of all blocks. Norms, softmax, activations, additions and a
-/// projection behind the backbone are not: by this count ViT-T/16 has 1.25 and CLIP's ViT-L/14 tower 81.0 GMACs at 224 x 224.
+/// or a position of a map (patch embedding, projections, MLP, convolutions) and for both attention products, over all tokens of all blocks. Norms, softmax, activations, additions and a
+/// projection behind the backbone are not: by this count ViT-T/16 has 1.25, ResNet-50 4.09 and CLIP's ViT-L/14 tower 81.0 GMACs at 224 x 224.
 /// </summary>
 /// <param name="Name">Name of the model.</param>
 /// <param name="Layers">The parts.</param>
-/// <param name="Tokens">Tokens of a picture, CLS included.</param>
-/// <param name="Features">Width of the CLS tokens of the last 4 blocks together.</param>
+/// <param name="Tokens">Tokens of a picture, CLS included; of a ResNet the positions of its last map.</param>
+/// <param name="Features">Width of the CLS tokens of the last 4 blocks together, or of the last map's average.</param>
 /// <param name="Variant">Those features: before the final norm for a CLIP tower, behind it for a ViT.</param>
 /// <param name="Unset">Makes the model with weights that are not set.</param>
 public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int Tokens, int Features, FeatureVariant Variant, Func<Device?, Backbone> Unset)
@@ -55,6 +55,46 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
     {
         int tokens = 1 + c.Grid * c.Grid;
         return new(name, Count(c.Dim, c.Depth, c.Hidden, c.Patch, tokens, tokens, patchBias: false, qkvBias: true, norms: 2), tokens, 4 * c.Dim, FeatureVariant.Cls4PreNorm, device => ClipVisionTransformer.Unset(c, device));
+    }
+
+    /// <summary>Cost of a ResNet.</summary>
+    /// <param name="name">Name of the model.</param>
+    /// <param name="c">Its sizes.</param>
+    /// <param name="side">Side of the pictures in pixels.</param>
+    public static ModelCost Of(string name, ResNetConfig c, int side = 224)
+    {
+        static int Half(int size) => (size + 1) / 2;
+        var parts = new Dictionary<string, LayerCost>();
+        void Add(string layer, long weights, int size)
+        {
+            LayerCost sum = parts.GetValueOrDefault(layer) ?? new(layer, 0, 0, 0);
+            parts[layer] = sum with { Times = sum.Times + 1, Parameters = sum.Parameters + weights, Macs = sum.Macs + weights * size * size };
+        }
+        void Norm(long channels) => Add("norms", 2 * channels, 0);
+        int map = Half(side);
+        long inputs = c.Planes[0];
+        Add("stem, 7x7", 3 * 49 * inputs, map);
+        Norm(inputs);
+        map = Half(map);
+        for (int stage = 0; stage < 4; stage++)
+            for (int i = 0; i < c.Blocks[stage]; i++)
+            {
+                long planes = c.Planes[stage], outputs = ResNetConfig.Expansion * planes;
+                Add("1x1", inputs * planes, map);
+                if (i == 0 && stage > 0) map = Half(map);
+                Add("3x3", 9 * planes * planes, map);
+                Add("1x1", planes * outputs, map);
+                Norm(planes);
+                Norm(planes);
+                Norm(outputs);
+                if (i == 0)
+                {
+                    Add("shortcut, 1x1", inputs * outputs, map);
+                    Norm(outputs);
+                }
+                inputs = outputs;
+            }
+        return new(name, [.. parts.Values], map * map, c.Features, FeatureVariant.AvgPool, device => ResNet.Unset(c, device));
     }
 
     private static LayerCost[] Count(long d, int depth, long hidden, int patch, long tokens, long positions, bool patchBias, bool qkvBias, int norms)

@@ -34,13 +34,13 @@ public sealed record ModelDefinition
     /// <summary>One line for tables.</summary>
     public required string Title { get; init; }
 
-    /// <summary>Architecture: vit and clip are what the kit builds; any other is listed as absent.</summary>
+    /// <summary>Architecture: vit, clip and resnet are what the kit builds; any other is listed as absent.</summary>
     public required string Family { get; init; }
 
     /// <summary>tiny, small, base or large for a vit; base or large for a clip.</summary>
     public string Size { get; init; } = "tiny";
 
-    /// <summary>Side of a patch in pixels.</summary>
+    /// <summary>Side of a patch in pixels, where the family has patches.</summary>
     public int Patch { get; init; } = 16;
 
     /// <summary>Side in pixels of the pictures that the position embedding is made for.</summary>
@@ -48,6 +48,9 @@ public sealed record ModelDefinition
 
     /// <summary>All sizes of a clip tower that <see cref="Size"/> has no name for; null otherwise.</summary>
     public ClipVisionConfig? Clip { get; init; }
+
+    /// <summary>Planes and blocks of a resnet; null for ResNet-50.</summary>
+    public ResNetConfig? ResNet { get; init; }
 
     /// <summary>Number of parameters of the backbone (without a projection behind it), checked when it is built.</summary>
     public required long Parameters { get; init; }
@@ -103,7 +106,7 @@ public sealed record ModelDefinition
     /// <summary>Null when the model can be made, else the reason in plain words and what to get.</summary>
     [JsonIgnore]
     public string? Missing => Problem
-        ?? (Family is not ("vit" or "clip") ? $"this version of the kit does not build the family '{Family}'. {WhatToGet}".TrimEnd()
+        ?? (Family is not ("vit" or "clip" or "resnet") ? $"this version of the kit does not build the family '{Family}'. {WhatToGet}".TrimEnd()
         : Source != "random" && !File.Exists(WeightsPath) ? $"weights not here: data/{Source}. {WhatToGet}".TrimEnd() : null);
 
     /// <summary>The fixed transform that <see cref="Preprocessing"/> names.</summary>
@@ -112,14 +115,16 @@ public sealed record ModelDefinition
 
     /// <summary>What the model costs, counted from its sizes; null for a family that the kit does not build.</summary>
     [JsonIgnore]
-    public ModelCost? Cost => Problem is not null ? null : Family switch { "vit" => ModelCost.Of(Name, Vit), "clip" => ModelCost.Of(Name, ClipVision), _ => null };
+    public ModelCost? Cost => Problem is not null ? null : Family switch { "vit" => ModelCost.Of(Name, Vit), "clip" => ModelCost.Of(Name, ClipVision), "resnet" => ModelCost.Of(Name, Convolutional), _ => null };
 
     internal string WeightsPath => Path.Combine(DataRoot, Source);
 
     /// <summary>The keys of the weights file that have no place in the backbone.</summary>
-    internal IReadOnlyList<string> AllLeftOut => Family == "clip" ? [.. ClipVisionTransformer.NotVision, .. LeaveOut] : LeaveOut;
+    internal IReadOnlyList<string> AllLeftOut => Family switch { "clip" => [.. ClipVisionTransformer.NotVision, .. LeaveOut], "resnet" => [.. Models.ResNet.NotBackbone, .. LeaveOut], _ => LeaveOut };
 
     internal VitConfig Vit => VitConfig.Named(Size) with { Patch = Patch, ImageSize = ImageSize };
+
+    internal ResNetConfig Convolutional => ResNet ?? ResNetConfig.ResNet50;
 
     internal ClipVisionConfig ClipVision => Clip ?? ClipVisionConfig.Named(Size) with { Patch = Patch, ImageSize = ImageSize };
 
@@ -149,7 +154,17 @@ public sealed record ModelDefinition
     }
 
     /// <summary>The architecture with weights that are not set.</summary>
-    internal Backbone Unset(Device? device) => Family == "clip" ? ClipVisionTransformer.Unset(ClipVision, device) : VisionTransformer.Unset(Vit, device);
+    internal Backbone Unset(Device? device) => Family switch
+    {
+        "clip" => ClipVisionTransformer.Unset(ClipVision, device),
+        "resnet" => Models.ResNet.Unset(Convolutional, device),
+        _ => VisionTransformer.Unset(Vit, device),
+    };
 
-    private Backbone Random(int seed, Device? device) => Family == "clip" ? ClipVisionTransformer.Random(ClipVision, seed, device) : VisionTransformer.Random(Vit, seed, device);
+    private Backbone Random(int seed, Device? device) => Family switch
+    {
+        "clip" => ClipVisionTransformer.Random(ClipVision, seed, device),
+        "resnet" => Models.ResNet.Random(Convolutional, seed, device),
+        _ => VisionTransformer.Random(Vit, seed, device),
+    };
 }

@@ -60,11 +60,11 @@ public sealed class ModelRegistry
         Expect(model.Source == "random" || model.Seeds is [0], "seeds", "none for weights from a file");
         Expect(model.Source == "random" || model.WhatToGet.Length > 0, "whatToGet", "what to get when the weights are not here");
         Expect(model.Source == "random" || !Path.IsPathRooted(model.Source) && !model.Source.Contains("..", StringComparison.Ordinal), "source", "\"random\" or a file inside data/");
-        if (model.Family is not ("vit" or "clip")) return model;
+        if (model.Family is not ("vit" or "clip" or "resnet")) return model;
         Expect(model.Patch > 0 && model.ImageSize >= model.Patch, "patch", "a side in pixels, at most imageSize");
         try
         {
-            Expect(model.Family == "vit" || model.ClipVision.ImageSize == model.Transform.Crop, "imageSize", $"{model.Transform.Crop}, the crop of every transform, because a CLIP tower takes one size only");
+            Expect(model.Family != "clip" || model.ClipVision.ImageSize == model.Transform.Crop, "imageSize", $"{model.Transform.Crop}, the crop of every transform, because a CLIP tower takes one size only");
             using Backbone built = model.Unset(META);
             if (model.Features != FeatureVariant.PaperScript) built.Width(model.Features);
         }

@@ -6,15 +6,12 @@ using static TorchSharp.torch;
 namespace DermKit.Evaluation;
 
 /// <summary>
-/// Weights files that no data/models/*.json names. A safetensors file whose keys and shapes are those of timm's ViT or of Hugging Face's CLIPModel
-/// becomes a model under the file's name; any other becomes a row that says what was expected and what was found.
+/// Weights files that no data/models/*.json names. A safetensors file whose keys and shapes are those of timm's ViT, of torchvision's ResNet or of
+/// Hugging Face's CLIPModel becomes a model under the file's name; any other becomes a row that says what was expected and what was found.
 /// </summary>
 internal static class UndeclaredModels
 {
-    private const string Expected = "expected timm's ViT keys (cls_token, pos_embed, patch_embed.proj.weight, blocks.0.attn.qkv.weight, ...) of size tiny, small, base or large, or Hugging Face's CLIPModel keys (vision_model.*, visual_projection.weight)";
-
-    /// <summary>Keys of timm's, DINO's and iBOT's files that are not the backbone's.</summary>
-    private static readonly string[] NotBackbone = ["head.*", "masked_embed"];
+    private const string Expected = "expected timm's ViT keys (cls_token, pos_embed, patch_embed.proj.weight, blocks.0.attn.qkv.weight, ...) of size tiny, small, base or large, torchvision's ResNet keys (conv1.weight, bn1.weight, layer1.0.conv3.weight, ...), or Hugging Face's CLIPModel keys (vision_model.*, visual_projection.weight)";
 
     /// <summary>The files of a folder, by name; other kinds of files than weights are passed over.</summary>
     /// <param name="folder">May be absent.</param>
@@ -59,8 +56,22 @@ internal static class UndeclaredModels
             if (side == 0) return Refused(path, name, model.Parameters, $"pos_embed has {positions} positions, which is not one for CLS and a square of patches");
             return Fitting(file, model with
             {
-                Family = "vit", Size = size, Patch = (int)patch, ImageSize = side * (int)patch, LeaveOut = NotBackbone,
+                Family = "vit", Size = size, Patch = (int)patch, ImageSize = side * (int)patch, LeaveOut = VisionTransformer.NotBackbone,
                 Title = $"undeclared, ViT-{char.ToUpperInvariant(size[0])}/{patch}", Note = $"undeclared: keys look like timm's ViT-{char.ToUpperInvariant(size[0])}/{patch}. What it has seen is not known.",
+            });
+        }
+        if (Shape("conv1.weight") is [_, 3, 7, 7] && Shape("layer1.0.conv3.weight") is [_, _, 1, 1])
+        {
+            ResNetConfig sizes = new()
+            {
+                Planes = [.. Enumerable.Range(1, 4).Select(stage => Shape($"layer{stage}.0.conv1.weight") is [var planes, ..] ? (int)planes : 0)],
+                Blocks = [.. Enumerable.Range(1, 4).Select(stage => Blocks(file, $"layer{stage}."))],
+            };
+            if (sizes.Planes.Concat(sizes.Blocks).Contains(0)) return Refused(path, name, model.Parameters, $"a ResNet with planes {string.Join(", ", sizes.Planes)} and blocks {string.Join(", ", sizes.Blocks)} in its four stages, which lacks some");
+            return Fitting(file, model with
+            {
+                Family = "resnet", ResNet = sizes, Features = FeatureVariant.AvgPool,
+                Title = $"undeclared, ResNet-{sizes.Depth}", Note = $"undeclared: keys look like torchvision's ResNet-{sizes.Depth}, blocks {string.Join(", ", sizes.Blocks)}, {sizes.Features} features. What it has seen is not known.",
             });
         }
         if (Shape("vision_model.embeddings.patch_embedding.weight") is [var wide, 3, var p, var q] && p == q && Shape("vision_model.embeddings.position_embedding.weight") is [var rows, _] && Shape("visual_projection.weight") is [var projected, _])

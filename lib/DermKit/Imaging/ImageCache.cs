@@ -22,19 +22,35 @@ public sealed class ImageCache : IDisposable
     private readonly MemoryMappedViewAccessor view;
     private readonly nint data;
 
-    private unsafe ImageCache(ImageCacheFile content, string path, IReadOnlyList<string> paths, string[] hashes, EvalTransform transform, string pixelKey)
+    private unsafe ImageCache(ImageCacheFile content, string path, int[] rowOf, string[] hashes, IReadOnlyList<Quarantined> quarantine, EvalTransform transform, string pixelKey)
     {
         (Key, Count, Transform, PixelKey) = (content.Key, content.Rows, transform, pixelKey);
-        RowOf = new int[paths.Count];
-        var reasons = content.Broken.ToDictionary(b => b.Index, b => b.Reason);
-        for (int i = 0, row = 0; i < RowOf.Length; i++) RowOf[i] = reasons.ContainsKey(i) ? -1 : row++;
-        Quarantine = [.. content.Broken.Select(b => new Quarantined(paths[b.Index], b.Reason))];
-        ContentHashes = [.. hashes.Select((hash, i) => RowOf[i] < 0 ? "" : hash)];
+        (RowOf, ContentHashes, Quarantine) = (rowOf, hashes, quarantine);
         file = MemoryMappedFile.CreateFromFile(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete), null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
         view = file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
         byte* pointer = null;
         view.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
         data = (nint)pointer;
+    }
+
+    private static string PixelKeyOf(EvalTransform transform, DecodeLimits limits) => $"{ImageCacheFile.Version}\n{ImageCodec.Version}\n{transform.PixelKey}\n{limits}";
+
+    private static string PathOf(string cacheDir, string key) => Path.Combine(cacheDir, "images", key[..32] + ".u8");
+
+    /// <summary>
+    /// Opens a cache that was built before, by its key alone, without a look at the pictures: <see cref="RowOf"/> and <see cref="ContentHashes"/> are empty.
+    /// </summary>
+    /// <param name="cacheDir">As for <see cref="Build"/>.</param>
+    /// <param name="key"><see cref="Key"/> of the cache.</param>
+    /// <param name="files">Number of paths it was built from.</param>
+    /// <param name="transform">What it was built with.</param>
+    /// <param name="quarantine">The <see cref="Quarantine"/> it had.</param>
+    /// <returns>Null when it is absent, damaged or of something else.</returns>
+    public static ImageCache? Reopen(string cacheDir, string key, int files, EvalTransform transform, IReadOnlyList<Quarantined> quarantine)
+    {
+        string path = PathOf(cacheDir, key);
+        return ImageCacheFile.Open(path, key, files, 3 * transform.Crop * transform.Crop) is { } content
+            ? new(content, path, [], [], quarantine, transform, PixelKeyOf(transform, DecodeLimits.Default)) : null;
     }
 
     /// <summary>SHA-256 in hex over the transform's pixels and the contents of all files in order; equal keys mean equal rows.</summary>
@@ -75,9 +91,9 @@ public sealed class ImageCache : IDisposable
     {
         limits ??= DecodeLimits.Default;
         string[] hashes = HashAll(paths, limits, cancellation);
-        string pixelKey = $"{ImageCacheFile.Version}\n{ImageCodec.Version}\n{transform.PixelKey}\n{limits}";
+        string pixelKey = PixelKeyOf(transform, limits);
         string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{pixelKey}\n{string.Join('\n', hashes)}")));
-        string path = Path.Combine(cacheDir, "images", key[..32] + ".u8");
+        string path = PathOf(cacheDir, key);
         int rowBytes = 3 * transform.Crop * transform.Crop;
         ImageCacheFile? content = ImageCacheFile.Open(path, key, paths.Count, rowBytes);
         if (content is null)
@@ -85,7 +101,11 @@ public sealed class ImageCache : IDisposable
             AtomicFile.Write(path, stream => ImageCacheBuilder.Write(stream, key, paths, hashes, transform, limits, progress, cancellation));
             content = ImageCacheFile.Open(path, key, paths.Count, rowBytes) ?? throw new IOException($"{path}: the cache was written but does not read back; the disk may be failing.");
         }
-        return new(content, path, paths, hashes, transform, pixelKey);
+        var reasons = content.Broken.ToDictionary(b => b.Index, b => b.Reason);
+        int[] rowOf = new int[paths.Count];
+        for (int i = 0, row = 0; i < rowOf.Length; i++) rowOf[i] = reasons.ContainsKey(i) ? -1 : row++;
+        Quarantined[] quarantine = [.. content.Broken.Select(b => new Quarantined(paths[b.Index], b.Reason))];
+        return new(content, path, rowOf, [.. hashes.Select((hash, i) => rowOf[i] < 0 ? "" : hash)], quarantine, transform, pixelKey);
     }
 
     /// <summary>Copies rows into one tensor.</summary>

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -21,6 +20,9 @@ public enum FeatureVariant
     /// <summary>The embedding that a CLIP tower is trained for, the normed CLS token of the last block through the projection, not L2-normalised: 768 for MONET.</summary>
     [JsonStringEnumMemberName("projected")]
     Projected,
+    /// <summary>The last map of a convolutional network averaged over its positions: [B, C], 2,048 for ResNet-50.</summary>
+    [JsonStringEnumMemberName("avgpool")]
+    AvgPool,
 }
 
 /// <summary>An image network whose frozen features are probed: what evaluation needs to know of it, whatever its family.</summary>
@@ -32,6 +34,9 @@ public abstract class Backbone(string name) : nn.Module<Tensor, Tensor>(name)
 
     /// <summary>Parameters of the backbone itself; a projection behind it is not counted.</summary>
     public virtual long ParameterCount => parameters().Sum(p => p.numel());
+
+    /// <summary>Width of what the forward pass gives, [B, Dim]: the feature that pre-training works on.</summary>
+    public abstract int Dim { get; }
 
     /// <summary>Features of one picture.</summary>
     /// <exception cref="KitException">This family has no such features.</exception>
@@ -50,22 +55,12 @@ public abstract class Backbone(string name) : nn.Module<Tensor, Tensor>(name)
     /// </summary>
     /// <param name="seed">The same seed gives the same weights.</param>
     /// <param name="bound">Bound of the uniform draw for a parameter's name; null for all others.</param>
-    protected void Draw(long seed, Func<string, double?> bound)
+    protected void Draw(long seed, Func<string, double?> bound) => InitialValues.Draw(this, seed, (key, parameter, generator) => key switch
     {
-        Parameter[] all = [.. parameters()];
-        if (all.Any(p => p.device_type == DeviceType.META)) return;
-        using var noGrad = no_grad();
-        using var generator = new Generator((ulong)seed, CPU);
-        foreach ((string key, Parameter parameter) in named_parameters())
-        {
-            using var scope = NewDisposeScope();
-            parameter.copy_(key switch
-            {
-                _ when bound(key) is { } b => rand(parameter.shape, generator: generator).mul_(2 * b).sub_(b),
-                _ when key.EndsWith("bias", StringComparison.Ordinal) => zeros(parameter.shape),
-                _ when key.Contains("norm", StringComparison.Ordinal) => ones(parameter.shape),
-                _ => randn(parameter.shape, generator: generator).mul_(0.02).clamp_(-2, 2),
-            });
-        }
-    }
+        _ when bound(key) is { } b => rand(parameter.shape, generator: generator).mul_(2 * b).sub_(b),
+        "masked_embed" => zeros(parameter.shape),
+        _ when key.EndsWith("bias", StringComparison.Ordinal) => zeros(parameter.shape),
+        _ when key.Contains("norm", StringComparison.Ordinal) => ones(parameter.shape),
+        _ => randn(parameter.shape, generator: generator).mul_(0.02).clamp_(-2, 2),
+    });
 }

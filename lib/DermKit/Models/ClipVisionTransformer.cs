@@ -85,6 +85,9 @@ public sealed class ClipVisionTransformer : Backbone
     }
 
     /// <inheritdoc/>
+    public override int Dim => Config.Projection;
+
+    /// <inheritdoc/>
     public override int Width(FeatureVariant variant) => variant switch
     {
         FeatureVariant.Cls4 or FeatureVariant.Cls4PreNorm => 4 * Config.Dim,

@@ -28,8 +28,8 @@ public sealed class Dense : nn.Module<Tensor, Tensor>
     public ScalarType? Compute { get; set; }
 
     /// <summary>
-    /// Has every linear layer inside a module multiply in a type: bfloat16 halves the time on a processor or GPU that multiplies it
-    /// natively. Weights, norms and sums of residuals keep their type; null takes it back.
+    /// Has every linear layer and convolution inside a module multiply in a type: bfloat16 halves the time on a processor or GPU that multiplies
+    /// it natively. Weights, statistics of norms and a transformer's sums of residuals keep their type; null takes it back.
     /// </summary>
     public static void ComputeIn(nn.Module module, ScalarType? type)
     {
@@ -37,6 +37,7 @@ public sealed class Dense : nn.Module<Tensor, Tensor>
         {
             if (layer is Dense dense) dense.Compute = type;
             else if (layer is WeightNormLinear last) last.Compute = type;
+            else if (layer is Convolution convolution) convolution.Compute = type;
         }
     }
 

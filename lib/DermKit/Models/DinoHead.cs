@@ -23,6 +23,9 @@ public sealed record DinoHeadConfig
     /// <summary>Layers of the perceptron, 1 or more.</summary>
     public int Layers { get; init; } = 3;
 
+    /// <summary>Outputs of a last layer of their own for patch tokens, as iBOT may have; 0 for the same layer as for CLS.</summary>
+    public int PatchOutputs { get; init; }
+
     /// <summary>Batch normalisation after each hidden layer.</summary>
     public bool BatchNorm { get; init; }
 
@@ -32,13 +35,16 @@ public sealed record DinoHeadConfig
 
 /// <summary>
 /// DINO's projection head (Caron et al. 2021, arXiv 2104.14294, section 3.1): a perceptron with exact GELU, L2 normalisation, and a
-/// weight-normalised linear layer without bias. State-dict keys are those of facebookresearch/dino.
+/// weight-normalised linear layer without bias; for iBOT (Zhou et al. 2022, arXiv 2111.07832) with a second such layer for patch tokens, or
+/// the same one. State-dict keys are those of facebookresearch/dino and bytedance/ibot; a shared layer is there once.
 /// </summary>
 public sealed class DinoHead : nn.Module<Tensor, Tensor>
 {
     private readonly nn.Module<Tensor, Tensor> mlp;
     [ComponentName(Name = "last_layer")]
     private readonly WeightNormLinear lastLayer;
+    [ComponentName(Name = "last_layer2")]
+    private readonly WeightNormLinear? patchLayer;
 
     private DinoHead(DinoHeadConfig config, Device device) : base(nameof(DinoHead))
     {
@@ -46,6 +52,7 @@ public sealed class DinoHead : nn.Module<Tensor, Tensor>
         Config = config;
         mlp = Perceptron(config, device);
         lastLayer = new WeightNormLinear(config.Bottleneck, config.Outputs, trainGain: !config.NormLastLayer, device);
+        if (config.PatchOutputs > 0) patchLayer = new WeightNormLinear(config.Bottleneck, config.PatchOutputs, trainGain: !config.NormLastLayer, device);
         RegisterComponents();
         foreach (Parameter parameter in parameters()) parameter.DetachFromDisposeScope();
         foreach (Tensor buffer in buffers()) buffer.DetachFromDisposeScope();
@@ -78,11 +85,16 @@ public sealed class DinoHead : nn.Module<Tensor, Tensor>
     }
 
     /// <summary>Features [B, D] to logits [B, K].</summary>
-    public override Tensor forward(Tensor x)
+    public override Tensor forward(Tensor x) => Project(x, lastLayer);
+
+    /// <summary>Patch tokens [..., D] to logits [..., K of patches].</summary>
+    public Tensor Patches(Tensor x) => Project(x, patchLayer ?? lastLayer);
+
+    private Tensor Project(Tensor x, WeightNormLinear last)
     {
         using var scope = NewDisposeScope();
         Tensor bottleneck = mlp.forward(x).to(x.dtype);
-        return lastLayer.forward(bottleneck / bottleneck.square().sum(-1, keepdim: true).sqrt().clamp_min(1e-12)).MoveToOuterDisposeScope();
+        return last.forward(bottleneck / bottleneck.square().sum(-1, keepdim: true).sqrt().clamp_min(1e-12)).MoveToOuterDisposeScope();
     }
 
     private static nn.Module<Tensor, Tensor> Perceptron(DinoHeadConfig config, Device device)

@@ -13,10 +13,15 @@ namespace DermKit.Models;
 /// </summary>
 public sealed class VisionTransformer : Backbone
 {
+    /// <summary>Keys of timm's, DINO's and iBOT's files that are not the backbone's.</summary>
+    internal static readonly string[] NotBackbone = ["head.*", "masked_embed"];
+
     [ComponentName(Name = "cls_token")]
     private readonly Parameter clsToken;
     [ComponentName(Name = "pos_embed")]
     private readonly Parameter posEmbed;
+    [ComponentName(Name = "masked_embed")]
+    private readonly Parameter? maskedEmbed;
     [ComponentName(Name = "patch_embed")]
     private readonly VitPatchEmbedding patchEmbed;
     private readonly ModuleList<VitBlock> blocks;
@@ -29,6 +34,7 @@ public sealed class VisionTransformer : Backbone
         Config = config;
         clsToken = new Parameter(empty(1, 1, config.Dim, ScalarType.Float32, device));
         posEmbed = new Parameter(empty(1, 1 + (long)config.Grid * config.Grid, config.Dim, ScalarType.Float32, device));
+        if (config.MaskToken) maskedEmbed = new Parameter(empty(1, config.Dim, ScalarType.Float32, device));
         patchEmbed = new VitPatchEmbedding(config, device);
         blocks = nn.ModuleList(Enumerable.Range(0, config.Depth)
             .Select(i => new VitBlock(config, config.Depth == 1 ? 0 : config.DropPath * i / (config.Depth - 1), device)).ToArray());
@@ -63,7 +69,10 @@ public sealed class VisionTransformer : Backbone
 
     /// <inheritdoc/>
     /// <remarks>The number of heads changes no weight; stochastic depth acts in training only.</remarks>
-    public override string Architecture => JsonSerializer.Serialize(Config with { DropPath = 0 });
+    public override string Architecture => JsonSerializer.Serialize(Config with { DropPath = 0, MaskToken = false });
+
+    /// <inheritdoc/>
+    public override int Dim => Config.Dim;
 
     /// <inheritdoc/>
     public override int Width(FeatureVariant variant) => variant is FeatureVariant.Cls4 or FeatureVariant.Cls4PreNorm ? 4 * Config.Dim : throw Lacks(variant);
@@ -80,7 +89,14 @@ public sealed class VisionTransformer : Backbone
     public override Tensor forward(Tensor x) => ClsOfLastBlocks(x, 1);
 
     /// <summary>All tokens after the final norm: [B, 3, H, W] to [B, 1 + patches, D], CLS first, patches row by row.</summary>
-    public Tensor Tokens(Tensor x) => GetIntermediateLayers(x, 1)[0];
+    /// <param name="x">Pictures.</param>
+    /// <param name="mask">bool [B, patches], true where the mask token takes the patch's place before the positions are added (Zhou et al. 2022, iBOT); null for none.</param>
+    /// <exception cref="KitException">A mask, but the model has no mask token.</exception>
+    public Tensor Tokens(Tensor x, Tensor? mask = null)
+    {
+        using var scope = NewDisposeScope();
+        return norm.forward(LastBlocks(x, 1, clsOnly: false, mask)[0]).MoveToOuterDisposeScope();
+    }
 
     /// <summary>Tokens [B, 1 + patches, D] of the last <paramref name="n"/> blocks, earliest first, each through the final norm.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There are fewer blocks.</exception>
@@ -114,11 +130,11 @@ public sealed class VisionTransformer : Backbone
     /// <summary>Position embedding [1, 1 + rows * columns of patches, D] for a picture of so many pixels (bicubic, as DINO).</summary>
     public Tensor PositionsFor(long height, long width) => PositionEmbedding.Resize(posEmbed, height, width, Config.Patch);
 
-    private List<Tensor> LastBlocks(Tensor x, int n, bool clsOnly)
+    private List<Tensor> LastBlocks(Tensor x, int n, bool clsOnly, Tensor? mask = null)
     {
         if (n < 1 || n > Config.Depth) throw new ArgumentOutOfRangeException(nameof(n), n, $"Expected 1 to {Config.Depth} blocks.");
         var kept = new List<Tensor>(n);
-        Tensor tokens = Embed(x);
+        Tensor tokens = Embed(x, mask);
         for (int i = 0; i < Config.Depth; i++)
         {
             Tensor next = Step(tokens, i, clsOnly && i == Config.Depth - 1);
@@ -132,12 +148,18 @@ public sealed class VisionTransformer : Backbone
 
     private Tensor Step(Tensor tokens, int i, bool clsOnly) => blocks[i].Forward(tokens, clsOnly, DropPathGenerator);
 
-    private Tensor Embed(Tensor x)
+    private Tensor Embed(Tensor x, Tensor? mask = null)
     {
         if (x.dim() != 4 || x.shape[1] != 3 || x.shape[2] < Config.Patch || x.shape[3] < Config.Patch)
             throw new ArgumentException($"Expected pictures [B, 3, H, W] of at least {Config.Patch} pixels a side, found [{string.Join(", ", x.shape)}].", nameof(x));
         using var scope = NewDisposeScope();
-        Tensor tokens = cat([clsToken.expand(x.shape[0], 1, Config.Dim), patchEmbed.forward(x)], 1);
+        Tensor patches = patchEmbed.forward(x);
+        if (mask is not null)
+        {
+            if (maskedEmbed is null) throw new KitException("This ViT has no mask token; make it with maskToken true.");
+            patches = patches.masked_fill(mask.unsqueeze(-1), 0) + maskedEmbed * mask.unsqueeze(-1);
+        }
+        Tensor tokens = cat([clsToken.expand(x.shape[0], 1, Config.Dim), patches], 1);
         return tokens.add(PositionsFor(x.shape[2], x.shape[3])).MoveToOuterDisposeScope();
     }
 }

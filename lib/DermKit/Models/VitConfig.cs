@@ -24,6 +24,9 @@ public sealed record VitConfig
     /// <summary>Bias on the query, key and value projection.</summary>
     public bool QkvBias { get; init; } = true;
 
+    /// <summary>Holds a token that stands in for masked patches, as iBOT's student does.</summary>
+    public bool MaskToken { get; init; }
+
     /// <summary>Rate of stochastic depth in the last block; rises linearly from 0 in the first. Acts in training mode only.</summary>
     public double DropPath { get; init; }
 

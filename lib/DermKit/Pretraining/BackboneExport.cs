@@ -6,13 +6,13 @@ using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
-/// <summary>A trained backbone for others to use: timm's and DINO's key names, float16.</summary>
+/// <summary>A trained backbone for others to use: timm's, DINO's and torchvision's key names, float16.</summary>
 public static class BackboneExport
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
     /// <summary>
-    /// Writes <c>name.safetensors</c> (float16; preprocessing and provenance in its metadata), <c>name.json</c> (options, pictures, steps, commit,
+    /// Writes <c>name.safetensors</c> (float16 but for running statistics; preprocessing and provenance in its metadata), <c>name.json</c> (options, pictures, steps, commit,
     /// machine and both hashes) and <c>name.log.jsonl</c> beside each other.
     /// </summary>
     /// <param name="folder">Made when absent.</param>
@@ -28,7 +28,9 @@ public static class BackboneExport
         using (var scope = NewDisposeScope())
         {
             Backbone backbone = trainer.Backbone;
-            var half = backbone.state_dict().ToDictionary(p => p.Key, p => p.Value.detach().to(ScalarType.Float16));
+            // Running statistics are counts and variances of any size, which float16 does not hold.
+            HashSet<string> statistics = [.. backbone.named_buffers().Select(b => b.name)];
+            var half = backbone.state_dict().ToDictionary(p => p.Key, p => statistics.Contains(p.Key) ? p.Value : p.Value.detach().to(ScalarType.Float16));
             SafeTensors.Save(weights, half, new Dictionary<string, string>(provenance)
             {
                 ["architecture"] = backbone.Architecture, ["method"] = options.Method, ["steps"] = $"{trainer.Done}",

@@ -20,7 +20,23 @@ internal static class Checkpoint
         SafeTensors.Save(path, Tensors(updates.Method, moments), new Dictionary<string, string>
         {
             ["options"] = JsonSerializer.Serialize(options), ["data"] = dataKey, ["step"] = updates.Done.ToString(CultureInfo.InvariantCulture),
+            ["skippedInRow"] = updates.SkippedInRow.ToString(CultureInfo.InvariantCulture),
             ["threads"] = get_num_threads().ToString(CultureInfo.InvariantCulture), ["kernel"] = Kernel,
+        });
+    }
+
+    /// <summary>Everything that a failed step can be made again from: the weights before it, its views and the numbers of its pictures.</summary>
+    public static void SaveFailure(string path, Updates updates, PretrainOptions options, Views views, ReadOnlySpan<int> pictures)
+    {
+        Dictionary<string, Tensor> moments = updates.Optimiser.State();
+        using Tensor steps = moments["steps"], numbers = tensor(pictures.ToArray().Select(n => (long)n).ToArray());
+        Dictionary<string, Tensor> all = Tensors(updates.Method, moments);
+        (all["views.globals"], all["views.pictures"]) = (views.Globals, numbers);
+        if (views.Locals is not null) all["views.locals"] = views.Locals;
+        if (views.Masks is not null) all["views.masks"] = views.Masks.Cells;
+        SafeTensors.Save(path, all, new Dictionary<string, string>
+        {
+            ["options"] = JsonSerializer.Serialize(options), ["step"] = updates.Done.ToString(CultureInfo.InvariantCulture), ["seed"] = options.Seed.ToString(CultureInfo.InvariantCulture),
         });
     }
 
@@ -54,6 +70,7 @@ internal static class Checkpoint
             target.copy_(value);
         }
         updates.Optimiser.SetSteps(steps);
+        updates.SkippedInRow = int.Parse(Meta("skippedInRow"), CultureInfo.InvariantCulture);
         updates.Done = int.Parse(Meta("step"), CultureInfo.InvariantCulture);
     }
 

@@ -5,11 +5,12 @@ using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
-/// <summary>How one view is made: a bicubic crop of a random box, mirrored half of the time, then colour.</summary>
+/// <summary>How one view is made: a resized crop of a random box, mirrored half of the time, then colour.</summary>
 /// <param name="Area">Draws the box.</param>
 /// <param name="Size">Side in pixels.</param>
 /// <param name="Colour">Draws the colour.</param>
-public sealed record ViewRecipe(RandomResizedCrop Area, int Size, ColorJitter Colour);
+/// <param name="Filter">Of the resize, antialiased.</param>
+public sealed record ViewRecipe(RandomResizedCrop Area, int Size, ColorJitter Colour, ResizeFilter Filter = ResizeFilter.Bicubic);
 
 /// <summary>
 /// Makes views by recipe, normalised by ImageNet's mean and deviation. Every draw depends on (seed, epoch, image, view) alone; the order of
@@ -65,7 +66,7 @@ public static class CropViews
         return [.. groups.Select(group => cat([.. group.Select(recipe =>
         {
             ViewDraw[] drawn = draws[view];
-            Tensor crops = TensorCrop.ResizedCrop(unit, [.. drawn.Select(d => d.Box)], recipe.Size, ResizeFilter.Bicubic, [.. drawn.Select(d => d.Flip)]).clamp_(0, 1);
+            Tensor crops = TensorCrop.ResizedCrop(unit, [.. drawn.Select(d => d.Box)], recipe.Size, recipe.Filter, [.. drawn.Select(d => d.Flip)]).clamp_(0, 1);
             return recipe.Colour.Apply(crops, [.. drawn.Select(d => d.Colour)], orders[view++]);
         })], 0).sub_(mean).div_(std).MoveToOuterDisposeScope())];
     }
@@ -92,7 +93,7 @@ public static class CropViews
                             int size = recipe.Size, area = size * size;
                             float* target = (float*)targets[g] + ((((long)r * batch) + i) * 3 * area);
                             ref readonly ViewDraw draw = ref draws[view][i];
-                            CropPass.Resize(columns, height, width, draw.Box, size, ResizeFilter.Bicubic, draw.Flip, target);
+                            CropPass.Resize(columns, height, width, draw.Box, size, recipe.Filter, draw.Flip, target);
                             ColorPass.Apply(target, area, draw.Colour, orders[view]);
                             if (draw.Colour.Blur > 0) BlurPass.Apply(target, size, draw.Colour.Blur, recipe.Colour.BlurReach(size));
                             ColorPass.Finish(target, area, draw.Colour.Solarized, ImageNet.Mean, ImageNet.Std);

@@ -14,7 +14,7 @@ public sealed class Dino : PretrainMethod
     private readonly PretrainOptions options;
     private readonly double[] temperatures;
     private readonly DinoNetwork student, teacher;
-    private readonly Parameter[] fast, slow;
+    private readonly (Parameter Teacher, Parameter Student)[] pairs;
     private readonly DinoLoss loss;
     private readonly Generator? dropPath;
 
@@ -26,11 +26,8 @@ public sealed class Dino : PretrainMethod
         this.options = options;
         temperatures = Schedules.TeacherTemperature(options.TeacherTemperatureStart, options.TeacherTemperature, options.Epochs, options.TeacherTemperatureWarmup);
         student = new DinoNetwork(options, isStudent: true, device);
-        teacher = new DinoNetwork(options, isStudent: false, device);
-        (fast, slow) = ([.. student.parameters()], [.. teacher.parameters()]);
-        using (no_grad())
-            foreach ((Parameter to, Parameter from) in slow.Zip(fast))
-                to.copy_(from).requires_grad_(false);
+        teacher = DinoNetwork.TeacherOf(student, options, device);
+        pairs = [.. Gradients.Pairs(teacher, student)];
         if (device.type != DeviceType.META)
             student.Backbone.DropPathGenerator = dropPath = new Generator(0, device);
         student.train();
@@ -52,6 +49,9 @@ public sealed class Dino : PretrainMethod
 
     /// <summary>The running mean of the teacher's logits, [1, K].</summary>
     public Tensor Center => loss.Center;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Tensor> Running => [loss.Center];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State
@@ -89,7 +89,7 @@ public sealed class Dino : PretrainMethod
     public override bool IsFrozen(string parameter, int epoch) => epoch < options.FrozenLastLayerEpochs && parameter.Contains("last_layer", StringComparison.Ordinal);
 
     /// <inheritdoc/>
-    public override void AfterStep(double momentum) => Gradients.MovingAverage(slow, fast, momentum);
+    public override void AfterStep(double momentum) => Gradients.MovingAverage(pairs, momentum);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -109,10 +109,19 @@ internal sealed class DinoNetwork : nn.Module
 
     public DinoNetwork(PretrainOptions options, bool isStudent, Device device) : base(nameof(DinoNetwork))
     {
-        backbone = VisionTransformer.Random(options.Vit(isStudent), options.Seed, device);
+        backbone = VisionTransformer.Random(options.Vit(isStudent) with { MaskToken = isStudent && options.Method == "iBOT" }, options.Seed, device);
         head = DinoHead.Random(options.Head, options.Seed + 1L, device);
         RegisterComponents();
         Dense.ComputeIn(this, options.Precision == "bf16" ? ScalarType.BFloat16 : null);
+    }
+
+    /// <summary>The same weights, out of reach for gradients.</summary>
+    public static DinoNetwork TeacherOf(DinoNetwork student, PretrainOptions options, Device device)
+    {
+        var teacher = new DinoNetwork(options, isStudent: false, device);
+        using var noGrad = no_grad();
+        foreach ((Parameter to, Parameter from) in Gradients.Pairs(teacher, student)) to.copy_(from).requires_grad_(false);
+        return teacher;
     }
 
     public VisionTransformer Backbone => backbone;

@@ -31,27 +31,34 @@ public static class Gradients
         return norms.MoveToOuterDisposeScope();
     }
 
-    /// <summary>teacher = momentum * teacher + (1 - momentum) * student for every parameter, in order.</summary>
-    /// <param name="teacher">Changed in place.</param>
-    /// <param name="student">The same model.</param>
-    /// <param name="momentum">0 to 1.</param>
-    public static void MovingAverage(nn.Module teacher, nn.Module student, double momentum) => MovingAverage([.. teacher.parameters()], [.. student.parameters()], momentum);
+    /// <summary>Parameters of two models that have the same name, in the teacher's order; a student may have more.</summary>
+    internal static IEnumerable<(Parameter Teacher, Parameter Student)> Pairs(nn.Module teacher, nn.Module student)
+    {
+        Dictionary<string, Parameter> named = student.named_parameters().ToDictionary(p => p.name, p => p.parameter);
+        return teacher.named_parameters().Select(p => (p.parameter, named[p.name]));
+    }
 
-    /// <summary>As above for parameters that are listed already: TorchSharp allocates most of a kilobyte for each that it lists.</summary>
+    /// <summary>teacher = momentum * teacher + (1 - momentum) * student for every parameter of the teacher.</summary>
     /// <param name="teacher">Changed in place.</param>
-    /// <param name="student">As many, of the same sizes.</param>
+    /// <param name="student">A model with parameters of the same names.</param>
     /// <param name="momentum">0 to 1.</param>
-    public static unsafe void MovingAverage(IReadOnlyList<Parameter> teacher, IReadOnlyList<Parameter> student, double momentum)
+    public static void MovingAverage(nn.Module teacher, nn.Module student, double momentum) => MovingAverage([.. Pairs(teacher, student)], momentum);
+
+    /// <summary>As above for pairs that are listed already: TorchSharp allocates most of a kilobyte for each parameter that it lists.</summary>
+    /// <param name="pairs">From <see cref="Pairs"/>; the teacher's are changed in place.</param>
+    /// <param name="momentum">0 to 1.</param>
+    internal static unsafe void MovingAverage((Parameter Teacher, Parameter Student)[] pairs, double momentum)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var addresses = new (nint Slow, nint Fast)[teacher.Count];
-        int[] lengths = new int[teacher.Count];
-        for (int i = 0; i < lengths.Length; i++)
+        var addresses = new (nint Slow, nint Fast)[pairs.Length];
+        int[] lengths = new int[pairs.Length];
+        for (int i = 0; i < pairs.Length; i++)
         {
-            addresses[i] = (ParameterPass.Address(teacher[i]), ParameterPass.Address(student[i]));
-            if (addresses[i] is { Slow: not 0, Fast: not 0 }) lengths[i] = (int)teacher[i].numel();
-            else teacher[i].mul_(momentum).add_(student[i], 1 - momentum);
+            (Parameter slow, Parameter fast) = pairs[i];
+            addresses[i] = (ParameterPass.Address(slow), ParameterPass.Address(fast));
+            if (addresses[i] is { Slow: not 0, Fast: not 0 }) lengths[i] = (int)slow.numel();
+            else slow.mul_(momentum).add_(fast, 1 - momentum);
         }
         ParameterPass.Run(lengths, (i, first, count) =>
             ParameterPass.Average((float*)addresses[i].Slow + first, (float*)addresses[i].Fast + first, count, momentum));

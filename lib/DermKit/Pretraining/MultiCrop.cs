@@ -7,19 +7,21 @@ namespace DermKit.Pretraining;
 /// <summary>The views of a batch, normalised by ImageNet's mean and deviation, crop-major: all pictures of crop 0, then of crop 1, and so on.</summary>
 /// <param name="Globals">[2B, 3, G, G].</param>
 /// <param name="Locals">[L * B, 3, S, S]; null when there are none.</param>
-public sealed record Views(Tensor Globals, Tensor? Locals) : IDisposable
+/// <param name="Masks">Masked patches of the global crops; null for a method that masks none.</param>
+public sealed record Views(Tensor Globals, Tensor? Locals, PatchMasks? Masks = null) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose()
     {
         Globals.Dispose();
         Locals?.Dispose();
+        Masks?.Dispose();
     }
 }
 
 /// <summary>
-/// DINO's multi-crop augmentation (Caron et al. 2021; the settings are those of the paper page): two global and L local crops by
-/// <see cref="CropViews"/>; the first global crop is always blurred, the second rarely, but solarised now and then.
+/// The views of a method by <see cref="CropViews"/>: two large crops and L small ones (DINO's multi-crop, Caron et al. 2021) or none (SimCLR, BYOL),
+/// bicubic for DINO and iBOT, bilinear for the others, coloured as <see cref="ViewColours"/> says.
 /// </summary>
 public sealed class MultiCrop(PretrainOptions options)
 {
@@ -33,24 +35,18 @@ public sealed class MultiCrop(PretrainOptions options)
     public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch)
     {
         Tensor[] made = CropViews.Make(images, ids, options.Seed, epoch, recipes);
-        return new(made[0], made.Length > 1 ? made[1] : null);
+        var views = new Views(made[0], made.Length > 1 ? made[1] : null);
+        if (options.Method != "iBOT") return views;
+        var masks = new BlockMask(options.MaskRatio, options.MaskVariance, options.MaskAspect, epoch < options.MaskStartEpoch ? 0 : options.MaskChance);
+        return views with { Masks = masks.ForBatch(ids, options.Seed, epoch, options.GlobalSize / options.Patch, images.device) };
     }
 
     internal static IReadOnlyList<ViewRecipe[]> Recipes(PretrainOptions options)
     {
-        ColorJitter paper = new();
-        double strength = options.ColorStrength;
-        ColorJitter colour = new()
-        {
-            BlurMax = options.BlurMax, Brightness = strength * paper.Brightness, Contrast = strength * paper.Contrast,
-            Saturation = strength * paper.Saturation, Hue = strength * paper.Hue, Grayscale = strength * paper.Grayscale,
-        };
+        ViewColours colours = ViewColours.For(options);
         RandomResizedCrop large = new(options.GlobalScaleMin, 1), small = new(options.LocalScaleMin, options.LocalScaleMax);
-        ViewRecipe[] globals =
-        [
-            new(large, options.GlobalSize, colour with { Blur = 1 }),
-            new(large, options.GlobalSize, colour with { Blur = 0.1, Solarize = 0.2 * strength }),
-        ];
-        return options.LocalCrops == 0 ? [globals] : [globals, [.. Enumerable.Repeat(new ViewRecipe(small, options.LocalSize, colour with { Blur = 0.5 }), options.LocalCrops)]];
+        ResizeFilter filter = options.Method is "SimCLR" or "BYOL" ? ResizeFilter.Bilinear : ResizeFilter.Bicubic;
+        ViewRecipe[] globals = [new(large, options.GlobalSize, colours.First, filter), new(large, options.GlobalSize, colours.Second, filter)];
+        return options.LocalCrops == 0 ? [globals] : [globals, [.. Enumerable.Repeat(new ViewRecipe(small, options.LocalSize, colours.Local), options.LocalCrops)]];
     }
 }

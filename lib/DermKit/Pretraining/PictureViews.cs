@@ -7,7 +7,7 @@ namespace DermKit.Pretraining;
 /// <summary>One picture with the crops that one step of training makes of it.</summary>
 /// <param name="Label">Names the picture.</param>
 /// <param name="Picture">Before cropping.</param>
-/// <param name="Globals">Large crops: teacher and student see them.</param>
+/// <param name="Globals">Large crops as the student sees them: with iBOT's masked patches in the mean colour.</param>
 /// <param name="Locals">Small crops: only the student sees them.</param>
 public sealed record PictureViews(string Label, RgbImage Picture, IReadOnlyList<RgbImage> Globals, IReadOnlyList<RgbImage> Locals)
 {
@@ -21,7 +21,15 @@ public sealed record PictureViews(string Label, RgbImage Picture, IReadOnlyList<
         using var scope = NewDisposeScope();
         int[] numbers = data.Order(options.Batch, options.Seed, epoch)[0][..Math.Min(count, options.Batch)];
         using Views views = new MultiCrop(options).Make(data.Batch(numbers, CPU), numbers, epoch);
-        RgbImage[] globals = new EvalTransform().Pictures(views.Globals), locals = views.Locals is null ? [] : new EvalTransform().Pictures(views.Locals);
+        Tensor seen = views.Globals;
+        if (views.Masks is not null)
+        {
+            // What the student sees: a masked patch in the mean colour, which is 0 after normalisation.
+            int side = options.GlobalSize / options.Patch;
+            Tensor cells = views.Masks.Cells.view(-1, 1, side, side).repeat_interleave(options.Patch, 2).repeat_interleave(options.Patch, 3);
+            seen = nn.functional.pad(seen.narrow(2, 0, cells.shape[2]).narrow(3, 0, cells.shape[3]).masked_fill(cells, 0), [0, seen.shape[3] - cells.shape[3], 0, seen.shape[2] - cells.shape[2]]);
+        }
+        RgbImage[] globals = new EvalTransform().Pictures(seen), locals = views.Locals is null ? [] : new EvalTransform().Pictures(views.Locals);
         // The views are crop-major: those of one picture lie a whole batch apart.
         RgbImage[] Of(RgbImage[] crops, int i) => [.. crops.Where((_, at) => at % numbers.Length == i)];
         return [.. numbers.Select((number, i) => new PictureViews($"picture {i + 1}", data.Image(number), Of(globals, i), Of(locals, i)))];

@@ -16,16 +16,14 @@ public sealed record PretrainingSet(string Set, int Images, int Frozen, int Used
 public sealed class PretrainData : IDisposable
 {
     private readonly ImageCache cache;
-    private readonly int[] rows;
 
-    private PretrainData(ImageCache cache, int[] rows, IReadOnlyList<PretrainingSet> sources) =>
-        (this.cache, this.rows, Sources) = (cache, rows, sources);
+    private PretrainData(ImageCache cache, IReadOnlyList<PretrainingSet> sources) => (this.cache, Sources) = (cache, sources);
 
     /// <summary>Sets whose pictures may be in weights that are given on.</summary>
     private static readonly string[] Free = [DermKit.Data.DataSets.Isic2017.Name, DermKit.Data.DataSets.PadUfes20.Name];
 
     /// <summary>Number of pictures.</summary>
-    public int Count => rows.Length;
+    public int Count => cache.Count;
 
     /// <summary>The sets of the run.</summary>
     public IReadOnlyList<PretrainingSet> Sources { get; }
@@ -39,7 +37,10 @@ public sealed class PretrainData : IDisposable
     /// <summary>Names the pixels, their order and the number in use: a resumed run must find the same.</summary>
     public string Key => $"{cache.Key[..32]}-{Count}";
 
-    /// <summary>Opens the sets of the options; decodes into the cache first where that has not been done.</summary>
+    /// <summary>
+    /// Opens the sets of the options; decodes into the cache first where that has not been done. A start that finds folders, label files and
+    /// a sample of the pictures as the last one left them reads no more than those, whatever the number of pictures.
+    /// </summary>
     /// <param name="settings">Folders.</param>
     /// <param name="options">Sets, number of pictures, their size, seed.</param>
     /// <param name="progress">Called with (done, all) while pictures are decoded.</param>
@@ -49,6 +50,9 @@ public sealed class PretrainData : IDisposable
     {
         string[] sets = options.Sets.Length > 0 ? options.Sets : [.. Free.Where(set => DataSetCatalog.IsPresent(settings, set))];
         if (sets.Length == 0) sets = [Data.Synthetic.SyntheticDataSet.Name];
+        var transform = new EvalTransform { Resize = options.SourceSize, Crop = options.SourceSize, Filter = ResizeFilter.Bicubic };
+        if (PretrainIndex.Find(settings, options, sets) is { } index && ImageCache.Reopen(settings.CacheDir, index.CacheKey, index.Files, transform, index.Quarantine) is { } known)
+            return Enough(new(known, index.Sources), options, sets);
         var found = new List<(string Set, int Images, string[] Free)>();
         foreach (string set in sets)
         {
@@ -56,20 +60,25 @@ public sealed class PretrainData : IDisposable
             bool[] frozen = FrozenTest.Mask(settings, table);
             found.Add((set, table.Count, [.. table.Paths.Where((_, i) => !frozen[i])]));
         }
-        string[] paths = [.. found.SelectMany(f => f.Free)];
+        string[] all = [.. found.SelectMany(f => f.Free)], paths = all;
         if (options.MostImages > 0 && options.MostImages < paths.Length)
         {
-            new SplitMix64((ulong)options.Seed).Shuffle(paths.AsSpan());
-            paths = [.. paths[..options.MostImages].Order(StringComparer.Ordinal)];
+            string[] shuffled = [.. all];
+            new SplitMix64((ulong)options.Seed).Shuffle(shuffled.AsSpan());
+            paths = [.. shuffled[..options.MostImages].Order(StringComparer.Ordinal)];
         }
         var used = paths.ToHashSet(StringComparer.Ordinal);
         PretrainingSet[] sources = [.. found.Select(f => new PretrainingSet(f.Set, f.Images, f.Images - f.Free.Length, f.Free.Count(used.Contains)))];
-        var transform = new EvalTransform { Resize = options.SourceSize, Crop = options.SourceSize, Filter = ResizeFilter.Bicubic };
         ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
-        int[] rows = [.. cache.RowOf.Where(row => row >= 0)];
-        if (rows.Length >= options.Batch) return new(cache, rows, sources);
-        cache.Dispose();
-        throw new KitException($"Pre-training on {string.Join(", ", sets)}: a batch has {options.Batch} pictures but only {rows.Length} are here; lower 'batch' or add pictures.");
+        PretrainIndex.Save(settings, options, sets, cache, paths, all, sources);
+        return Enough(new(cache, sources), options, sets);
+    }
+
+    private static PretrainData Enough(PretrainData data, PretrainOptions options, string[] sets)
+    {
+        if (data.Count >= options.Batch) return data;
+        data.Dispose();
+        throw new KitException($"Pre-training on {string.Join(", ", sets)}: a batch has {options.Batch} pictures but only {data.Count} are here; lower 'batch' or add pictures.");
     }
 
     /// <summary>Numbers of the pictures of each step of an epoch; a rest that fills no batch is left out.</summary>
@@ -82,10 +91,10 @@ public sealed class PretrainData : IDisposable
     }
 
     /// <summary>uint8 [B, 3, S, S] of the pictures of these numbers.</summary>
-    public Tensor Batch(int[] numbers, Device device) => cache.Batch([.. numbers.Select(n => rows[n])], device);
+    public Tensor Batch(int[] numbers, Device device) => cache.Batch(numbers, device);
 
     /// <summary>One picture as it is cropped from.</summary>
-    public RgbImage Image(int number) => cache.Image(rows[number]);
+    public RgbImage Image(int number) => cache.Image(number);
 
     /// <inheritdoc/>
     public void Dispose() => cache.Dispose();

@@ -10,12 +10,16 @@ namespace DermKit.Pretraining;
 /// <param name="Targets">The teacher's distributions [N, K] without a graph; null for a method that has none.</param>
 public sealed record MethodOutput(Tensor Loss, Tensor Features, Tensor? Targets) : IDisposable
 {
+    /// <summary>The part of the loss that comes from masked patches, a scalar without a graph; null for a method that masks nothing.</summary>
+    public Tensor? PatchLoss { get; init; }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         Loss.Dispose();
         Features.Dispose();
         Targets?.Dispose();
+        PatchLoss?.Dispose();
     }
 }
 
@@ -27,6 +31,7 @@ public abstract class PretrainMethod : IDisposable
     public static PretrainMethod Create(PretrainOptions options, Device device) => options.Method switch
     {
         "DINO" => new Dino(options, device),
+        "iBOT" => new IBot(options, device),
         _ => throw new KitException($"Method '{options.Method}' is unknown."),
     };
 
@@ -41,6 +46,9 @@ public abstract class PretrainMethod : IDisposable
 
     /// <summary>All tensors that a checkpoint holds, by key, as they are: loading copies into them.</summary>
     public abstract IReadOnlyDictionary<string, Tensor> State { get; }
+
+    /// <summary>Tensors that <see cref="Forward"/> itself changes, such as centres and running statistics, so that a step can be taken back.</summary>
+    public abstract IReadOnlyList<Tensor> Running { get; }
 
     /// <summary>The loss of the views of one batch.</summary>
     /// <param name="views">On the method's device.</param>

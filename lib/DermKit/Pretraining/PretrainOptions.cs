@@ -101,6 +101,9 @@ public sealed partial record PretrainOptions
     /// <summary>iBOT: half of the range around <see cref="MaskRatio"/> that each crop's share is drawn from.</summary>
     public double MaskVariance { get; init; }
 
+    /// <summary>iBOT: chance of a global crop to be masked at all.</summary>
+    public double MaskChance { get; init; } = 1;
+
     /// <summary>iBOT: least aspect ratio of a masked block; the largest is its inverse.</summary>
     public double MaskAspect { get; init; } = 0.3;
 
@@ -178,6 +181,12 @@ public sealed partial record PretrainOptions
 
     /// <summary>Steps between two checkpoints; 0 for one at the end of each epoch.</summary>
     public int CheckpointEvery { get; init; }
+
+    /// <summary>Epochs from the last one back whose checkpoints stay as epoch-NNNN.safetensors; 0 for none beside the newest.</summary>
+    public int KeepLast { get; init; }
+
+    /// <summary>Every so many epochs the checkpoint stays as epoch-NNNN.safetensors; 0 for none.</summary>
+    public int KeepEvery { get; init; }
 
     /// <summary>Steps between two looks of the collapse monitor.</summary>
     public int MonitorEvery { get; init; } = 10;

@@ -25,7 +25,7 @@ public sealed partial record PretrainOptions
     /// <summary>Keys that only some methods read.</summary>
     private static readonly (string[] Methods, string[] Keys)[] Particular =
     [
-        (["iBOT"], [nameof(SharedHead), nameof(PatchOutputs), nameof(PatchTemperature), nameof(PatchTemperatureStart), nameof(PatchTemperatureWarmup), nameof(ClsWeight), nameof(PatchWeight), nameof(MaskRatio), nameof(MaskVariance), nameof(MaskAspect), nameof(MaskStartEpoch)]),
+        (["iBOT"], [nameof(SharedHead), nameof(PatchOutputs), nameof(PatchTemperature), nameof(PatchTemperatureStart), nameof(PatchTemperatureWarmup), nameof(ClsWeight), nameof(PatchWeight), nameof(MaskRatio), nameof(MaskVariance), nameof(MaskChance), nameof(MaskAspect), nameof(MaskStartEpoch)]),
         (["SimCLR"], [nameof(Temperature)]),
         (["DINO", "iBOT"], [nameof(Bottleneck), nameof(NormLastLayer), nameof(StudentTemperature), nameof(TeacherTemperature), nameof(TeacherTemperatureStart), nameof(TeacherTemperatureWarmup), nameof(CenterMomentum), nameof(FrozenLastLayerEpochs), nameof(LocalSize), nameof(LocalCrops), nameof(LocalScaleMin), nameof(LocalScaleMax)]),
         (["DINO", "iBOT", "BYOL"], [nameof(TeacherMomentum)]),
@@ -72,6 +72,7 @@ public sealed partial record PretrainOptions
     public DinoHeadConfig Head => new()
     {
         Inputs = Vit(student: false).Dim, Outputs = Outputs, Hidden = HeadHidden, Bottleneck = Bottleneck, NormLastLayer = NormLastLayer,
+        PatchOutputs = Method == "iBOT" && !SharedHead ? PatchOutputs : 0,
     };
 
     /// <summary>Refuses values that cannot be trained with.</summary>
@@ -117,6 +118,7 @@ public sealed partial record PretrainOptions
         Expect(PatchWeight >= 0, "patchWeight", PatchWeight, "0 or more");
         Expect(MaskRatio is >= 0 and <= 1, "maskRatio", MaskRatio, "0 to 1");
         Expect(MaskVariance >= 0 && MaskVariance <= MaskRatio, "maskVariance", MaskVariance, "0 to maskRatio");
+        Expect(MaskChance is >= 0 and <= 1, "maskChance", MaskChance, "0 to 1");
         Expect(MaskAspect is > 0 and <= 1, "maskAspect", MaskAspect, "above 0, at most 1");
         Expect(MaskStartEpoch >= 0, "maskStartEpoch", MaskStartEpoch, "0 or more");
         Expect(Temperature > 0, "temperature", Temperature, "above 0");
@@ -126,6 +128,8 @@ public sealed partial record PretrainOptions
         Expect(WarmupEpochs >= 0 && WarmupEpochs <= Epochs, "warmupEpochs", WarmupEpochs, $"0 to {Epochs}");
         Expect(BaseLearningRate > 0, "baseLearningRate", BaseLearningRate, "above 0");
         Expect(MonitorEvery >= 1, "monitorEvery", MonitorEvery, "1 or more");
+        Expect(KeepLast >= 0, "keepLast", KeepLast, "0 or more");
+        Expect(KeepEvery >= 0, "keepEvery", KeepEvery, "0 or more");
         Expect(CheckpointEvery >= 0, "checkpointEvery", CheckpointEvery, "0 (each epoch) or more");
     }
 }

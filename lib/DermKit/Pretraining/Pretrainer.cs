@@ -1,5 +1,6 @@
 using DermKit.Models;
 using System.Diagnostics;
+using System.Globalization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -11,6 +12,9 @@ namespace DermKit.Pretraining;
 /// </summary>
 public sealed class Pretrainer : IDisposable
 {
+    /// <summary>Steps in a row without a finite loss and gradient after which a run stops.</summary>
+    private const int MostSkipped = 3;
+
     private readonly PretrainOptions options;
     private readonly PretrainData data;
     private readonly Device device;
@@ -42,6 +46,12 @@ public sealed class Pretrainer : IDisposable
         }
     }
 
+    /// <summary>True when a folder holds a checkpoint to go on from.</summary>
+    public static bool IsStarted(string folder) => File.Exists(Path.Combine(folder, Checkpoint.FileName));
+
+    /// <summary>The run.</summary>
+    public PretrainOptions Options => options;
+
     /// <summary>What is trained.</summary>
     public PretrainMethod Method { get; }
 
@@ -60,15 +70,18 @@ public sealed class Pretrainer : IDisposable
     /// <summary>All steps that are done.</summary>
     public IReadOnlyList<TrainingStep> Log => log;
 
-    /// <summary>Called with the number of the finished epoch, from 1, and the backbone in evaluation mode, without gradients; null for nobody.</summary>
-    public Action<int, Backbone>? AfterEpoch { get; set; }
+    /// <summary>
+    /// Called with the number of the finished epoch, from 1, and the backbone in evaluation mode, without gradients; null for nobody.
+    /// The score that it gives, such as an online kNN's, is logged, and the checkpoint of the highest one is kept as best.safetensors; null for none.
+    /// </summary>
+    public Func<int, Backbone, double?>? AfterEpoch { get; set; }
 
     /// <summary>Trains to the end.</summary>
     /// <param name="progress">Called after every step.</param>
     /// <param name="cancellation">Stops after the step that runs, with a checkpoint.</param>
     /// <returns><see cref="Log"/>.</returns>
     /// <exception cref="OperationCanceledException">Cancelled; the checkpoint is saved.</exception>
-    /// <exception cref="KitException">The loss is not finite; the last checkpoint stays.</exception>
+    /// <exception cref="KitException">Loss or gradient were not finite three times in a row; the last checkpoint stays, and failure.safetensors holds the step.</exception>
     public IReadOnlyList<TrainingStep> Run(Action<TrainingStep>? progress = null, CancellationToken cancellation = default)
     {
         var clock = Stopwatch.StartNew();
@@ -86,16 +99,15 @@ public sealed class Pretrainer : IDisposable
                 TrainingStep step = Step(order[i], epoch);
                 step = step with { ImagesPerSecond = (Done - from) * options.Batch / clock.Elapsed.TotalSeconds };
                 if (Done - from >= 50) (from, clock) = (Done, Stopwatch.StartNew());
+                bool ends = i == StepsPerEpoch - 1;
+                if (ends && Ask(epoch + 1) is { } score) step = step with { Score = score };
+                bool best = step.Score > log.Select(s => s.Score).Where(s => !double.IsNaN(s)).DefaultIfEmpty(double.NegativeInfinity).Max();
                 log.Add(step);
                 progress?.Invoke(step);
-                if (Done == Steps || (options.CheckpointEvery > 0 ? Done % options.CheckpointEvery == 0 : i == StepsPerEpoch - 1)) Save();
+                if (Done == Steps || (options.CheckpointEvery > 0 ? Done % options.CheckpointEvery == 0 : ends)) Save();
+                if (best) Copy("best.safetensors");
+                if (ends) Keep(epoch + 1);
             }
-            if (AfterEpoch is null) continue;
-            using var noGrad = no_grad();
-            using var scope = NewDisposeScope();
-            Backbone.eval();
-            AfterEpoch(epoch + 1, Backbone);
-            Backbone.train();
         }
         return log;
     }
@@ -121,15 +133,56 @@ public sealed class Pretrainer : IDisposable
         using var scope = NewDisposeScope();
         using Tensor pixels = data.Batch(numbers, device);
         using Views views = crops.Make(pixels, numbers, epoch);
-        return updates.Next(views);
+        TrainingStep step = updates.Next(views);
+        if (updates.SkippedInRow < MostSkipped) return step;
+        string left = "";
+        if (folder is not null)
+        {
+            Checkpoint.SaveFailure(Path.Combine(folder, "failure.safetensors"), updates, options, views, numbers);
+            left = $" {Path.Combine(folder, "failure.safetensors")} holds the weights, the views and the numbers of their pictures.";
+        }
+        throw new KitException($"Pre-training, step {Done}: loss {step.Loss}, gradient {step.GradientNorm}, the {MostSkipped}rd step in a row that is not finite. Lower baseLearningRate or clipGradient; the last checkpoint is from before.{left}");
+    }
+
+    private double? Ask(int epoch)
+    {
+        if (AfterEpoch is null) return null;
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        Backbone.eval();
+        double? score = AfterEpoch(epoch, Backbone);
+        Backbone.train();
+        return score;
     }
 
     private void Save()
     {
         if (folder is null) return;
+        // Broken weights show in the next losses, which stop the run: the checkpoint before them is the one to go back to.
+        if (Done < Steps && (updates.SkippedInRow > 0 || !updates.IsFinite)) return;
         // The log first: a log that is longer than its checkpoint is cut at the next start.
         TrainingLog.Write(Path.Combine(folder, TrainingLog.FileName), log);
         Checkpoint.Save(Path.Combine(folder, Checkpoint.FileName), updates, options, data.Key);
+    }
+
+    /// <summary>The newest checkpoint under a second name.</summary>
+    private void Copy(string name)
+    {
+        if (folder is null) return;
+        Save();
+        string temporary = Path.Combine(folder, name + ".tmp");
+        File.Copy(Path.Combine(folder, Checkpoint.FileName), temporary, overwrite: true);
+        File.Move(temporary, Path.Combine(folder, name), overwrite: true);
+    }
+
+    /// <summary>Numbered checkpoints of the last epochs and of every so many; those that are neither go.</summary>
+    private void Keep(int epoch)
+    {
+        bool Stays(int e) => e > epoch - options.KeepLast || (options.KeepEvery > 0 && e % options.KeepEvery == 0);
+        if (folder is null || (options.KeepLast < 1 && options.KeepEvery < 1)) return;
+        if (Stays(epoch)) Copy($"epoch-{epoch:d4}.safetensors");
+        foreach (string file in Directory.GetFiles(folder, "epoch-*.safetensors"))
+            if (int.TryParse(Path.GetFileNameWithoutExtension(file)["epoch-".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int e) && !Stays(e)) File.Delete(file);
     }
 
     private void Resume()

@@ -13,6 +13,15 @@ public sealed record TrainingStep(int Step, int Steps, double Epoch, double Loss
     /// <summary>Loss / ln K for a method with K outputs; 1 when every output is uniform, which is collapse.</summary>
     public double LossRatio { get; init; } = double.NaN;
 
+    /// <summary>True when loss or gradient was not finite: weights, centre and running statistics were left as they were before the step.</summary>
+    public bool Skipped { get; init; }
+
+    /// <summary>Score of the monitor that the caller gave (<see cref="Pretrainer.AfterEpoch"/>), at the last step of an epoch.</summary>
+    public double Score { get; init; } = double.NaN;
+
+    /// <summary>The part of the loss that comes from masked patches (iBOT).</summary>
+    public double PatchLoss { get; init; } = double.NaN;
+
     /// <summary>Mean entropy of the teacher's outputs / ln K, 0 to 1.</summary>
     public double TeacherEntropy { get; init; } = double.NaN;
 

@@ -39,20 +39,38 @@ internal sealed class Updates : IDisposable
     /// <summary>Called with each parameter's gradient norm before clipping, [parameters]; for tests.</summary>
     internal Action<Tensor>? Norms { get; set; }
 
-    /// <summary>One update.</summary>
+    /// <summary>Steps in a row, up to the last one, that were skipped.</summary>
+    public int SkippedInRow { get; set; }
+
+    /// <summary>True when every weight is finite.</summary>
+    public bool IsFinite
+    {
+        get
+        {
+            using var noGrad = no_grad();
+            using var scope = NewDisposeScope();
+            return stack(parameters.Select(p => p.Value.sum())).isfinite().all().item<bool>();
+        }
+    }
+
+    /// <summary>One update; with a loss or a gradient that is not finite it counts as done, but changes nothing.</summary>
     /// <returns>Its numbers, but for the rate.</returns>
-    /// <exception cref="KitException">The loss is not finite; nothing was changed but the centre.</exception>
     public TrainingStep Next(Views views)
     {
         using var scope = NewDisposeScope();
         int epoch = Done / StepsPerEpoch;
         Method.BeforeStep(momenta[Done]);
+        Tensor[] before;
+        using (no_grad()) before = [.. Method.Running.Select(r => r.clone())];
         using MethodOutput output = Method.Forward(views, Done, epoch);
         double loss = output.Loss.item<float>();
-        if (!double.IsFinite(loss)) throw new KitException($"Pre-training, step {Done + 1}: the loss is {loss}. Lower baseLearningRate or clipGradient; the last checkpoint is from before.");
+        if (!double.IsFinite(loss)) return Skip(loss, double.NaN, before);
         output.Loss.backward();
         Tensor norms = Gradients.Clip(parameters.Select(p => p.Value), options.ClipGradient);
         Norms?.Invoke(norms);
+        double norm = norms.square().sum().sqrt().item<float>();
+        if (!double.IsFinite(norm)) return Skip(loss, norm, before);
+        SkippedInRow = 0;
         foreach ((string name, Parameter value) in parameters)
             if (Method.IsFrozen(name, epoch)) value.grad = null;
         double learningRate = learningRates[Done];
@@ -60,11 +78,23 @@ internal sealed class Updates : IDisposable
         foreach ((_, Parameter value) in parameters) value.grad = null;
         Method.AfterStep(momenta[Done]);
         Done++;
-        var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norms.square().sum().sqrt().item<float>(), 0);
-        if (Method.Outputs > 0) step = step with { LossRatio = loss / Math.Log(Method.Outputs) };
+        var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norm, 0);
+        double patches = output.PatchLoss?.item<float>() ?? 0;
+        if (output.PatchLoss is not null) step = step with { PatchLoss = patches };
+        if (Method.Outputs > 0) step = step with { LossRatio = (loss - patches) / Math.Log(Method.Outputs) };
         if (Done % options.MonitorEvery != 0 && Done != 1 && Done != Steps) return step;
         if (output.Targets is not null) step = step with { TeacherEntropy = CollapseMonitor.Entropy(output.Targets) };
         return step with { FeatureStd = CollapseMonitor.FeatureStd(output.Features), EffectiveRank = CollapseMonitor.EffectiveRank(output.Features) };
+    }
+
+    private TrainingStep Skip(double loss, double norm, Tensor[] before)
+    {
+        using (no_grad())
+            foreach ((Tensor running, Tensor was) in Method.Running.Zip(before)) running.copy_(was);
+        Method.Student.zero_grad(set_to_none: true);
+        SkippedInRow++;
+        Done++;
+        return new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRates[Done - 1], norm, 0) { Skipped = true };
     }
 
     /// <inheritdoc/>

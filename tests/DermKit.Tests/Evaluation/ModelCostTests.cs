@@ -48,6 +48,25 @@ public sealed class ModelCostTests
     }
 
     [Fact]
+    public void AResNetIsCountedLayerByLayer()
+    {
+        ModelCost full = ModelCost.Of("r", ResNetConfig.ResNet50);
+        Assert.Equal("4.09", FormattableString.Invariant($"{full.GigaMacs:0.00}"));
+        Assert.Equal((23_508_032, 2048, 49, FeatureVariant.AvgPool), (full.Parameters, full.Features, full.Tokens, full.Variant));
+        // Odd sides are halved upwards: 33 to 17, 9, 9, 5, 3 and 2.
+        ResNetConfig odd = new() { Planes = [4, 1, 2, 3], Blocks = [1, 2, 1, 1] };
+        ModelCost small = ModelCost.Of("r", odd, side: 33);
+        Assert.Equal(3 * 49 * 4 * 17 * 17, small.Layers.Single(l => l.Layer.StartsWith("stem", StringComparison.Ordinal)).Macs);
+        Assert.Equal(9 * (16 * 81 + 2 * 25 + 4 * 9 + 9 * 4), small.Layers.Single(l => l.Layer == "3x3").Macs);
+        Assert.Equal(16 * 4 * 81 + 16 * 4 * 25 + 4 * 8 * 9 + 8 * 12 * 4, small.Layers.Single(l => l.Layer == "shortcut, 1x1").Macs);
+        foreach (ModelCost cost in new[] { full, small })
+        {
+            using Backbone model = cost.Unset(META);
+            Assert.Equal((model.ParameterCount, model.Width(cost.Variant)), (cost.Parameters, cost.Features));
+        }
+    }
+
+    [Fact]
     public void AModeChangesNumbersAndMonetIsThePartnerWhereItIsTaken()
     {
         CostPlan quick = CostPlan.For(RunMode.Quick), workshop = CostPlan.For(RunMode.Workshop), full = CostPlan.For(RunMode.Full);

@@ -62,6 +62,24 @@ public sealed class UndeclaredModelsTests : IDisposable
     }
 
     [Fact]
+    public void AResNetInTorchvisionsKeysIsARow()
+    {
+        using var scope = NewDisposeScope();
+        using ResNet source = ResNet.Random(new() { Planes = [4, 5, 6, 7], Blocks = [2, 1, 1, 2] }, 5);
+        Dictionary<string, Tensor> state = source.state_dict();
+        (state["fc.weight"], state["fc.bias"]) = (zeros(10, 28), zeros(10));
+        Save("my-resnet", state);
+        state.Remove("layer3.0.bn2.bias");
+        Save("not-whole", state);
+        ModelDefinition[] models = [.. Load()];
+        Assert.Equal(("my-resnet", "resnet", FeatureVariant.AvgPool, source.ParameterCount), (models[0].Name, models[0].Family, models[0].Features, models[0].Parameters));
+        Assert.Contains("keys look like torchvision's ResNet-20, blocks 2, 1, 1, 2, 28 features", models[0].Note);
+        using (Backbone made = models[0].Create(0)) Assert.Equal((WeightLoader.Hash(source), 28), (WeightLoader.Hash(made), made.Width(models[0].Features)));
+        Assert.Equal(source.ParameterCount, models[0].Cost!.Parameters);
+        Assert.Contains("missing: layer3.0.bn2.bias", models[1].Missing);
+    }
+
+    [Fact]
     public void WhatIsNotRecognisedSaysWhyAndIsNeverRun()
     {
         using var scope = NewDisposeScope();

@@ -142,20 +142,58 @@ public sealed class CheckpointFaults : IDisposable
     }
 
     [Fact]
-    public void ALossThatIsNotFiniteStopsTheRunAndKeepsTheLastCheckpoint()
+    public void ThreeLossesInARowThatAreNotFiniteStopTheRunAndLeaveTheStepForReplay()
     {
         PretrainOptions wild = TinyPretraining.Options with { BaseLearningRate = 1e30, ClipGradient = 0, WarmupEpochs = 1, CheckpointEvery = 1 };
         using PretrainData data = tiny.Data(wild);
         using var trainer = new Pretrainer(wild, data, CPU, tiny.Folder("wild"));
-        byte[] kept = [];
-        string message = Assert.Throws<KitException>(() => trainer.Run(s => kept = s.Step == 1 ? [] : tiny.Result("wild").Checkpoint)).Message;
-        Assert.Contains($"step {trainer.Done + 1}: the loss is NaN", message);
+        var steps = new List<TrainingStep>();
+        string message = Assert.Throws<KitException>(() => trainer.Run(steps.Add)).Message;
+        string left = Path.Combine(tiny.Folder("wild"), "failure.safetensors");
+        Assert.Contains($"step {trainer.Done}: loss NaN", message);
         Assert.Contains("baseLearningRate", message);
-        Assert.InRange(trainer.Done, 1, 11);
-        Assert.Equal(trainer.Done, tiny.Result("wild").Log.Length);
+        Assert.Contains(left, message);
+        Assert.Equal([true, true], steps.TakeLast(2).Select(s => s.Skipped));
+        // The checkpoint is from before the weights broke, and whole.
         using SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(tiny.Folder("wild"), "checkpoint.safetensors"));
-        Assert.Equal($"{trainer.Done}", file.Metadata["step"]);
+        Assert.InRange(int.Parse(file.Metadata["step"], System.Globalization.CultureInfo.InvariantCulture), 1, trainer.Done - 3);
+        Assert.All(file.Entries.Keys.Where(k => k.StartsWith("student.", StringComparison.Ordinal)), k => Assert.True(file.Load(k).isfinite().all().item<bool>()));
         Assert.Empty(Directory.GetFiles(tiny.Folder("wild"), "*.tmp"));
+
+        // What is left gives the same loss once more.
+        using var scope = NewDisposeScope();
+        using SafeTensorsFile failure = SafeTensorsFile.Open(left);
+        using var dino = new Dino(wild, CPU);
+        using (no_grad())
+            foreach ((string key, Tensor target) in dino.State) target.copy_(failure.Load(key));
+        Assert.Equal(4, failure.Load("views.pictures").numel());
+        using MethodOutput again = dino.Forward(new Views(failure.Load("views.globals"), failure.Load("views.locals")), trainer.Done - 1, (trainer.Done - 1) / 3);
+        Assert.False(again.Loss.isfinite().item<bool>());
+    }
+
+    [Theory]
+    [InlineData("DINO")]
+    [InlineData("iBOT")]
+    public void AStepThatIsNotFiniteChangesNothingAndIsCounted(string method)
+    {
+        using var scope = NewDisposeScope();
+        PretrainOptions options = TinyPretraining.For(method);
+        using PretrainMethod student = PretrainMethod.Create(options, CPU);
+        using var updates = new Updates(student, options, 3);
+        Views Make(int first) => new MultiCrop(options).Make(randint(0, 256, [4, 3, 48, 48], uint8, generator: new Generator((ulong)first, CPU)), [first, 1, 2, 3], 0);
+        using (Views good = Make(0)) Assert.False(updates.Next(good).Skipped);
+        Dictionary<string, Tensor> before = student.State.ToDictionary(s => s.Key, s => s.Value.detach().clone());
+        using (Views broken = Make(0))
+        {
+            broken.Globals[0, 0, 0, 0] = float.NaN;
+            TrainingStep step = updates.Next(broken);
+            Assert.True(step.Skipped);
+            Assert.True(double.IsNaN(step.Loss));
+        }
+        Assert.Equal((2, 1), (updates.Done, updates.SkippedInRow));
+        Assert.All(student.State, s => Assert.True(s.Value.Equals(before[s.Key]), $"{s.Key} was changed by a step that was skipped"));
+        using (Views good = Make(5)) Assert.False(updates.Next(good).Skipped);
+        Assert.Equal((3, 0), (updates.Done, updates.SkippedInRow));
     }
 
     [Fact]

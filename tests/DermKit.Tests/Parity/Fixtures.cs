@@ -67,7 +67,7 @@ public sealed class FixtureCoverageParity
     /// <summary>Kinds that later stages of the kit take; printed, so that nothing is left out silently.</summary>
     private static readonly string[] NotYet =
     [
-        "ibot_*", "head_*", "ntxent_loss*", "byol_loss*", "train_ibot*", "train_simclr*", "train_byol*", "resnet*", "clip_tokens*",
+        "train_simclr*", "train_byol*", "clip_tokens*",
     ];
 
     [Fact]

@@ -26,18 +26,10 @@ public sealed class FullSizeParity
         using JsonDocument recipe = JsonDocument.Parse(File.ReadAllText(recipeFile));
         Assert.True(Procedural($"{seed}/check", file.Load("check").shape, 1, 0).equal(file.Load("check")).all().item<bool>(), "check: the formula differs");
 
-        VisionTransformer vit = VisionTransformer.Random(VitConfig.Tiny, 0);
-        vit.eval();
-        Dictionary<string, Tensor> state = vit.state_dict();
-        foreach (JsonElement entry in recipe.RootElement.GetProperty("vit_tiny16").EnumerateArray())
-        {
-            string key = entry[0].GetString()!;
-            long[] shape = [.. entry[1].EnumerateArray().Select(e => e.GetInt64())];
-            Assert.Equal(state[key].shape, shape);
-            state[key].copy_(Procedural($"{seed}/{key}", shape, entry[2].GetSingle(), entry[3].GetSingle()));
-            state.Remove(key);
-        }
-        Assert.Empty(state);
+        using VisionTransformer vit = VisionTransformer.Unset(VitConfig.Tiny);
+        Fill(vit, recipe.RootElement.GetProperty("vit_tiny16"), seed);
+        using ResNet resnet = ResNet.Unset(ResNetConfig.ResNet50);
+        if (recipe.RootElement.TryGetProperty("resnet50", out JsonElement weights)) Fill(resnet, weights, seed);
 
         var waiting = new List<string>();
         Tensor x = Procedural($"{seed}/x", [2, 3, 224, 224], 2, 0), x2 = Procedural($"{seed}/x2", [2, 3, 96, 96], 2, 0);
@@ -50,13 +42,31 @@ public sealed class FullSizeParity
                 "vit_tiny16.cls" or "vit_tiny16.cls_f64" => vit.forward(x),
                 "vit_tiny16.patch_mean" => vit.Tokens(x).narrow(1, 1, 196).mean([1]),
                 "vit_tiny16.cls96" => vit.forward(x2),
-                _ when key.StartsWith("resnet50.", StringComparison.Ordinal) || key.StartsWith("dino_head.", StringComparison.Ordinal) => null,
+                "resnet50.features" or "resnet50.features_f64" => resnet.forward(x),
+                _ when key.StartsWith("dino_head.", StringComparison.Ordinal) => null,
                 _ => throw new Xunit.Sdk.XunitException($"No output is called '{key}'."),
             };
             if (actual is null) waiting.Add(key);
             else Fixtures.Close(actual, file.Load(key), 1.1e-5, key);
         }
         Fixtures.Print($"{name}, not yet: {string.Join(", ", waiting)}");
+    }
+
+    private static void Fill(Backbone model, JsonElement recipe, string seed)
+    {
+        model.eval();
+        Dictionary<string, Tensor> state = model.state_dict();
+        foreach (JsonElement entry in recipe.EnumerateArray())
+        {
+            string key = entry[0].GetString()!;
+            if (key.StartsWith("fc.", StringComparison.Ordinal)) continue;
+            long[] shape = [.. entry[1].EnumerateArray().Select(e => e.GetInt64())];
+            Assert.Equal(state[key].shape, shape);
+            using Tensor value = Procedural($"{seed}/{key}", shape, entry[2].GetSingle(), entry[3].GetSingle());
+            state[key].copy_(value);
+            state.Remove(key);
+        }
+        Assert.DoesNotContain(state.Keys, k => !k.EndsWith("num_batches_tracked", StringComparison.Ordinal));
     }
 
     /// <summary>The README's proc(): a hash of the name, then splitmix64 of the index, the top 24 bits as a number in -a + b to a + b.</summary>

@@ -30,6 +30,36 @@ public sealed class DinoTests
         Assert.All(dino.Teacher.parameters(), p => Assert.False(p.requires_grad));
     }
 
+    [Theory]
+    [InlineData("fp32", true)]
+    [InlineData("bf16", false)]
+    public void IBotMakesNothingOnAFixedDevice(string precision, bool shared)
+    {
+        using var scope = NewDisposeScope();
+        PretrainOptions options = TinyPretraining.For("iBOT") with { Precision = precision, SharedHead = shared, PatchOutputs = shared ? 4096 : 32 };
+        using var ibot = new IBot(options, META);
+        using Views views = new MultiCrop(options).Make(zeros([4, 3, 48, 48], uint8, META), [0, 1, 2, 3], 0);
+        Assert.Equal([8, 16], views.Masks!.Cells.shape);
+        using MethodOutput output = ibot.Forward(views, 0, 0);
+        Assert.Equal([4, 24], output.Features.shape);
+        Assert.Equal((DeviceType.META, float32, 1), (output.Loss.device_type, output.Loss.dtype, output.PatchLoss!.numel()));
+        ibot.AfterStep(0.9);
+        Assert.DoesNotContain(ibot.Teacher.named_parameters(), p => p.name.Contains("masked_embed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void BeforeMaskingBeginsThePatchesHaveNoLoss()
+    {
+        using var scope = NewDisposeScope();
+        PretrainOptions options = TinyPretraining.For("iBOT") with { MaskStartEpoch = 1 };
+        using var ibot = new IBot(options, CPU);
+        Views Of(int epoch) => new MultiCrop(options).Make(full([4, 3, 48, 48], 100, uint8), [0, 1, 2, 3], epoch);
+        using MethodOutput before = ibot.Forward(Of(0), 0, 0), after = ibot.Forward(Of(1), 3, 1);
+        Assert.Equal(0, before.PatchLoss!.item<float>());
+        Assert.True(after.PatchLoss!.item<float>() > 1);
+        before.Loss.backward();
+    }
+
     [Fact]
     public void TheTeacherStartsAsTheStudentAndIsItsMovingAverage()
     {

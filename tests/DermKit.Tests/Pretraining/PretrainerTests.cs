@@ -1,3 +1,4 @@
+using DermKit.Models.Weights;
 using DermKit.Pretraining;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -100,6 +101,7 @@ public sealed class PretrainerTests : IDisposable
             using Tensor picture = zeros(1, 3, 32, 32);
             using Tensor feature = backbone.forward(picture);
             looks++;
+            return null;
         };
         trainer.Run(_ => live.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount));
         Assert.Equal(4, looks);
@@ -130,10 +132,73 @@ public sealed class PretrainerTests : IDisposable
             Assert.False(backbone.training);
             Assert.False(is_grad_enabled());
             epochs.Add(epoch);
+            return null;
         };
         trainer.Run();
         Assert.Equal([1, 2, 3, 4], epochs);
         Assert.Equal(alone, tiny.Result("watched").Checkpoint);
+    }
+
+    [Theory]
+    [InlineData("iBOT")]
+    public void AnotherMethodResumesToTheSameBits(string method)
+    {
+        PretrainOptions options = TinyPretraining.For(method) with { CheckpointEvery = 1 };
+        var whole = tiny.Run("whole", options);
+        using (PretrainData data = tiny.Data(options))
+        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("parts")))
+        using (var stop = new CancellationTokenSource())
+            Assert.Throws<OperationCanceledException>(() => trainer.Run(s =>
+            {
+                if (s.Step == 5) stop.Cancel();
+            }, stop.Token));
+        var resumed = tiny.Run("parts", options);
+        Assert.Equal(whole.Log, resumed.Log);
+        Assert.Equal(whole.Checkpoint, resumed.Checkpoint);
+        Assert.All(whole.Log, s => Assert.True(double.IsFinite(s.Loss) && !s.Skipped));
+        if (method == "iBOT") Assert.All(whole.Log, s => Assert.InRange(s.PatchLoss, 0.01, s.Loss));
+    }
+
+    [Fact]
+    public void TheLastEveryFewAndTheBestCheckpointsStay()
+    {
+        PretrainOptions options = TinyPretraining.Options with { Epochs = 6, KeepLast = 1, KeepEvery = 3 };
+        using PretrainData data = tiny.Data(options);
+        using var trainer = new Pretrainer(options, data, CPU, tiny.Folder("kept"));
+        trainer.AfterEpoch = (epoch, _) => epoch == 2 ? 0.9 : 0.1 * epoch;
+        IReadOnlyList<TrainingStep> log = trainer.Run();
+        Assert.Equal(["best.safetensors", "checkpoint.safetensors", "epoch-0003.safetensors", "epoch-0006.safetensors"],
+            Directory.GetFiles(tiny.Folder("kept"), "*.safetensors").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        Assert.Equal([0.1, 0.9, 0.3, 0.4, 0.5, 0.6], log.Where(s => !double.IsNaN(s.Score)).Select(s => Math.Round(s.Score, 3)));
+        string Step(string file)
+        {
+            using SafeTensorsFile opened = SafeTensorsFile.Open(Path.Combine(tiny.Folder("kept"), file));
+            return opened.Metadata["step"];
+        }
+        Assert.Equal(["6", "18", "9", "18"], ((string[])["best.safetensors", "checkpoint.safetensors", "epoch-0003.safetensors", "epoch-0006.safetensors"]).Select(Step));
+    }
+
+    [Fact]
+    public void EveryFiniteNumberBecomesATensorBoardEvent()
+    {
+        TrainingStep[] log = tiny.Run("events", TinyPretraining.Options).Log;
+        string folder = tiny.Folder("tensorboard");
+        var events = new EventLog(folder);
+        foreach (TrainingStep step in log) events.Write(step);
+        byte[] file = File.ReadAllBytes(Assert.Single(Directory.GetFiles(folder, "*tfevents*", SearchOption.AllDirectories)));
+        // A record is its length (8 bytes), a checksum (4), the event and a checksum (4); the tag of a scalar stands in it as text.
+        var found = new Dictionary<string, int>();
+        for (int at = 0; at < file.Length;)
+        {
+            int length = (int)BitConverter.ToInt64(file, at);
+            string text = System.Text.Encoding.Latin1.GetString(file, at + 12, length);
+            foreach (string tag in (string[])["loss/total", "loss/over_ln_k", "loss/patches", "optimiser/learning_rate", "optimiser/gradient_norm", "collapse/teacher_entropy", "monitor/score"])
+                if (text.Contains(tag, StringComparison.Ordinal)) found[tag] = found.GetValueOrDefault(tag) + 1;
+            at += 16 + length;
+        }
+        Assert.Equal((12, 12, 12, 7), (found["loss/total"], found["optimiser/learning_rate"], found["loss/over_ln_k"], found["collapse/teacher_entropy"]));
+        Assert.DoesNotContain("loss/patches", found.Keys);
+        Assert.DoesNotContain("monitor/score", found.Keys);
     }
 
     [Fact]

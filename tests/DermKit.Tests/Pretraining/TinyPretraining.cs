@@ -24,6 +24,19 @@ internal sealed class TinyPretraining : IDisposable
         GlobalSize = 32, LocalSize = 16, LocalCrops = 2, Batch = 4, Epochs = 4, WarmupEpochs = 1, BaseLearningRate = 0.02, MonitorEvery = 2,
     };
 
+    /// <summary>The same sizes for another method.</summary>
+    public static PretrainOptions For(string method)
+    {
+        PretrainOptions paper = PretrainOptions.For(method), tiny = Options;
+        if (method == "iBOT") return tiny with { Method = method, MaskRatio = 0.4 };
+        if (method == "DINO") return tiny;
+        return paper with
+        {
+            Sets = tiny.Sets, SourceSize = 48, Network = "ViT", Depth = 2, Dim = 24, Heads = 3, Patch = 8, ImageSize = 32, Outputs = 16, HeadHidden = 32, GlobalSize = 32,
+            Batch = 4, Epochs = 4, WarmupEpochs = 1, MonitorEvery = 2,
+        };
+    }
+
     public KitSettings Settings { get; }
 
     public string Folder(string name) => Path.Combine(folder.Path, name);

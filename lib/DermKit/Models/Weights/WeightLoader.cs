@@ -12,6 +12,7 @@ public static class WeightLoader
     /// Copies every tensor of a file into the parameter or buffer of the same name, cast to its type and device. All names,
     /// shapes and types are checked before the first copy, so a refused file changes nothing.
     /// </summary>
+    /// <remarks>A file without a batch normalisation's num_batches_tracked sets it to 0, as torch does: old weights have none.</remarks>
     /// <param name="module">The model.</param>
     /// <param name="path">A safetensors file.</param>
     /// <param name="leaveOut">Keys of the file that the model has no place for, such as the classifier of an ImageNet model; a name that ends in .* stands for all keys that begin so.</param>
@@ -24,7 +25,7 @@ public static class WeightLoader
         using var noGrad = no_grad();
         foreach ((string key, Tensor target) in module.state_dict())
         {
-            using Tensor stored = file.Load(key);
+            using Tensor stored = file.Entries.ContainsKey(key) ? file.Load(key) : zeros_like(target);
             target.copy_(stored);
         }
     }
@@ -34,7 +35,7 @@ public static class WeightLoader
     {
         Dictionary<string, Tensor> state = module.state_dict();
         string[] offered = [.. file.Entries.Keys.Where(k => leaveOut is null || !LeavesOut(leaveOut, k))];
-        string[] missing = [.. state.Keys.Except(offered)], extra = [.. offered.Except(state.Keys)];
+        string[] missing = [.. state.Keys.Except(offered).Where(k => !k.EndsWith(".num_batches_tracked", StringComparison.Ordinal))], extra = [.. offered.Except(state.Keys)];
         string[] misshapen = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out SafeTensorEntry? e) && !e.Shape.SequenceEqual(p.Value.shape))
             .Select(p => $"{p.Key} [{string.Join(", ", file.Entries[p.Key].Shape)}] for [{string.Join(", ", p.Value.shape)}]")];
         string[] mistyped = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out SafeTensorEntry? e) && is_floating_point(p.Value) != IsFloat(e.Type))

@@ -1,0 +1,57 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace DermKit.Models;
+
+/// <summary>A square convolution without bias, padded by half its kernel, with torch's key name. Its weight is unset until filled.</summary>
+public sealed class Convolution : nn.Module<Tensor, Tensor>
+{
+    private readonly long stride;
+    [ComponentName(Name = "weight")]
+    private readonly Parameter weight;
+
+    /// <summary>Makes the layer with room for a weight [out, in, kernel, kernel].</summary>
+    public Convolution(long inputs, long outputs, long kernel, long stride, Device device) : base(nameof(Convolution))
+    {
+        this.stride = stride;
+        weight = new Parameter(empty([outputs, inputs, kernel, kernel], ScalarType.Float32, device));
+        RegisterComponents();
+    }
+
+    /// <summary>Type of the products and of the result, whatever that of the weights and of their gradients; null for that of the weights.</summary>
+    public ScalarType? Compute { get; set; }
+
+    /// <summary>[B, in, H, W] to [B, out, H / stride, W / stride], rounded up.</summary>
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        ScalarType type = Compute ?? weight.dtype;
+        (Tensor input, Tensor kernel) = (x.to(type), weight.to(type));
+        long padding = weight.shape[2] / 2;
+        // libtorch has no meta kernel for conv2d.
+        Tensor result = x.device_type == DeviceType.META ? Explicit(input, kernel, stride, padding)
+            : nn.functional.conv2d(input, kernel, strides: [stride, stride], padding: [padding, padding]);
+        return result.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same as one matrix product over windows.</summary>
+    internal static Tensor Explicit(Tensor x, Tensor weight, long stride, long padding)
+    {
+        using var scope = NewDisposeScope();
+        Tensor windows = Windows(x, weight.shape[2], stride, padding, 0);
+        (long batch, long rows, long columns) = (x.shape[0], windows.shape[2], windows.shape[3]);
+        Tensor pixels = windows.permute(0, 2, 3, 1, 4, 5).reshape(batch * rows * columns, -1);
+        return matmul(pixels, weight.flatten(1).t()).reshape(batch, rows, columns, -1).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Every window of a padded picture: [B, C, H, W] to [B, C, rows, columns, kernel, kernel].</summary>
+    internal static Tensor Windows(Tensor x, long kernel, long stride, long padding, double fill)
+    {
+        using var scope = NewDisposeScope();
+        Tensor padded = full([x.shape[0], x.shape[1], x.shape[2] + 2 * padding, x.shape[3] + 2 * padding], fill, x.dtype, x.device);
+        padded.narrow(2, padding, x.shape[2]).narrow(3, padding, x.shape[3]).copy_(x);
+        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride).MoveToOuterDisposeScope();
+    }
+}

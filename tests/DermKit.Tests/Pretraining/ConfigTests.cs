@@ -1,0 +1,59 @@
+using DermKit.Pretraining;
+
+namespace DermKit.Tests.Pretraining;
+
+/// <summary>The files of data/pretraining, and the defaults behind them.</summary>
+public sealed class ConfigTests
+{
+    private static readonly KitSettings Settings = KitSettings.FromEnvironment();
+
+    public static TheoryData<string> Files => [.. Directory.GetFiles(Path.Combine(Settings.Root, "data", "pretraining"), "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void EveryFileIsARunOfTheMethodInItsName(string name)
+    {
+        PretrainOptions options = PretrainOptions.Named(Settings, name);
+        Assert.Equal(options.Method.ToLowerInvariant(), name.Split('-')[0]);
+    }
+
+    [Fact]
+    public void EveryMethodHasAFileForEveryMode()
+    {
+        foreach (string method in PretrainOptions.Methods)
+            foreach (RunMode mode in Enum.GetValues<RunMode>())
+                Assert.True(File.Exists(PretrainOptions.Find(Settings, $"{method}-{mode}".ToLowerInvariant())));
+    }
+
+    [Fact]
+    public void TheDefaultsAreThePaperPages()
+    {
+        PretrainOptions dino = PretrainOptions.For("DINO"), ibot = PretrainOptions.For("iBOT"), simClr = PretrainOptions.For("SimCLR"), byol = PretrainOptions.For("BYOL");
+        Assert.Equal(("ViT", "ViT", "ResNet-50", "ResNet-50"), (dino.Network, ibot.Network, simClr.Network, byol.Network));
+        Assert.Equal((4096, 4096, 128, 256), (dino.Outputs, ibot.Outputs, simClr.Outputs, byol.Outputs));
+        Assert.Equal((2048, 2048, 2048, 4096), (dino.HeadHidden, ibot.HeadHidden, simClr.HeadHidden, byol.HeadHidden));
+        Assert.Equal(("AdamW", "AdamW", "Adam", "LARS"), (dino.Optimizer, ibot.Optimizer, simClr.Optimizer, byol.Optimizer));
+        Assert.Equal((5e-4, 5e-3, 1e-3, 0.03), (dino.BaseLearningRate, ibot.BaseLearningRate, simClr.BaseLearningRate, byol.BaseLearningRate));
+        Assert.Equal((1e-6, 5e-4), (dino.MinLearningRate, ibot.MinLearningRate));
+        Assert.Equal((0.04, 0.4, 0.04, 0.4), (dino.WeightDecay, dino.WeightDecayEnd, ibot.WeightDecay, ibot.WeightDecayEnd));
+        Assert.Equal((1e-6, 1e-6, 1.5e-6, 1.5e-6), (simClr.WeightDecay, simClr.WeightDecayEnd, byol.WeightDecay, byol.WeightDecayEnd));
+        Assert.Equal((0.3, 0.0, 0.3, 1.0), (ibot.MaskRatio, ibot.MaskVariance, ibot.MaskAspect, ibot.MaskChance));
+        Assert.Equal((0.04, 0.07, 30, 1.0, 1.0, true), (ibot.PatchTemperatureStart, ibot.PatchTemperature, ibot.PatchTemperatureWarmup, ibot.ClsWeight, ibot.PatchWeight, ibot.SharedHead));
+        Assert.Equal((0.08, 0.08, 0, 0), (simClr.GlobalScaleMin, byol.GlobalScaleMin, simClr.LocalCrops, byol.LocalCrops));
+        Assert.Equal((90, 90, 0.5, 0.996), (simClr.Batch, byol.Batch, simClr.Temperature, byol.TeacherMomentum));
+        Assert.All(PretrainOptions.Methods, m => Assert.Equal((3.0, 10.0, 100), (PretrainOptions.For(m).ClipGradient, PretrainOptions.For(m).WarmupEpochs, PretrainOptions.For(m).Epochs)));
+        Assert.Contains("nearest: 'SimCLR'", Assert.Throws<KitException>(() => PretrainOptions.For("SimCRL")).Message);
+    }
+
+    [Fact]
+    public void ValuesOfTheCommandLineComeBeforeTheFiles()
+    {
+        PretrainOptions options = PretrainOptions.Named(Settings, "dino-quick", new Dictionary<string, string> { ["epochs"] = "3", ["precision"] = "bf16", ["sets"] = "[\"ham10000\"]" });
+        Assert.Equal((3, "bf16", "ham10000", 1024), (options.Epochs, options.Precision, options.Sets[0], options.Outputs));
+        string Refused(string key, string value) => Assert.Throws<KitException>(() => PretrainOptions.Named(Settings, "dino-quick", new Dictionary<string, string> { [key] = value })).Message;
+        Assert.Contains("did you mean 'epochs'?", Refused("epoch", "3"));
+        Assert.Contains("expected 1 or more, found 0", Refused("epochs", "0"));
+        Assert.Contains("key 'maskRatio': expected no such key, because DINO does not read it (only iBOT)", Refused("maskRatio", "0.5"));
+        Assert.Contains("key 'network': expected ViT for DINO", Refused("network", "ResNet-50"));
+    }
+}
