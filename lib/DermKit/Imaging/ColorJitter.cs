@@ -64,18 +64,7 @@ public sealed record ColorJitter
         return kinds;
     }
 
-    /// <summary>New pictures; the draws of each come from its own sequence, whatever stands beside it.</summary>
-    /// <param name="images">Float [B, 3, H, W] in 0 to 1.</param>
-    /// <param name="randoms">One for each picture, advanced.</param>
-    /// <param name="order">Draws the order of the four jitters.</param>
-    public Tensor Apply(Tensor images, ImageRandom[] randoms, ImageRandom order)
-    {
-        var draws = new ColorDraw[randoms.Length];
-        for (int i = 0; i < draws.Length; i++) draws[i] = Draw(ref randoms[i]);
-        return Apply(images, draws, Order(order));
-    }
-
-    /// <summary>New pictures after draws that are made.</summary>
+    /// <summary>New pictures by draws and an order that are made already.</summary>
     /// <param name="images">Float [B, 3, H, W] in 0 to 1.</param>
     /// <param name="draws">One for each picture.</param>
     /// <param name="order">The four jitters.</param>

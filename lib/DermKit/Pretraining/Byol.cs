@@ -13,6 +13,7 @@ namespace DermKit.Pretraining;
 public sealed class Byol : PretrainMethod
 {
     private readonly PairNetwork online, target;
+    private readonly (TorchSharp.Modules.Parameter[] Teacher, TorchSharp.Modules.Parameter[] Student) backbones, projections;
 
     /// <summary>Online and target network with the same weights, from the seed or file of the options.</summary>
     /// <exception cref="KitException">An option is out of its range, or the initial weights do not fit.</exception>
@@ -31,6 +32,7 @@ public sealed class Byol : PretrainMethod
         Dictionary<string, Tensor> source = online.state_dict();
         foreach ((string key, Tensor value) in target.state_dict()) value.copy_(source[key]);
         foreach (TorchSharp.Modules.Parameter parameter in target.parameters()) parameter.requires_grad_(false);
+        (backbones, projections) = (Gradients.Pairs(copy, made), Gradients.Pairs(target.Projection, online.Projection));
     }
 
     /// <inheritdoc/>
@@ -60,8 +62,8 @@ public sealed class Byol : PretrainMethod
     /// <inheritdoc/>
     public override void BeforeStep(double momentum)
     {
-        Gradients.MovingAverage(target.Backbone, online.Backbone, momentum);
-        Gradients.MovingAverage(target.Projection, online.Projection, momentum);
+        Gradients.MovingAverage(backbones, momentum);
+        Gradients.MovingAverage(projections, momentum);
     }
 
     /// <inheritdoc/>

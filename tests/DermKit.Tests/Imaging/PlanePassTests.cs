@@ -1,0 +1,97 @@
+using DermKit.Imaging;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.Imaging;
+
+/// <summary>What the cpu does to planes in vectors is what the tensor operations do.</summary>
+public sealed class PlanePassTests
+{
+    private static readonly ColorDraw None = new(1, 1, 1, 0, false, 0, false);
+    private static readonly Jitter[] Order = [Jitter.Hue, Jitter.Contrast, Jitter.Brightness, Jitter.Saturation];
+
+    private static Tensor Picture(long side) => rand([1, 3, side, side], generator: new Generator(5));
+
+    private static unsafe Tensor Changed(Tensor picture, Action<nint> pass)
+    {
+        Tensor copy = picture.clone();
+        fixed (byte* at = copy.bytes) pass((nint)at);
+        return copy;
+    }
+
+    private static void Near(Tensor expected, Tensor found, double tolerance, string what)
+    {
+        double off = (expected - found).abs().max().item<float>();
+        Assert.True(off <= tolerance, $"{what}: off by {off}, more than {tolerance}");
+    }
+
+    [Fact]
+    public unsafe void EachJitterIsTheTensorOperation()
+    {
+        using var scope = NewDisposeScope();
+        Tensor picture = Picture(32);
+        // A grey pixel has no hue, and the corners of the cube are where sectors meet.
+        picture[.., .., 0, 0] = 0.5;
+        picture[.., 0, 1] = 1;
+        picture[.., 2, 2] = 0;
+        Tensor Of(float factor) => tensor([factor]);
+        foreach (float factor in new[] { 0.6f, 1.4f })
+            foreach ((string what, ColorDraw draw, Tensor expected) in new[]
+            {
+                ("brightness", None with { Brightness = factor }, TensorColor.Brightness(picture, Of(factor))),
+                ("contrast", None with { Contrast = factor }, TensorColor.Contrast(picture, Of(factor))),
+                ("saturation", None with { Saturation = factor }, TensorColor.Saturation(picture, Of(factor))),
+                ("hue", None with { Hue = factor - 1 }, TensorColor.Hue(picture, Of(factor - 1))),
+                ("grey", None with { Grey = true }, TensorColor.Grayscale(picture)),
+            })
+                Near(expected, Changed(picture, at => ColorPass.Apply((float*)at, 32 * 32, draw, Order)), 2e-6, $"{what} {factor}");
+        Assert.True(picture.Equals(Changed(picture, at => ColorPass.Apply((float*)at, 32 * 32, None, Order))));
+    }
+
+    [Fact]
+    public unsafe void ContrastTakesTheMeanOfWhatCameBefore()
+    {
+        using var scope = NewDisposeScope();
+        Tensor picture = Picture(48);
+        var draw = new ColorDraw(0.7f, 1.3f, 0.8f, 0.08f, true, 0, false);
+        foreach (Jitter[] order in new[] { Order, [Jitter.Contrast, Jitter.Hue, Jitter.Saturation, Jitter.Brightness], [Jitter.Brightness, Jitter.Saturation, Jitter.Hue, Jitter.Contrast] })
+            Near(new ColorJitter().Apply(picture, [draw], order), Changed(picture, at => ColorPass.Apply((float*)at, 48 * 48, draw, order)), 5e-6, string.Join(", ", order));
+    }
+
+    [Theory]
+    [InlineData(0.1f, 6), InlineData(0.5f, 6), InlineData(2f, 6), InlineData(2f, 2), InlineData(9f, 16)]
+    public unsafe void BlurIsTheTensorOperation(float sigma, int half)
+    {
+        using var scope = NewDisposeScope();
+        Tensor picture = Picture(32);
+        Near(TensorColor.GaussianBlur(picture, tensor([sigma]), (2 * half) + 1), Changed(picture, at => BlurPass.Apply((float*)at, 32, sigma, half)), 2e-6, $"sigma {sigma}, {half} taps");
+    }
+
+    [Fact]
+    public unsafe void TheLastPassSolarisesAndNormalises()
+    {
+        using var scope = NewDisposeScope();
+        Tensor picture = Picture(16), mean = tensor([0.1f, 0.2f, 0.3f]).view(1, 3, 1, 1), std = tensor([0.5f, 0.25f, 0.2f]).view(1, 3, 1, 1);
+        picture[0, 0, 0, 0] = 128 / 255f;
+        foreach (bool solarize in new[] { false, true })
+            Near(((solarize ? TensorColor.Solarize(picture) : picture) - mean) / std, Changed(picture, at => ColorPass.Finish((float*)at, 256, solarize, new(0.1f, 0.2f, 0.3f), new(0.5f, 0.25f, 0.2f))), 2e-6, $"solarize {solarize}");
+    }
+
+    [Theory]
+    [InlineData(ResizeFilter.Bilinear), InlineData(ResizeFilter.Bicubic)]
+    public unsafe void CropsAreThoseOfTheTensorOperation(ResizeFilter filter)
+    {
+        using var scope = NewDisposeScope();
+        const int Height = 45, Width = 70;
+        Tensor bytes = randint(0, 256, [1, 3, Height, Width], uint8, generator: new Generator(6)), unit = bytes.to(float32) / 255;
+        Tensor columns = empty(CropPass.ColumnsLength(Height, Width));
+        fixed (byte* from = bytes.bytes, to = columns.bytes) CropPass.Columns(from, Height, Width, (float*)to);
+        foreach (CropBox box in new CropBox[] { new(0, 0, Height, Width), new(3, 7, 20, 31), new(44, 69, 1, 1), new(11, 0, 34, 9), new(0, 5, 2, 65) })
+            foreach (bool flip in new[] { false, true })
+            {
+                Tensor found = empty(1, 3, 32, 32);
+                fixed (byte* from = columns.bytes, to = found.bytes) CropPass.Resize((float*)from, Height, Width, box, 32, filter, flip, (float*)to);
+                Near(TensorCrop.ResizedCrop(unit, [box], 32, filter, [flip]).clamp_(0, 1), found, 2e-5, $"{box}, flip {flip}");
+            }
+    }
+}

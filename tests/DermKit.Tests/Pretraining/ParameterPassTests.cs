@@ -1,0 +1,110 @@
+using DermKit.Pretraining;
+using TorchSharp;
+using static TorchSharp.torch;
+using AdamW = DermKit.Pretraining.AdamW;
+using Parameter = TorchSharp.Modules.Parameter;
+
+namespace DermKit.Tests.Pretraining;
+
+/// <summary>Float32 on the cpu takes the passes, float64 the tensor operations: both must say the same.</summary>
+public sealed class ParameterPassTests
+{
+    /// <summary>Shorter than a vector, no multiple of one, longer than a piece.</summary>
+    private static readonly long[][] Shapes = [[3], [7, 5], [192], [129, 301]];
+
+    private static Parameter[] Drawn(ScalarType type, int seed)
+    {
+        using var generator = new Generator((ulong)seed);
+        return [.. Shapes.Select(shape => new Parameter(randn(shape, generator: generator).to(type)))];
+    }
+
+    private static void Near(IEnumerable<Tensor> expected, IEnumerable<Tensor> found)
+    {
+        foreach ((Tensor a, Tensor b) in expected.Zip(found)) Assert.InRange((a - b).abs().max().item<double>(), 0, 2e-6);
+    }
+
+    [Fact]
+    public void AdamWIsThatOfTheTensorOperations()
+    {
+        using var scope = NewDisposeScope();
+        Parameter[] single = Drawn(float32, 1), exact = Drawn(float64, 1);
+        string[] names = ["a.bias", "a.weight", "b.bias", "b.weight"];
+        using AdamW fast = new(names.Zip(single)), plain = new(names.Zip(exact));
+        for (int step = 0; step < 5; step++)
+        {
+            foreach ((Parameter[] parameters, ScalarType type) in new[] { (single, float32), (exact, float64) })
+                foreach ((Parameter parameter, Parameter gradient) in parameters.Zip(Drawn(type, 100 + step)))
+                    // One parameter sits out two steps: its moments and its count stay.
+                    parameter.grad = step is 1 or 2 && parameter.numel() == 192 ? null : gradient.detach();
+            fast.Step(0.01, 0.3);
+            plain.Step(0.01, 0.3);
+            Near(exact, single);
+        }
+        using Tensor steps = fast.State()["steps"], expected = plain.State()["steps"];
+        Assert.Equal([5, 5, 3, 5], steps.data<long>());
+        Assert.Equal(expected.data<long>(), steps.data<long>());
+    }
+
+    [Theory]
+    [InlineData(0), InlineData(2), InlineData(100), InlineData(1e6)]
+    public void ClippingIsThatOfTheTensorOperations(double limit)
+    {
+        using var scope = NewDisposeScope();
+        Parameter[] single = Drawn(float32, 1), exact = Drawn(float64, 1);
+        foreach ((Parameter parameter, Parameter gradient) in single.Zip(Drawn(float32, 2))) parameter.grad = gradient.detach();
+        foreach ((Parameter parameter, Parameter gradient) in exact.Zip(Drawn(float64, 2))) parameter.grad = gradient.detach();
+        (single[1].grad, exact[1].grad) = (null, null);
+        Tensor norms = Gradients.Clip(single, limit), expected = Gradients.Clip(exact, limit);
+        Assert.Equal([3], norms.shape);
+        Assert.True(norms.to(float64).allclose(expected, rtol: 1e-6));
+        Near(exact.Where(p => p.grad is not null).Select(p => p.grad!), single.Where(p => p.grad is not null).Select(p => p.grad!));
+    }
+
+    [Fact]
+    public void AGradientThatIsNotFiniteShowsInItsNorm()
+    {
+        using var scope = NewDisposeScope();
+        foreach (float bad in new[] { float.NaN, float.PositiveInfinity })
+        {
+            Parameter parameter = new(zeros(100)) { grad = ones(100) };
+            parameter.grad![57] = bad;
+            Assert.False(Gradients.Clip([parameter], 1).isfinite().item<bool>());
+        }
+    }
+
+    [Fact]
+    public void TheAverageIsThatOfTheTensorOperations()
+    {
+        using var scope = NewDisposeScope();
+        Parameter[] slow = Drawn(float32, 1), fast = Drawn(float32, 2), slowExact = Drawn(float64, 1), fastExact = Drawn(float64, 2);
+        foreach (Parameter parameter in slow.Concat(slowExact)) parameter.requires_grad_(false);
+        Gradients.MovingAverage(([.. slow], [.. fast]), 0.996);
+        Gradients.MovingAverage(([.. slowExact], [.. fastExact]), 0.996);
+        Near(slowExact, slow);
+    }
+
+    [Fact]
+    public void TheNumberOfThreadsChangesNoBit()
+    {
+        using var scope = NewDisposeScope();
+        int threads = get_num_threads();
+        Parameter[] Stepped(int count)
+        {
+            set_num_threads(count);
+            Parameter[] parameters = Drawn(float32, 1);
+            foreach ((Parameter parameter, Parameter gradient) in parameters.Zip(Drawn(float32, 2))) parameter.grad = gradient.detach();
+            using var adamW = new AdamW(parameters.Select((p, i) => ($"{i}", p)));
+            Gradients.Clip(parameters, 2);
+            adamW.Step(0.01, 0.1);
+            return parameters;
+        }
+        try
+        {
+            Assert.All(Stepped(1).Zip(Stepped(4)), p => Assert.True(p.First.Equals(p.Second)));
+        }
+        finally
+        {
+            set_num_threads(threads);
+        }
+    }
+}
