@@ -2,6 +2,7 @@ using DermKit.Models;
 using System.Diagnostics;
 using TorchSharp;
 using TorchSharp.Modules;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
@@ -38,7 +39,7 @@ public static class CostMeasurement
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var generator = new Generator(1, CPU);
-        Tensor pictures = randn([plan.Batch, 3, Side, Side], generator: generator).to(device), values = randn([Block], generator: generator).mul_(0.02).to(device);
+        Tensor pictures = randn([plan.Batch, 3, Side, Side], generator: generator).to(device), values = randn([Block], generator: generator).mul_(Kept(0.02)).to(device);
         var rates = models.Select(_ => new List<double>()).ToArray();
         var peaks = new long?[models.Count];
         // Round 0 is for memory, which a watching thread reads; it would disturb the clock.

@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
@@ -88,7 +89,7 @@ public static class FeatureExtractor
         using var generator = new Generator((ulong)seed, CPU);
         for (int i = 0; i < HeadWidths.Length; i++)
         {
-            Tensor weight = randn([HeadWidths[i], x.shape[1]], generator: generator).mul_(0.02).to(x.dtype).to(x.device);
+            Tensor weight = randn([HeadWidths[i], x.shape[1]], generator: generator).mul_(Kept(0.02)).to(x.dtype).to(x.device);
             x = MatrixPath.Linear(i == 0 ? x : nn.functional.gelu(x), weight, null);
         }
         return x;

@@ -1,5 +1,6 @@
 using DermKit.Data;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
@@ -169,7 +170,7 @@ public static class KnnProbe
         using var scope = NewDisposeScope();
         Tensor wide = rows.dtype == ScalarType.Float64 ? rows : rows.to(float32);
         Tensor norm = wide.norm(1, keepdim: true);
-        return (wide / norm.masked_fill(norm == 0, 1)).MoveToOuterDisposeScope();
+        return (wide / norm.masked_fill(norm == Kept(0), Kept(1))).MoveToOuterDisposeScope();
     }
 
     private static Tensor Weights(Tensor cosine, KnnVote vote, double temperature)
@@ -178,11 +179,11 @@ public static class KnnProbe
         switch (vote)
         {
             case KnnVote.Uniform: return ones_like(wide);
-            case KnnVote.Softmax: return (wide / temperature).exp();
+            case KnnVote.Softmax: return (wide / Kept(temperature)).exp();
             default:
-                Tensor distance = (1 - cosine).clamp(0, 2).to(float64);
-                Tensor exact = distance == 0;
-                return where(exact.any(1, keepdim: true), exact.to(float64), 1 / distance);
+                Tensor distance = (Kept(1) - cosine).clamp(Kept(0), Kept(2)).to(float64);
+                Tensor exact = distance == Kept(0);
+                return where(exact.any(1, keepdim: true), exact.to(float64), Kept(1) / distance);
         }
     }
 

@@ -1,4 +1,5 @@
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
@@ -76,8 +77,8 @@ public static class LinearProbe
         if (options.Standardise)
         {
             mean = x.mean([1L], keepdim: true);
-            scale = (x - mean).square().mean([1L], keepdim: true).sqrt();
-            scale = scale.masked_fill(scale == 0, 1);
+            scale = (x - mean).Squared().mean([1L], keepdim: true).sqrt();
+            scale = scale.masked_fill(scale == Kept(0), Kept(1));
             x = (x - mean) / scale;
         }
         // With fewer rows than columns the solution lies in the span of the rows: with X X^T = L L^T solve for L in place of X, where
@@ -85,8 +86,8 @@ public static class LinearProbe
         Tensor rows = x;
         if (n < d)
         {
-            Tensor gram = x.matmul(x.transpose(1, 2)), jitter = 1e-12 * gram.diagonal(0, 1, 2).mean([1L], keepdim: true).unsqueeze(2) + 1e-30;
-            x = linalg.cholesky(gram + jitter * eye(n, n, float64, x.device));
+            Tensor gram = x.matmul(x.transpose(1, 2)), jitter = Kept(1e-12) * gram.diagonal(0, 1, 2).mean([1L], keepdim: true).unsqueeze(2).Plus(Kept(1e-30));
+            x = linalg.cholesky(gram.Plus(jitter * eye(n, n, float64, x.device)));
         }
         LogisticSolver.Solution solution = LogisticSolver.Solve(x, target, weights, options.C, options.Tolerance, options.MaxIterations);
         long last = solution.Weights.shape[1] - 1;
@@ -104,7 +105,7 @@ public static class LinearProbe
         using var scope = NewDisposeScope();
         Device device = features.device;
         Tensor x = (features.to(float64) - tensor(fit.Mean, device: device)) / tensor(fit.Scale, device: device);
-        Tensor logits = x.mm(tensor(fit.Coefficients, device: device).t()) + tensor(fit.Intercepts, device: device);
+        Tensor logits = x.mm(tensor(fit.Coefficients, device: device).t()).Plus(tensor(fit.Intercepts, device: device));
         if (fit.Present.Length == 2) logits = cat([zeros_like(logits), logits], 1);
         Tensor probabilities = zeros([x.shape[0], classes], float64, device);
         probabilities.index_copy_(1, ProbeInput.ToTensor(fit.Present, device), logits.softmax(1));

@@ -1,4 +1,5 @@
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
@@ -33,7 +34,7 @@ internal static class LogisticSolver
         long problems = features.shape[0], classes = target.shape[2];
         bool binary = classes == 2;
         Tensor x = cat([features, ones_like(features.narrow(2, 0, 1))], 2), xt = x.transpose(1, 2).contiguous();
-        Tensor penalty = full([x.shape[2], 1], 1 / c, float64, x.device);
+        Tensor penalty = full([x.shape[2], 1], Kept(1 / c), float64, x.device);
         penalty[-1] = 0;
         Tensor rowWeights = weights.unsqueeze(2);
 
@@ -42,18 +43,18 @@ internal static class LogisticSolver
             Tensor logits = x.matmul(w);
             if (binary) logits = cat([zeros_like(logits), logits], 2);
             Tensor log = logits.log_softmax(2), p = log.exp(), residual = (p - target) * rowWeights;
-            Tensor value = -(rowWeights * target * log).sum([1L, 2L]) + 0.5 * (penalty * w * w).sum([1L, 2L]);
-            Tensor gradient = xt.matmul(binary ? residual.narrow(2, 1, 1) : residual) + penalty * w;
+            Tensor value = (-(rowWeights * target * log).sum([1L, 2L])).Plus(Kept(0.5) * (penalty * w * w).sum([1L, 2L]));
+            Tensor gradient = xt.matmul(binary ? residual.narrow(2, 1, 1) : residual).Plus(penalty * w);
             return new(w, gradient, p, Values(value), Values(gradient.abs().amax([1L, 2L])));
         }
 
         Tensor Factor(Tensor p)
         {
             using var inner = NewDisposeScope();
-            Tensor curvature = rowWeights * (1 - p.square().sum(2, keepdim: true)) / (binary ? 2 : classes - 1);
+            Tensor curvature = rowWeights * (Kept(1) - p.Squared().sum(2, keepdim: true)) / Kept(binary ? 2 : classes - 1);
             Tensor a = (xt * curvature.transpose(1, 2)).matmul(x);
-            Tensor jitter = 1e-10 * a.diagonal(0, 1, 2).mean([1L], keepdim: true) + penalty.t();
-            return linalg.cholesky(a + jitter.diag_embed()).MoveToOuterDisposeScope();
+            Tensor jitter = Kept(1e-10) * a.diagonal(0, 1, 2).mean([1L], keepdim: true).Plus(penalty.t());
+            return linalg.cholesky(a.Plus(jitter.diag_embed())).MoveToOuterDisposeScope();
         }
 
         Point at = At(zeros([problems, x.shape[2], binary ? 1 : classes], float64, x.device));
@@ -78,7 +79,7 @@ internal static class LogisticSolver
             {
                 failures = 0;
                 Tensor moved = next.Weights - at.Weights, change = next.Gradient - at.Gradient, product = Dot(moved, change);
-                history.Add((moved, change, where(product > 0, 1 / product, zeros_like(product))));
+                history.Add((moved, change, where(product > Kept(0), Kept(1) / product, zeros_like(product))));
                 Forget(history, history.Count - Memory);
                 foreach (Tensor t in new[] { at.Weights, at.Gradient, at.Probabilities }) t.Dispose();
                 at = next;
@@ -113,7 +114,7 @@ internal static class LogisticSolver
             q = q - alpha * change;
         }
         Tensor r = cholesky_solve(q, factor);
-        foreach (var (step, change, inverse) in history) r = r + step * (alphas.Pop() - inverse * Dot(change, r));
+        foreach (var (step, change, inverse) in history) r = r.Plus(step * (alphas.Pop() - inverse * Dot(change, r)));
         return r;
     }
 
@@ -124,7 +125,7 @@ internal static class LogisticSolver
         double[] low = new double[step.Length], lowSlope = [.. slope], high = new double[step.Length], highSlope = new double[step.Length];
         for (int trial = 0; trial < Trials; trial++)
         {
-            Point next = at(start.Weights + direction * tensor(step, [step.Length, 1, 1], device: direction.device));
+            Point next = at(start.Weights.Plus(direction * tensor(step, [step.Length, 1, 1], device: direction.device)));
             double[] slopes = Values(Dot(next.Gradient, direction));
             bool done = true;
             for (int p = 0; p < step.Length; p++)

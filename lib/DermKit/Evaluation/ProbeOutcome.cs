@@ -39,7 +39,7 @@ internal static class ProbeInput
         {
             Tensor bad = features.isfinite().all(1).logical_not().nonzero();
             if (bad.shape[0] > 0)
-                throw new KitException($"{what} features: row {bad[0, 0].item<long>()} ({bad.shape[0]} in all) holds NaN or infinity; extract these features again.");
+                throw new KitException($"{what} features: row {(long)bad[0, 0].Value()} ({bad.shape[0]} in all) holds NaN or infinity; extract these features again.");
         }
         if (labels is null) return;
         if (labels.Length != features.shape[0]) throw new KitException($"{what} labels: expected {features.shape[0]} as there are feature rows, found {labels.Length}.");

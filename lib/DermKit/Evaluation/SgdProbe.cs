@@ -1,5 +1,6 @@
 using DermKit.Data;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
@@ -59,10 +60,10 @@ public static class SgdProbe
                 using var step = NewDisposeScope();
                 Tensor index = ProbeInput.ToTensor(rows, x.device), xb = x.index_select(0, index), yb = y.index_select(0, index);
                 Tensor log = xb.mm(w.t()).log_softmax(1);
-                losses.Add((-(yb * log).sum() / rows.Length).MoveToOuterDisposeScope());
-                Tensor gradient = ((log.exp() - yb) / rows.Length).t().mm(xb) + options.WeightDecay * w;
-                velocity.mul_(options.Momentum).add_(gradient);
-                w.sub_(velocity * rate);
+                losses.Add((-(yb * log).sum() / Kept(rows.Length)).MoveToOuterDisposeScope());
+                Tensor gradient = ((log.exp() - yb) / Kept(rows.Length)).t().mm(xb).Plus(Kept(options.WeightDecay) * w);
+                velocity.mul_(Kept(options.Momentum)).PlusInPlace(gradient);
+                w.sub_(velocity * Kept(rate));
             }
         }
         double[] values = losses.Count == 0 ? [] : [.. stack(losses).to(float64).cpu().data<double>()];

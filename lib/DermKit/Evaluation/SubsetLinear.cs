@@ -1,4 +1,5 @@
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
@@ -36,8 +37,8 @@ internal static class SubsetLinear
                 // Every class has the same number of rows, so that balanced weights are 1.
                 var (coefficients, intercepts, mean, scale, solution) = LinearProbe.Solve(x, target, ones([batch.Length, size.Key], float64, train.device), options);
                 open += solution.GradientNorm.Count(g => g > options.Tolerance);
-                Tensor logits = ((test.to(float64).unsqueeze(0) - mean) / scale).matmul(coefficients) + intercepts;
-                Tensor predicted = classes == 2 ? (logits > 0).squeeze(2) : logits.argmax(2);
+                Tensor logits = ((test.to(float64).unsqueeze(0) - mean) / scale).matmul(coefficients).Plus(intercepts);
+                Tensor predicted = classes == 2 ? (logits > Kept(0)).squeeze(2) : logits.argmax(2);
                 int[] all = [.. predicted.to(int32).cpu().contiguous().data<int>()];
                 for (int b = 0; b < batch.Length; b++) calls[batch[b].i] = all[(b * rowsOfTest)..((b + 1) * rowsOfTest)];
             }

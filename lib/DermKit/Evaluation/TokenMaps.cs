@@ -2,6 +2,7 @@ using DermKit.Imaging;
 using DermKit.Models;
 using MathNet.Numerics.LinearAlgebra;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
@@ -49,7 +50,7 @@ public static class TokenMaps
         double[] directions = [.. Enumerable.Range(0, 3).SelectMany(c => Signed(svd.U.Column(c)))];
         Tensor scores = matmul(centred, tensor(directions, [3, dim]).t());
         Tensor low = scores.amin([0], keepdim: true), range = scores.amax([0], keepdim: true) - low;
-        Tensor colors = ((scores - low) / range.clamp_min(1e-12) * 255).round();
+        Tensor colors = ((scores - low) / range.clamp_min(Kept(1e-12)) * Kept(255)).round();
         byte[] flat = colors.to(ScalarType.Byte).contiguous().data<byte>().ToArray();
         double total = Math.Max(svd.S.Sum(), double.Epsilon);
         return new PatchColors([.. flat.Chunk(3 * rows * columns).Select(pixels => new RgbImage(columns, rows, pixels))], [.. svd.S.Take(3).Select(s => s / total)]);

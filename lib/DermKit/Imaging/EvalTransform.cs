@@ -1,5 +1,6 @@
 using System.Globalization;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Imaging;
@@ -78,7 +79,7 @@ public sealed record EvalTransform
         Tensor planar = pixels.shape[1] == 3 ? pixels : pixels.permute(0, 3, 1, 2).contiguous();
         Tensor mean = tensor(new[] { Mean.R, Mean.G, Mean.B }, device: pixels.device).view(1, 3, 1, 1);
         Tensor std = tensor(new[] { Std.R, Std.G, Std.B }, device: pixels.device).view(1, 3, 1, 1);
-        return planar.to(ScalarType.Float32).div_(255).sub_(mean).div_(std).MoveToOuterDisposeScope();
+        return planar.to(ScalarType.Float32).div_(Kept(255)).sub_(mean).div_(std).MoveToOuterDisposeScope();
     }
 
     /// <summary>Pictures that went through <see cref="Apply"/> as one normalised batch.</summary>
@@ -101,7 +102,7 @@ public sealed record EvalTransform
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Tensor mean = tensor([Mean.R, Mean.G, Mean.B]).view(1, 3, 1, 1), std = tensor([Std.R, Std.G, Std.B]).view(1, 3, 1, 1);
-        Tensor pixels = batch.detach().cpu().to(ScalarType.Float32).mul(std).add_(mean).clamp_(0, 1).mul_(255).round_().to(ScalarType.Byte).permute(0, 2, 3, 1).contiguous();
+        Tensor pixels = batch.detach().cpu().to(ScalarType.Float32).mul(std).PlusInPlace(mean).clamp_(Kept(0), Kept(1)).mul_(Kept(255)).round_().to(ScalarType.Byte).permute(0, 2, 3, 1).contiguous();
         int height = (int)batch.shape[2], width = (int)batch.shape[3];
         return [.. pixels.data<byte>().ToArray().Chunk(3 * height * width).Select(p => new RgbImage(width, height, p))];
     }

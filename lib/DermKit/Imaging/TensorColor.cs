@@ -1,4 +1,5 @@
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Imaging;
@@ -13,7 +14,7 @@ public static class TensorColor
     public static Tensor Brightness(Tensor images, Tensor factors)
     {
         using var scope = NewDisposeScope();
-        return images.mul(PerImage(factors)).clamp_(0, 1).MoveToOuterDisposeScope();
+        return images.mul(PerImage(factors)).clamp_(Kept(0), Kept(1)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Blend with the mean luma of each picture: factor 0 flat grey, 1 unchanged.</summary>
@@ -45,16 +46,16 @@ public static class TensorColor
         using var scope = NewDisposeScope();
         Tensor r = images[.., 0], g = images[.., 1], b = images[.., 2];
         Tensor value = images.amax([1]), range = value - images.amin([1]);
-        Tensor safe = range.masked_fill(range.eq(0), 1);
+        Tensor safe = range.masked_fill(range.eq(Kept(0)), Kept(1));
         Tensor redMost = value.eq(r), greenMost = value.eq(g);
         // Sixths of a turn from red; a grey pixel has range 0 and keeps its value whatever the hue.
-        Tensor hue = Choose(redMost, (g - b).div_(safe), Choose(greenMost, (b - r).div_(safe).add_(2), (r - g).div_(safe).add_(4)));
-        hue = hue.add_(shifts.view(-1, 1, 1) * 6);
+        Tensor hue = Choose(redMost, (g - b).div_(safe), Choose(greenMost, (b - r).div_(safe).PlusInPlace(Kept(2)), (r - g).div_(safe).PlusInPlace(Kept(4))));
+        hue = hue.PlusInPlace(shifts.view(-1, 1, 1) * Kept(6));
         // channel = value - range * clamp(min(k, 4 - k), 0, 1) with k = (n + hue) mod 6 and n = 5, 3, 1: the six sectors in one formula.
         Tensor Channel(int n)
         {
-            Tensor k = (hue + n).remainder_(6);
-            return value - torch.minimum(k, 4 - k).clamp_(0, 1).mul_(range);
+            Tensor k = hue.Plus(Kept(n)).remainder_(Kept(6));
+            return value - torch.minimum(k, Kept(4) - k).clamp_(Kept(0), Kept(1)).mul_(range);
         }
         return stack([Channel(5), Channel(3), Channel(1)], 1).MoveToOuterDisposeScope();
     }
@@ -63,7 +64,7 @@ public static class TensorColor
     public static Tensor Solarize(Tensor images, double threshold = 128 / 255.0)
     {
         using var scope = NewDisposeScope();
-        return Choose(images >= threshold, 1 - images, images).MoveToOuterDisposeScope();
+        return Choose(images >= Kept(threshold), Kept(1) - images, images).MoveToOuterDisposeScope();
     }
 
     /// <summary>torchvision's gaussian_blur: a sampled Gaussian, borders reflected.</summary>
@@ -74,8 +75,8 @@ public static class TensorColor
     {
         using var scope = NewDisposeScope();
         int half = kernelSize / 2;
-        Tensor position = arange(-half, half + 1, images.dtype, images.device).view(1, -1) / sigmas.view(-1, 1);
-        Tensor taps = (position * position * -0.5).exp();
+        Tensor position = arange(Kept(-half), Kept(half + 1), images.dtype, images.device).view(1, -1) / sigmas.view(-1, 1);
+        Tensor taps = (position * position * Kept(-0.5)).exp();
         taps = taps / taps.sum(1, keepdim: true);
         return Along(3, Along(2, images)).MoveToOuterDisposeScope();
 
@@ -87,7 +88,7 @@ public static class TensorColor
             TensorIndex border = TensorIndex.Tensor(tensor(reflected, device: x.device));
             Tensor padded = axis == 3 ? x.index(TensorIndex.Ellipsis, border) : x.index(TensorIndex.Ellipsis, border, TensorIndex.Colon);
             Tensor sum = zeros_like(x);
-            for (int i = 0; i < kernelSize; i++) sum.addcmul_(padded.narrow(axis, i, length), PerImage(taps.narrow(1, i, 1)), 1);
+            for (int i = 0; i < kernelSize; i++) sum.addcmul_(padded.narrow(axis, i, length), PerImage(taps.narrow(1, i, 1)), Kept(1));
             return sum;
         }
     }
@@ -107,11 +108,11 @@ public static class TensorColor
 
     private static Tensor PerImage(Tensor factors) => factors.view(-1, 1, 1, 1);
 
-    private static Tensor Luma(Tensor images) => images[.., 0..1] * 0.2989 + images[.., 1..2] * 0.587 + images[.., 2..3] * 0.114;
+    private static Tensor Luma(Tensor images) => (images[.., 0..1] * Kept(0.2989)).Plus(images[.., 1..2] * Kept(0.587)).Plus(images[.., 2..3] * Kept(0.114));
 
     private static Tensor Blend(Tensor images, Tensor other, Tensor factors)
     {
         Tensor factor = PerImage(factors);
-        return images.mul(factor).add_(other * (1 - factor)).clamp_(0, 1);
+        return images.mul(factor).PlusInPlace(other * (Kept(1) - factor)).clamp_(Kept(0), Kept(1));
     }
 }

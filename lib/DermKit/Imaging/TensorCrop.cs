@@ -1,4 +1,5 @@
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Imaging;
@@ -24,7 +25,7 @@ public static class TensorCrop
             throw new ArgumentException($"Expected a box and a flip for each of {batch} pictures, found {boxes.Count} and {flips?.Count}.");
         using var scope = NewDisposeScope();
         InterpolationMode mode = filter == ResizeFilter.Bilinear ? InterpolationMode.Bilinear : InterpolationMode.Bicubic;
-        Tensor mirror = arange(size - 1, -1, -1, ScalarType.Int64, images.device);
+        Tensor mirror = arange(Kept(size - 1), Kept(-1), Kept(-1), ScalarType.Int64, images.device);
         // One call for each picture costs what its box has in pixels; resampling the batch as matrix products was seven times slower on a cpu.
         return cat([.. boxes.Select((box, i) =>
         {

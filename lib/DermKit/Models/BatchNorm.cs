@@ -1,6 +1,7 @@
 using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -38,7 +39,7 @@ public sealed class BatchNorm : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        if (training) seen.add_(1);
+        if (training) seen.PlusInPlace(Kept(1));
         Tensor result = x.device_type == DeviceType.META ? Explicit(x)
             : nn.functional.batch_norm(x, mean, variance, weight, bias, training, Momentum, Epsilon);
         return result.MoveToOuterDisposeScope();
@@ -50,7 +51,7 @@ public sealed class BatchNorm : nn.Module<Tensor, Tensor>
         long[] over = x.dim() == 4 ? [0, 2, 3] : [0], shape = x.dim() == 4 ? [1, -1, 1, 1] : [1, -1];
         Tensor wide = x.to(ScalarType.Float32);
         Tensor centre = training ? wide.mean(over, keepdim: true) : mean.view(shape);
-        Tensor spread = training ? (wide - centre).square().mean(over, keepdim: true) : variance.view(shape);
-        return ((wide - centre) * (spread + Epsilon).rsqrt() * weight.view(shape) + bias.view(shape)).to(x.dtype);
+        Tensor spread = training ? (wide - centre).Squared().mean(over, keepdim: true) : variance.view(shape);
+        return ((wide - centre) * spread.Plus(Kept(Epsilon)).rsqrt() * weight.view(shape)).Plus(bias.view(shape)).to(x.dtype);
     }
 }

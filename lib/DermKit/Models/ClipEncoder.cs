@@ -1,6 +1,7 @@
 using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -69,7 +70,7 @@ internal sealed class ClipBlock : nn.Module<Tensor, Tensor>
         return Add(attended, mlp.forward(norm2.forward(attended))).MoveToOuterDisposeScope();
     }
 
-    private static Tensor Add(Tensor x, Tensor branch) => is_grad_enabled() ? x + branch : branch.add_(x);
+    private static Tensor Add(Tensor x, Tensor branch) => is_grad_enabled() ? x.Plus(branch) : branch.PlusInPlace(x);
 }
 
 /// <summary>Multi-head self-attention with separate projections (q_proj, k_proj, v_proj, out_proj).</summary>

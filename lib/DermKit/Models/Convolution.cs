@@ -1,6 +1,7 @@
 using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -50,7 +51,7 @@ public sealed class Convolution : nn.Module<Tensor, Tensor>
     internal static Tensor Windows(Tensor x, long kernel, long stride, long padding, double fill)
     {
         using var scope = NewDisposeScope();
-        Tensor padded = full([x.shape[0], x.shape[1], x.shape[2] + 2 * padding, x.shape[3] + 2 * padding], fill, x.dtype, x.device);
+        Tensor padded = full([x.shape[0], x.shape[1], x.shape[2] + 2 * padding, x.shape[3] + 2 * padding], Kept(fill), x.dtype, x.device);
         padded.narrow(2, padding, x.shape[2]).narrow(3, padding, x.shape[3]).copy_(x);
         return padded.unfold(2, kernel, stride).unfold(3, kernel, stride).MoveToOuterDisposeScope();
     }

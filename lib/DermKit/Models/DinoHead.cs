@@ -1,6 +1,7 @@
 using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -76,10 +77,10 @@ public sealed class DinoHead : nn.Module<Tensor, Tensor>
         foreach ((string name, Parameter parameter) in head.named_parameters())
         {
             using var scope = NewDisposeScope();
-            if (name.EndsWith("weight_g", StringComparison.Ordinal)) parameter.fill_(1);
-            else if (name.EndsWith("weight_v", StringComparison.Ordinal)) parameter.copy_(rand(parameter.shape, generator: generator).mul_(2 * bound).sub_(bound));
+            if (name.EndsWith("weight_g", StringComparison.Ordinal)) parameter.fill_(Kept(1));
+            else if (name.EndsWith("weight_v", StringComparison.Ordinal)) parameter.copy_(rand(parameter.shape, generator: generator).mul_(Kept(2 * bound)).sub_(Kept(bound)));
             else if (name.EndsWith("bias", StringComparison.Ordinal)) parameter.zero_();
-            else if (parameter.dim() == 2) parameter.copy_(randn(parameter.shape, generator: generator).mul_(0.02).clamp_(-2, 2));
+            else if (parameter.dim() == 2) parameter.copy_(randn(parameter.shape, generator: generator).mul_(Kept(0.02)).clamp_(Kept(-2), Kept(2)));
         }
         return head;
     }
@@ -94,7 +95,7 @@ public sealed class DinoHead : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         Tensor bottleneck = mlp.forward(x).to(x.dtype);
-        return last.forward(bottleneck / bottleneck.square().sum(-1, keepdim: true).sqrt().clamp_min(1e-12)).MoveToOuterDisposeScope();
+        return last.forward(bottleneck / bottleneck.Squared().sum(-1, keepdim: true).sqrt().clamp_min(Kept(1e-12))).MoveToOuterDisposeScope();
     }
 
     private static nn.Module<Tensor, Tensor> Perceptron(DinoHeadConfig config, Device device)
@@ -132,7 +133,7 @@ internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        Tensor weight = direction * (gain / direction.square().sum(1, keepdim: true).sqrt());
+        Tensor weight = direction * (gain / direction.Squared().sum(1, keepdim: true).sqrt());
         return MatrixPath.Linear(x, weight, null, Compute).to(weight.dtype).MoveToOuterDisposeScope();
     }
 }

@@ -1,6 +1,7 @@
 using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -26,7 +27,7 @@ public sealed class ProjectionHead : nn.Module<Tensor, Tensor>
         {
             if (p.dim() == 2) bound = 1 / Math.Sqrt(p.shape[1]);
             bool isLinear = layers[int.Parse(key.Split('.')[1], System.Globalization.CultureInfo.InvariantCulture)] is Dense;
-            return isLinear ? rand(p.shape, generator: generator).mul_(2 * bound).sub_(bound) : null;
+            return isLinear ? rand(p.shape, generator: generator).mul_(Kept(2 * bound)).sub_(Kept(bound)) : null;
         });
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -56,7 +57,7 @@ public sealed class ResNet : Backbone
     {
         ResNet model = Unset(config, device);
         InitialValues.Draw(model, seed, (_, p, generator) => p.dim() != 4 ? null
-            : randn(p.shape, generator: generator).mul_(Math.Sqrt(2.0 / (p.shape[0] * p.shape[2] * p.shape[3]))));
+            : randn(p.shape, generator: generator).mul_(Kept(Math.Sqrt(2.0 / (p.shape[0] * p.shape[2] * p.shape[3])))));
         return model;
     }
 
@@ -128,6 +129,6 @@ internal sealed class ResNetBlock : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         Tensor inner = bn1.forward(conv1.forward(x)).relu_();
         inner = bn2.forward(conv2.forward(inner)).relu_();
-        return bn3.forward(conv3.forward(inner)).add_(downsample?.forward(x) ?? x).relu_().MoveToOuterDisposeScope();
+        return bn3.forward(conv3.forward(inner)).PlusInPlace(downsample?.forward(x) ?? x).relu_().MoveToOuterDisposeScope();
     }
 }

@@ -1,6 +1,7 @@
 using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -29,6 +30,6 @@ public sealed class TokenNorm : nn.Module<Tensor, Tensor>
         if (x.device_type != DeviceType.META) return nn.functional.layer_norm(x, weight.shape, weight, bias, eps);
         using var scope = NewDisposeScope();
         Tensor centred = x - x.mean([-1], keepdim: true);
-        return (centred * (centred.square().mean([-1], keepdim: true) + eps).rsqrt() * weight + bias).MoveToOuterDisposeScope();
+        return (centred * centred.Squared().mean([-1], keepdim: true).Plus(Kept(eps)).rsqrt() * weight).Plus(bias).MoveToOuterDisposeScope();
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -157,10 +158,10 @@ public sealed class VisionTransformer : Backbone
         if (mask is not null)
         {
             if (maskedEmbed is null) throw new KitException("This ViT has no mask token; make it with maskToken true.");
-            patches = patches.masked_fill(mask.unsqueeze(-1), 0) + maskedEmbed * mask.unsqueeze(-1);
+            patches = patches.masked_fill(mask.unsqueeze(-1), Kept(0)).Plus(maskedEmbed * mask.unsqueeze(-1));
         }
         Tensor tokens = cat([clsToken.expand(x.shape[0], 1, Config.Dim), patches], 1);
-        return tokens.add(PositionsFor(x.shape[2], x.shape[3])).MoveToOuterDisposeScope();
+        return tokens.Plus(PositionsFor(x.shape[2], x.shape[3])).MoveToOuterDisposeScope();
     }
 }
 

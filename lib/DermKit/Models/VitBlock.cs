@@ -1,5 +1,6 @@
 using TorchSharp;
 using TorchSharp.Modules;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -16,7 +17,7 @@ internal static class DotProduct
         : nn.functional.scaled_dot_product_attention(q, k, v);
 
     /// <summary>The softmax weights [B, heads, Tq, T]; queries are scaled because they are fewer than the weights.</summary>
-    public static Tensor Weights(Tensor q, Tensor k) => matmul(q * (1 / Math.Sqrt(q.shape[^1])), k.transpose(-2, -1)).softmax(-1);
+    public static Tensor Weights(Tensor q, Tensor k) => matmul(q * Kept(1 / Math.Sqrt(q.shape[^1])), k.transpose(-2, -1)).softmax(-1);
 }
 
 /// <summary>Multi-head self-attention with timm's key names (qkv, proj).</summary>
@@ -88,7 +89,7 @@ internal sealed class Mlp : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         Tensor hidden = fc1.forward(x);
         Tensor active = !quick ? nn.functional.gelu(hidden, inplace: !is_grad_enabled())
-            : is_grad_enabled() ? hidden * (hidden * 1.702).sigmoid() : (hidden * 1.702).sigmoid_().mul_(hidden);
+            : is_grad_enabled() ? hidden * (hidden * Kept(1.702)).sigmoid() : (hidden * Kept(1.702)).sigmoid_().mul_(hidden);
         return fc2.forward(active).MoveToOuterDisposeScope();
     }
 }
@@ -133,9 +134,9 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
     {
         if (training && dropPath > 0)
         {
-            Tensor keep = rand([x.shape[0], 1, 1], x.dtype, x.device, generator: generator).add(1 - dropPath).floor();
-            return x + branch * (keep / (1 - dropPath));
+            Tensor keep = rand([x.shape[0], 1, 1], x.dtype, x.device, generator: generator).Plus(Kept(1 - dropPath)).floor();
+            return x.Plus(branch * (keep / Kept(1 - dropPath)));
         }
-        return is_grad_enabled() || branch.dtype != x.dtype ? x + branch : branch.add_(x);
+        return is_grad_enabled() || branch.dtype != x.dtype ? x.Plus(branch) : branch.PlusInPlace(x);
     }
 }

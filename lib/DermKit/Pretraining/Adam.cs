@@ -29,7 +29,8 @@ public sealed class Adam : Optimizer
     {
         using (no_grad())
         using (NewDisposeScope())
-            foreach ((_, Parameter value) in decayed) value.grad?.add_(value, weightDecay);
+        using (Scalar decay = weightDecay)
+            foreach ((_, Parameter value) in decayed) value.grad?.add_(value, decay);
         moments.Step(learningRate, 0);
     }
 

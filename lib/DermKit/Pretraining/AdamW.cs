@@ -1,5 +1,6 @@
 using TorchSharp;
 using TorchSharp.Modules;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -45,11 +46,12 @@ public sealed class AdamW : Optimizer
                 lengths[i] = (int)gradient.numel();
                 continue;
             }
-            if (slot.Decays) slot.Parameter.mul_(keep);
-            slot.Mean.lerp_(gradient, 1 - Beta1);
-            slot.Square.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
-            using Tensor denominator = slot.Square.sqrt().div_(Math.Sqrt(correction2)).add_(Epsilon);
-            slot.Parameter.addcdiv_(slot.Mean, denominator, -learningRate / correction1);
+            using Scalar kept = keep, root = Math.Sqrt(correction2), rate = -learningRate / correction1;
+            if (slot.Decays) slot.Parameter.mul_(kept);
+            slot.Mean.lerp_(gradient, Kept(1 - Beta1));
+            slot.Square.mul_(Kept(Beta2)).addcmul_(gradient, gradient, Kept(1 - Beta2));
+            using Tensor denominator = slot.Square.sqrt().div_(root).PlusInPlace(Kept(Epsilon));
+            slot.Parameter.addcdiv_(slot.Mean, denominator, rate);
         }
         ParameterPass.Run(lengths, (i, first, count) =>
         {

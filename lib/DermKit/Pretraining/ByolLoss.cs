@@ -1,4 +1,5 @@
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -15,7 +16,7 @@ public static class ByolLoss
     public static Tensor NegativeCosine(Tensor prediction, Tensor target)
     {
         using var scope = NewDisposeScope();
-        static Tensor Norm(Tensor x) => x.square().sum(1).sqrt().clamp_min(1e-8);
+        static Tensor Norm(Tensor x) => x.Squared().sum(1).sqrt().clamp_min(Kept(1e-8));
         return ((prediction * target).sum(1) / (Norm(prediction) * Norm(target))).mean().neg().MoveToOuterDisposeScope();
     }
 
@@ -23,6 +24,6 @@ public static class ByolLoss
     public static Tensor Symmetric(Tensor prediction0, Tensor prediction1, Tensor target0, Tensor target1)
     {
         using var scope = NewDisposeScope();
-        return ((NegativeCosine(prediction0, target1) + NegativeCosine(prediction1, target0)) * 0.5).MoveToOuterDisposeScope();
+        return (NegativeCosine(prediction0, target1).Plus(NegativeCosine(prediction1, target0)) * Kept(0.5)).MoveToOuterDisposeScope();
     }
 }

@@ -1,5 +1,6 @@
 using MathNet.Numerics.LinearAlgebra;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -22,8 +23,8 @@ public static class CollapseMonitor
     {
         using var scope = NewDisposeScope();
         Tensor rows = Rows(features);
-        Tensor unit = rows / rows.norm(1, keepdim: true).clamp_min(double.Epsilon);
-        return unit.var(0, unbiased: false).sqrt().mean().item<double>() * Math.Sqrt(features.shape[1]);
+        Tensor unit = rows / rows.norm(1, keepdim: true).clamp_min(Kept(double.Epsilon));
+        return unit.var(0, unbiased: false).sqrt().mean().Value() * Math.Sqrt(features.shape[1]);
     }
 
     /// <summary>
@@ -41,7 +42,7 @@ public static class CollapseMonitor
     {
         using var scope = NewDisposeScope();
         Tensor rows = Rows(features);
-        double norm = rows.norm().item<double>();
+        double norm = rows.norm().Value();
         if (!double.IsFinite(norm)) return double.NaN;
         Tensor centred = rows - rows.mean([0], keepdim: true);
         // Stored column by column, [D, B] row by row is [B, D]; the transpose has the same singular values.
@@ -64,7 +65,7 @@ public static class CollapseMonitor
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Tensor entropy = special.entr(probabilities.to(ScalarType.Float64).cpu()).sum(-1).mean();
-        return entropy.item<double>() / Math.Log(probabilities.shape[^1]);
+        return entropy.Value() / Math.Log(probabilities.shape[^1]);
     }
 
     private static Tensor Rows(Tensor features)

@@ -1,6 +1,7 @@
 using DermKit.Imaging;
 using System.Buffers;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -99,14 +100,14 @@ public static class CropViews
 
     private static Tensor[] Operations(Tensor images, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders)
     {
-        Tensor unit = images.to(ScalarType.Float32).div_(255);
+        Tensor unit = images.to(ScalarType.Float32).div_(Kept(255));
         Tensor PerChannel(ChannelValues values) => tensor([values.R, values.G, values.B], device: images.device).view(1, 3, 1, 1);
         Tensor mean = PerChannel(ImageNet.Mean), std = PerChannel(ImageNet.Std);
         int view = 0;
         return [.. groups.Select(group => cat([.. group.Select(recipe =>
         {
             ViewDraw[] drawn = draws[view];
-            Tensor crops = TensorCrop.ResizedCrop(unit, [.. drawn.Select(d => d.Box)], recipe.Size, recipe.Filter, [.. drawn.Select(d => d.Flip)]).clamp_(0, 1);
+            Tensor crops = TensorCrop.ResizedCrop(unit, [.. drawn.Select(d => d.Box)], recipe.Size, recipe.Filter, [.. drawn.Select(d => d.Flip)]).clamp_(Kept(0), Kept(1));
             return recipe.Colour.Apply(crops, [.. drawn.Select(d => d.Colour)], orders[view++]);
         })], 0).sub_(mean).div_(std).MoveToOuterDisposeScope())];
     }

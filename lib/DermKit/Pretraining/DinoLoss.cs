@@ -1,4 +1,5 @@
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -34,7 +35,7 @@ public sealed class DinoLoss : IDisposable
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        return ((teacher - Center) / temperature).softmax(-1).MoveToOuterDisposeScope();
+        return ((teacher - Center) / Kept(temperature)).softmax(-1).MoveToOuterDisposeScope();
     }
 
     /// <summary>The loss of a batch, with a graph to the student's logits.</summary>
@@ -48,12 +49,12 @@ public sealed class DinoLoss : IDisposable
         if (crops < 2 || targets.shape[0] != 2 * batch || student.shape[0] != crops * batch || student.shape[1] != targets.shape[1])
             throw new ArgumentException($"Expected student logits [V * B, K] and targets [2B, K] with V of 2 or more, found [{string.Join(", ", student.shape)}] and [{string.Join(", ", targets.shape)}].");
         using var scope = NewDisposeScope();
-        Tensor log = (student / studentTemperature).log_softmax(-1);
+        Tensor log = (student / Kept(studentTemperature)).log_softmax(-1);
         // Crop 0 answers to the target of crop 1 and the other way round; a local crop answers to both.
         Tensor first = targets.narrow(0, 0, batch), second = targets.narrow(0, batch, batch);
-        Tensor agreement = (log.narrow(0, 0, batch) * second).sum() + (log.narrow(0, batch, batch) * first).sum();
-        if (crops > 2) agreement += (log.narrow(0, 2 * batch, (crops - 2) * batch).view(crops - 2, batch, -1) * (first + second)).sum();
-        return (agreement / -(batch * (2.0 * crops - 2))).MoveToOuterDisposeScope();
+        Tensor agreement = (log.narrow(0, 0, batch) * second).sum().Plus((log.narrow(0, batch, batch) * first).sum());
+        if (crops > 2) agreement = agreement.Plus((log.narrow(0, 2 * batch, (crops - 2) * batch).view(crops - 2, batch, -1) * first.Plus(second)).sum());
+        return (agreement / Kept(-(batch * (2.0 * crops - 2)))).MoveToOuterDisposeScope();
     }
 
     /// <summary>Moves the centre towards the mean of the teacher's logits [2B, K]; called after the loss of the same step.</summary>
@@ -61,7 +62,7 @@ public sealed class DinoLoss : IDisposable
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        Center.mul_(centerMomentum).add_(teacher.mean([0], keepdim: true) * (1 - centerMomentum));
+        Center.mul_(Kept(centerMomentum)).PlusInPlace(teacher.mean([0], keepdim: true) * Kept(1 - centerMomentum));
     }
 
     /// <inheritdoc/>

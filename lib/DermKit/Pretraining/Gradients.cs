@@ -1,5 +1,6 @@
 using TorchSharp;
 using TorchSharp.Modules;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -22,10 +23,10 @@ public static class Gradients
         if (gradients.Length == 0) return zeros(0).MoveToOuterDisposeScope();
         nint[] addresses = Array.ConvertAll(gradients, ParameterPass.Address);
         if (!addresses.Contains(0)) return tensor(Clip(addresses, Array.ConvertAll(gradients, g => (int)g.numel()), limit)).MoveToOuterDisposeScope();
-        Tensor norms = stack(gradients.Select(g => g.square().sum().sqrt()));
+        Tensor norms = stack(gradients.Select(g => g.Squared().sum().sqrt()));
         if (limit > 0)
         {
-            Tensor[] factors = (norms + 1e-6).reciprocal_().mul_(limit).clamp_max_(1).unbind();
+            Tensor[] factors = norms.Plus(Kept(1e-6)).reciprocal_().mul_(Kept(limit)).clamp_max_(Kept(1)).unbind();
             for (int i = 0; i < gradients.Length; i++) gradients[i].mul_(factors[i]);
         }
         return norms.MoveToOuterDisposeScope();
@@ -51,6 +52,7 @@ public static class Gradients
     internal static unsafe void MovingAverage((Parameter[] Teacher, Parameter[] Student) pairs, double momentum)
     {
         (Parameter[] teacher, Parameter[] student) = pairs;
+        using Scalar keep = momentum, take = 1 - momentum;
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var addresses = new (nint Slow, nint Fast)[teacher.Length];
@@ -59,7 +61,7 @@ public static class Gradients
         {
             addresses[i] = (ParameterPass.Address(teacher[i]), ParameterPass.Address(student[i]));
             if (addresses[i] is { Slow: not 0, Fast: not 0 }) lengths[i] = (int)teacher[i].numel();
-            else teacher[i].mul_(momentum).add_(student[i], 1 - momentum);
+            else teacher[i].mul_(keep).add_(student[i], take);
         }
         ParameterPass.Run(lengths, (i, first, count) =>
             ParameterPass.Average((float*)addresses[i].Slow + first, (float*)addresses[i].Fast + first, count, momentum));

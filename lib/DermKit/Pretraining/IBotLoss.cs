@@ -1,4 +1,5 @@
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -51,11 +52,11 @@ public sealed class IBotLoss : IDisposable
     {
         using var scope = NewDisposeScope();
         Tensor wanted;
-        using (no_grad()) wanted = ((teacherPatches - PatchCenter.view(1, -1)) / patchTemperatures[Math.Min(epoch, patchTemperatures.Length - 1)]).softmax(-1);
-        Tensor agreement = (wanted * (patches / options.StudentTemperature).log_softmax(-1)).sum(-1);
-        Tensor patch = (agreement * weight).sum() * -options.PatchWeight;
-        Tensor whole = Cls.Loss(cls, targets) * options.ClsWeight;
-        return ((whole + patch).MoveToOuterDisposeScope(), whole.MoveToOuterDisposeScope(), patch.MoveToOuterDisposeScope());
+        using (no_grad()) wanted = ((teacherPatches - PatchCenter.view(1, -1)) / Kept(patchTemperatures[Math.Min(epoch, patchTemperatures.Length - 1)])).softmax(-1);
+        Tensor agreement = (wanted * (patches / Kept(options.StudentTemperature)).log_softmax(-1)).sum(-1);
+        Tensor patch = (agreement * weight).sum() * Kept(-options.PatchWeight);
+        Tensor whole = Cls.Loss(cls, targets) * Kept(options.ClsWeight);
+        return (whole.Plus(patch).MoveToOuterDisposeScope(), whole.MoveToOuterDisposeScope(), patch.MoveToOuterDisposeScope());
     }
 
     /// <summary>Moves both centres towards the means of the teacher's logits; called after the loss of the same step.</summary>
@@ -66,7 +67,7 @@ public sealed class IBotLoss : IDisposable
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Cls.UpdateCenter(cls);
-        PatchCenter.mul_(options.CenterMomentum).add_(patches.mean([0, 1], keepdim: true) * (1 - options.CenterMomentum));
+        PatchCenter.mul_(Kept(options.CenterMomentum)).PlusInPlace(patches.mean([0, 1], keepdim: true) * Kept(1 - options.CenterMomentum));
     }
 
     /// <inheritdoc/>

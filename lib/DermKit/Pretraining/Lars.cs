@@ -1,5 +1,6 @@
 using TorchSharp;
 using TorchSharp.Modules;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -54,13 +55,13 @@ public sealed class Lars(IEnumerable<(string Name, Parameter Value)> parameters,
     public override void Step(double learningRate, double weightDecay)
     {
         using var noGrad = no_grad();
+        using Scalar rate = learningRate, down = -learningRate, decay = weightDecay;
         foreach ((string name, Parameter value, Tensor velocity) in slots)
         {
             using var scope = NewDisposeScope();
             if (value.grad is not { } gradient) continue;
-            double decay = Decays(name, value) ? weightDecay : 0;
-            velocity.mul_(options.Momentum).add_(Direction(value, gradient, decay, learningRate));
-            value.add_(velocity, -learningRate);
+            velocity.mul_(Kept(options.Momentum)).PlusInPlace(Direction(value, gradient, weightDecay != 0 && Decays(name, value) ? decay : null, rate));
+            value.add_(velocity, down);
         }
     }
 
@@ -83,15 +84,15 @@ public sealed class Lars(IEnumerable<(string Name, Parameter Value)> parameters,
     }
 
     /// <summary>Gradient with decay, scaled where this form scales.</summary>
-    private Tensor Direction(Tensor value, Tensor gradient, double decay, double learningRate)
+    private Tensor Direction(Tensor value, Tensor gradient, Scalar? decay, Scalar learningRate)
     {
-        Tensor sum = decay == 0 ? gradient : gradient + value * decay;
-        if (options.Trust == 0 || !(options.ScalesUndecayed ? value.dim() != 1 : decay != 0)) return sum;
-        static Tensor Norm(Tensor x) => x.square().sum().sqrt();
+        Tensor sum = decay is null ? gradient : gradient.Plus(value * decay);
+        if (options.Trust == 0 || !(options.ScalesUndecayed ? value.dim() != 1 : decay is not null)) return sum;
+        static Tensor Norm(Tensor x) => x.Squared().sum().sqrt();
         Tensor weights = Norm(value), steps = Norm(options.NormOfSum ? sum : gradient);
-        Tensor ratio = weights * options.Trust / (options.NormOfSum ? steps : steps + weights * decay + Epsilon);
-        if (options.ClipsRate) ratio = (ratio / learningRate).clamp_max(1);
+        Tensor ratio = weights * Kept(options.Trust) / (options.NormOfSum ? steps : (decay is null ? steps : steps.Plus(weights * decay)).Plus(Kept(Epsilon)));
+        if (options.ClipsRate) ratio = (ratio / learningRate).clamp_max(Kept(1));
         // Where a norm is 0 the gradient stays as it is, and only DINO's form keeps the decay.
-        return where((weights > 0).logical_and(steps > 0), sum * ratio, options.NormOfSum ? sum : gradient);
+        return where((weights > Kept(0)).logical_and(steps > Kept(0)), sum * ratio, options.NormOfSum ? sum : gradient);
     }
 }

@@ -1,4 +1,5 @@
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -21,11 +22,11 @@ public static class NtXent
         using var scope = NewDisposeScope();
         long pictures = first.shape[0];
         Tensor views = cat([first, second], 0);
-        Tensor unit = views / views.square().sum(1, keepdim: true).sqrt().clamp_min(1e-12);
-        Tensor cosines = matmul(unit, unit.t()) / temperature;
-        Tensor others = cosines.masked_fill(eye(2 * pictures, dtype: ScalarType.Bool, device: first.device), double.NegativeInfinity).log_softmax(1);
+        Tensor unit = views / views.Squared().sum(1, keepdim: true).sqrt().clamp_min(Kept(1e-12));
+        Tensor cosines = matmul(unit, unit.t()) / Kept(temperature);
+        Tensor others = cosines.masked_fill(eye(2 * pictures, dtype: ScalarType.Bool, device: first.device), Kept(double.NegativeInfinity)).log_softmax(1);
         // The partners of the first views stand on the diagonal of the upper right quarter, those of the second on that of the lower left.
         Tensor Partners(long row) => others.narrow(0, row, pictures).narrow(1, pictures - row, pictures).diagonal();
-        return ((Partners(0).mean() + Partners(pictures).mean()) * -0.5).MoveToOuterDisposeScope();
+        return (Partners(0).mean().Plus(Partners(pictures).mean()) * Kept(-0.5)).MoveToOuterDisposeScope();
     }
 }

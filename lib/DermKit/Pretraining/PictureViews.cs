@@ -1,5 +1,6 @@
 using DermKit.Imaging;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -27,7 +28,7 @@ public sealed record PictureViews(string Label, RgbImage Picture, IReadOnlyList<
             // What the student sees: a masked patch in the mean colour, which is 0 after normalisation.
             int side = options.GlobalSize / options.Patch;
             Tensor cells = views.Masks.Cells.view(-1, 1, side, side).repeat_interleave(options.Patch, 2).repeat_interleave(options.Patch, 3);
-            seen = nn.functional.pad(seen.narrow(2, 0, cells.shape[2]).narrow(3, 0, cells.shape[3]).masked_fill(cells, 0), [0, seen.shape[3] - cells.shape[3], 0, seen.shape[2] - cells.shape[2]]);
+            seen = nn.functional.pad(seen.narrow(2, 0, cells.shape[2]).narrow(3, 0, cells.shape[3]).masked_fill(cells, Kept(0)), [0, seen.shape[3] - cells.shape[3], 0, seen.shape[2] - cells.shape[2]]);
         }
         RgbImage[] globals = new EvalTransform().Pictures(seen), locals = views.Locals is null ? [] : new EvalTransform().Pictures(views.Locals);
         // The views are crop-major: those of one picture lie a whole batch apart.

@@ -1,5 +1,6 @@
 using TorchSharp;
 using TorchSharp.Modules;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
@@ -54,7 +55,7 @@ internal sealed class Updates : IDisposable
         {
             using var noGrad = no_grad();
             using var scope = NewDisposeScope();
-            return stack(parameters.Select(p => p.Value.sum())).isfinite().all().item<bool>();
+            return stack(parameters.Select(p => p.Value.sum())).isfinite().all().Value() != 0;
         }
     }
 
@@ -68,12 +69,12 @@ internal sealed class Updates : IDisposable
         Tensor[] before;
         using (no_grad()) before = [.. Method.Running.Select(r => r.clone())];
         using MethodOutput output = Method.Forward(views, Done, epoch);
-        double loss = output.Loss.item<float>();
+        double loss = output.Loss.Value();
         if (!double.IsFinite(loss)) return Skip(loss, double.NaN, before);
         output.Loss.backward();
         Tensor norms = Gradients.Clip(parameters.Select(p => p.Value), options.ClipGradient);
         Norms?.Invoke(norms);
-        double norm = norms.square().sum().sqrt().item<float>();
+        double norm = norms.Squared().sum().sqrt().Value();
         if (!double.IsFinite(norm)) return Skip(loss, norm, before);
         SkippedInRow = 0;
         foreach ((string name, Parameter value) in parameters)
@@ -84,7 +85,7 @@ internal sealed class Updates : IDisposable
         Method.AfterStep(momenta[Done]);
         Done++;
         var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norm, 0);
-        double patches = output.PatchLoss?.item<float>() ?? 0;
+        double patches = output.PatchLoss?.Value() ?? 0;
         if (output.PatchLoss is not null) step = step with { PatchLoss = patches };
         if (Method.Outputs > 0) step = step with { LossRatio = (loss - patches) / Math.Log(Method.Outputs) };
         if (Done % options.MonitorEvery != 0 && Done != 1 && Done != Steps) return step;

@@ -1,0 +1,41 @@
+using DermKit.Pretraining;
+using TorchSharp;
+
+namespace DermKit.Tests.Pretraining;
+
+/// <summary>Runs while another thread collects garbage and finalises without a pause: numbers that tensor operations read must stay alive.</summary>
+public sealed class FinalizerTests
+{
+    [Theory]
+    [InlineData("DINO", "fp32")]
+    [InlineData("DINO", "bf16")]
+    [InlineData("iBOT", "fp32")]
+    [InlineData("SimCLR", "fp32")]
+    [InlineData("BYOL", "fp32")]
+    public void ARunUnderConstantCollectionGivesTheSameLosses(string method, string precision)
+    {
+        using var tiny = new TinyPretraining();
+        PretrainOptions options = TinyPretraining.For(method) with { Precision = precision, Epochs = 20 };
+        using PretrainData data = tiny.Data(options);
+        double[] calm = [.. Pretrainer.Train(options, data, torch.CPU).Select(s => s.Loss)];
+        bool stop = false;
+        var collector = new Thread(() =>
+        {
+            while (!Volatile.Read(ref stop))
+            {
+                GC.Collect(0);
+                GC.WaitForPendingFinalizers();
+            }
+        });
+        collector.Start();
+        try
+        {
+            Assert.Equal(calm, Pretrainer.Train(options, data, torch.CPU).Select(s => s.Loss));
+        }
+        finally
+        {
+            Volatile.Write(ref stop, true);
+            collector.Join();
+        }
+    }
+}
