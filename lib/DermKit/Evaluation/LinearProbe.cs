@@ -86,7 +86,7 @@ public static class LinearProbe
         Tensor rows = x;
         if (n < d)
         {
-            Tensor gram = x.matmul(x.transpose(1, 2)), jitter = Kept(1e-12) * gram.diagonal(0, 1, 2).mean([1L], keepdim: true).unsqueeze(2).Plus(Kept(1e-30));
+            Tensor gram = x.matmul(x.transpose(1, 2)), jitter = (Kept(1e-12) * gram.diagonal(0, 1, 2).mean([1L], keepdim: true).unsqueeze(2)).Plus(Kept(1e-30));
             x = linalg.cholesky(gram.Plus(jitter * eye(n, n, float64, x.device)));
         }
         LogisticSolver.Solution solution = LogisticSolver.Solve(x, target, weights, options.C, options.Tolerance, options.MaxIterations);

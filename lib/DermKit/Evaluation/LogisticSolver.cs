@@ -53,7 +53,7 @@ internal static class LogisticSolver
             using var inner = NewDisposeScope();
             Tensor curvature = rowWeights * (Kept(1) - p.Squared().sum(2, keepdim: true)) / Kept(binary ? 2 : classes - 1);
             Tensor a = (xt * curvature.transpose(1, 2)).matmul(x);
-            Tensor jitter = Kept(1e-10) * a.diagonal(0, 1, 2).mean([1L], keepdim: true).Plus(penalty.t());
+            Tensor jitter = (Kept(1e-10) * a.diagonal(0, 1, 2).mean([1L], keepdim: true)).Plus(penalty.t());
             return linalg.cholesky(a.Plus(jitter.diag_embed())).MoveToOuterDisposeScope();
         }
 

@@ -48,7 +48,7 @@ public sealed class AdamW : Optimizer
             }
             using Scalar kept = keep, root = Math.Sqrt(correction2), rate = -learningRate / correction1;
             if (slot.Decays) slot.Parameter.mul_(kept);
-            slot.Mean.lerp_(gradient, Kept(1 - Beta1));
+            slot.Mean.lerp_(gradient, 1 - Beta1);
             slot.Square.mul_(Kept(Beta2)).addcmul_(gradient, gradient, Kept(1 - Beta2));
             using Tensor denominator = slot.Square.sqrt().div_(root).PlusInPlace(Kept(Epsilon));
             slot.Parameter.addcdiv_(slot.Mean, denominator, rate);
