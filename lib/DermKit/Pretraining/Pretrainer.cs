@@ -67,6 +67,9 @@ public sealed class Pretrainer : IDisposable
     /// <summary>Steps that are done.</summary>
     public int Done => updates.Done;
 
+    /// <summary>Time that steps have taken so far in this process.</summary>
+    public TimeSpan Elapsed { get; private set; }
+
     /// <summary>All steps that are done.</summary>
     public IReadOnlyList<TrainingStep> Log => log;
 
@@ -96,7 +99,9 @@ public sealed class Pretrainer : IDisposable
                     Save();
                     cancellation.ThrowIfCancellationRequested();
                 }
+                long start = Stopwatch.GetTimestamp();
                 TrainingStep step = Step(order[i], epoch);
+                Elapsed += Stopwatch.GetElapsedTime(start);
                 step = step with { ImagesPerSecond = (Done - from) * options.Batch / clock.Elapsed.TotalSeconds };
                 if (Done - from >= 50) (from, clock) = (Done, Stopwatch.StartNew());
                 bool ends = i == StepsPerEpoch - 1;

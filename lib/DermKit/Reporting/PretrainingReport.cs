@@ -53,13 +53,13 @@ public static class PretrainingReport
         string tells = method switch
         {
             "iBOT" => $"Each row is one training picture with {globals} global and {locals} local crops of one step as the student sees them. The teacher sees the global crops without the masked blocks, and the student has to say what lies under them.",
-            "SimCLR" => "Each row is one training picture with the two views of one step. They are to lie close together, and far from all other pictures of the batch: which colours may then still tell a picture?",
-            "BYOL" => "Each row is one training picture with the two views of one step; only the first is always blurred, only the second ever solarised. From one view the student has to predict what the teacher says of the other.",
+            "SimCLR" => "Training pictures, each with the two views of one step. They are to lie close together, and far from all other pictures of the batch: which colours may then still tell a picture?",
+            "BYOL" => "Training pictures, each with the two views of one step; only the first is always blurred, only the second ever solarised. From one view the student has to predict what the teacher says of the other.",
             _ => $"Each row is one training picture with {globals} global and {locals} local crops of one step: cut out, mirrored, recoloured, blurred. The teacher sees the global crops only; the student has to give its answer from every crop. Is the lesion still there in the small ones?",
         };
         return new($"views-{method.ToLowerInvariant()}", $"What {method} sees of one picture", tells,
-            $"{pictures.Count} rows of {1 + globals + locals} pictures: a skin picture and random crops of it in changed colours.", tiles)
-        { Columns = 1 + globals + locals, Stamp = stamp };
+            $"{pictures.Count} skin pictures, each followed by {globals + locals} random crops of it in changed colours.", tiles)
+        { Columns = (1 + globals + locals) * Math.Max(1, 6 / (1 + globals + locals)), Stamp = stamp };
 
         static string Size(RgbImage view) => $"{view.Width} px";
     }
@@ -144,15 +144,15 @@ public static class PretrainingReport
     };
 
     /// <summary>What each run of a comparison cost: the same pictures, but not the same work.</summary>
-    /// <param name="runs">Method, its options and its log.</param>
+    /// <param name="runs">Method, its options, its log, and how long it took.</param>
     /// <param name="stamp">See <see cref="Figure.Stamp"/>.</param>
-    public static Table Budget(IReadOnlyList<(string Method, PretrainOptions Options, IReadOnlyList<TrainingStep> Log)> runs, string stamp = "") => Tables.From("The budget of each run", runs,
+    public static Table Budget(IReadOnlyList<(string Method, PretrainOptions Options, IReadOnlyList<TrainingStep> Log, TimeSpan Time)> runs, string stamp = "") => Tables.From("The budget of each run", runs,
         ("Method", r => r.Method), ("Seed", r => r.Options.Seed), ("Backbone", r => r.Options.Network == "ViT" ? $"ViT {r.Options.Size}" : r.Options.Network), ("Steps", r => r.Log.Count),
-        ("Pictures seen", r => r.Log.Count * r.Options.Batch), ("Views of each", r => 2 + r.Options.LocalCrops), ("Minutes", r => r.Log.Sum(s => r.Options.Batch / s.ImagesPerSecond) / 60),
-        ("Last loss", r => r.Log[^1].Loss), ("Feature standard deviation", r => Last(r.Log, s => s.FeatureStd)), ("Effective rank", r => Last(r.Log, s => s.EffectiveRank))) with
+        ("Pictures seen", r => r.Log.Count * r.Options.Batch), ("Views of each", r => 2 + r.Options.LocalCrops), ("Minutes", r => r.Time.TotalMinutes),
+        ("Feature std", r => Last(r.Log, s => s.FeatureStd)), ("Effective rank", r => Last(r.Log, s => s.EffectiveRank))) with
     {
         Stamp = stamp,
-        Note = "Equal budget means the same pictures as often; DINO and iBOT make more views of each and so work longer. Losses of different methods are not comparable.",
+        Note = "Equal budget means the same pictures as often; DINO and iBOT make more views of each and so work longer. Feature std and effective rank at the last look tell a collapsed run; losses of different methods are not comparable.",
     };
 
     /// <summary>Online kNN over the steps, with intervals.</summary>
