@@ -41,7 +41,7 @@ internal static class Checkpoint
     }
 
     /// <summary>Fills models and optimiser and sets the number of updates that are done. Everything is checked before the first copy.</summary>
-    /// <exception cref="KitException">Another run's file: other options (the keys are named), other pictures, another number of threads or another matrix kernel; or not whole.</exception>
+    /// <exception cref="KitException">Another run's file: other options (the keys are named), other pictures, another number of threads or, where KIT_MATMUL insists on it, another matrix kernel; or not whole.</exception>
     public static void Load(string path, Updates updates, PretrainOptions options, string dataKey)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
@@ -54,15 +54,17 @@ internal static class Checkpoint
         if (Meta("data") != dataKey) throw new KitException($"{path}: made from other pictures ({Meta("data")}, here {dataKey}). Bring the same files, or train in another folder.");
         string threads = get_num_threads().ToString(CultureInfo.InvariantCulture);
         if (Meta("threads") != threads) throw new KitException($"{path}: made with {Meta("threads")} threads, here {threads}, which gives other roundings. Set OMP_NUM_THREADS={Meta("threads")}, or train in another folder.");
-        // The kernel is measured in each process, and a machine on which both are as fast may choose the other one next time.
         bool matters = options.Precision == "fp32" && updates.Method.State.Values.First().device_type == DeviceType.CPU;
-        if (matters && file.Metadata.TryGetValue("kernel", out string? kernel) && kernel != Kernel)
-            throw new KitException($"{path}: made with the matrix kernel {kernel}, here {Kernel}, which gives other roundings. Set KIT_MATMUL={kernel}, or train in another folder.");
+        string? kernel = file.Metadata.GetValueOrDefault("kernel");
+        if (matters && kernel is not null && kernel != Kernel && MatrixPath.IsChosenByUser)
+            throw new KitException($"{path}: made with the matrix kernel {kernel}, here {Kernel} by KIT_MATMUL, which gives other roundings. Unset it or set KIT_MATMUL={kernel}, or train in another folder.");
         Dictionary<string, Tensor> moments = updates.Optimiser.State();
         using Tensor steps = moments["steps"];
         Dictionary<string, Tensor> targets = Tensors(updates.Method, moments);
         string[] wrong = [.. targets.Where(t => !file.Entries.TryGetValue(t.Key, out SafeTensorEntry? e) || !e.Shape.SequenceEqual(t.Value.shape) || e.Type != t.Value.dtype).Select(t => t.Key)];
         if (wrong.Length > 0) throw new KitException($"{path}: missing or of another shape: {string.Join(", ", wrong)}. The file is of another version of the kit; train in another folder.");
+        // The kernel is measured in each process, and a busy machine may find the other one faster next time: the run's own goes on.
+        if (matters && kernel is not null) MatrixPath.Use(kernel == "conv" ? MatrixKernel.Conv : MatrixKernel.Linear);
         using var noGrad = no_grad();
         foreach ((string key, Tensor target) in targets)
         {

@@ -1,5 +1,6 @@
 using DermKit.Data;
 using DermKit.Imaging;
+using System.Collections;
 using System.Security.Cryptography;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -86,11 +87,24 @@ public sealed class PretrainData : IDisposable
 
     /// <summary>Numbers of the pictures of each step of an epoch; a rest that fills no batch is left out.</summary>
     /// <returns>[Count / batch][batch].</returns>
-    public int[][] Order(int batch, long seed, int epoch)
+    public IReadOnlyList<int[]> Order(int batch, long seed, int epoch)
     {
-        int[] order = [.. Enumerable.Range(0, Count)];
+        int[] order = new int[Count];
+        for (int i = 0; i < order.Length; i++) order[i] = i;
         new SplitMix64((ulong)seed * 0x9E3779B97F4A7C15 + (ulong)epoch).Shuffle(order.AsSpan());
-        return [.. order.Chunk(batch).Where(chunk => chunk.Length == batch)];
+        return new Batches(order, batch);
+    }
+
+    /// <summary>Cut from one array when asked for: a list of thirty thousand arrays would be most of what a run on many pictures keeps.</summary>
+    private sealed class Batches(int[] order, int batch) : IReadOnlyList<int[]>
+    {
+        public int Count => order.Length / batch;
+
+        public int[] this[int index] => order.AsSpan(index * batch, batch).ToArray();
+
+        public IEnumerator<int[]> GetEnumerator() => Enumerable.Range(0, Count).Select(i => this[i]).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
     /// <summary>uint8 [B, 3, S, S] of the pictures of these numbers.</summary>

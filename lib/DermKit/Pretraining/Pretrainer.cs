@@ -91,7 +91,7 @@ public sealed class Pretrainer : IDisposable
         int from = Done;
         for (int epoch = Done / StepsPerEpoch; Done < Steps; epoch++)
         {
-            int[][] order = data.Order(options.Batch, options.Seed, epoch);
+            IReadOnlyList<int[]> order = data.Order(options.Batch, options.Seed, epoch);
             for (int i = Done % StepsPerEpoch; i < StepsPerEpoch; i++)
             {
                 if (cancellation.IsCancellationRequested)

@@ -47,6 +47,27 @@ public sealed class PretrainCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task ARunGoesOnWithItsOwnMatrixKernelUnlessAnotherIsInsistedOn()
+    {
+        Task<(int Code, string Out, string Error)> With(string? kernel, string folder, params string[] options)
+        {
+            var environment = new Dictionary<string, string> { ["KIT_DATA_DIR"] = tiny.Settings.DataDir, ["KIT_CACHE_DIR"] = tiny.Settings.CacheDir, ["OMP_NUM_THREADS"] = "1", ["KIT_MATMUL"] = kernel ?? "" };
+            return KitProcess.Run(["pretrain", Config, "--out", tiny.Folder(folder), "--set", "epochs=40", "--set", "checkpointEvery=1", .. options], environment);
+        }
+        foreach (string kernel in (string[])["linear", "conv"])
+        {
+            Assert.Equal(0, (await With(kernel, $"whole-{kernel}")).Code);
+            Assert.Equal(0, (await With(kernel, $"parts-{kernel}", "--minutes", "0.005")).Code);
+            Assert.InRange(tiny.Result($"parts-{kernel}").Log.Length, 1, 119);
+            (int code, string text, string error) = await With(kernel == "conv" ? "linear" : "conv", $"parts-{kernel}");
+            Assert.Equal(2, code);
+            Assert.Contains($"KIT_MATMUL={kernel}", text + error);
+            Assert.Equal(0, (await With(null, $"parts-{kernel}")).Code);
+            Assert.Equal(tiny.Result($"whole-{kernel}").Checkpoint, tiny.Result($"parts-{kernel}").Checkpoint);
+        }
+    }
+
+    [Fact]
     public async Task ADeviceThatIsNotHereIsNamedBeforeAnythingIsWritten()
     {
         Assert.SkipWhen(TorchSharp.torch.cuda_is_available(), "a CUDA device is here");

@@ -111,14 +111,6 @@ public sealed class CheckpointFaults : IDisposable
         Assert.Contains("OMP_NUM_THREADS=99", Refused(Options));
     }
 
-    [Fact]
-    public void AnotherMatrixKernelIsRefusedWithTheOneToSet()
-    {
-        string other = DermKit.Models.MatrixPath.Kernel == DermKit.Models.MatrixKernel.Conv ? "linear" : "conv";
-        Rewrite(m => m["kernel"] = other);
-        Assert.Contains($"KIT_MATMUL={other}", Refused(Options));
-    }
-
     [Theory]
     [InlineData(0.999)]
     [InlineData(0.5)]
