@@ -22,7 +22,7 @@ public sealed partial record PretrainOptions
 
     /// <summary>
     /// What crops are cut from: "cached", pictures of <see cref="SourceSize"/>, which loses detail of small crops and the aspect ratio; or "original",
-    /// the files themselves, decoded anew in every epoch, which loses time: on two cores a large photograph takes longer to decode than to learn from.
+    /// the files themselves, decoded anew in every epoch, which loses the time of decoding them.
     /// </summary>
     public string CropSource { get; init; } = "cached";
 
