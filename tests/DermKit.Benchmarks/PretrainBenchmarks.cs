@@ -89,7 +89,7 @@ internal static class PretrainBenchmarks
         int[] ids = [.. Enumerable.Range(0, Batch)];
         int epoch = 0;
         double[] seconds = [];
-        MatrixPath.OnOneThread(() => seconds = Measure.Medians(9, () => CropViews.Make(pictures, ids, 1, epoch++, true, recipes), () => CropViews.Make(pictures, ids, 1, epoch++, false, recipes)));
+        MatrixPath.OnOneThread(() => seconds = Measure.Medians(9, () => CropViews.Make(pictures, ids, 1, epoch++, true, null, recipes), () => CropViews.Make(pictures, ids, 1, epoch++, false, null, recipes)));
         yield return new("views-per-core", Batch / seconds[0], "images/s", null);
         yield return new("views-per-core, tensor operations", Batch / seconds[1], "images/s", seconds[0] / seconds[1]);
     }

@@ -49,7 +49,7 @@ public sealed class ImageCache : IDisposable
     public static ImageCache? Reopen(string cacheDir, string key, int files, EvalTransform transform, IReadOnlyList<Quarantined> quarantine)
     {
         string path = PathOf(cacheDir, key);
-        return ImageCacheFile.Open(path, key, files, 3 * transform.Crop * transform.Crop) is { } content
+        return ImageCacheFile.Open(path, key, files, ImageCacheFile.BytesOf(transform)) is { } content
             ? new(content, path, [], [], quarantine, transform, PixelKeyOf(transform, DecodeLimits.Default)) : null;
     }
 
@@ -94,7 +94,7 @@ public sealed class ImageCache : IDisposable
         string pixelKey = PixelKeyOf(transform, limits);
         string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{pixelKey}\n{string.Join('\n', hashes)}")));
         string path = PathOf(cacheDir, key);
-        int rowBytes = 3 * transform.Crop * transform.Crop;
+        int rowBytes = ImageCacheFile.BytesOf(transform);
         ImageCacheFile? content = ImageCacheFile.Open(path, key, paths.Count, rowBytes);
         if (content is null)
         {
@@ -118,7 +118,7 @@ public sealed class ImageCache : IDisposable
         int side = Transform.Crop;
         Tensor batch = empty([rows.Length, 3, side, side], ScalarType.Byte);
         Span<byte> target = rows.Length == 0 ? [] : batch.bytes;
-        for (int i = 0; i < rows.Length; i++) Row(rows[i]).CopyTo(target[(i * 3 * side * side)..]);
+        for (int i = 0; i < rows.Length; i++) Planes(rows[i]).CopyTo(target[(i * 3 * side * side)..]);
         if (device.type == DeviceType.CPU) return batch;
         using (batch) return batch.to(device);
     }
@@ -128,11 +128,15 @@ public sealed class ImageCache : IDisposable
     public RgbImage Image(int row)
     {
         int side = Transform.Crop, plane = side * side;
-        ReadOnlySpan<byte> planes = Row(row);
+        ReadOnlySpan<byte> planes = Planes(row);
         byte[] pixels = new byte[3 * plane];
         for (int i = 0; i < plane; i++) (pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]) = (planes[i], planes[plane + i], planes[2 * plane + i]);
         return new(side, side, pixels);
     }
+
+    /// <summary>Width and height of the picture before the transform, after the EXIF orientation.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row; -1 means that the file is quarantined.</exception>
+    public (int Width, int Height) OriginalSize(int row) => ImageCacheFile.SizeOf(Row(row));
 
     /// <summary>Unmaps the file; the cache stays on disk.</summary>
     public void Dispose()
@@ -143,11 +147,13 @@ public sealed class ImageCache : IDisposable
         file.Dispose();
     }
 
+    private ReadOnlySpan<byte> Planes(int row) => Row(row)[..(3 * Transform.Crop * Transform.Crop)];
+
     private unsafe ReadOnlySpan<byte> Row(int row)
     {
         ObjectDisposedException.ThrowIf(view.SafeMemoryMappedViewHandle.IsClosed, this);
         if ((uint)row >= (uint)Count) throw new ArgumentOutOfRangeException(nameof(row), row, $"Expected a row from 0 to {Count - 1} (-1 stands for a quarantined file).");
-        int bytes = 3 * Transform.Crop * Transform.Crop;
+        int bytes = ImageCacheFile.BytesOf(Transform);
         return new((byte*)data + (long)row * bytes, bytes);
     }
 
@@ -170,12 +176,28 @@ public sealed class ImageCache : IDisposable
         return hashes;
     }
 
-    /// <summary>Runs on all cores; the first failure comes out as itself.</summary>
+    /// <summary>Runs on all cores; the first failure comes out as itself. Each core takes one number at a time: larger shares leave a core idle at the end.</summary>
     internal static void InParallel(int count, CancellationToken cancellation, Action<int> body)
     {
+        int next = -1, workers = Math.Min(count, Environment.ProcessorCount);
         try
         {
-            Parallel.For(0, count, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount }, body);
+            Parallel.For(0, workers, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Math.Max(workers, 1) }, (_, state) =>
+            {
+                for (int i; !state.IsStopped && (i = Interlocked.Increment(ref next)) < count;)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    try
+                    {
+                        body(i);
+                    }
+                    catch
+                    {
+                        state.Stop();
+                        throw;
+                    }
+                }
+            });
         }
         catch (AggregateException e)
         {

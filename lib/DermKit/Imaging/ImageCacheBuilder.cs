@@ -16,16 +16,16 @@ internal static class ImageCacheBuilder
     public static void Write(FileStream stream, string key, IReadOnlyList<string> paths, string[] hashes, EvalTransform transform,
         DecodeLimits limits, Action<int, int>? progress, CancellationToken cancellation)
     {
-        int rowBytes = 3 * transform.Crop * transform.Crop, done = 0;
+        int rowBytes = ImageCacheFile.BytesOf(transform), done = 0;
         string?[] reasons = new string?[paths.Count];
         var gate = new MemoryGate(MemoryCap);
         object turn = new();
         SafeFileHandle handle = stream.SafeFileHandle;
-        ImageCache.InParallel(paths.Count, cancellation, i =>
+        WhileFlushing(handle, () => ImageCache.InParallel(paths.Count, cancellation, i =>
         {
             reasons[i] = WriteRow(handle, (long)i * rowBytes, rowBytes, paths[i], hashes[i], transform, limits, gate);
             lock (turn) progress?.Invoke(++done, paths.Count);
-        });
+        }));
         CloseGaps(handle, reasons, rowBytes, cancellation);
         ImageCacheFile.BrokenFile[] broken = [.. reasons.Select((reason, i) => (reason, i)).Where(r => r.reason is not null).Select(r => new ImageCacheFile.BrokenFile(r.i, r.reason!))];
         new ImageCacheFile(key, paths.Count, paths.Count - broken.Length, rowBytes, broken).AppendTo(stream);
@@ -34,14 +34,16 @@ internal static class ImageCacheBuilder
     /// <summary>Returns the reason when the file cannot be read.</summary>
     private static string? WriteRow(SafeFileHandle handle, long offset, int rowBytes, string path, string hash, EvalTransform transform, DecodeLimits limits, MemoryGate gate)
     {
-        byte[] row;
+        byte[] row = ArrayPool<byte>.Shared.Rent(rowBytes);
         long taken = 0;
         try
         {
             byte[] bytes = ImageCodec.ReadFile(path, limits);
             if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != hash) throw new IOException($"{path} changed while it was read; run again when it is complete.");
-            RgbImage image = ImageCodec.Decode(bytes, path, limits, (width, height) => gate.Enter(taken = BytesPerPixel * (long)width * height));
-            row = Planar(transform.Apply(image), rowBytes);
+            (int Width, int Height) size = ImageCodec.DecodePlanes(bytes, path, limits, (width, height) => gate.Enter(taken = BytesPerPixel * (long)width * height), transform, row);
+            ImageCacheFile.SetSize(row.AsSpan(0, rowBytes), size);
+            RandomAccess.Write(handle, row.AsSpan(0, rowBytes), offset);
+            return null;
         }
         catch (ImageUnreadableException e)
         {
@@ -50,17 +52,8 @@ internal static class ImageCacheBuilder
         finally
         {
             gate.Exit(taken);
+            ArrayPool<byte>.Shared.Return(row);
         }
-        RandomAccess.Write(handle, row.AsSpan(0, rowBytes), offset);
-        ArrayPool<byte>.Shared.Return(row);
-        return null;
-    }
-
-    private static byte[] Planar(RgbImage image, int rowBytes)
-    {
-        byte[] row = ArrayPool<byte>.Shared.Rent(rowBytes);
-        image.ToPlanes(row);
-        return row;
     }
 
     /// <summary>Moves rows up over those that stayed empty.</summary>
@@ -79,6 +72,26 @@ internal static class ImageCacheBuilder
             }
             to++;
         }
+    }
+
+    /// <summary>Lets the disk write while pictures are decoded, so that little is left for the flush at the end. A disk reports a failure only once, so one that is met here comes out.</summary>
+    private static void WhileFlushing(SafeFileHandle handle, Action work)
+    {
+        using var end = new ManualResetEventSlim();
+        Task flushing = Task.Factory.StartNew(() =>
+        {
+            while (!end.Wait(TimeSpan.FromMilliseconds(20))) RandomAccess.FlushToDisk(handle);
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            work();
+        }
+        finally
+        {
+            end.Set();
+            ((IAsyncResult)flushing).AsyncWaitHandle.WaitOne();
+        }
+        flushing.GetAwaiter().GetResult();
     }
 
     /// <summary>Lets workers in while the sum of what they hold stays under the cap.</summary>

@@ -5,12 +5,27 @@ using System.Text.Json;
 namespace DermKit.Imaging;
 
 /// <summary>
-/// Layout of a cache file: rows of bytes, then a JSON description, its SHA-256, its length (int64, little-endian) and a closing mark.
+/// Layout of a cache file: rows of bytes (planes, then width and height of the whole picture, int32 little-endian), then a JSON description, its SHA-256, its length (int64, little-endian) and a closing mark.
 /// The description stands last because the quarantine list is known last; a file cut short therefore has no mark.
 /// </summary>
 internal sealed record ImageCacheFile(string Key, int Files, int Rows, int RowBytes, ImageCacheFile.BrokenFile[] Broken)
 {
-    public const string Version = "DermKit images 1";
+    public const string Version = "DermKit images 2";
+
+    private const int SizeBytes = 8;
+
+    /// <summary>Length of a row.</summary>
+    public static int BytesOf(EvalTransform transform) => 3 * transform.Crop * transform.Crop + SizeBytes;
+
+    /// <summary>Width and height of the picture that a row was made of.</summary>
+    public static (int Width, int Height) SizeOf(ReadOnlySpan<byte> row) => (BinaryPrimitives.ReadInt32LittleEndian(row[^8..]), BinaryPrimitives.ReadInt32LittleEndian(row[^4..]));
+
+    /// <summary>Writes what <see cref="SizeOf"/> reads.</summary>
+    public static void SetSize(Span<byte> row, (int Width, int Height) size)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(row[^8..], size.Width);
+        BinaryPrimitives.WriteInt32LittleEndian(row[^4..], size.Height);
+    }
 
     /// <summary>A path that has no row.</summary>
     public sealed record BrokenFile(int Index, string Reason);
@@ -56,5 +71,5 @@ internal sealed record ImageCacheFile(string Key, int Files, int Rows, int RowBy
         stream.SetLength(stream.Position);
     }
 
-    private static ReadOnlySpan<byte> Mark => "DermKit images 1"u8;
+    private static ReadOnlySpan<byte> Mark => "DermKit images 2"u8;
 }

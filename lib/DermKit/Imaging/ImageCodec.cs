@@ -1,7 +1,6 @@
 using SkiaSharp;
 using System.Buffers;
 using System.Numerics;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace DermKit.Imaging;
@@ -26,6 +25,9 @@ public sealed record DecodeLimits(long MaxPixels = 100_000_000, long MaxFileByte
 /// </summary>
 public static class ImageCodec
 {
+    /// <summary>Buffers up to this many bytes are kept for the next picture.</summary>
+    private const int MostPooled = 1 << 25;
+
     /// <summary>The decoder and its version; another one may give other pixels.</summary>
     internal static string Version { get; } = typeof(SKCodec).Assembly.GetName().ToString();
 
@@ -47,10 +49,33 @@ public static class ImageCodec
     /// <param name="path">Name for error messages.</param>
     /// <param name="limits">Bounds checked before decoding.</param>
     /// <exception cref="ImageUnreadableException">The bytes are broken, cut short or over a limit.</exception>
-    public static RgbImage Decode(byte[] bytes, string path = "(bytes)", DecodeLimits? limits = null) => Decode(bytes, path, limits ?? DecodeLimits.Default, null);
+    public static unsafe RgbImage Decode(byte[] bytes, string path = "(bytes)", DecodeLimits? limits = null)
+    {
+        RgbImage? image = null;
+        Pixels(bytes, path, limits ?? DecodeLimits.Default, null, null, (rgba, width, height, origin) => image = Picture(rgba, width, height, origin));
+        return image!;
+    }
 
-    /// <summary>As above; <paramref name="beforePixels"/> hears the size before the memory for it is taken.</summary>
-    internal static unsafe RgbImage Decode(byte[] bytes, string path, DecodeLimits limits, Action<int, int>? beforePixels)
+    /// <summary>Decodes, resizes and crops into planes.</summary>
+    /// <param name="bytes">The whole file.</param>
+    /// <param name="path">Name for error messages.</param>
+    /// <param name="limits">Bounds checked before decoding.</param>
+    /// <param name="beforePixels">Hears the size before the memory for it is taken.</param>
+    /// <param name="transform">Applied to the picture.</param>
+    /// <param name="planes">At least 3 * crop * crop bytes.</param>
+    /// <returns>Width and height of the whole picture, after the EXIF orientation.</returns>
+    /// <exception cref="ImageUnreadableException">The bytes are broken, cut short or over a limit.</exception>
+    internal static unsafe (int Width, int Height) DecodePlanes(byte[] bytes, string path, DecodeLimits limits, Action<int, int> beforePixels, EvalTransform transform, byte[] planes) =>
+        Pixels(bytes, path, limits, beforePixels, transform, (rgba, width, height, origin) =>
+        {
+            if (origin == SKEncodedOrigin.TopLeft && EvalPass.Fits(transform, width, height)) EvalPass.Planes(rgba, width, height, transform, planes);
+            else transform.Apply(Picture(rgba, width, height, origin)).ToPlanes(planes);
+        });
+
+    /// <summary>Pixels of four bytes, valid during the call, with <see cref="EvalPass.Slack"/> bytes behind them.</summary>
+    private unsafe delegate void UsePixels(byte* rgba, int width, int height, SKEncodedOrigin origin);
+
+    private static unsafe (int Width, int Height) Pixels(byte[] bytes, string path, DecodeLimits limits, Action<int, int>? beforePixels, EvalTransform? transform, UsePixels use)
     {
         if (bytes.Length == 0) throw new ImageUnreadableException(path, "the file is empty");
         fixed (byte* data = bytes)
@@ -58,27 +83,47 @@ public static class ImageCodec
             using SKData encoded = SKData.Create((nint)data, bytes.Length);
             using SKCodec codec = SKCodec.Create(encoded) ?? throw NoPicture(path);
             SKImageInfo stored = codec.Info;
-            if ((long)stored.Width * stored.Height > Math.Min(limits.MaxPixels, Array.MaxLength / 4))
+            if ((long)stored.Width * stored.Height > Math.Min(limits.MaxPixels, (Array.MaxLength - EvalPass.Slack) / 4))
                 throw new ImageUnreadableException(path, $"declares {stored.Width} x {stored.Height} pixels, over the limit of {limits.MaxPixels}");
             beforePixels?.Invoke(stored.Width, stored.Height);
             // Without a colour space in the target no profile is applied; unpremultiplied keeps the colour under the alpha that is dropped.
-            var target = new SKImageInfo(stored.Width, stored.Height, SKColorType.Rgba8888, stored.AlphaType == SKAlphaType.Opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
-            int count = stored.Width * stored.Height;
-            byte* rgba = (byte*)NativeMemory.Alloc((nuint)count * 4 + 16);
+            SKSizeI size = transform is { ScaledDecode: true } && codec.EncodedOrigin == SKEncodedOrigin.TopLeft ? Enough(codec, transform) : stored.Size;
+            var target = new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, stored.AlphaType == SKAlphaType.Opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
+            int length = size.Width * size.Height * 4 + EvalPass.Slack;
+            // Pages of fresh memory cost as much as a tenth of the decoding, so all but huge pictures share buffers.
+            byte[] pixels = length <= MostPooled ? ArrayPool<byte>.Shared.Rent(length) : GC.AllocateUninitializedArray<byte>(length);
             try
             {
-                SKCodecResult result = codec.GetPixels(target, (nint)rgba, target.RowBytes, SKCodecOptions.Default);
-                if (result != SKCodecResult.Success)
-                    throw new ImageUnreadableException(path, result == SKCodecResult.IncompleteInput ? "the data is cut short or broken" : $"cannot be decoded ({result})");
-                byte[] rgb = GC.AllocateUninitializedArray<byte>(3 * count);
-                DropAlpha(rgba, rgb, count);
-                return Orient(new RgbImage(stored.Width, stored.Height, rgb), codec.EncodedOrigin);
+                fixed (byte* rgba = pixels)
+                {
+                    SKCodecResult result = codec.GetPixels(target, (nint)rgba, target.RowBytes, SKCodecOptions.Default);
+                    if (result != SKCodecResult.Success)
+                        throw new ImageUnreadableException(path, result == SKCodecResult.IncompleteInput ? "the data is cut short or broken" : $"cannot be decoded ({result})");
+                    use(rgba, size.Width, size.Height, codec.EncodedOrigin);
+                    return codec.EncodedOrigin >= SKEncodedOrigin.LeftTop ? (stored.Height, stored.Width) : (stored.Width, stored.Height);
+                }
             }
             finally
             {
-                NativeMemory.Free(rgba);
+                if (length <= MostPooled) ArrayPool<byte>.Shared.Return(pixels);
             }
         }
+    }
+
+    /// <summary>The smallest size that a JPEG can be decoded at and that still has to shrink; the size of the picture for other formats.</summary>
+    private static SKSizeI Enough(SKCodec codec, EvalTransform transform)
+    {
+        (int width, int height) = transform.ScaledSize(codec.Info.Width, codec.Info.Height);
+        for (int eighths = 1; codec.EncodedFormat == SKEncodedImageFormat.Jpeg && eighths < 8; eighths++)
+            if (codec.GetScaledDimensions(eighths / 8f) is var size && size.Width >= width && size.Height >= height) return size;
+        return codec.Info.Size;
+    }
+
+    private static unsafe RgbImage Picture(byte* rgba, int width, int height, SKEncodedOrigin origin)
+    {
+        byte[] rgb = GC.AllocateUninitializedArray<byte>(3 * width * height);
+        DropAlpha(rgba, rgb, width * height);
+        return Orient(new RgbImage(width, height, rgb), origin);
     }
 
     /// <summary>Lossless PNG bytes.</summary>

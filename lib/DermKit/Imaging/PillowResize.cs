@@ -54,7 +54,7 @@ public static class PillowResize
             else Horizontal(image, first, end, columns, between);
         }
         if (!vertical) between.AsSpan(0, target.Length).CopyTo(target);
-        else if (vectors) PillowResizeAvx2.Vertical(between, horizontal ? first : 0, 3 * width, rows, target);
+        else if (vectors) VectorVertical(between, horizontal ? first : 0, 3 * width, rows, target);
         else Vertical(between, horizontal ? first : 0, 3 * width, rows, target);
         if (horizontal) ArrayPool<byte>.Shared.Return(between);
         return new(width, height, target);
@@ -89,6 +89,12 @@ public static class PillowResize
             return result;
         }
 
+        /// <summary>Weights of one output.</summary>
+        public ReadOnlySpan<int> Taps(int output) => Values.AsSpan(output * Stride, Count[output]);
+
+        /// <summary>Those of <paramref name="count"/> outputs from <paramref name="first"/> on.</summary>
+        public Weights Middle(int first, int count) => new(Start[first..(first + count)], Count[first..(first + count)], Values[(first * Stride)..((first + count) * Stride)], Stride);
+
         public static double Filter(double x, ResizeFilter filter)
         {
             x = Math.Abs(x);
@@ -119,12 +125,17 @@ public static class PillowResize
         }
     }
 
+    private static unsafe void VectorVertical(byte[] source, int sourceFirstRow, int rowBytes, Weights weights, byte[] target)
+    {
+        fixed (byte* from = source, to = target) PillowResizeAvx2.Vertical(from, sourceFirstRow, rowBytes, rowBytes, weights, to, rowBytes);
+    }
+
     private static unsafe void Vertical(byte[] source, int sourceFirstRow, int rowBytes, Weights weights, byte[] target)
     {
         fixed (byte* from = source)
             for (int y = 0, to = 0; y < weights.Start.Length; y++)
                 for (int x = 0; x < rowBytes; x++, to++)
-                    target[to] = Column(from + (long)(weights.Start[y] - sourceFirstRow) * rowBytes + x, rowBytes, weights.Values.AsSpan(y * weights.Stride, weights.Count[y]));
+                    target[to] = Column(from + (long)(weights.Start[y] - sourceFirstRow) * rowBytes + x, rowBytes, weights.Taps(y));
     }
 
     internal static unsafe byte Column(byte* from, int rowBytes, ReadOnlySpan<int> taps)

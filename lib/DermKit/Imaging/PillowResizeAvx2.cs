@@ -11,7 +11,9 @@ namespace DermKit.Imaging;
 /// </summary>
 internal static unsafe class PillowResizeAvx2
 {
-    private const int LowBits = 12, LowMask = (1 << LowBits) - 1;
+    public const int LowBits = 12;
+
+    private const int LowMask = (1 << LowBits) - 1;
 
     /// <summary>Bytes that may be written behind the last row of a target.</summary>
     public const int Slack = 1;
@@ -59,30 +61,43 @@ internal static unsafe class PillowResizeAvx2
     }
 
     /// <summary>Scales columns; two source rows are one step for sixteen bytes.</summary>
-    public static void Vertical(ReadOnlySpan<byte> source, int sourceFirstRow, int rowBytes, PillowResize.Weights weights, Span<byte> target)
+    /// <param name="from">Rows of <paramref name="stride"/> bytes from row <paramref name="sourceFirstRow"/> on.</param>
+    /// <param name="sourceFirstRow">Number of the first row at hand.</param>
+    /// <param name="stride">Bytes from a row to the next.</param>
+    /// <param name="columns">Bytes of a row to scale.</param>
+    /// <param name="weights">Weights of the rows.</param>
+    /// <param name="to">Rows of <paramref name="targetStride"/> bytes.</param>
+    /// <param name="targetStride">Bytes from a row to the next.</param>
+    public static void Vertical(byte* from, int sourceFirstRow, int stride, int columns, PillowResize.Weights weights, byte* to, int targetStride)
     {
-        fixed (byte* from = source, to = target)
+        int[] pairs = ArrayPool<int>.Shared.Rent(weights.Stride + 1);
+        fixed (int* pair = pairs)
             for (int y = 0; y < weights.Start.Length; y++)
             {
-                byte* first = from + (long)(weights.Start[y] - sourceFirstRow) * rowBytes, output = to + (long)y * rowBytes;
-                ReadOnlySpan<int> taps = weights.Values.AsSpan(y * weights.Stride, weights.Count[y]);
+                ReadOnlySpan<int> taps = weights.Taps(y);
+                byte* first = from + (long)(weights.Start[y] - sourceFirstRow) * stride, output = to + (long)y * targetStride;
+                int count = taps.Length;
+                for (int k = 0; k < count; k += 2)
+                {
+                    int next = k + 1 < count ? taps[k + 1] : 0;
+                    (pair[k], pair[k + 1]) = ((taps[k] & LowMask) | (next & LowMask) << 16, ((taps[k] >> LowBits) & 0xFFFF) | (next >> LowBits) << 16);
+                }
                 int x = 0;
-                for (; x + 16 <= rowBytes; x += 16) SixteenColumns(first + x, rowBytes, taps).Store(output + x);
-                for (; x < rowBytes; x++) output[x] = PillowResize.Column(first + x, rowBytes, taps);
+                for (; x + 16 <= columns; x += 16) SixteenColumns(first + x, stride, pair, count).Store(output + x);
+                for (; x < columns; x++) output[x] = PillowResize.Column(first + x, stride, taps);
             }
+        ArrayPool<int>.Shared.Return(pairs);
     }
 
-    private static Vector128<byte> SixteenColumns(byte* from, int rowBytes, ReadOnlySpan<int> taps)
+    private static Vector128<byte> SixteenColumns(byte* from, int stride, int* pair, int count)
     {
         Vector256<int> lowLeft = default, highLeft = default, lowRight = default, highRight = default;
-        for (int k = 0; k < taps.Length; k += 2, from += 2 * (long)rowBytes)
+        for (int k = 0; k < count; k += 2, from += 2 * (long)stride)
         {
-            bool pair = k + 1 < taps.Length;
-            int next = pair ? taps[k + 1] : 0;
-            Vector128<byte> a = Vector128.Load(from), b = Vector128.Load(pair ? from + rowBytes : from);
+            // The weight of the second row is 0 where there is none; the first stands in, because behind it may be no memory.
+            Vector128<byte> a = Vector128.Load(from), b = k + 1 < count ? Vector128.Load(from + stride) : a;
             Vector256<short> left = Avx2.ConvertToVector256Int16(Sse2.UnpackLow(a, b)), right = Avx2.ConvertToVector256Int16(Sse2.UnpackHigh(a, b));
-            Vector256<short> low = Vector256.Create((taps[k] & LowMask) | (next & LowMask) << 16).AsInt16();
-            Vector256<short> high = Vector256.Create(((taps[k] >> LowBits) & 0xFFFF) | (next >> LowBits) << 16).AsInt16();
+            Vector256<short> low = Vector256.Create(pair[k]).AsInt16(), high = Vector256.Create(pair[k + 1]).AsInt16();
             lowLeft += Avx2.MultiplyAddAdjacent(left, low);
             highLeft += Avx2.MultiplyAddAdjacent(left, high);
             lowRight += Avx2.MultiplyAddAdjacent(right, low);
@@ -96,7 +111,7 @@ internal static unsafe class PillowResizeAvx2
     }
 
     /// <summary>For every output and four taps: low halves as t0 t1 t0 t1 t0 t1 - - t2 t3 t2 t3 t2 t3 - -, then the high halves alike.</summary>
-    private static void SplitTaps(PillowResize.Weights weights, int blocks, Span<short> taps)
+    public static void SplitTaps(PillowResize.Weights weights, int blocks, Span<short> taps)
     {
         taps.Clear();
         for (int x = 0; x < weights.Start.Length; x++)

@@ -1,7 +1,23 @@
 namespace DermKit.Imaging;
 
 /// <summary>A rectangle of a picture, in pixels.</summary>
-public readonly record struct CropBox(int Top, int Left, int Height, int Width);
+public readonly record struct CropBox(int Top, int Left, int Height, int Width)
+{
+    /// <summary>The same part of a picture after it was scaled from one size to another, to whole pixels, at least one.</summary>
+    public CropBox Scaled((int Width, int Height) from, (int Width, int Height) to)
+    {
+        if (from == to) return this;
+        (int top, int height) = Axis(Top, Height, from.Height, to.Height);
+        (int left, int width) = Axis(Left, Width, from.Width, to.Width);
+        return new(top, left, height, width);
+
+        static (int, int) Axis(int start, int length, int from, int to)
+        {
+            int first = Math.Min((int)Math.Round((double)start * to / from), to - 1), end = (int)Math.Round((double)(start + length) * to / from);
+            return (first, Math.Max(end - first, 1));
+        }
+    }
+}
 
 /// <summary>Random draws that depend on (seed, epoch, image id, view) and on nothing else; SplitMix64.</summary>
 public struct ImageRandom

@@ -50,8 +50,9 @@ public sealed class RgbImage
     /// <param name="size">Side of the square, in pixels.</param>
     public RgbImage CenterCrop(int size)
     {
-        // An odd margin is split differently where the picture is too small: padding takes the floor, cropping rounds to even.
-        static int Offset(int length, int size) => length < size ? -((size - length) / 2) : (int)Math.Round((length - size) / 2.0, MidpointRounding.ToEven);
-        return size == Width && size == Height ? this : Crop(Offset(Width, size), Offset(Height, size), size, size);
+        return size == Width && size == Height ? this : Crop(CropOffset(Width, size), CropOffset(Height, size), size, size);
     }
+
+    /// <summary>Where a centred crop begins. An odd margin is split differently where the picture is too small: padding takes the floor, cropping rounds to even.</summary>
+    internal static int CropOffset(int length, int size) => length < size ? -((size - length) / 2) : (int)Math.Round((length - size) / 2.0, MidpointRounding.ToEven);
 }

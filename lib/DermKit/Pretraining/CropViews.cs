@@ -26,23 +26,24 @@ public static class CropViews
     /// <param name="ids">Number of each picture in its data.</param>
     /// <param name="seed">Decides the draws.</param>
     /// <param name="epoch">Decides the draws.</param>
+    /// <param name="sizes">Width and height of each picture before it was scaled to W x H; boxes are drawn there, so that crops keep the shapes of the originals. Null when they are the originals.</param>
     /// <param name="groups">Recipes of one size each; views are numbered through all of them.</param>
     /// <returns>For each group float [recipes * B, 3, S, S] on the pictures' device: all pictures by the first recipe, then by the next.</returns>
     /// <exception cref="ArgumentException">The numbers of pictures and ids differ.</exception>
-    public static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, params IReadOnlyList<ViewRecipe[]> groups)
+    public static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, (int Width, int Height)[]? sizes, params IReadOnlyList<ViewRecipe[]> groups)
     {
-        if (images.shape[0] != ids.Length) throw new ArgumentException($"Expected an id for each of {images.shape[0]} pictures, found {ids.Length}.", nameof(ids));
+        if (images.shape[0] != ids.Length || (sizes is not null && sizes.Length != ids.Length)) throw new ArgumentException($"Expected an id (and a size, where sizes are given) for each of {images.shape[0]} pictures, found {ids.Length} ids and {sizes?.Length ?? ids.Length} sizes.", nameof(ids));
         bool passes = images.device_type == DeviceType.CPU && images.dtype == ScalarType.Byte && images.is_contiguous() && groups.All(g => g.All(r => r.Size % CropPass.Lanes == 0));
-        return Make(images, ids, seed, epoch, passes, groups);
+        return Make(images, ids, seed, epoch, passes, sizes, groups);
     }
 
     /// <summary>As above, by passes in vectors or by tensor operations.</summary>
-    internal static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, bool passes, IReadOnlyList<ViewRecipe[]> groups)
+    internal static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, bool passes, (int Width, int Height)[]? sizes, IReadOnlyList<ViewRecipe[]> groups)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         (int width, int height) = ((int)images.shape[3], (int)images.shape[2]);
-        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, _ => (width, height));
+        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, i => sizes?[i] ?? (width, height), _ => (width, height));
         return passes ? Passes(images, groups, draws, Orders(seed, epoch, draws.Length)) : Operations(images, groups, draws, Orders(seed, epoch, draws.Length));
     }
 
@@ -60,7 +61,8 @@ public static class CropViews
         if (pictures.Count != ids.Length) throw new ArgumentException($"Expected an id for each of {pictures.Count} pictures, found {ids.Length}.", nameof(ids));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, i => (pictures[i].Width, pictures[i].Height));
+        (int, int) Size(int i) => (pictures[i].Width, pictures[i].Height);
+        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, Size, Size);
         Jitter[][] orders = Orders(seed, epoch, draws.Length);
         Tensor[] results = Room(groups, pictures.Count);
         nint[] targets = Array.ConvertAll(results, ParameterPass.Address);
@@ -75,7 +77,7 @@ public static class CropViews
         return [.. results.Select(r => r.to(device).MoveToOuterDisposeScope())];
     }
 
-    private static ViewDraw[][] Draw(ReadOnlySpan<int> ids, long seed, int epoch, IReadOnlyList<ViewRecipe[]> groups, Func<int, (int Width, int Height)> size)
+    private static ViewDraw[][] Draw(ReadOnlySpan<int> ids, long seed, int epoch, IReadOnlyList<ViewRecipe[]> groups, Func<int, (int Width, int Height)> original, Func<int, (int Width, int Height)> here)
     {
         var draws = new ViewDraw[groups.Sum(g => g.Length)][];
         int view = 0;
@@ -85,8 +87,8 @@ public static class CropViews
             for (int i = 0; i < ids.Length; i++)
             {
                 var random = new ImageRandom(seed, epoch, ids[i], view);
-                (int width, int height) = size(i);
-                CropBox box = recipe.Area.Draw(width, height, ref random);
+                (int Width, int Height) size = original(i);
+                CropBox box = recipe.Area.Draw(size.Width, size.Height, ref random).Scaled(size, here(i));
                 draws[view][i] = new(box, random.Uniform() < 0.5, recipe.Colour.Draw(ref random));
             }
             view++;

@@ -37,15 +37,16 @@ public sealed class MultiCrop(PretrainOptions options)
     {
         if (options.CropSource == "original") return Masked(CropViews.Make(data.Originals(numbers), numbers, options.Seed, epoch, device, recipes), numbers, epoch, device);
         using Tensor pixels = data.Batch(numbers, device);
-        return Make(pixels, numbers, epoch);
+        return Make(pixels, numbers, epoch, data.OriginalSizes(numbers));
     }
 
     /// <summary>Cuts and colours the views on the pictures' device.</summary>
     /// <param name="images">uint8 [B, 3, H, W].</param>
     /// <param name="ids">Number of each picture in its data.</param>
     /// <param name="epoch">Decides the draws.</param>
-    /// <exception cref="ArgumentException">The numbers of pictures and ids differ.</exception>
-    public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch) => Masked(CropViews.Make(images, ids, options.Seed, epoch, recipes), ids, epoch, images.device);
+    /// <param name="sizes">Width and height of each picture before it was squashed; null when it was not.</param>
+    /// <exception cref="ArgumentException">The numbers of pictures, ids and sizes differ.</exception>
+    public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch, (int Width, int Height)[]? sizes = null) => Masked(CropViews.Make(images, ids, options.Seed, epoch, sizes, recipes), ids, epoch, images.device);
 
     private Views Masked(Tensor[] made, ReadOnlySpan<int> ids, int epoch, Device device)
     {

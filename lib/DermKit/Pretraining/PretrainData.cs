@@ -53,7 +53,7 @@ public sealed class PretrainData : IDisposable
     {
         string[] sets = options.Sets.Length > 0 ? options.Sets : [.. Free.Where(set => DataSetCatalog.IsPresent(settings, set))];
         if (sets.Length == 0) sets = [Data.Synthetic.SyntheticDataSet.Name];
-        var transform = new EvalTransform { Resize = options.SourceSize, Crop = options.SourceSize, Filter = ResizeFilter.Bicubic };
+        var transform = new EvalTransform { Resize = options.SourceSize, Crop = options.SourceSize, Filter = ResizeFilter.Bicubic, ScaledDecode = true };
         bool original = options.CropSource == "original";
         if (!original && PretrainIndex.Find(settings, options, sets) is { } index && ImageCache.Reopen(settings.CacheDir, index.CacheKey, index.Files, transform, index.Quarantine) is { } known)
             return Enough(new(known, index.Sources), options, sets);
@@ -109,6 +109,9 @@ public sealed class PretrainData : IDisposable
 
     /// <summary>uint8 [B, 3, S, S] of the pictures of these numbers.</summary>
     public Tensor Batch(int[] numbers, Device device) => cache.Batch(numbers, device);
+
+    /// <summary>Width and height of the pictures of these numbers before they were squashed: crops keep the shapes of the originals.</summary>
+    public (int Width, int Height)[] OriginalSizes(int[] numbers) => Array.ConvertAll(numbers, cache.OriginalSize);
 
     /// <summary>The original files of these numbers, decoded; only where the options ask for them.</summary>
     /// <exception cref="KitException">A file is gone, cannot be read any more or is another one than at the start.</exception>

@@ -17,12 +17,12 @@ public sealed partial record PretrainOptions
     /// <summary>Most pictures to train on, the first in a random order of the seed; 0 for all.</summary>
     public int MostImages { get; init; }
 
-    /// <summary>Side in pixels that pictures are squashed to before crops are cut; they are kept as 8-bit planes.</summary>
+    /// <summary>Side in pixels of the squares that pictures are kept as (8-bit planes) and crops are cut from. The size of the original is kept beside, and crops have its shapes.</summary>
     public int SourceSize { get; init; } = 256;
 
     /// <summary>
-    /// What crops are cut from: "cached", pictures of <see cref="SourceSize"/>, which loses detail of small crops and the aspect ratio; or "original",
-    /// the files themselves, decoded anew in every epoch, which loses the time of decoding them.
+    /// What crops are cut from: "cached", squares of <see cref="SourceSize"/>, which loses the detail of small crops, along the long side of a picture
+    /// more than along the short one; or "original", the files themselves, decoded anew in every epoch, which loses the time of decoding them.
     /// </summary>
     public string CropSource { get; init; } = "cached";
 

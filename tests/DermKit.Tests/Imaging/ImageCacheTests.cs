@@ -46,6 +46,41 @@ public sealed class ImageCacheTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(() => cache.Batch([7], CPU));
     }
 
+    /// <summary>Sizes that shrink, grow and stay; crops that are odd, touch the edges, or leave the picture.</summary>
+    [Theory]
+    [InlineData(40, 32, false, ResizeFilter.Bilinear)]
+    [InlineData(37, 33, true, ResizeFilter.Bicubic)]
+    [InlineData(61, 61, false, ResizeFilter.Bicubic)]
+    [InlineData(200, 199, true, ResizeFilter.Bilinear)]
+    [InlineData(30, 50, false, ResizeFilter.Bicubic)]
+    public void RowsHaveTheBitsOfTheTransform(int resize, int crop, bool shortSide, ResizeFilter filter)
+    {
+        var transform = new EvalTransform { Resize = resize, Crop = crop, ShortSide = shortSide, Filter = filter };
+        (int, int)[] sizes = [(61, 61), (64, 48), (333, 97), (97, 334), (1200, 900), (5, 7), (1, 1)];
+        string[] paths = [.. sizes.Select((s, i) => folder.Write($"{i}.png", ImageCodec.EncodePng(TestPictures.Draw(s.Item1, s.Item2, i))))];
+        using ImageCache cache = ImageCache.Build(Cache, paths, transform);
+        for (int i = 0; i < paths.Length; i++)
+        {
+            Assert.True(transform.Apply(ImageCodec.Decode(paths[i])).Pixels.SequenceEqual(cache.Image(i).Pixels), $"{sizes[i]}: other pixels");
+            Assert.Equal(sizes[i], cache.OriginalSize(i));
+        }
+    }
+
+    [Fact]
+    public void AScaledDecodeIsNearTheWholeOneForPhotographsAndEqualForAllElse()
+    {
+        var transform = new EvalTransform { Resize = 48, Crop = 48, Filter = ResizeFilter.Bicubic };
+        RgbImage picture = TestPictures.Draw(300, 200, 1);
+        string[] paths = [folder.Write("a.jpg", ImageCodec.EncodeJpeg(picture)), folder.Write("a.png", ImageCodec.EncodePng(picture)), folder.Write("small.jpg", ImageCodec.EncodeJpeg(TestPictures.Draw(52, 50, 2)))];
+        using ImageCache exact = ImageCache.Build(Cache, paths, transform), scaled = ImageCache.Build(Cache, paths, transform with { ScaledDecode = true });
+        Assert.NotEqual(exact.Key, scaled.Key);
+        Assert.Equal((300, 200), scaled.OriginalSize(0));
+        double difference = exact.Image(0).Pixels.Zip(scaled.Image(0).Pixels, (a, b) => Math.Abs(a - b)).Average();
+        Assert.InRange(difference, 0.01, 2);
+        Assert.Equal(exact.Image(1).Pixels, scaled.Image(1).Pixels);
+        Assert.Equal(exact.Image(2).Pixels, scaled.Image(2).Pixels);
+    }
+
     [Fact]
     public void SecondOpenDecodesNothingAndOtherInputsMakeAnotherCache()
     {
@@ -94,7 +129,7 @@ public sealed class ImageCacheTests : IDisposable
         using (ImageCache cache = ImageCache.Build(Cache, paths, Small)) expected = cache.Image(2).Pixels;
         string file = Assert.Single(CacheFiles);
         byte[] bytes = File.ReadAllBytes(file);
-        if (fault == "damaged") bytes[3 * 3 * 32 * 32 + 5] ^= 1;
+        if (fault == "damaged") bytes[3 * ImageCacheFile.BytesOf(Small) + 5] ^= 1;
         File.WriteAllBytes(file, fault switch { "cut" => bytes[..^1], "foreign" => [1, 2, 3, .. new byte[100]], "damaged" => bytes, _ => [] });
         int decoded = 0;
         using ImageCache rebuilt = ImageCache.Build(Cache, paths, Small, (done, _) => decoded = done);

@@ -32,7 +32,7 @@ public sealed class CropViewsTests
         int[] ids = [.. Enumerable.Range(20, 12)];
         for (int epoch = 0; epoch < 6; epoch++)
         {
-            Tensor[] fast = CropViews.Make(pictures, ids, 3, epoch, true, recipes), plain = CropViews.Make(pictures, ids, 3, epoch, false, recipes);
+            Tensor[] fast = CropViews.Make(pictures, ids, 3, epoch, true, null, recipes), plain = CropViews.Make(pictures, ids, 3, epoch, false, null, recipes);
             for (int g = 0; g < recipes.Count; g++)
             {
                 Assert.Equal(plain[g].shape, fast[g].shape);
@@ -75,6 +75,6 @@ public sealed class CropViewsTests
         Tensor pictures = Pictures(64, 64);
         IReadOnlyList<ViewRecipe[]> recipes = [[new(new(0.3, 1), 20, Strong)]];
         int[] ids = [.. Enumerable.Range(0, 12)];
-        Assert.True(CropViews.Make(pictures, ids, 1, 0, recipes)[0].Equals(CropViews.Make(pictures, ids, 1, 0, false, recipes)[0]));
+        Assert.True(CropViews.Make(pictures, ids, 1, 0, null, recipes)[0].Equals(CropViews.Make(pictures, ids, 1, 0, false, null, recipes)[0]));
     }
 }
