@@ -89,30 +89,28 @@ public sealed class Pretrainer : IDisposable
     {
         var clock = Stopwatch.StartNew();
         int from = Done;
-        for (int epoch = Done / StepsPerEpoch; Done < Steps; epoch++)
+        using var queue = new ViewQueue(Coming(Done), (numbers, epoch) => crops.Make(data, numbers, epoch, device));
+        while (Done < Steps)
         {
-            IReadOnlyList<int[]> order = data.Order(options.Batch, options.Seed, epoch);
-            for (int i = Done % StepsPerEpoch; i < StepsPerEpoch; i++)
+            if (cancellation.IsCancellationRequested)
             {
-                if (cancellation.IsCancellationRequested)
-                {
-                    Save();
-                    cancellation.ThrowIfCancellationRequested();
-                }
-                long start = Stopwatch.GetTimestamp();
-                TrainingStep step = Step(order[i], epoch);
-                Elapsed += Stopwatch.GetElapsedTime(start);
-                step = step with { ImagesPerSecond = (Done - from) * options.Batch / clock.Elapsed.TotalSeconds };
-                if (Done - from >= 50) (from, clock) = (Done, Stopwatch.StartNew());
-                bool ends = i == StepsPerEpoch - 1;
-                if (ends && Ask(epoch + 1) is { } score) step = step with { Score = score };
-                bool best = step.Score > log.Select(s => s.Score).Where(s => !double.IsNaN(s)).DefaultIfEmpty(double.NegativeInfinity).Max();
-                log.Add(step);
-                progress?.Invoke(step);
-                if (Done == Steps || (options.CheckpointEvery > 0 ? Done % options.CheckpointEvery == 0 : ends)) Save();
-                if (best) Copy("best.safetensors");
-                if (ends) Keep(epoch + 1);
+                Save();
+                cancellation.ThrowIfCancellationRequested();
             }
+            long start = Stopwatch.GetTimestamp();
+            using WaitingBatch batch = queue.Take();
+            TrainingStep step = Step(batch);
+            Elapsed += Stopwatch.GetElapsedTime(start);
+            step = step with { ImagesPerSecond = (Done - from) * options.Batch / clock.Elapsed.TotalSeconds };
+            if (Done - from >= 50) (from, clock) = (Done, Stopwatch.StartNew());
+            bool ends = Done % StepsPerEpoch == 0;
+            if (ends && Ask(batch.Epoch + 1) is { } score) step = step with { Score = score };
+            bool best = step.Score > log.Select(s => s.Score).Where(s => !double.IsNaN(s)).DefaultIfEmpty(double.NegativeInfinity).Max();
+            log.Add(step);
+            progress?.Invoke(step);
+            if (Done == Steps || (options.CheckpointEvery > 0 ? Done % options.CheckpointEvery == 0 : ends)) Save();
+            if (best) Copy("best.safetensors");
+            if (ends) Keep(batch.Epoch + 1);
         }
         return log;
     }
@@ -133,16 +131,25 @@ public sealed class Pretrainer : IDisposable
         Method.Dispose();
     }
 
-    private TrainingStep Step(int[] numbers, int epoch)
+    /// <summary>The pictures of each step from one on, and its epoch.</summary>
+    private IEnumerable<(int[] Numbers, int Epoch)> Coming(int first)
+    {
+        for (int epoch = first / StepsPerEpoch; epoch < options.Epochs; epoch++)
+        {
+            IReadOnlyList<int[]> order = data.Order(options.Batch, options.Seed, epoch);
+            for (int i = epoch == first / StepsPerEpoch ? first % StepsPerEpoch : 0; i < StepsPerEpoch; i++) yield return (order[i], epoch);
+        }
+    }
+
+    private TrainingStep Step(WaitingBatch batch)
     {
         using var scope = NewDisposeScope();
-        using Views views = crops.Make(data, numbers, epoch, device);
-        TrainingStep step = updates.Next(views);
+        TrainingStep step = updates.Next(batch.Views);
         if (updates.SkippedInRow < MostSkipped) return step;
         string left = "";
         if (folder is not null)
         {
-            Checkpoint.SaveFailure(Path.Combine(folder, "failure.safetensors"), updates, options, views, numbers);
+            Checkpoint.SaveFailure(Path.Combine(folder, "failure.safetensors"), updates, options, batch.Views, batch.Numbers);
             left = $" {Path.Combine(folder, "failure.safetensors")} holds the weights, the views and the numbers of their pictures.";
         }
         throw new KitException($"Pre-training, step {Done}: loss {step.Loss}, gradient {step.GradientNorm}, the {MostSkipped}rd step in a row that is not finite. Lower baseLearningRate or clipGradient; the last checkpoint is from before.{left}");

@@ -136,11 +136,11 @@ public sealed class KilledPretraining : IDisposable
     }
 
     [Fact]
-    public async Task AnonymousMemoryIsFlatOverFiveHundredSteps()
+    public async Task AnonymousMemoryIsFlatOverTwoThousandSteps()
     {
-        SlowTier.Need("500 steps of pre-training");
+        SlowTier.Need("2,200 steps of pre-training");
         Assert.SkipUnless(OperatingSystem.IsLinux(), "reads /proc");
-        Write(TinyPretraining.Options with { Epochs = 240, CheckpointEvery = 10 });
+        Write(TinyPretraining.Options with { Epochs = 740, CheckpointEvery = 10 });
         // A small youngest generation: what the collector has not come to yet would pass for growth.
         using Process process = KitProcess.Start(Command("memory"), new Dictionary<string, string>(Environment) { ["DOTNET_GCgen0size"] = "0x400000", ["DOTNET_gcConcurrent"] = "0" });
         process.OutputDataReceived += (_, _) => { };
@@ -154,7 +154,7 @@ public sealed class KilledPretraining : IDisposable
             await Task.Delay(20, TestContext.Current.CancellationToken);
         }
         Assert.True(process.ExitCode == 0, await error);
-        Assert.True(memory.Last().Key >= 700, $"looked last at step {memory.Last().Key}");
+        Assert.True(memory.Last().Key >= 2200, $"looked last at step {memory.Last().Key}");
         // Medians, because a look may meet a checkpoint on its way to the disk or the report at the end.
         long Median(int from, int to)
         {
@@ -162,8 +162,9 @@ public sealed class KilledPretraining : IDisposable
             Assert.True(looks.Length >= 10, $"only {looks.Length} looks from step {from} to {to}");
             return looks[looks.Length / 2];
         }
-        long early = Median(200, 400), late = Median(500, 700);
-        Assert.True(late - early < 8 << 20, $"anonymous memory grew from {early >> 20} MiB at steps 200 to 400 to {late >> 20} MiB at steps 500 to 700");
+        long early = Median(200, 400), late = Median(2000, 2200);
+        // 2 % of what a small real run holds (ViT-T, batch 8); this one is so small that a few MiB of compiled code and collector are more than 2 % of it.
+        Assert.True(late - early < 8 << 20, $"anonymous memory grew from {early >> 10} KiB at steps 200 to 400 to {late >> 10} KiB at steps 2,000 to 2,200");
     }
 
     /// <summary>RssAnon of a process in bytes; null when it is gone.</summary>
