@@ -7,6 +7,7 @@ var root = new RootCommand("DermKit: self-supervised learning for dermatology, i
 {
     RunCommand.Create(),
     PretrainCommand.Create(),
+    CompareCommand.Create(),
     DoctorCommand.Create(),
     SessionCommand.Create(),
 };
