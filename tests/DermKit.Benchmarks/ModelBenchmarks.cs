@@ -13,7 +13,7 @@ internal static class ModelBenchmarks
     /// <summary>Multiply-adds of ViT-T/16 at 224 x 224, times two.</summary>
     private const double FlopPerImage = 2 * 1.25e9;
 
-    /// <summary>cls4 features of ViT-T/16; the limit is what oneDNN reaches on one large product in float32.</summary>
+    /// <summary>cls4 features of ViT-T/16 in both types; the limit is the best rate of one large product of that type in the same run.</summary>
     public static IEnumerable<Row> FeatureExtraction()
     {
         using var noGrad = no_grad();
@@ -22,16 +22,21 @@ internal static class ModelBenchmarks
         model.eval();
         var transform = new EvalTransform();
         Tensor pixels = randint(0, 256, [Batch, 3, 224, 224], ScalarType.Byte);
-        const int M = 4096, K = 1024, N = 1024;
-        Tensor x = randn(M, K), weight = randn(N, K), oneDnn = x.view(1, 1, M, K).permute(0, 3, 1, 2), kernel = weight.view(N, K, 1, 1);
-        double[] seconds = Measure.Medians(9,
-            () => FeatureExtractor.Features(model, transform.Normalise(pixels), new()),
-            () => nn.functional.conv2d(oneDnn, kernel),
-            () => nn.functional.linear(x, weight));
-        double convolution = 2e-9 * M * K * N / seconds[1], linear = 2e-9 * M * K * N / seconds[2], limit = Math.Max(convolution, linear);
-        yield return new("features ViT-T/16 224 batch 16", Batch / seconds[0], "images/s", Batch / seconds[0] * FlopPerImage * 1e-9 / limit);
-        yield return new("matrix product, oneDNN", convolution, "GFLOP/s", convolution / limit);
-        yield return new("matrix product, libtorch linear", linear, "GFLOP/s", linear / limit);
+        foreach ((string name, ScalarType? type) in new (string, ScalarType?)[] { ("fp32", null), ("bf16", ScalarType.BFloat16) })
+        {
+            Dense.ComputeIn(model, type);
+            const int Side = 4096;
+            Tensor x = randn(Side, Side).to(type ?? ScalarType.Float32), weight = randn(Side, Side).to(type ?? ScalarType.Float32);
+            Tensor oneDnn = x.view(1, 1, Side, Side).permute(0, 3, 1, 2), kernel = weight.view(Side, Side, 1, 1);
+            double[] seconds = Measure.Medians(7,
+                () => FeatureExtractor.Features(model, transform.Normalise(pixels), new()),
+                () => nn.functional.conv2d(oneDnn, kernel),
+                () => nn.functional.linear(x, weight));
+            double convolution = 2e-9 * Side * Side * Side / seconds[1], linear = 2e-9 * Side * Side * Side / seconds[2], limit = Math.Max(convolution, linear);
+            yield return new($"features-vit-t-224 {name}, batch 16", Batch / seconds[0], "images/s", Batch / seconds[0] * FlopPerImage * 1e-9 / limit);
+            yield return new($"matrix product {name}, oneDNN", convolution, "GFLOP/s", convolution / limit);
+            yield return new($"matrix product {name}, linear", linear, "GFLOP/s", linear / limit);
+        }
     }
 
     /// <summary>A linear layer of ViT-T's MLP by both kernels; the ratio is the kit's choice over the better of the two.</summary>

@@ -31,20 +31,29 @@ public static class Bootstrap
     /// <returns>[R][rows]: how often each row counts.</returns>
     public static ushort[][] Draw(IReadOnlyList<string?> units, int resamples, int seed)
     {
-        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
-        int count = 0;
-        int[] unitOf = [.. units.Select(u => u is null ? count++ : numbers.TryGetValue(u, out int n) ? n : numbers[u] = count++)];
+        (int[] unitOf, int count) = Number(units);
         ushort[][] draws = new ushort[resamples][];
         Parallel.For(0, resamples, r =>
         {
-            var random = new SplitMix64(((ulong)(uint)seed << 32) + (uint)r);
+            var random = Stream(seed, r);
             ushort[] times = new ushort[count], rows = new ushort[unitOf.Length];
-            for (int i = 0; i < count; i++) times[(int)(((random.Next() >> 32) * (ulong)count) >> 32)]++;
+            for (int i = 0; i < count; i++) times[Next(random, count)]++;
             for (int i = 0; i < rows.Length; i++) rows[i] = times[unitOf[i]];
             draws[r] = rows;
         });
         return draws;
     }
+
+    private static (int[] UnitOf, int Count) Number(IReadOnlyList<string?> units)
+    {
+        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
+        int count = 0;
+        return ([.. units.Select(u => u is null ? count++ : numbers.TryGetValue(u, out int n) ? n : numbers[u] = count++)], count);
+    }
+
+    private static SplitMix64 Stream(int seed, int resample) => new(((ulong)(uint)seed << 32) + (uint)resample);
+
+    private static int Next(SplitMix64 random, int count) => (int)(((random.Next() >> 32) * (ulong)count) >> 32);
 
     /// <summary>A metric on every resample; it is called from several threads with the row counts of one resample.</summary>
     public static double[] Values(ushort[][] draws, Func<ushort[], double> metric)
@@ -94,23 +103,26 @@ public static class Bootstrap
         foreach (var set in panels.GroupBy(p => p.DataSet, StringComparer.Ordinal))
         {
             TestRows[] members = [.. set];
+            double Share(TestRows m, ClassCounts counts) => metric(counts) / (seeds[m.Task] * seeds.Count);
+            value += members.Sum(m => Share(m, ClassCounts.Of(m.Truth, m.Predicted, m.Classes)));
+            // All confusion matrices in one array, and for each unit the cells of its rows: a drawn unit adds one to each.
+            int[] start = new int[members.Length + 1];
+            for (int m = 0; m < members.Length; m++) start[m + 1] = start[m] + members[m].Classes * members[m].Classes;
+            int[] cells = [.. members.SelectMany((m, i) => m.Truth.Zip(m.Predicted, (t, p) => start[i] + t * m.Classes + p))];
+            (int[] unitOf, int count) = Number([.. members.SelectMany(m => m.Units)]);
+            int[][] cellsOf = new int[count][];
+            foreach (var unit in cells.Zip(unitOf).GroupBy(c => c.Second)) cellsOf[unit.Key] = [.. unit.Select(c => c.First)];
             // Data sets are independent: their draws must not follow one stream.
-            ushort[][] draws = Draw([.. members.SelectMany(m => m.Units)], resamples, set.Key.Aggregate(seed, (hash, c) => unchecked(hash * 31 + c)));
-            double Sum(ushort[] weights)
+            int stream = set.Key.Aggregate(seed, (hash, c) => unchecked(hash * 31 + c));
+            Parallel.For(0, resamples, () => new int[start[^1]], (r, _, counts) =>
             {
-                double sum = 0;
-                int start = 0;
-                foreach (TestRows m in members)
-                {
-                    ReadOnlySpan<ushort> rows = weights.Length == 0 ? default : weights.AsSpan(start, m.Truth.Length);
-                    sum += metric(ClassCounts.Of(m.Truth, m.Predicted, m.Classes, rows)) / (seeds[m.Task] * seeds.Count);
-                    start += m.Truth.Length;
-                }
-                return sum;
-            }
-            value += Sum([]);
-            double[] part = Values(draws, Sum);
-            for (int r = 0; r < resamples; r++) values[r] += part[r];
+                Array.Clear(counts);
+                var random = Stream(stream, r);
+                for (int i = 0; i < count; i++)
+                    foreach (int cell in cellsOf[Next(random, count)]) counts[cell]++;
+                for (int m = 0; m < members.Length; m++) values[r] += Share(members[m], ClassCounts.OfCells(counts.AsSpan(start[m]..start[m + 1]), members[m].Classes));
+                return counts;
+            }, _ => { });
         }
         return (value, values);
     }

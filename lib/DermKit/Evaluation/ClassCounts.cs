@@ -26,6 +26,22 @@ public sealed record ClassCounts(double[] Hits, double[] Truths, double[] Calls)
         return new(hits, truths, calls);
     }
 
+    /// <summary>From a confusion matrix, [true class * classes + predicted class].</summary>
+    internal static ClassCounts OfCells(ReadOnlySpan<int> cells, int classes)
+    {
+        double[] hits = new double[classes], truths = new double[classes], calls = new double[classes];
+        for (int t = 0; t < classes; t++)
+        {
+            hits[t] = cells[t * classes + t];
+            for (int p = 0; p < classes; p++)
+            {
+                truths[t] += cells[t * classes + p];
+                calls[p] += cells[t * classes + p];
+            }
+        }
+        return new(hits, truths, calls);
+    }
+
     /// <summary>Number of rows.</summary>
     public double Rows => Truths.Sum();
 

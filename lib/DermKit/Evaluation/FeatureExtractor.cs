@@ -23,7 +23,7 @@ public static class FeatureExtractor
     /// <param name="rows">Rows of the cache in the order wanted; all when null.</param>
     /// <param name="progress">Called with (done, all) after each batch.</param>
     /// <param name="cancellation">Looked at before each batch.</param>
-    /// <exception cref="KitException">The model has no such features.</exception>
+    /// <exception cref="KitException">The model has no such features, or the precision is neither fp32 nor bf16.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The model has fewer than 4 blocks.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static FeatureSet Extract(Backbone model, ImageCache cache, FeatureOptions? options = null, Device? device = null,
@@ -58,10 +58,12 @@ public static class FeatureExtractor
 
     internal static float[] Compute(Backbone model, ImageCache cache, FeatureOptions options, Device device, int[] rows, Action<int> progress, CancellationToken cancellation)
     {
+        if (options.Precision is not ("fp32" or "bf16")) throw new KitException($"Features, precision '{options.Precision}': expected fp32 or bf16.");
         int width = Width(model, options);
         float[] values = new float[(long)rows.Length * width];
         bool training = model.training;
         model.eval();
+        if (options.Precision == "bf16") Dense.ComputeIn(model, ScalarType.BFloat16);
         try
         {
             using var noGrad = no_grad();
@@ -71,13 +73,14 @@ public static class FeatureExtractor
                 using var scope = NewDisposeScope();
                 int count = Math.Min(options.Batch, rows.Length - start);
                 Tensor batch = cache.Transform.Normalise(cache.Batch(rows.AsSpan(start, count), device));
-                Tensor features = Features(model, batch, options).cpu().contiguous();
+                Tensor features = Features(model, batch, options).to(ScalarType.Float32).cpu().contiguous();
                 MemoryMarshal.Cast<byte, float>(features.bytes).CopyTo(values.AsSpan(start * width));
                 progress(start + count);
             }
         }
         finally
         {
+            if (options.Precision == "bf16") Dense.ComputeIn(model, null);
             model.train(training);
         }
         return values;

@@ -151,6 +151,45 @@ public static class KnnProbe
         }
     }
 
+    /// <summary>
+    /// As <see cref="Search(Tensor, Tensor, int)"/>, over training rows that come in blocks, so that a pool larger than the memory is searched: what is held is
+    /// the queries, a block, their similarities, and the best so far. Equal similarities keep the order of the rows, as far as top-k does.
+    /// </summary>
+    /// <param name="blocks">[n, D] each, disposed of by the caller when the next is asked for.</param>
+    /// <param name="query">[M, D].</param>
+    /// <param name="k">At least 1.</param>
+    /// <returns>Row numbers over all blocks [M, k] (fewer columns where there are fewer rows), the most similar first, and their cosines [M, k].</returns>
+    /// <exception cref="KitException">There is no block, widths differ, or k is below 1.</exception>
+    public static (Tensor Index, Tensor Cosine) Search(IEnumerable<Tensor> blocks, Tensor query, int k)
+    {
+        if (k < 1) throw new KitException($"kNN: k is {k}; expected 1 or more.");
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        Tensor unit = Normalise(query);
+        Tensor? index = null, cosine = null;
+        long first = 0;
+        foreach (Tensor block in blocks)
+        {
+            using var inner = NewDisposeScope();
+            ProbeInput.CheckColumns(block.shape[1], query);
+            Tensor similarity = unit.mm(Normalise(block).t());
+            (Tensor best, Tensor at) = similarity.topk((int)Math.Min(k, block.shape[0]), dim: 1, largest: true, sorted: true);
+            at = at.Plus(Kept(first));
+            if (index is not null && cosine is not null)
+            {
+                (best, at) = (cat([cosine, best], 1), cat([index, at], 1));
+                (best, Tensor chosen) = best.topk((int)Math.Min(k, best.shape[1]), dim: 1, largest: true, sorted: true);
+                at = at.gather(1, chosen);
+                index.Dispose();
+                cosine.Dispose();
+            }
+            (index, cosine) = (at.MoveToOuterDisposeScope(), best.MoveToOuterDisposeScope());
+            first += block.shape[0];
+        }
+        if (index is null || cosine is null) throw new KitException("kNN: there are no training rows; expected at least one block.");
+        return (index.MoveToOuterDisposeScope(), cosine.MoveToOuterDisposeScope());
+    }
+
     /// <summary>Cosine similarities of every query row to every training row, in chunks [m, N] of query rows, each disposed when the next is asked for.</summary>
     internal static IEnumerable<Tensor> Similarities(Tensor train, Tensor query)
     {

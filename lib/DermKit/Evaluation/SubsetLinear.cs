@@ -24,6 +24,7 @@ internal static class SubsetLinear
         ProbeInput.Check("training", train, labels, classes);
         ProbeInput.Check("test", test, null, classes);
         ProbeInput.CheckColumns(train.shape[1], test);
+        using Tensor wide = test.to(float64);
         int[][] calls = new int[draws.Count][];
         int open = 0, rowsOfTest = (int)test.shape[0];
         foreach (var size in draws.Select((draw, i) => (draw, i)).GroupBy(d => d.draw.Rows.Length))
@@ -37,9 +38,11 @@ internal static class SubsetLinear
                 // Every class has the same number of rows, so that balanced weights are 1.
                 var (coefficients, intercepts, mean, scale, solution) = LinearProbe.Solve(x, target, ones([batch.Length, size.Key], float64, train.device), options);
                 open += solution.GradientNorm.Count(g => g > options.Tolerance);
-                Tensor logits = ((test.to(float64).unsqueeze(0) - mean) / scale).matmul(coefficients).Plus(intercepts);
+                // One product for all problems: mean and scale go into the weights, because scaled test rows of each problem would fill the memory.
+                Tensor scaled = coefficients / scale.transpose(1, 2), offsets = intercepts - mean.matmul(scaled);
+                Tensor logits = wide.mm(scaled.permute(1, 0, 2).reshape(wide.shape[1], -1)).reshape(rowsOfTest, batch.Length, -1).Plus(offsets.squeeze(1));
                 Tensor predicted = classes == 2 ? (logits > Kept(0)).squeeze(2) : logits.argmax(2);
-                int[] all = [.. predicted.to(int32).cpu().contiguous().data<int>()];
+                int[] all = [.. predicted.t().to(int32).cpu().contiguous().data<int>()];
                 for (int b = 0; b < batch.Length; b++) calls[batch[b].i] = all[(b * rowsOfTest)..((b + 1) * rowsOfTest)];
             }
         return (calls, open);

@@ -141,6 +141,21 @@ public sealed class ProbeTests
     }
 
     [Fact]
+    public void BlocksOfTrainingRowsGiveTheNeighboursOfAllRows()
+    {
+        using var scope = NewDisposeScope();
+        Tensor train = randn(101, 16), query = randn(7, 16);
+        (Tensor index, Tensor cosine) = KnnProbe.Search(train, query, 20).Single();
+        IEnumerable<Tensor> Blocks() => Enumerable.Range(0, 11).Select(i => train.narrow(0, 10 * i, Math.Min(10, 101 - 10 * i)));
+        (Tensor blockIndex, Tensor blockCosine) = KnnProbe.Search(Blocks(), query, 20);
+        Assert.True(index.Equals(blockIndex));
+        Assert.True(cosine.allclose(blockCosine, atol: 1e-6));
+        Assert.Equal([7, 101], KnnProbe.Search(Blocks(), query, 500).Index.shape);
+        Assert.Contains("no training rows", Assert.Throws<KitException>(() => KnnProbe.Search([], query, 1)).Message);
+        Assert.Contains("expected 1 or more", Assert.Throws<KitException>(() => KnnProbe.Search(Blocks(), query, 0)).Message);
+    }
+
+    [Fact]
     public void AClassWithoutTrainingRowsGetsProbabilityZero()
     {
         using var scope = NewDisposeScope();

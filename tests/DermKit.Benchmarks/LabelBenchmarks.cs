@@ -1,0 +1,159 @@
+using DermKit.Evaluation;
+using DermKit.Imaging;
+using DermKit.Models;
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Benchmarks;
+
+/// <summary>
+/// Probes of one task, 10,015 x 768 and 7 classes, against scikit-learn where python3-sklearn is installed: random ViT-T features of HAM10000 where its
+/// images are, else drawn features of that shape. The ratio is scikit-learn's time over the kit's, in turns in one run.
+/// </summary>
+internal static class LabelBenchmarks
+{
+    /// <summary>Largest gradient entry at which both stop.</summary>
+    private const double Gradient = 1e-4;
+
+    private const int Repeats = 50;
+    private static readonly int[] Ks = [1, 5, 10, 20, 30, 50, 100, 200];
+
+    private sealed record Problem(string Name, Tensor Train, int[] Labels, Tensor Test) : IDisposable
+    {
+        public int Classes => Labels.Max() + 1;
+
+        public void Dispose()
+        {
+            Train.Dispose();
+            Test.Dispose();
+        }
+    }
+
+    public static IEnumerable<Row> Probes()
+    {
+        using var noGrad = no_grad();
+        using Problem problem = Open();
+        using Peer? peer = Peer.Start(problem);
+        string rest = $"{problem.Name}{(peer is null ? "; no scikit-learn here" : "")}";
+        int[] smallest = [.. problem.Labels.CountBy(l => l).Select(c => c.Value)], sizes = [.. new[] { 1, 3, 10, 30, 100, 300, 1000 }.Where(n => n <= smallest.Min())];
+        var options = new LinearOptions(Tolerance: Gradient);
+
+        Row Against(string name, int turns, Action kit, string command)
+        {
+            double[] seconds = peer is null ? Measure.Medians(turns, kit) : Measure.Medians(turns, kit, () => peer.Ask(command));
+            return new($"{name} ({rest})", seconds[0], "s", peer is null ? null : seconds[1] / seconds[0]);
+        }
+
+        yield return Against("knn-all-k", 5, () => KnnProbe.Classify(problem.Train, problem.Labels, problem.Test, problem.Classes, Ks), $"knn {string.Join(' ', Ks)}");
+        yield return Against("logreg-full", 1, () => LinearProbe.Run(problem.Train, problem.Labels, problem.Test, problem.Classes, options), "full");
+        LabelDraw[] draws = [.. Enumerable.Range(0, Repeats).SelectMany(r => LabelDraws.Draw(problem.Labels, problem.Classes, sizes, 1, r))];
+        yield return Against("label-grid-linear", 1, () => SubsetLinear.Predict(problem.Train, problem.Labels, problem.Test, problem.Classes, draws, options), $"grid {Repeats} {string.Join(' ', sizes)}");
+    }
+
+    /// <summary>10,000 resamples of 1,512 rows, drawing included.</summary>
+    public static IEnumerable<Row> BootstrapF1()
+    {
+        var random = new Random(1);
+        int[] truth = [.. Enumerable.Range(0, 1512).Select(_ => random.Next(7))], predicted = [.. truth.Select(t => random.Next(2) == 0 ? t : random.Next(7))];
+        string[] units = [.. truth.Select((_, i) => $"{i}")];
+        double[] seconds = Measure.Medians(7, () => Bootstrap.Mean([new("task", "set", 7, units, truth, predicted)], resamples: 10_000));
+        yield return new("bootstrap-f1, 10,000 x 1,512 x 7", seconds[0], "s", null);
+    }
+
+    /// <summary>Neighbours of 1,512 queries among a million rows that are never all in memory.</summary>
+    public static IEnumerable<Row> MillionRows()
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        const int Rows = 1_000_000, Block = 1 << 14, Width = 768;
+        Tensor query = randn(1512, Width);
+        static IEnumerable<Tensor> Blocks()
+        {
+            for (int first = 0; first < Rows; first += Block)
+            {
+                using Tensor block = randn(Math.Min(Block, Rows - first), Width);
+                yield return block;
+            }
+        }
+        long before = ProcessMemory.Trimmed(), start = Stopwatch.GetTimestamp(), peak = ProcessMemory.PeakDuring(() => KnnProbe.Search(Blocks(), query, 200));
+        yield return new("knn-million, 1,512 queries", Stopwatch.GetElapsedTime(start).TotalSeconds, "s", null);
+        yield return new("knn-million, peak memory", peak / (double)(1 << 30), "GiB", null);
+        yield return new("knn-million, of it before", before / (double)(1 << 30), "GiB", null);
+    }
+
+    private static Problem Open()
+    {
+        KitSettings settings = KitSettings.FromEnvironment();
+        TaskDefinition task = TaskSuite.Load(Path.Combine(settings.Root, "data"))["ham10000-diagnosis"];
+        if (TaskSuite.Missing(task, settings) is not null) return Drawn();
+        ProbeTask opened = TaskSuite.Open(task, settings);
+        using VisionTransformer model = VisionTransformer.Random(VitConfig.Tiny, 1);
+        using ImageCache cache = ImageCache.Build(settings.CacheDir, opened.Table.Paths, new EvalTransform());
+        using Tensor all = new FeatureStore(settings.CacheDir).Extract(model, cache).ToTensor();
+        DermKit.Data.Split split = opened.SplitFor(1);
+        Tensor Rows(int[] rows) => all.index_select(0, tensor(rows.Select(r => (long)cache.RowOf[r]).ToArray()));
+        return new("HAM10000", Rows(split.Train), Array.ConvertAll(split.Train, r => opened.Labels[r]), Rows(split.Test));
+    }
+
+    /// <summary>Features whose spread falls over a factor of a thousand, as that of a ViT's does, with classes as uneven as HAM10000's.</summary>
+    private static Problem Drawn()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1, CPU);
+        int[] counts = [6705, 1113, 1099, 514, 327, 142, 115], labels = [.. counts.SelectMany((n, c) => Enumerable.Repeat(c, n))];
+        Tensor spread = logspace(0, -3, 768).unsqueeze(0), mix = linalg.qr(randn([768, 768], generator: generator)).Q, centres = randn([7, 768], generator: generator) * 0.5;
+        Tensor Make(int[] of) => ((randn([of.Length, 768], generator: generator) + centres.index_select(0, tensor(of.Select(c => (long)c).ToArray()))) * spread).mm(mix);
+        int[] test = [.. Enumerable.Range(0, 1512).Select(i => i % 7)];
+        return new("drawn features", Make(labels).MoveToOuterDisposeScope(), labels, Make(test).MoveToOuterDisposeScope());
+    }
+
+    /// <summary>A scikit-learn process that holds the same features.</summary>
+    private sealed class Peer : IDisposable
+    {
+        private readonly Process process;
+        private readonly string folder;
+
+        private Peer(Process process, string folder) => (this.process, this.folder) = (process, folder);
+
+        /// <summary>Null where Debian's python has no scikit-learn.</summary>
+        public static Peer? Start(Problem problem)
+        {
+            const string Python = "/usr/bin/python3";
+            if (!File.Exists(Python)) return null;
+            using (Process probe = Process.Start(new ProcessStartInfo(Python, ["-c", "import sklearn, threadpoolctl"]) { RedirectStandardError = true })!)
+            {
+                probe.StandardError.ReadToEnd();
+                probe.WaitForExit();
+                if (probe.ExitCode != 0) return null;
+            }
+            string folder = Directory.CreateTempSubdirectory("kit-peer").FullName;
+            File.WriteAllBytes(Path.Combine(folder, "train.f32"), problem.Train.contiguous().bytes.ToArray());
+            File.WriteAllBytes(Path.Combine(folder, "test.f32"), problem.Test.contiguous().bytes.ToArray());
+            File.WriteAllBytes(Path.Combine(folder, "labels.i32"), MemoryMarshal.AsBytes(problem.Labels.AsSpan()).ToArray());
+            var start = new ProcessStartInfo(Python, [Path.Combine(AppContext.BaseDirectory, "sklearn_peer.py"), folder, $"{problem.Train.shape[1]}", Gradient.ToString(CultureInfo.InvariantCulture)])
+            {
+                RedirectStandardInput = true, RedirectStandardOutput = true,
+            };
+            return new(Process.Start(start)!, folder);
+        }
+
+        public void Ask(string command)
+        {
+            process.StandardInput.WriteLine(command);
+            process.StandardInput.Flush();
+            string line = process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"scikit-learn ended at '{command}'.");
+            Console.Error.WriteLine($"scikit-learn, {command}: {line} s");
+        }
+
+        public void Dispose()
+        {
+            process.StandardInput.Close();
+            process.WaitForExit();
+            process.Dispose();
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
