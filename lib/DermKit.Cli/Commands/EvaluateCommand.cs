@@ -1,0 +1,48 @@
+using DermKit.Evaluation;
+using DermKit.Reporting;
+using System.CommandLine;
+
+namespace DermKit.Cli.Commands;
+
+/// <summary>kit evaluate: the suite without a notebook, resumable, with a leaderboard.</summary>
+internal static class EvaluateCommand
+{
+    internal static Command Create()
+    {
+        var tasks = new Option<string[]>("--tasks") { Description = "Names in data/tasks (default: every real task whose data is here, else the synthetic ones)", AllowMultipleArgumentsPerToken = true };
+        var models = new Option<string[]>("--models") { Description = "Names in data/models or files in data/weights (default: every one that can be made here, within the mode's size)", AllowMultipleArgumentsPerToken = true };
+        var baseline = new Option<string?>("--baseline") { Description = "Model that the others are compared with (default: vit-tiny-random)" };
+        var mode = new Option<string?>("--mode") { Description = "quick, workshop or full (default: KIT_MODE, else quick)" };
+        mode.AcceptOnlyFromAmong("quick", "workshop", "full");
+        var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
+        var output = new Option<string?>("--out") { Description = "Folder of results.csv and leaderboard.csv (default: reports/evaluation of the kit)" };
+        var command = new Command("evaluate", "Probes frozen models on tasks; what is finished is kept, and the same command goes on") { tasks, models, baseline, mode, device, output };
+        // In a task of its own: Ctrl-C and SIGTERM are listened to only once the action has handed its task over.
+        command.SetAction((parsed, cancellation) => Task.Run(() =>
+        {
+            KitSettings settings = KitSettings.FromEnvironment();
+            settings = settings with { Device = parsed.GetValue(device) ?? settings.Device, Mode = parsed.GetValue(mode) is { } named ? Enum.Parse<RunMode>(named, ignoreCase: true) : settings.Mode };
+            SuitePlan plan = SuitePlan.For(settings.Mode);
+            string[]? Named(Option<string[]> option) => parsed.GetValue(option) is { Length: > 0 } names ? names : null;
+            plan = plan with { Tasks = Named(tasks), Models = Named(models), Baseline = parsed.GetValue(baseline) ?? plan.Baseline };
+            TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
+            IReadOnlyList<ProbeTask> opened = SuiteRun.Open(settings, suite, plan);
+            IReadOnlyList<ModelDefinition> chosen = SuiteRun.Choose(ModelRegistry.Load(Path.Combine(settings.Root, "data")), plan);
+            Console.WriteLine($"{opened.Count} tasks ({string.Join(", ", opened.Select(t => t.Definition.Name))}), {chosen.Count} models ({string.Join(", ", chosen.Select(m => m.Name))}), seeds {string.Join(", ", plan.Seeds)}");
+            string last = "";
+            SuiteRun run = SuiteRun.Run(settings, opened, chosen, plan, (what, done, all) =>
+            {
+                if (what != last || done == all) Console.WriteLine($"{what}: {done} of {all} pictures");
+                last = what;
+            }, cancellation);
+            ComparisonRow[] rows = [.. Comparison.Means(run.Results, plan.Baseline), .. Comparison.Table(run.Results, plan.Baseline)];
+            Console.WriteLine(ProbingReport.Scores("Leaderboard", rows));
+            string folder = parsed.GetValue(output) ?? Path.Combine(settings.Root, "reports", "evaluation");
+            Leaderboard.Save(Leaderboard.Results(run.Results), Path.Combine(folder, "results.csv"));
+            Leaderboard.Save(Leaderboard.Rows(rows), Path.Combine(folder, "leaderboard.csv"));
+            Console.WriteLine($"{run.Results.Count} results in {Path.Combine(settings.CacheDir, "results")}; {Path.Combine(folder, "results.csv")}; {Path.Combine(folder, "leaderboard.csv")}");
+            return 0;
+        }));
+        return command;
+    }
+}

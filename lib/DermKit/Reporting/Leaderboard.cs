@@ -1,0 +1,39 @@
+using DermKit.Evaluation;
+using Microsoft.Data.Analysis;
+
+namespace DermKit.Reporting;
+
+/// <summary>Results as data frames, to be written as CSV and read by any other program.</summary>
+public static class Leaderboard
+{
+    /// <summary>A row for each result: one model, task, probe and seed.</summary>
+    public static DataFrame Results(IReadOnlyList<TaskResult> results)
+    {
+        StringDataFrameColumn Text(string name, Func<TaskResult, string> value) => new(name, results.Select(value));
+        PrimitiveDataFrameColumn<double> Number(string name, Func<TaskResult, double?> value) => new(name, results.Select(value));
+        PrimitiveDataFrameColumn<int> Whole(string name, Func<TaskResult, int?> value) => new(name, results.Select(value));
+        return new(Text("task", r => r.Task), Whole("task_version", r => r.TaskVersion), Text("model", r => r.Model), Text("features", r => r.Features), Text("probe", r => r.Probe), Whole("seed", r => r.Seed),
+            Number("f1", r => Finite(r.Metrics["f1"])), Number("f1_low", r => Finite(r.Intervals["f1"].Low)), Number("f1_high", r => Finite(r.Intervals["f1"].High)),
+            Number("balanced_accuracy", r => Finite(r.Metrics["balanced_accuracy"])), Number("auroc", r => Finite(r.Metrics["auroc"])),
+            Whole("train_images", r => r.TrainRows), Whole("test_images", r => r.Truth.Length), Whole("test_units", r => r.UnitCount), Whole("k", r => r.K),
+            Text("in_pretraining", r => r.InPretraining ? "yes" : "no"), Text("stamp", r => r.BothStamps), Text("note", r => r.Note), Text("weights", r => r.WeightsHash), Text("key", r => r.Key));
+    }
+
+    /// <summary>A row for each model, task (or mean of tasks) and probe, seeds averaged, with its difference to the baseline.</summary>
+    /// <param name="rows">From <see cref="Comparison"/>.</param>
+    public static DataFrame Rows(IReadOnlyList<ComparisonRow> rows)
+    {
+        StringDataFrameColumn Text(string name, Func<ComparisonRow, string> value) => new(name, rows.Select(value));
+        PrimitiveDataFrameColumn<double> Number(string name, Func<ComparisonRow, double?> value) => new(name, rows.Select(r => value(r) is { } v ? Finite(v) : null));
+        PrimitiveDataFrameColumn<int> Whole(string name, Func<ComparisonRow, int?> value) => new(name, rows.Select(value));
+        return new(Text("task", r => r.Task), Whole("tasks", r => r.Tasks), Text("model", r => r.Model), Text("probe", r => r.Probe), Whole("seeds", r => r.Seeds), Whole("test_units", r => r.Units),
+            Number("f1", r => r.Score.Value), Number("f1_low", r => r.Score.Low), Number("f1_high", r => r.Score.High), Number("sd_over_seeds", r => r.SeedSpread),
+            Number("minus_baseline", r => r.AgainstBaseline?.Difference.Value), Number("minus_baseline_low", r => r.AgainstBaseline?.Difference.Low), Number("minus_baseline_high", r => r.AgainstBaseline?.Difference.High),
+            Number("p_holm", r => r.AdjustedP), Text("stamp", r => r.Stamp));
+    }
+
+    /// <summary>Writes a frame as CSV, whole or not at all.</summary>
+    public static void Save(DataFrame frame, string path) => AtomicFile.Write(path, stream => DataFrame.SaveCsv(frame, stream, cultureInfo: System.Globalization.CultureInfo.InvariantCulture));
+
+    private static double? Finite(double value) => double.IsFinite(value) ? value : null;
+}
