@@ -28,4 +28,18 @@ internal static class TensorData
         const int Part = 1 << 26;
         for (long done = 0; done < bytes; done += Part) take(new(pointer + done, (int)Math.Min(Part, bytes - done)));
     }
+
+    /// <summary>Fills a contiguous cpu tensor from a file, without a copy between.</summary>
+    /// <exception cref="EndOfStreamException">The file ends before.</exception>
+    public static unsafe void Fill(Tensor tensor, FileStream stream, long position)
+    {
+        byte* pointer = (byte*)Pointer(tensor);
+        long bytes = tensor.numel() * tensor.element_size(), done = 0;
+        while (done < bytes)
+        {
+            int read = RandomAccess.Read(stream.SafeFileHandle, new Span<byte>(pointer + done, (int)Math.Min(bytes - done, 1 << 30)), position + done);
+            if (read == 0) throw new EndOfStreamException($"{stream.Name}: ended at byte {position + done}, expected {position + bytes}; it was cut after it was opened.");
+            done += read;
+        }
+    }
 }
