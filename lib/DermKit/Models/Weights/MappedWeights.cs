@@ -82,14 +82,14 @@ public sealed partial class MappedWeights : WeightFile
         _ => $"its keys, such as {string.Join(", ", file.Entries.Keys.Order(StringComparer.Ordinal).Take(3))}, are of no family that the kit knows",
     } + (Prefix.Length > 0 ? $", under {Prefix}" : "");
 
-    /// <summary>Keys of a family's files that are not part of a model of the kit: classifiers, heads of pre-training, position numbers.</summary>
-    public IReadOnlyList<string> NotModel => Family switch
+    /// <summary>Keys among <see cref="WeightFile.Entries"/> that no model of the kit has a place for: classifiers, heads of pre-training, position numbers.</summary>
+    public IReadOnlyList<string> Heads => [.. Entries.Keys.Where(k => WeightLoader.LeavesOut(Family switch
     {
         WeightFamily.Vit => VisionTransformer.NotBackbone,
         WeightFamily.ResNet => ResNet.NotBackbone,
         WeightFamily.Clip or WeightFamily.OpenAiClip => ClipModel.NotWeights,
         _ => [],
-    };
+    }, k))];
 
     /// <summary>Opens any weights file.</summary>
     /// <exception cref="KitException">It is no weights file, or breaks a rule of its format.</exception>

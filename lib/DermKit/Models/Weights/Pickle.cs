@@ -177,7 +177,11 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         memo[key] = stack[^1];
     }
 
-    private void Recall(uint key) => Push(memo.TryGetValue(key, out object? value) ? value : throw broken($"its pickle recalls object {key}, which it has not kept"));
+    private void Recall(uint key)
+    {
+        Charge(8);
+        stack.Add(memo.TryGetValue(key, out object? value) ? value : throw broken($"its pickle recalls object {key}, which it has not kept"));
+    }
 
     private string Text(ulong length)
     {

@@ -103,7 +103,7 @@ public sealed class TorchFile : WeightFile
         if (items.TryGetValue(root + "byteorder", out ZipItem? order) && order is { IsStored: true, Length: < 16 } && Encoding.ASCII.GetString(ZipDirectory.Content(stream, order, Broken)) is var word && word != "little")
             throw Broken($"its numbers are in the byte order '{word}'; expected little");
         // A tensor of one number takes some 2 KB here, and its entry in the zip some 500 bytes.
-        var pickle = new Pickle(ZipDirectory.Content(stream, Stored(pickles[0]), Broken), (4 << 20) + 3 * stream.Length, Persistent, Call, Broken);
+        var pickle = new Pickle(ZipDirectory.Content(stream, Stored(pickles[0]), Broken), (1 << 20) + 3 * stream.Length, Persistent, Call, Broken);
         var found = new Dictionary<string, WeightEntry>(StringComparer.Ordinal);
         Flatten("", pickle.Read(), 0, found, pickle);
         if (found.Count == 0) throw Broken("its pickle holds no tensor");
