@@ -128,6 +128,19 @@ public sealed record ModelDefinition
 
     internal ClipVisionConfig ClipVision => Clip ?? ClipVisionConfig.Named(Size) with { Patch = Patch, ImageSize = ImageSize };
 
+    /// <summary>
+    /// A CLIP tower in its four forms: each of the paper's transform and MONET's own, with the hidden states that the paper takes (4 D values) and with
+    /// the projected embedding.
+    /// </summary>
+    /// <exception cref="KitException">The model is of another family.</exception>
+    public IReadOnlyList<ModelDefinition> ClipForms()
+    {
+        if (Family != "clip") throw new KitException($"Model '{Name}': expected the family clip, found '{Family}'.");
+        return [.. from transform in new[] { Preprocessing.Paper, Preprocessing.Monet } from features in new[] { FeatureVariant.Cls4PreNorm, FeatureVariant.Projected }
+            let form = (transform == Preprocessing.Monet ? "-own-transform" : "") + (features == FeatureVariant.Projected ? "-projected" : "")
+            select this with { Name = Name + form, Title = Title + form.Replace("-own-transform", ", own transform", StringComparison.Ordinal).Replace("-projected", ", projected", StringComparison.Ordinal), Features = features, Preprocessing = transform }];
+    }
+
     /// <summary>Builds the model in evaluation mode; the caller disposes it.</summary>
     /// <param name="seed">One of <see cref="Seeds"/>; of no effect on weights from a file.</param>
     /// <param name="device">Where it shall lie; cpu when null.</param>

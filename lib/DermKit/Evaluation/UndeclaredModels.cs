@@ -90,16 +90,12 @@ internal static class UndeclaredModels
                 Title = $"undeclared, ResNet-{sizes.Depth}", Note = $"undeclared: keys look like torchvision's ResNet-{sizes.Depth}, blocks {string.Join(", ", sizes.Blocks)}, {sizes.Features} features{under}. What it has seen is not known.",
             });
         }
-        if (Shape("vision_model.embeddings.patch_embedding.weight") is [var wide, 3, var p, var q] && p == q && Shape("vision_model.embeddings.position_embedding.weight") is [var rows, _] && Shape("visual_projection.weight") is [var projected, _])
+        if (Shape("vision_model.embeddings.patch_embedding.weight") is [var wide, 3, var p, var q] && p == q && Shape("vision_model.embeddings.position_embedding.weight") is [var rows, _] && Shape("visual_projection.weight") is [_, _])
         {
             if (Side(rows) == 0) return Refused(path, name, model.Parameters, $"position_embedding has {rows} positions, which is not one for CLS and a square of patches");
             ClipVisionConfig? known = file.Metadata.TryGetValue("architecture", out string? text) ? Architecture(text) : wide is 768 or 1024 ? ClipVisionConfig.Named(wide == 768 ? "base" : "large") : null;
             if (known is null) return Refused(path, name, model.Parameters, $"a CLIP image tower {wide} wide: its number of heads cannot be read from shapes; name it as \"clip\" in a model file");
-            ClipVisionConfig clip = known with
-            {
-                Dim = (int)wide, Depth = Blocks(file, "vision_model.encoder.layers."), Patch = (int)p, ImageSize = Side(rows) * (int)p, Projection = (int)projected,
-                Hidden = Shape("vision_model.encoder.layers.0.mlp.fc1.weight") is [var hidden, _] ? (int)hidden : known.Hidden,
-            };
+            ClipVisionConfig clip = ClipVisionConfig.Of(file, known)!;
             if (clip.ImageSize != model.Transform.Crop) return Refused(path, name, model.Parameters, $"a CLIP image tower for pictures of {clip.ImageSize} pixels; the kit's transforms give {model.Transform.Crop}");
             return Fitting(file, model with
             {

@@ -1,3 +1,4 @@
+using DermKit.Models.Weights;
 using System.Text.Json.Serialization;
 
 namespace DermKit.Models;
@@ -42,6 +43,9 @@ public abstract record ClipTowerConfig
             throw new KitException($"CLIP configuration {this} is impossible: heads must divide dim, depth and widths be at least 1, and the picture hold a patch, the caption two tokens.");
     }
 
+    private protected static int Blocks(WeightFile file, string tower) => file.Entries.Keys.Where(k => k.StartsWith(tower + "encoder.layers.", StringComparison.Ordinal))
+        .Select(k => k[(tower.Length + "encoder.layers.".Length)..].Split('.')[0]).Distinct(StringComparer.Ordinal).Count();
+
     private protected static T Of<T>(string size, T small, T large) => size switch
     {
         "base" => small,
@@ -70,6 +74,19 @@ public sealed record ClipVisionConfig : ClipTowerConfig
     /// <summary>Patches on each side of a picture.</summary>
     [JsonIgnore]
     public int Grid => ImageSize / Patch;
+
+    /// <summary>The sizes that a file's shapes tell, with the heads and the activation of <paramref name="known"/>; null when it holds no such tower.</summary>
+    internal static ClipVisionConfig? Of(WeightFile file, ClipVisionConfig known)
+    {
+        long[] Shape(string key) => file.Entries.TryGetValue(key, out WeightEntry? entry) ? entry.Shape : [];
+        return Shape("vision_model.embeddings.patch_embedding.weight") is [var dim, 3, var patch, _] && Shape("vision_model.embeddings.position_embedding.weight") is [var rows, _] && Shape("visual_projection.weight") is [var projection, _]
+            ? known with
+            {
+                Dim = (int)dim, Depth = Blocks(file, "vision_model."), Patch = (int)patch, ImageSize = (int)Math.Round(Math.Sqrt(rows - 1)) * (int)patch, Projection = (int)projection,
+                Hidden = Shape("vision_model.encoder.layers.0.mlp.fc1.weight") is [var hidden, _] ? (int)hidden : known.Hidden,
+            }
+            : null;
+    }
 }
 
 /// <summary>Sizes of CLIP's text tower. The defaults are those of ViT-L/14, MONET's.</summary>
@@ -88,4 +105,17 @@ public sealed record ClipTextConfig : ClipTowerConfig
     /// <summary>The tower of OpenAI's CLIP called base (512 wide) or large (768 wide), 12 blocks both.</summary>
     /// <exception cref="KitException">Another name.</exception>
     public static ClipTextConfig Named(string size) => Of<ClipTextConfig>(size, new() { Dim = 512, Heads = 8, Hidden = 2048, Projection = 512 }, new());
+
+    /// <summary>The sizes that a file's shapes tell, with the heads and the activation of <paramref name="known"/>; null when it holds no such tower.</summary>
+    internal static ClipTextConfig? Of(WeightFile file, ClipTextConfig known)
+    {
+        long[] Shape(string key) => file.Entries.TryGetValue(key, out WeightEntry? entry) ? entry.Shape : [];
+        return Shape("text_model.embeddings.token_embedding.weight") is [var words, var dim] && Shape("text_model.embeddings.position_embedding.weight") is [var context, _] && Shape("text_projection.weight") is [var projection, _]
+            ? known with
+            {
+                Dim = (int)dim, Depth = Blocks(file, "text_model."), Context = (int)context, Vocabulary = (int)words, Projection = (int)projection,
+                Hidden = Shape("text_model.encoder.layers.0.mlp.fc1.weight") is [var hidden, _] ? (int)hidden : known.Hidden,
+            }
+            : null;
+    }
 }

@@ -1,3 +1,4 @@
+using DermKit.Models.Weights;
 using TorchSharp;
 using TorchSharp.Modules;
 using static DermKit.KeptScalar;
@@ -47,6 +48,36 @@ public sealed class ClipModel : nn.Module<Tensor, Tensor, Tensor>
     /// <exception cref="KitException">A configuration is impossible.</exception>
     public static ClipModel Unset(ClipVisionConfig vision, ClipTextConfig text, Device? device = null) =>
         new(ClipVisionTransformer.Unset(vision, device), ClipTextTransformer.Unset(text, device), device ?? CPU);
+
+    /// <summary>Both towers from a file, Hugging Face's or openai/CLIP's, in evaluation mode; its shapes tell the sizes.</summary>
+    /// <param name="path">Any weights file.</param>
+    /// <param name="vision">Heads and activation of the image tower, which no shape tells; null for OpenAI's: one head for each 64 of the width, QuickGELU.</param>
+    /// <param name="text">The same of the text tower.</param>
+    /// <param name="device">Where it shall lie; cpu when null.</param>
+    /// <exception cref="KitException">The file lacks a tower, or keys are missing, extra or of another shape; all are listed by name.</exception>
+    public static ClipModel Open(string path, ClipVisionConfig? vision = null, ClipTextConfig? text = null, Device? device = null)
+    {
+        using (MappedWeights file = MappedWeights.Open(path))
+        {
+            vision = ClipVisionConfig.Of(file, vision ?? new() { Heads = 0 });
+            text = ClipTextConfig.Of(file, text ?? new() { Heads = 0 });
+            if (vision is null || text is null) throw new KitException($"{path}: expected both towers of a CLIP, found no {(vision is null ? "image" : "text")} tower; {file.Description}. Name a whole CLIPModel.");
+        }
+        static int Heads(string path, ClipTowerConfig config) => config.Heads > 0 ? config.Heads : config.Dim % 64 == 0 ? config.Dim / 64
+            : throw new KitException($"{path}: a CLIP tower {config.Dim} wide, whose number of heads cannot be told; pass its configuration.");
+        ClipModel model = Unset(vision with { Heads = Heads(path, vision) }, text with { Heads = Heads(path, text) }, device);
+        try
+        {
+            WeightLoader.LoadStrict(model, path, NotWeights);
+            model.eval();
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Logits [images, captions]: exp(logit_scale) times the cosine of each pair.</summary>
     /// <param name="pixels">Normalised pictures [B, 3, H, W].</param>

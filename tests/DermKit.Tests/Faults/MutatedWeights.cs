@@ -20,15 +20,15 @@ public sealed class MutatedWeights : IDisposable
     public void AHundredThousandAreReadOrRefused()
     {
         SlowTier.Need("100,000 mutated weights files");
-        Run(100_000, seed: 2);
+        Parallel.For(0, 2, half => Run(50_000, seed: 2 + half));
     }
 
     private void Run(int count, int seed)
     {
-        byte[][] originals = Originals();
+        byte[][] originals = Originals(seed);
         var random = new Random(seed);
         (int read, int refused) = (0, 0);
-        string path = Path.Combine(folder.Path, "mutated.pth");
+        string path = Path.Combine(folder.Path, $"mutated-{seed}.pth");
         for (int i = 0; i < count; i++)
         {
             byte[] bytes = Mutate(originals[i % originals.Length], random);
@@ -59,12 +59,12 @@ public sealed class MutatedWeights : IDisposable
         Assert.True(read > count / 100 && refused > count / 4, $"{read} read, {refused} refused");
     }
 
-    private byte[][] Originals()
+    private byte[][] Originals(int seed)
     {
         using var scope = NewDisposeScope();
         Dictionary<string, Tensor> vit = new() { ["cls_token"] = rand(1, 1, 24), ["pos_embed"] = rand(1, 5, 24).to(ScalarType.Float16), ["patch_embed.proj.weight"] = rand(24, 3, 8, 8), ["blocks.0.norm1.weight"] = rand(24).to(ScalarType.BFloat16) };
         using var clip = DermKit.Models.ClipModel.Random(new() { Dim = 8, Depth = 1, Heads = 1, Patch = 8, ImageSize = 16, Hidden = 8, Projection = 4 }, new() { Dim = 8, Depth = 1, Heads = 1, Context = 4, Vocabulary = 9, Hidden = 8, Projection = 4 }, 1);
-        string path = Path.Combine(folder.Path, "original");
+        string path = Path.Combine(folder.Path, $"original-{seed}");
         var files = new List<byte[]>();
         SafeTensors.Save(path, vit, new Dictionary<string, string> { ["a"] = "b" });
         files.Add(File.ReadAllBytes(path));

@@ -39,7 +39,7 @@ internal static class ZipDirectory
             Widen(entry.Slice(46 + name, extra), ref full, ref packed, ref local, key, broken);
             bool isStored = U16(entry, 10) == 0;
             if (isStored && packed != full) throw broken($"'{key}' is stored, but its two lengths {packed} and {full} differ");
-            long content = Content(stream, local, key, broken);
+            long content = Content(stream, local, entry.Slice(46, name), key, broken);
             if (packed < 0 || content > stream.Length - packed) throw broken($"'{key}' spans {packed} bytes from byte {content}, beyond the end of the file");
             if (!items.TryAdd(key, new(key, content, packed, isStored))) throw broken($"'{key}' is in the zip directory twice");
             at += 46 + name + extra + comment;
@@ -74,15 +74,12 @@ internal static class ZipDirectory
     }
 
     /// <summary>First byte of a file's content: behind its local header, which must bear the same name.</summary>
-    private static long Content(FileStream stream, long local, string key, Func<string, KitException> broken)
+    private static long Content(FileStream stream, long local, ReadOnlySpan<byte> name, string key, Func<string, KitException> broken)
     {
-        if (local < 0 || local > stream.Length - 30) throw broken($"'{key}' begins beyond the end of the file");
-        byte[] header = Bytes(stream, local, 30, $"the header of '{key}'", broken);
+        byte[] header = Bytes(stream, local, 30 + name.Length, $"the header of '{key}'", broken);
         if (U32(header, 0) != 0x04034b50) throw broken($"'{key}' has no header of its own at byte {local}");
-        int name = U16(header, 26);
-        if (local + 30 + name > stream.Length || Encoding.UTF8.GetString(Bytes(stream, local + 30, name, $"the header of '{key}'", broken)) != key)
-            throw broken($"'{key}' has another name in its own header");
-        return local + 30 + name + U16(header, 28);
+        if (U16(header, 26) != name.Length || !name.SequenceEqual(header.AsSpan(30))) throw broken($"'{key}' has another name in its own header");
+        return local + header.Length + U16(header, 28);
     }
 
     /// <summary>Takes numbers over 32 bits from the zip64 field.</summary>
@@ -114,8 +111,8 @@ internal static class ZipDirectory
         if (length > stream.Length || position < 0 || position > stream.Length - length) throw broken($"{what} lies beyond the end of the file");
         if (length > Array.MaxLength) throw broken($"{what} has {length} bytes, over the cap of {Array.MaxLength}");
         byte[] bytes = new byte[length];
-        stream.Position = position;
-        stream.ReadExactly(bytes);
+        for (int done = 0, read; done < length; done += read)
+            if ((read = RandomAccess.Read(stream.SafeFileHandle, bytes.AsSpan(done), position + done)) == 0) throw broken($"{what} was cut while it was read");
         return bytes;
     }
 
