@@ -9,7 +9,7 @@ namespace DermKit.Models;
 /// What CLIP does to a caption before its byte pairs (openai/CLIP, simple_tokenizer.py): character references resolved twice, white space folded, lower
 /// case, then words. Two things are left out: ftfy's repair of wrongly decoded text, and the names of characters that HTML 5 added to HTML 4.
 /// </summary>
-internal static partial class ClipCaption
+internal static class ClipCaption
 {
     /// <summary>Start and end of a caption, which also stand for themselves inside of one.</summary>
     public const string Start = "<|startoftext|>", End = "<|endoftext|>";
@@ -86,14 +86,13 @@ internal static partial class ClipCaption
     {
         string lower = text.Replace("\u0130", "i\u0307", StringComparison.Ordinal).ToLowerInvariant();
         return !text.Contains('\u03a3', StringComparison.Ordinal) ? lower
-            : FinalSigma().Replace(text.Replace("\u0130", "i\u0307", StringComparison.Ordinal), "\u03c2").ToLowerInvariant();
+            : FinalSigma.Replace(text.Replace("\u0130", "i\u0307", StringComparison.Ordinal), "\u03c2").ToLowerInvariant();
     }
 
-    [GeneratedRegex(@"(?<=\p{L})\u03a3(?!\p{L})")]
-    private static partial Regex FinalSigma();
+    private static readonly Regex FinalSigma = new(@"(?<=\p{L})\u03a3(?!\p{L})", RegexOptions.CultureInvariant);
 
     /// <summary>Python's html.unescape, with the names of HTML 4; the old ones among them need no semicolon.</summary>
-    private static string Unescape(string text) => !text.Contains('&', StringComparison.Ordinal) ? text : Reference().Replace(text, match =>
+    private static string Unescape(string text) => !text.Contains('&', StringComparison.Ordinal) ? text : Reference.Replace(text, match =>
     {
         string body = match.Groups[1].Value;
         if (body[0] == '#') return Character(body[1..].TrimEnd(';')) ?? match.Value;
@@ -132,6 +131,5 @@ internal static partial class ClipCaption
         };
     }
 
-    [GeneratedRegex(@"&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)")]
-    private static partial Regex Reference();
+    private static readonly Regex Reference = new(@"&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)", RegexOptions.CultureInvariant);
 }

@@ -24,7 +24,7 @@ public enum WeightFamily
 /// student; the prefixes module., backbone. and the like), openai/CLIP's fused projections are cut into Hugging Face's three, and its transposed ones
 /// turned. A file of no known family stays as it is.
 /// </summary>
-public sealed partial class MappedWeights : WeightFile
+public sealed class MappedWeights : WeightFile
 {
     /// <summary>Under what a checkpoint keeps a network, in the order in which they are looked for.</summary>
     private static readonly string[] Wrappers = ["teacher.", "student.", "state_dict.", "model_state_dict.", "model.", "network.", "module.", "backbone.", "_orig_mod."];
@@ -147,7 +147,7 @@ public sealed partial class MappedWeights : WeightFile
         // Sizes that openai/CLIP stores beside the weights.
         else if (key is "input_resolution" or "context_length" or "vocab_size") return;
         else if (key is "visual.proj" or "text_projection" && entry.Shape is [var rows, var columns]) Put(key == "text_projection" ? "text_projection.weight" : "visual_projection.weight", [columns, rows], isTurned: true);
-        else if (Fused().Match(key) is { Success: true } fused && entry.Shape is [var outputs, ..] && outputs % 3 == 0)
+        else if (Fused.Match(key) is { Success: true } fused && entry.Shape is [var outputs, ..] && outputs % 3 == 0)
         {
             string[] parts = ["q", "k", "v"];
             for (int i = 0; i < 3; i++) Put(Renamed($"{fused.Groups[1].Value}attn.{parts[i]}_proj.{fused.Groups[2].Value}"), [outputs / 3, .. entry.Shape[1..]], i * entry.Count / 3);
@@ -178,6 +178,5 @@ public sealed partial class MappedWeights : WeightFile
 
     private static readonly (string, string)[] BlockParts = [(".attn.", ".self_attn."), (".ln_1.", ".layer_norm1."), (".ln_2.", ".layer_norm2."), (".mlp.c_fc.", ".mlp.fc1."), (".mlp.c_proj.", ".mlp.fc2.")];
 
-    [GeneratedRegex(@"^((?:visual\.)?transformer\.resblocks\.\d+\.)attn\.in_proj_(weight|bias)$")]
-    private static partial Regex Fused();
+    private static readonly Regex Fused = new(@"^((?:visual\.)?transformer\.resblocks\.\d+\.)attn\.in_proj_(weight|bias)$", RegexOptions.CultureInvariant);
 }

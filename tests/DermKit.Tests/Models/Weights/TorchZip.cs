@@ -53,7 +53,7 @@ internal static class Pickled
 /// <summary>Writes PyTorch's zip.</summary>
 internal sealed class TorchZip
 {
-    private readonly List<(string Name, byte[] Content)> storages = [];
+    private readonly List<Tensor> storages = [];
 
     public static string TypeName(ScalarType type) => type switch
     {
@@ -62,12 +62,10 @@ internal sealed class TorchZip
         _ => throw new ArgumentException(type.ToString()),
     };
 
-    /// <summary>A storage with a tensor's values in C order.</summary>
+    /// <summary>A storage with a tensor's values in C order; the tensor must live until the file is written.</summary>
     public byte[] Storage(Tensor tensor)
     {
-        var bytes = new MemoryStream();
-        TensorData.ForEachPart(tensor, part => bytes.Write(part));
-        storages.Add(($"{storages.Count}", bytes.ToArray()));
+        storages.Add(tensor);
         return Pickled.Storage(TypeName(tensor.dtype), $"{storages.Count - 1}", tensor.numel());
     }
 
@@ -92,7 +90,11 @@ internal sealed class TorchZip
         }
         Add("data.pkl", Pickled.Whole(value));
         Add("byteorder", "little"u8.ToArray());
-        foreach ((string name, byte[] content) in storages) Add($"data/{name}", content);
+        for (int i = 0; i < storages.Count; i++)
+        {
+            using Stream entry = zip.CreateEntry($"{root}/data/{i}", level).Open();
+            TensorData.ForEachPart(storages[i], part => entry.Write(part));
+        }
         foreach ((string name, byte[] content) in more) Add(name, content);
         Add("version", "3\n"u8.ToArray());
         return path;
