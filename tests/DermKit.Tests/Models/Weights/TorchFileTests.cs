@@ -76,6 +76,23 @@ public sealed class TorchFileTests : IDisposable
         Assert.True(file.Load("visual.weight").Equals(weight));
     }
 
+    [Fact]
+    public void LargeTensorsComeBackAndACutIsAnError()
+    {
+        using var scope = NewDisposeScope();
+        Tensor large = arange(4_500_000, ScalarType.Int32);
+        string path = Path.Combine(folder.Path, "x.safetensors");
+        SafeTensors.Save(path, new Dictionary<string, Tensor> { ["a"] = large });
+        TorchZip.Save(File1, new Dictionary<string, Tensor> { ["a"] = large });
+        foreach (string name in new[] { path, File1 })
+        {
+            using WeightFile file = WeightFile.Open(name);
+            Assert.True(file.Load("a").Equals(large));
+            using (var cut = new FileStream(name, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) cut.SetLength(5_000_000);
+            Assert.Contains("it was cut after it was opened", Assert.Throws<EndOfStreamException>(() => file.Load("a")).Message);
+        }
+    }
+
     public static TheoryData<string, byte[], string> Attacks => new()
     {
         { "os.system", Call(Global("os", "system"), Text("true")), "names os.system" },
