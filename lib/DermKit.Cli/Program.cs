@@ -9,6 +9,7 @@ var root = new RootCommand("DermKit: self-supervised learning for dermatology, i
     PretrainCommand.Create(),
     CompareCommand.Create(),
     EvaluateCommand.Create(),
+    WeightsCommand.Create(),
     DoctorCommand.Create(),
     SessionCommand.Create(),
 };

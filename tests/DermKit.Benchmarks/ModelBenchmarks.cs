@@ -39,6 +39,22 @@ internal static class ModelBenchmarks
         }
     }
 
+    /// <summary>MONET's features of its image tower in bfloat16; the limit is one large product in bfloat16.</summary>
+    public static IEnumerable<Row> LargeForward()
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        const int Pictures = 4, M = 4096, K = 1024, N = 4096;
+        using ClipVisionTransformer model = ClipVisionTransformer.Random(ClipVisionConfig.Named("large"), 1);
+        model.to(bfloat16);
+        model.eval();
+        Tensor pictures = randn(Pictures, 3, 224, 224).to(bfloat16), x = randn(M, K).to(bfloat16), weight = randn(N, K).to(bfloat16);
+        double[] seconds = Measure.Medians(3, () => model.Features(pictures, FeatureVariant.Cls4PreNorm), () => nn.functional.linear(x, weight));
+        double limit = 2e-9 * M * K * N / seconds[1], macs = ModelCost.Of("ViT-L/14", ClipVisionConfig.Named("large")).GigaMacs;
+        yield return new("features ViT-L/14 bf16 batch 4", Pictures / seconds[0], "images/s", Pictures / seconds[0] * 2 * macs / limit);
+        yield return new("matrix product, bf16", limit, "GFLOP/s", 1);
+    }
+
     /// <summary>A linear layer of ViT-T's MLP by both kernels; the ratio is the kit's choice over the better of the two.</summary>
     public static IEnumerable<Row> MatrixKernels()
     {

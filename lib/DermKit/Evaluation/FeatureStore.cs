@@ -65,7 +65,7 @@ public sealed class FeatureStore
         try
         {
             using SafeTensorsFile file = SafeTensorsFile.Open(path);
-            if (file.Metadata.GetValueOrDefault("key") != key || !file.Entries.TryGetValue("features", out SafeTensorEntry? entry)
+            if (file.Metadata.GetValueOrDefault("key") != key || !file.Entries.TryGetValue("features", out WeightEntry? entry)
                 || entry.Type != ScalarType.Float32 || !entry.Shape.SequenceEqual([rows, width])) return null;
             using Tensor data = file.Load("features");
             float[] values = data.data<float>().ToArray();

@@ -55,7 +55,7 @@ public sealed record ModelDefinition
     /// <summary>Number of parameters of the backbone (without a projection behind it), checked when it is built.</summary>
     public required long Parameters { get; init; }
 
-    /// <summary>"random", or a safetensors file relative to data/, such as weights/x.safetensors.</summary>
+    /// <summary>"random", or a weights file relative to data/, such as weights/x.safetensors; where it is not there, one of the same name with another ending (.pth, .pt, .bin, ...) is taken.</summary>
     public required string Source { get; init; }
 
     /// <summary>SHA-256 of the weights file in hex, or "" when any file of the right keys and shapes will do.</summary>
@@ -117,7 +117,7 @@ public sealed record ModelDefinition
     [JsonIgnore]
     public ModelCost? Cost => Problem is not null ? null : Family switch { "vit" => ModelCost.Of(Name, Vit), "clip" => ModelCost.Of(Name, ClipVision), "resnet" => ModelCost.Of(Name, Convolutional), _ => null };
 
-    internal string WeightsPath => Path.Combine(DataRoot, Source);
+    internal string WeightsPath => Path.Combine(DataRoot, Source) is var path && Source != "random" ? WeightFile.Find(path) ?? path : path;
 
     /// <summary>The keys of the weights file that have no place in the backbone.</summary>
     internal IReadOnlyList<string> AllLeftOut => Family switch { "clip" => [.. ClipVisionTransformer.NotVision, .. LeaveOut], "resnet" => [.. Models.ResNet.NotBackbone, .. LeaveOut], _ => LeaveOut };
@@ -127,6 +127,19 @@ public sealed record ModelDefinition
     internal ResNetConfig Convolutional => ResNet ?? ResNetConfig.ResNet50;
 
     internal ClipVisionConfig ClipVision => Clip ?? ClipVisionConfig.Named(Size) with { Patch = Patch, ImageSize = ImageSize };
+
+    /// <summary>
+    /// A CLIP tower in its four forms: each of the paper's transform and MONET's own, with the hidden states that the paper takes (4 D values) and with
+    /// the projected embedding.
+    /// </summary>
+    /// <exception cref="KitException">The model is of another family.</exception>
+    public IReadOnlyList<ModelDefinition> ClipForms()
+    {
+        if (Family != "clip") throw new KitException($"Model '{Name}': expected the family clip, found '{Family}'.");
+        return [.. from transform in new[] { Preprocessing.Paper, Preprocessing.Monet } from features in new[] { FeatureVariant.Cls4PreNorm, FeatureVariant.Projected }
+            let form = (transform == Preprocessing.Monet ? "-own-transform" : "") + (features == FeatureVariant.Projected ? "-projected" : "")
+            select this with { Name = Name + form, Title = Title + form.Replace("-own-transform", ", own transform", StringComparison.Ordinal).Replace("-projected", ", projected", StringComparison.Ordinal), Features = features, Preprocessing = transform }];
+    }
 
     /// <summary>Builds the model in evaluation mode; the caller disposes it.</summary>
     /// <param name="seed">One of <see cref="Seeds"/>; of no effect on weights from a file.</param>

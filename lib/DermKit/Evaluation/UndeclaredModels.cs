@@ -6,12 +6,12 @@ using static TorchSharp.torch;
 namespace DermKit.Evaluation;
 
 /// <summary>
-/// Weights files that no data/models/*.json names. A safetensors file whose keys and shapes are those of timm's ViT, of torchvision's ResNet or of
-/// Hugging Face's CLIPModel becomes a model under the file's name; any other becomes a row that says what was expected and what was found.
+/// Weights files that no data/models/*.json names. A file whose keys and shapes are those of timm's or DINO's ViT, of torchvision's ResNet, of Hugging
+/// Face's CLIPModel or of openai/CLIP becomes a model under the file's name; any other becomes a row that says what was expected and what was found.
 /// </summary>
 internal static class UndeclaredModels
 {
-    private const string Expected = "expected timm's ViT keys (cls_token, pos_embed, patch_embed.proj.weight, blocks.0.attn.qkv.weight, ...) of size tiny, small, base or large, torchvision's ResNet keys (conv1.weight, bn1.weight, layer1.0.conv3.weight, ...), or Hugging Face's CLIPModel keys (vision_model.*, visual_projection.weight)";
+    private const string Expected = "expected timm's ViT keys (cls_token, pos_embed, patch_embed.proj.weight, blocks.0.attn.qkv.weight, ...) of size tiny, small, base or large, torchvision's ResNet keys (conv1.weight, bn1.weight, layer1.0.conv3.weight, ...), Hugging Face's CLIPModel keys (vision_model.*, visual_projection.weight) or openai/CLIP's (visual.*)";
 
     /// <summary>The files of a folder, by name; other kinds of files than weights are passed over.</summary>
     /// <param name="folder">May be absent.</param>
@@ -20,15 +20,16 @@ internal static class UndeclaredModels
     public static IEnumerable<ModelDefinition> Find(string folder, IReadOnlySet<string> declared, HashSet<string> taken)
     {
         if (!Directory.Exists(folder)) yield break;
-        foreach (string path in Directory.GetFiles(folder).Select(Path.GetFullPath).Where(p => !declared.Contains(p)).Order(StringComparer.Ordinal))
+        string[] files = [.. Directory.GetFiles(folder).Select(Path.GetFullPath).Order(StringComparer.Ordinal)];
+        HashSet<string> parts = [.. files.SelectMany(Parts)];
+        foreach (string path in files.Where(p => !declared.Contains(p) && !parts.Contains(p)))
         {
-            string extension = Path.GetExtension(path).ToLowerInvariant(), name = Path.GetFileNameWithoutExtension(path);
-            if (extension is not (".safetensors" or ".pth" or ".pt" or ".bin" or ".ckpt")) continue;
+            if (WeightFile.Stem(path) is not { } name) continue;
             while (!taken.Add(name)) name += "-undeclared";
             ModelDefinition model;
             try
             {
-                model = extension == ".safetensors" ? Recognise(path, name) : Refused(path, name, 0, "this version reads safetensors only; save the state dict in that format");
+                model = Recognise(path, name);
             }
             catch (KitException e)
             {
@@ -38,13 +39,28 @@ internal static class UndeclaredModels
         }
     }
 
+    /// <summary>The files that an index names, which are no models of their own.</summary>
+    private static string[] Parts(string path)
+    {
+        try
+        {
+            return path.EndsWith(ShardedFile.Ending, StringComparison.OrdinalIgnoreCase) ? ShardedFile.Files(path) : [];
+        }
+        catch (KitException)
+        {
+            // The index is a row of its own, which says what is wrong with it.
+            return [];
+        }
+    }
+
     private static ModelDefinition Recognise(string path, string name)
     {
-        using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        long[] Shape(string key) => file.Entries.TryGetValue(key, out SafeTensorEntry? entry) ? entry.Shape : [];
+        using MappedWeights file = MappedWeights.Open(path);
+        string under = file.Prefix.Length > 0 ? $", under {file.Prefix}" : "";
+        long[] Shape(string key) => file.Entries.TryGetValue(key, out WeightEntry? entry) ? entry.Shape : [];
         ModelDefinition model = new()
         {
-            Name = name, Version = 1, Title = "", Family = "", Parameters = file.Entries.Values.Sum(e => e.Shape.Aggregate(1L, (a, b) => a * b)), Source = path, Licence = "unknown", IsUndeclared = true,
+            Name = name, Version = 1, Title = "", Family = "", Parameters = file.Entries.Values.Sum(e => e.Count), Source = path, Licence = "unknown", IsUndeclared = true,
             Stamp = file.Metadata.GetValueOrDefault("stamp") == Stamps.Fixture ? Stamps.Fixture : "",
         };
 
@@ -57,7 +73,7 @@ internal static class UndeclaredModels
             return Fitting(file, model with
             {
                 Family = "vit", Size = size, Patch = (int)patch, ImageSize = side * (int)patch, LeaveOut = VisionTransformer.NotBackbone,
-                Title = $"undeclared, ViT-{char.ToUpperInvariant(size[0])}/{patch}", Note = $"undeclared: keys look like timm's ViT-{char.ToUpperInvariant(size[0])}/{patch}. What it has seen is not known.",
+                Title = $"undeclared, ViT-{char.ToUpperInvariant(size[0])}/{patch}", Note = $"undeclared: keys look like timm's ViT-{char.ToUpperInvariant(size[0])}/{patch}{under}. What it has seen is not known.",
             });
         }
         if (Shape("conv1.weight") is [_, 3, 7, 7] && Shape("layer1.0.conv3.weight") is [_, _, 1, 1])
@@ -71,32 +87,28 @@ internal static class UndeclaredModels
             return Fitting(file, model with
             {
                 Family = "resnet", ResNet = sizes, Features = FeatureVariant.AvgPool,
-                Title = $"undeclared, ResNet-{sizes.Depth}", Note = $"undeclared: keys look like torchvision's ResNet-{sizes.Depth}, blocks {string.Join(", ", sizes.Blocks)}, {sizes.Features} features. What it has seen is not known.",
+                Title = $"undeclared, ResNet-{sizes.Depth}", Note = $"undeclared: keys look like torchvision's ResNet-{sizes.Depth}, blocks {string.Join(", ", sizes.Blocks)}, {sizes.Features} features{under}. What it has seen is not known.",
             });
         }
-        if (Shape("vision_model.embeddings.patch_embedding.weight") is [var wide, 3, var p, var q] && p == q && Shape("vision_model.embeddings.position_embedding.weight") is [var rows, _] && Shape("visual_projection.weight") is [var projected, _])
+        if (Shape("vision_model.embeddings.patch_embedding.weight") is [var wide, 3, var p, var q] && p == q && Shape("vision_model.embeddings.position_embedding.weight") is [var rows, _] && Shape("visual_projection.weight") is [_, _])
         {
             if (Side(rows) == 0) return Refused(path, name, model.Parameters, $"position_embedding has {rows} positions, which is not one for CLS and a square of patches");
             ClipVisionConfig? known = file.Metadata.TryGetValue("architecture", out string? text) ? Architecture(text) : wide is 768 or 1024 ? ClipVisionConfig.Named(wide == 768 ? "base" : "large") : null;
             if (known is null) return Refused(path, name, model.Parameters, $"a CLIP image tower {wide} wide: its number of heads cannot be read from shapes; name it as \"clip\" in a model file");
-            ClipVisionConfig clip = known with
-            {
-                Dim = (int)wide, Depth = Blocks(file, "vision_model.encoder.layers."), Patch = (int)p, ImageSize = Side(rows) * (int)p, Projection = (int)projected,
-                Hidden = Shape("vision_model.encoder.layers.0.mlp.fc1.weight") is [var hidden, _] ? (int)hidden : known.Hidden,
-            };
+            ClipVisionConfig clip = ClipVisionConfig.Of(file, known)!;
             if (clip.ImageSize != model.Transform.Crop) return Refused(path, name, model.Parameters, $"a CLIP image tower for pictures of {clip.ImageSize} pixels; the kit's transforms give {model.Transform.Crop}");
             return Fitting(file, model with
             {
                 Family = "clip", Clip = clip, Patch = clip.Patch, ImageSize = clip.ImageSize, Features = FeatureVariant.Cls4PreNorm,
                 Title = $"undeclared, CLIP image tower, {wide} wide, {clip.Depth} blocks, patch {p}",
-                Note = $"undeclared: keys look like Hugging Face's CLIPModel; {clip.Heads} heads and {(clip.Activation == ClipActivation.QuickGelu ? "QuickGELU" : "GELU")} are {(text is null ? "assumed, as in OpenAI's weights" : "what the file says")}. What it has seen is not known.",
+                Note = $"undeclared: keys look like {(file.Family == WeightFamily.OpenAiClip ? "openai/CLIP's" : "Hugging Face's CLIPModel")}{under}; {clip.Heads} heads and {(clip.Activation == ClipActivation.QuickGelu ? "QuickGELU" : "GELU")} are {(text is null ? "assumed, as in OpenAI's weights" : "what the file says")}. What it has seen is not known.",
             });
         }
         return Refused(path, name, model.Parameters, $"{Expected}; found {file.Entries.Count} tensors such as {string.Join(", ", file.Entries.Keys.Order(StringComparer.Ordinal).Take(4))}");
     }
 
     /// <summary>The model with its count, or why the file has not all of its keys and shapes and no others.</summary>
-    private static ModelDefinition Fitting(SafeTensorsFile file, ModelDefinition model)
+    private static ModelDefinition Fitting(MappedWeights file, ModelDefinition model)
     {
         using Backbone built = model.Unset(META);
         string problems = WeightLoader.Problems(built, file, model.AllLeftOut).Trim();
@@ -122,7 +134,7 @@ internal static class UndeclaredModels
         }
     }
 
-    private static int Blocks(SafeTensorsFile file, string prefix) => file.Entries.Keys.Where(k => k.StartsWith(prefix, StringComparison.Ordinal))
+    private static int Blocks(MappedWeights file, string prefix) => file.Entries.Keys.Where(k => k.StartsWith(prefix, StringComparison.Ordinal))
         .Select(k => k[prefix.Length..].Split('.')[0]).Distinct(StringComparer.Ordinal).Count();
 
     /// <summary>Patches on each side for so many positions; 0 when they are no square and one.</summary>

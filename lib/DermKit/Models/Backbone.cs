@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using TorchSharp;
-using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
@@ -56,12 +55,5 @@ public abstract class Backbone(string name) : nn.Module<Tensor, Tensor>(name)
     /// </summary>
     /// <param name="seed">The same seed gives the same weights.</param>
     /// <param name="bound">Bound of the uniform draw for a parameter's name; null for all others.</param>
-    protected void Draw(long seed, Func<string, double?> bound) => InitialValues.Draw(this, seed, (key, parameter, generator) => key switch
-    {
-        _ when bound(key) is { } b => rand(parameter.shape, generator: generator).mul_(Kept(2 * b)).sub_(Kept(b)),
-        "masked_embed" => zeros(parameter.shape),
-        _ when key.EndsWith("bias", StringComparison.Ordinal) => zeros(parameter.shape),
-        _ when key.Contains("norm", StringComparison.Ordinal) => ones(parameter.shape),
-        _ => randn(parameter.shape, generator: generator).mul_(Kept(0.02)).clamp_(Kept(-2), Kept(2)),
-    });
+    protected void Draw(long seed, Func<string, double?> bound) => InitialValues.DrawTransformer(this, seed, bound);
 }

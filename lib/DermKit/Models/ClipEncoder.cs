@@ -11,9 +11,10 @@ internal sealed class ClipEncoder : nn.Module<Tensor, Tensor>
 {
     private readonly ModuleList<ClipBlock> layers;
 
-    public ClipEncoder(long dim, int depth, int heads, long hidden, ClipActivation activation, Device device) : base(nameof(ClipEncoder))
+    /// <summary>Makes the blocks; in a causal tower a token attends to itself and those before it.</summary>
+    public ClipEncoder(ClipTowerConfig config, bool causal, Device device) : base(nameof(ClipEncoder))
     {
-        layers = nn.ModuleList(Enumerable.Range(0, depth).Select(_ => new ClipBlock(dim, heads, hidden, activation, device)).ToArray());
+        layers = nn.ModuleList(Enumerable.Range(0, config.Depth).Select(_ => new ClipBlock(config, causal, device)).ToArray());
         RegisterComponents();
     }
 
@@ -51,12 +52,12 @@ internal sealed class ClipBlock : nn.Module<Tensor, Tensor>
     [ComponentName(Name = "layer_norm2")]
     private readonly TokenNorm norm2;
 
-    public ClipBlock(long dim, int heads, long hidden, ClipActivation activation, Device device) : base(nameof(ClipBlock))
+    public ClipBlock(ClipTowerConfig config, bool causal, Device device) : base(nameof(ClipBlock))
     {
-        attention = new ClipAttention(dim, heads, device);
-        norm1 = new TokenNorm(dim, device, Epsilon);
-        mlp = new Mlp(dim, hidden, activation == ClipActivation.QuickGelu, device);
-        norm2 = new TokenNorm(dim, device, Epsilon);
+        attention = new ClipAttention(config.Dim, config.Heads, causal, device);
+        norm1 = new TokenNorm(config.Dim, device, Epsilon);
+        mlp = new Mlp(config.Dim, config.Hidden, config.Activation == ClipActivation.QuickGelu, device);
+        norm2 = new TokenNorm(config.Dim, device, Epsilon);
         RegisterComponents();
     }
 
@@ -66,17 +67,16 @@ internal sealed class ClipBlock : nn.Module<Tensor, Tensor>
     public Tensor Forward(Tensor x, bool clsOnly)
     {
         using var scope = NewDisposeScope();
-        Tensor attended = Add(clsOnly ? x.narrow(1, 0, 1) : x, attention.Attend(norm1.forward(x), clsOnly));
-        return Add(attended, mlp.forward(norm2.forward(attended))).MoveToOuterDisposeScope();
+        Tensor attended = Residual.Add(clsOnly ? x.narrow(1, 0, 1) : x, attention.Attend(norm1.forward(x), clsOnly));
+        return Residual.Add(attended, mlp.forward(norm2.forward(attended))).MoveToOuterDisposeScope();
     }
-
-    private static Tensor Add(Tensor x, Tensor branch) => is_grad_enabled() ? x.Plus(branch) : branch.PlusInPlace(x);
 }
 
 /// <summary>Multi-head self-attention with separate projections (q_proj, k_proj, v_proj, out_proj).</summary>
 internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
 {
     private readonly int heads;
+    private readonly bool causal;
     [ComponentName(Name = "k_proj")]
     private readonly Dense key;
     [ComponentName(Name = "v_proj")]
@@ -86,9 +86,9 @@ internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
     [ComponentName(Name = "out_proj")]
     private readonly Dense output;
 
-    public ClipAttention(long dim, int heads, Device device) : base(nameof(ClipAttention))
+    public ClipAttention(long dim, int heads, bool causal, Device device) : base(nameof(ClipAttention))
     {
-        this.heads = heads;
+        (this.heads, this.causal) = (heads, causal);
         (key, value, query, output) = (new(dim, dim, true, device), new(dim, dim, true, device), new(dim, dim, true, device), new(dim, dim, true, device));
         RegisterComponents();
     }
@@ -100,7 +100,30 @@ internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         Tensor Split(Tensor y) => y.reshape(y.shape[0], y.shape[1], heads, -1).transpose(1, 2);
-        Tensor mixed = DotProduct.Attend(Split(query.forward(clsOnly ? x.narrow(1, 0, 1) : x)), Split(key.forward(x)), Split(value.forward(x)));
+        Tensor mixed = DotProduct.Attend(Split(query.forward(clsOnly ? x.narrow(1, 0, 1) : x)), Split(key.forward(x)), Split(value.forward(x)), causal);
         return output.forward(mixed.transpose(1, 2).reshape(x.shape[0], -1, x.shape[2])).MoveToOuterDisposeScope();
     }
+}
+
+/// <summary>A table of learned vectors [rows, D] under the key weight: positions, or the words of a vocabulary.</summary>
+internal sealed class ClipTable : nn.Module<Tensor, Tensor>
+{
+    [ComponentName(Name = "weight")]
+    private readonly Parameter weight;
+
+    public ClipTable(long rows, long dim, Device device) : base(nameof(ClipTable))
+    {
+        weight = new Parameter(empty(rows, dim, ScalarType.Float32, device));
+        RegisterComponents();
+    }
+
+    /// <summary>Adds the first T rows to tokens: [B, T, D] to the same shape.</summary>
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return x.Plus(weight.narrow(0, 0, x.shape[1])).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The rows of numbers [B, T]: [B, T, D].</summary>
+    public Tensor Rows(Tensor numbers) => weight.index(TensorIndex.Tensor(numbers));
 }

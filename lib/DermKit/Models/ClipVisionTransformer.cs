@@ -24,14 +24,16 @@ public sealed class ClipVisionTransformer : Backbone
 
     private ClipVisionTransformer(ClipVisionConfig config, Device device) : base(nameof(ClipVisionTransformer))
     {
-        if (config.Heads < 1 || config.Dim < 1 || config.Dim % config.Heads != 0 || config.Depth < 1 || config.Patch < 1 || config.ImageSize < config.Patch || config.Hidden < 1 || config.Projection < 1)
-            throw new KitException($"CLIP configuration {config} is impossible: heads must divide dim, depth and widths be at least 1, and the image hold a patch.");
+        config.Check(config.Patch >= 1 && config.ImageSize >= config.Patch);
         Config = config;
         tower = new ClipVisionTower(config, device);
         projection = new Dense(config.Dim, config.Projection, false, device);
         RegisterComponents();
-        foreach (Parameter parameter in parameters()) parameter.DetachFromDisposeScope();
+        this.OutliveScopes();
     }
+
+    /// <summary>Tower and projection, for a model that holds the text tower beside them.</summary>
+    internal (nn.Module Tower, nn.Module Projection) Parts => (tower, projection);
 
     /// <summary>The sizes.</summary>
     public ClipVisionConfig Config { get; }
@@ -120,7 +122,7 @@ internal sealed class ClipVisionTower : nn.Module<Tensor, Tensor>
     {
         embeddings = new ClipVisionEmbeddings(config, device);
         preNorm = new TokenNorm(config.Dim, device, ClipBlock.Epsilon);
-        encoder = new ClipEncoder(config.Dim, config.Depth, config.Heads, config.Hidden, config.Activation, device);
+        encoder = new ClipEncoder(config, causal: false, device);
         postNorm = new TokenNorm(config.Dim, device, ClipBlock.Epsilon);
         RegisterComponents();
     }
@@ -146,14 +148,14 @@ internal sealed class ClipVisionEmbeddings : nn.Module<Tensor, Tensor>
     [ComponentName(Name = "patch_embedding")]
     private readonly Dense patchEmbedding;
     [ComponentName(Name = "position_embedding")]
-    private readonly ClipPositions positionEmbedding;
+    private readonly ClipTable positionEmbedding;
 
     public ClipVisionEmbeddings(ClipVisionConfig config, Device device) : base(nameof(ClipVisionEmbeddings))
     {
         this.config = config;
         classEmbedding = new Parameter(empty(config.Dim, ScalarType.Float32, device));
         patchEmbedding = new Dense([3, config.Patch, config.Patch], config.Dim, false, device);
-        positionEmbedding = new ClipPositions(1 + (long)config.Grid * config.Grid, config.Dim, device);
+        positionEmbedding = new ClipTable(1 + (long)config.Grid * config.Grid, config.Dim, device);
         RegisterComponents();
     }
 
@@ -166,20 +168,4 @@ internal sealed class ClipVisionEmbeddings : nn.Module<Tensor, Tensor>
         Tensor patches = patchEmbedding.forward(VitPatchEmbedding.Patches(x, config.Patch));
         return positionEmbedding.forward(cat([classEmbedding.expand(x.shape[0], 1, config.Dim), patches], 1)).MoveToOuterDisposeScope();
     }
-}
-
-/// <summary>Learned positions, added to tokens.</summary>
-internal sealed class ClipPositions : nn.Module<Tensor, Tensor>
-{
-    [ComponentName(Name = "weight")]
-    private readonly Parameter weight;
-
-    public ClipPositions(long positions, long dim, Device device) : base(nameof(ClipPositions))
-    {
-        weight = new Parameter(empty(positions, dim, ScalarType.Float32, device));
-        RegisterComponents();
-    }
-
-    /// <summary>[B, positions, D] to the same shape.</summary>
-    public override Tensor forward(Tensor x) => x + weight;
 }

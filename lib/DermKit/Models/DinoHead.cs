@@ -55,8 +55,7 @@ public sealed class DinoHead : nn.Module<Tensor, Tensor>
         lastLayer = new WeightNormLinear(config.Bottleneck, config.Outputs, trainGain: !config.NormLastLayer, device);
         if (config.PatchOutputs > 0) patchLayer = new WeightNormLinear(config.Bottleneck, config.PatchOutputs, trainGain: !config.NormLastLayer, device);
         RegisterComponents();
-        foreach (Parameter parameter in parameters()) parameter.DetachFromDisposeScope();
-        foreach (Tensor buffer in buffers()) buffer.DetachFromDisposeScope();
+        this.OutliveScopes();
     }
 
     /// <summary>The sizes.</summary>

@@ -19,8 +19,7 @@ public sealed class ProjectionHead : nn.Module<Tensor, Tensor>
     {
         layers = nn.Sequential(parts.Select((part, i) => ($"{i}", part)).ToArray());
         RegisterComponents();
-        foreach (Parameter parameter in parameters()) parameter.DetachFromDisposeScope();
-        foreach (Tensor buffer in buffers()) buffer.DetachFromDisposeScope();
+        this.OutliveScopes();
         // A linear layer's default in torch: uniform within 1 / sqrt(inputs), for its bias too.
         double bound = 0;
         InitialValues.Draw(this, seed, (key, p, generator) =>

@@ -40,8 +40,7 @@ public sealed class ResNet : Backbone
         }
         (layer1, layer2, layer3, layer4) = (Stage(0), Stage(1), Stage(2), Stage(3));
         RegisterComponents();
-        foreach (Parameter parameter in parameters()) parameter.DetachFromDisposeScope();
-        foreach (Tensor buffer in buffers()) buffer.DetachFromDisposeScope();
+        this.OutliveScopes();
     }
 
     /// <summary>The sizes.</summary>

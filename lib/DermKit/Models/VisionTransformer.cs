@@ -41,7 +41,7 @@ public sealed class VisionTransformer : Backbone
             .Select(i => new VitBlock(config, config.Depth == 1 ? 0 : config.DropPath * i / (config.Depth - 1), device)).ToArray());
         norm = new TokenNorm(config.Dim, device);
         RegisterComponents();
-        foreach (Parameter parameter in parameters()) parameter.DetachFromDisposeScope();
+        this.OutliveScopes();
     }
 
     /// <summary>The sizes.</summary>

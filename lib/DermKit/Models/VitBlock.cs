@@ -11,13 +11,18 @@ namespace DermKit.Models;
 /// </summary>
 internal static class DotProduct
 {
-    /// <summary>[B, heads, Tq, d], [B, heads, T, d] and [B, heads, T, d] to [B, heads, Tq, d].</summary>
-    public static Tensor Attend(Tensor q, Tensor k, Tensor v) => q.device_type == DeviceType.META || (q.device_type == DeviceType.CPU && q.dtype == ScalarType.BFloat16)
-        ? matmul(Weights(q, k), v)
-        : nn.functional.scaled_dot_product_attention(q, k, v);
+    /// <summary>[B, heads, Tq, d], [B, heads, T, d] and [B, heads, T, d] to [B, heads, Tq, d]; causal: a token sees itself and those before it.</summary>
+    public static Tensor Attend(Tensor q, Tensor k, Tensor v, bool causal = false) => q.device_type == DeviceType.META || (q.device_type == DeviceType.CPU && q.dtype == ScalarType.BFloat16)
+        ? matmul(Weights(q, k, causal), v)
+        : nn.functional.scaled_dot_product_attention(q, k, v, is_casual: causal);
 
     /// <summary>The softmax weights [B, heads, Tq, T]; queries are scaled because they are fewer than the weights.</summary>
-    public static Tensor Weights(Tensor q, Tensor k) => matmul(q * Kept(1 / Math.Sqrt(q.shape[^1])), k.transpose(-2, -1)).softmax(-1);
+    public static Tensor Weights(Tensor q, Tensor k, bool causal = false)
+    {
+        Tensor scores = matmul(q * Kept(1 / Math.Sqrt(q.shape[^1])), k.transpose(-2, -1));
+        if (causal) scores = scores.Plus(zeros([q.shape[^2], k.shape[^2]], scores.dtype, scores.device).fill_(Kept(double.NegativeInfinity)).triu(1));
+        return scores.softmax(-1);
+    }
 }
 
 /// <summary>Multi-head self-attention with timm's key names (qkv, proj).</summary>
@@ -137,6 +142,13 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
             Tensor keep = rand([x.shape[0], 1, 1], x.dtype, x.device, generator: generator).Plus(Kept(1 - dropPath)).floor();
             return x.Plus(branch * (keep / Kept(1 - dropPath)));
         }
-        return is_grad_enabled() || branch.dtype != x.dtype ? x.Plus(branch) : branch.PlusInPlace(x);
+        return Residual.Add(x, branch);
     }
+}
+
+/// <summary>The sum behind a branch.</summary>
+internal static class Residual
+{
+    /// <summary>x + branch in the type of x, in the branch's memory where no gradient needs it.</summary>
+    public static Tensor Add(Tensor x, Tensor branch) => is_grad_enabled() || branch.dtype != x.dtype ? x.Plus(branch) : branch.PlusInPlace(x);
 }

@@ -61,7 +61,7 @@ internal static class Checkpoint
         Dictionary<string, Tensor> moments = updates.Optimiser.State();
         using Tensor steps = moments["steps"];
         Dictionary<string, Tensor> targets = Tensors(updates.Method, moments);
-        string[] wrong = [.. targets.Where(t => !file.Entries.TryGetValue(t.Key, out SafeTensorEntry? e) || !e.Shape.SequenceEqual(t.Value.shape) || e.Type != t.Value.dtype).Select(t => t.Key)];
+        string[] wrong = [.. targets.Where(t => !file.Entries.TryGetValue(t.Key, out WeightEntry? e) || !e.Shape.SequenceEqual(t.Value.shape) || e.Type != t.Value.dtype).Select(t => t.Key)];
         if (wrong.Length > 0) throw new KitException($"{path}: missing or of another shape: {string.Join(", ", wrong)}. The file is of another version of the kit; train in another folder.");
         // The kernel is measured in each process, and a busy machine may find the other one faster next time: the run's own goes on.
         if (matters && kernel is not null) MatrixPath.Use(kernel == "conv" ? MatrixKernel.Conv : MatrixKernel.Linear);

@@ -29,11 +29,11 @@ internal static class StartingBackbone
         }
     }
 
-    /// <summary>Fills a backbone from a file in timm's or torchvision's key names, without its classifier.</summary>
+    /// <summary>Fills a backbone from a weights file of timm, DINO, iBOT or torchvision, or a checkpoint that holds one, without its heads.</summary>
     /// <exception cref="KitException">The file is not there or is for another network; nothing was loaded.</exception>
     public static void Load(Backbone backbone, string path)
     {
-        if (!File.Exists(path)) throw new KitException($"{Key}: expected a safetensors file, found none at {Path.GetFullPath(path)}. Put it there, or leave the key out to start from random weights.");
+        if (!File.Exists(path)) throw new KitException($"{Key}: expected a weights file (safetensors, .pth, .pt), found none at {Path.GetFullPath(path)}. Put it there, or leave the key out to start from random weights.");
         try
         {
             WeightLoader.LoadStrict(backbone, path, backbone is ResNet ? ResNet.NotBackbone : VisionTransformer.NotBackbone);
@@ -42,7 +42,7 @@ internal static class StartingBackbone
         {
             // A file of another network lacks hundreds of keys.
             string problem = e.Message.Length > 500 ? e.Message[..500] + " ..." : e.Message;
-            throw new KitException($"{Key}: {problem} Expected {(backbone is ResNet ? "torchvision's ResNet-50" : "a ViT in timm's keys of this size, patch and imageSize")}; name such a file, or change 'network', 'size', 'patch' or 'imageSize'.", e);
+            throw new KitException($"{Key}: {problem} Expected {(backbone is ResNet ? "torchvision's ResNet-50" : "a ViT in timm's or DINO's keys of this size, patch and imageSize")}; name such a file, or change 'network', 'size', 'patch' or 'imageSize'.", e);
         }
     }
 }

@@ -25,8 +25,9 @@ public sealed class TaskSuiteTests
     public void EverySourceThatATaskNeedsIsDescribed()
     {
         JsonObject sources = JsonNode.Parse(File.ReadAllText(Path.Combine(Settings.Root, "data", "sources.json")))!.AsObject();
-        Assert.Equal(Suite.Tasks.SelectMany(t => t.DataSets.Keys).Where(s => s != "synthetic").Distinct().Order(), sources.Select(s => s.Key).Order());
-        Assert.All(sources, s => Assert.Equal(["address", "citation", "licence", "steps", "title"], s.Value!.AsObject().Select(p => p.Key).Order()));
+        Assert.Equal(Suite.Tasks.SelectMany(t => t.DataSets.Keys).Where(s => s != "synthetic").Distinct().Append("clip").Order(StringComparer.Ordinal), sources.Select(s => s.Key).Order(StringComparer.Ordinal));
+        Assert.All(sources, s => Assert.Equal(["address", "citation", "licence", "steps", "title"], s.Value!.AsObject().Select(p => p.Key).Where(k => k != "sha256").Order()));
+        Assert.Equal(DermKit.Models.ClipTokenizer.Sha256, (string?)sources["clip"]!["sha256"]);
     }
 
     [Fact]

@@ -96,12 +96,12 @@ public sealed class UndeclaredModelsTests : IDisposable
         Save("f-resnet", new() { ["conv1.weight"] = zeros(1), ["fc.bias"] = zeros(2) });
         Save("g-words", narrow.state_dict(), new() { ["architecture"] = "large" });
         folder.Write(Path.Combine("weights", "h-cut.safetensors"), [1, 2, 3]);
-        folder.Write(Path.Combine("weights", "i-pickle.pth"), [1, 2, 3]);
+        folder.Write(Path.Combine("weights", "i-words.pth"), "No weights."u8.ToArray());
         folder.Write(Path.Combine("weights", "notes.txt"), [1, 2, 3]);
         string[] expected =
         [
             "extra: blocks.0.ls1.gamma", "missing: norm.bias", "24 wide with 2 blocks is none of tiny", "number of heads cannot be read", "pictures of 256 pixels",
-            "found 2 tensors such as conv1.weight, fc.bias", "not a CLIP configuration", "shorter than the 8-byte header", "reads safetensors only",
+            "found 2 tensors such as conv1.weight, fc.bias", "not a CLIP configuration", "shorter than the 8-byte header", "text instead of weights",
         ];
         IReadOnlyList<ModelDefinition> models = Load();
         Assert.Equal(expected.Length, models.Count);

@@ -37,7 +37,6 @@ public sealed class ClipVisionParity
             }, io.Load(key), Tolerance, key);
         // The way that features take: only the CLS token passes the last block, and no norm follows.
         Fixtures.Close(model.ClsOfLastBlocks(x, 1, normalised: false), io.Load("vision.last_hidden_state").select(1, 0), Tolerance, "CLS before the post-norm");
-        Fixtures.Print($"{name}, not yet: {string.Join(", ", io.Entries.Keys.Except([.. outputs, "pixel_values"]))}");
     }
 
     [Theory(SkipTestWithoutData = true)]
@@ -62,24 +61,35 @@ public sealed class ClipVisionParity
         return all.Contains(own) ? own : all is [var only] ? only : null;
     }
 
+    /// <summary>The sizes that a file's metadata names, for either tower.</summary>
+    internal static (ClipVisionConfig Vision, ClipTextConfig Text) Sizes(string name, SafeTensorsFile io)
+    {
+        JsonElement config = io.Config(), vision = config.GetProperty("vision"), text = config.GetProperty("text");
+        if (config.TryGetProperty("layer_norm_eps", out JsonElement epsilon)) Assert.Equal(1e-5, epsilon.GetDouble(), 1e-12);
+        static int Size(JsonElement of, string key) => of.GetProperty(key).GetInt32();
+        ClipActivation activation = config.GetProperty("hidden_act").GetString() switch
+        {
+            "quick_gelu" => ClipActivation.QuickGelu,
+            "gelu" => ClipActivation.Gelu,
+            var other => throw new Xunit.Sdk.XunitException($"{name}: no activation is called '{other}'."),
+        };
+        int projection = Size(config, "projection_dim");
+        return (new()
+        {
+            Dim = Size(vision, "hidden_size"), Depth = Size(vision, "num_hidden_layers"), Heads = Size(vision, "num_attention_heads"), Patch = Size(vision, "patch_size"),
+            ImageSize = Size(vision, "image_size"), Hidden = Size(vision, "intermediate_size"), Projection = projection, Activation = activation,
+        }, new()
+        {
+            Dim = Size(text, "hidden_size"), Depth = Size(text, "num_hidden_layers"), Heads = Size(text, "num_attention_heads"), Context = Size(text, "max_position_embeddings"),
+            Vocabulary = Size(text, "vocab_size"), Hidden = Size(text, "intermediate_size"), Projection = projection, Activation = activation,
+        });
+    }
+
     private static ClipVisionTransformer Model(string name, SafeTensorsFile io)
     {
         string? weights = WeightsOf(name);
         Assert.SkipUnless(weights is not null, $"No clip_model file of {name} is beside it.");
-        JsonElement config = io.Config(), vision = config.GetProperty("vision");
-        if (config.TryGetProperty("layer_norm_eps", out JsonElement epsilon)) Assert.Equal(1e-5, epsilon.GetDouble(), 1e-12);
-        int Size(string key) => vision.GetProperty(key).GetInt32();
-        ClipVisionTransformer model = ClipVisionTransformer.Unset(new()
-        {
-            Dim = Size("hidden_size"), Depth = Size("num_hidden_layers"), Heads = Size("num_attention_heads"), Patch = Size("patch_size"), ImageSize = Size("image_size"),
-            Hidden = Size("intermediate_size"), Projection = config.GetProperty("projection_dim").GetInt32(),
-            Activation = config.GetProperty("hidden_act").GetString() switch
-            {
-                "quick_gelu" => ClipActivation.QuickGelu,
-                "gelu" => ClipActivation.Gelu,
-                var other => throw new Xunit.Sdk.XunitException($"{name}: no activation is called '{other}'."),
-            },
-        });
+        ClipVisionTransformer model = ClipVisionTransformer.Unset(Sizes(name, io).Vision);
         model.Load(Fixtures.PathOf(weights));
         model.eval();
         return model;

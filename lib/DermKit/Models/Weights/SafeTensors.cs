@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace DermKit.Models.Weights;
@@ -33,19 +34,36 @@ public static class SafeTensors
         foreach ((string key, Tensor tensor) in tensors)
             if (key == "__metadata__" || !Names.ContainsKey(tensor.dtype))
                 throw new ArgumentException($"Tensor '{key}' of type {tensor.dtype} cannot be stored: the key __metadata__ is reserved, and the type must be one of {string.Join(", ", Names.Keys)}.", nameof(tensors));
-        KeyValuePair<string, Tensor>[] ordered = [.. tensors.OrderByDescending(p => p.Value.element_size()).ThenBy(p => p.Key, StringComparer.Ordinal)];
-        byte[] header = Header(ordered, metadata);
+        Save(path, tensors.Select(p => (new WeightEntry(p.Key, p.Value.dtype, p.Value.shape), (Func<Tensor>)(() => p.Value))), metadata);
+    }
+
+    /// <summary>Writes a file's tensors in their stored types, one at a time in memory.</summary>
+    /// <param name="path">Target; replaced by rename.</param>
+    /// <param name="source">Where they come from.</param>
+    /// <param name="keys">Which.</param>
+    /// <param name="metadata">Text by key, or null.</param>
+    public static void Save(string path, WeightFile source, IEnumerable<string> keys, IReadOnlyDictionary<string, string>? metadata = null) =>
+        Save(path, keys.Select(k => (source.Entries[k], (Func<Tensor>)(() => source.Load(k)))), metadata);
+
+    private static void Save(string path, IEnumerable<(WeightEntry Entry, Func<Tensor> Value)> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
+        (WeightEntry Entry, Func<Tensor> Value)[] ordered = [.. tensors.OrderByDescending(t => t.Entry.Type.ElementSize()).ThenBy(t => t.Entry.Name, StringComparer.Ordinal)];
+        byte[] header = Header(ordered.Select(t => t.Entry), metadata);
         AtomicFile.Write(path, stream =>
         {
             Span<byte> length = stackalloc byte[8];
             BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
             stream.Write(length);
             stream.Write(header);
-            foreach ((_, Tensor tensor) in ordered) TensorData.ForEachPart(tensor, part => stream.Write(part));
+            foreach ((_, Func<Tensor> value) in ordered)
+            {
+                using var scope = NewDisposeScope();
+                TensorData.ForEachPart(value(), part => stream.Write(part));
+            }
         });
     }
 
-    private static byte[] Header(KeyValuePair<string, Tensor>[] tensors, IReadOnlyDictionary<string, string>? metadata)
+    private static byte[] Header(IEnumerable<WeightEntry> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
@@ -58,16 +76,16 @@ public static class SafeTensors
                 json.WriteEndObject();
             }
             long offset = 0;
-            foreach ((string key, Tensor tensor) in tensors)
+            foreach (WeightEntry tensor in tensors)
             {
-                json.WriteStartObject(key);
-                json.WriteString("dtype", Names[tensor.dtype]);
+                json.WriteStartObject(tensor.Name);
+                json.WriteString("dtype", Names[tensor.Type]);
                 json.WriteStartArray("shape");
-                foreach (long size in tensor.shape) json.WriteNumberValue(size);
+                foreach (long size in tensor.Shape) json.WriteNumberValue(size);
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(offset);
-                json.WriteNumberValue(offset += tensor.numel() * tensor.element_size());
+                json.WriteNumberValue(offset += tensor.Bytes);
                 json.WriteEndArray();
                 json.WriteEndObject();
             }

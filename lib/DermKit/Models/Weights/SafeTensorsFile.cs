@@ -6,43 +6,26 @@ using static TorchSharp.torch;
 
 namespace DermKit.Models.Weights;
 
-/// <summary>One tensor of a safetensors file.</summary>
-/// <param name="Name">Key.</param>
-/// <param name="Type">Element type.</param>
-/// <param name="Shape">Sizes, outermost first; empty for a scalar.</param>
-/// <param name="Offset">First byte, counted from the start of the file.</param>
-/// <param name="Bytes">Length in bytes.</param>
-public sealed record SafeTensorEntry(string Name, ScalarType Type, long[] Shape, long Offset, long Bytes);
-
 /// <summary>
 /// Reads the safetensors layout (8-byte header length, JSON header, raw little-endian data) with the strict rules of the
 /// public format: header at most 100 MB, no duplicate key, no hole, no overlap, last offset = end of file.
 /// </summary>
-public sealed class SafeTensorsFile : IDisposable
+public sealed class SafeTensorsFile : WeightFile
 {
-    private const long HeaderCap = 100_000_000;
+    internal const long HeaderCap = 100_000_000;
     private static readonly UTF8Encoding Encoding = new(false, throwOnInvalidBytes: true);
     private readonly FileStream stream;
+    private readonly Dictionary<string, long> offsets = [];
 
-    private SafeTensorsFile(string path, FileStream stream)
-    {
-        Path = path;
-        this.stream = stream;
-    }
+    private SafeTensorsFile(string path, FileStream stream) : base(path) => this.stream = stream;
 
-    /// <summary>The file.</summary>
-    public string Path { get; }
+    /// <inheritdoc/>
+    public override string Format => "safetensors";
 
-    /// <summary>The <c>__metadata__</c> map; empty when absent.</summary>
-    public IReadOnlyDictionary<string, string> Metadata { get; private set; } = new Dictionary<string, string>();
-
-    /// <summary>Entries by key, in the order of their data.</summary>
-    public IReadOnlyDictionary<string, SafeTensorEntry> Entries { get; private set; } = new Dictionary<string, SafeTensorEntry>();
-
-    /// <summary>Opens a file and checks its header; data is read by <see cref="Load"/>.</summary>
+    /// <summary>Opens a file and checks its header; data is read by <see cref="WeightFile.Load"/>. Entries stand in the order of their data.</summary>
     /// <exception cref="KitException">The header breaks a rule of the format; the message names the file, the key and the rule.</exception>
     /// <exception cref="FileNotFoundException">No such file.</exception>
-    public static SafeTensorsFile Open(string path)
+    public static new SafeTensorsFile Open(string path)
     {
         var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         try
@@ -58,32 +41,10 @@ public sealed class SafeTensorsFile : IDisposable
         }
     }
 
-    /// <summary>Reads one tensor, in its stored type, onto <paramref name="device"/> (cpu when null).</summary>
-    /// <exception cref="KitException">No such key; the nearest one is named.</exception>
-    /// <exception cref="EndOfStreamException">The file was cut after it was opened.</exception>
-    public Tensor Load(string name, Device? device = null)
-    {
-        if (!Entries.TryGetValue(name, out SafeTensorEntry? entry))
-            throw new KitException($"{Path}: no tensor '{name}'; the nearest key is '{KitException.Nearest(name, Entries.Keys)}'.");
-        Tensor tensor = empty(entry.Shape, entry.Type);
-        stream.Position = entry.Offset;
-        long done = 0;
-        unsafe
-        {
-            byte* data = (byte*)TensorData.Pointer(tensor);
-            while (done < entry.Bytes)
-            {
-                int part = (int)Math.Min(entry.Bytes - done, 1 << 30);
-                stream.ReadExactly(new Span<byte>(data + done, part));
-                done += part;
-            }
-        }
-        if (device is null || device.type == DeviceType.CPU) return tensor;
-        using (tensor) return tensor.to(device);
-    }
-
     /// <inheritdoc/>
-    public void Dispose() => stream.Dispose();
+    protected override void Dispose(bool disposing) => stream.Dispose();
+
+    internal override void Read(string name, long first, Tensor target) => TensorData.Fill(target, stream, offsets[name] + first * target.element_size());
 
     private void ReadHeader()
     {
@@ -115,18 +76,18 @@ public sealed class SafeTensorsFile : IDisposable
     private void Parse(JsonElement root, long dataStart)
     {
         if (root.ValueKind != JsonValueKind.Object) throw Broken("the header is no JSON object");
-        var entries = new List<SafeTensorEntry>();
+        var entries = new List<WeightEntry>();
         foreach (JsonProperty property in root.EnumerateObject())
         {
             if (property.Name == "__metadata__") Metadata = ParseMetadata(property.Value);
             else entries.Add(ParseEntry(property.Name, property.Value, dataStart));
         }
-        entries.Sort((a, b) => a.Offset != b.Offset ? a.Offset.CompareTo(b.Offset) : a.Bytes.CompareTo(b.Bytes));
+        entries.Sort((a, b) => offsets[a.Name] != offsets[b.Name] ? offsets[a.Name].CompareTo(offsets[b.Name]) : a.Bytes.CompareTo(b.Bytes));
         long end = dataStart;
-        foreach (SafeTensorEntry entry in entries)
+        foreach (WeightEntry entry in entries)
         {
-            if (entry.Offset != end) throw Broken($"'{entry.Name}' begins at byte {entry.Offset - dataStart} of the data, expected {end - dataStart} (no hole, no overlap)");
-            end = entry.Offset + entry.Bytes;
+            if (offsets[entry.Name] != end) throw Broken($"'{entry.Name}' begins at byte {offsets[entry.Name] - dataStart} of the data, expected {end - dataStart} (no hole, no overlap)");
+            end += entry.Bytes;
         }
         if (end != stream.Length) throw Broken($"the data ends at byte {end} but the file has {stream.Length}");
         Entries = entries.ToDictionary(e => e.Name);
@@ -139,7 +100,7 @@ public sealed class SafeTensorsFile : IDisposable
         return value.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!);
     }
 
-    private SafeTensorEntry ParseEntry(string name, JsonElement value, long dataStart)
+    private WeightEntry ParseEntry(string name, JsonElement value, long dataStart)
     {
         if (value.ValueKind != JsonValueKind.Object || value.EnumerateObject().Count() != 3
             || !value.TryGetProperty("dtype", out JsonElement type) || type.ValueKind != JsonValueKind.String
@@ -160,7 +121,8 @@ public sealed class SafeTensorsFile : IDisposable
         }
         if (end < begin || end - begin != bytes) throw Broken($"'{name}' spans {begin}..{end} but its shape needs {bytes} bytes");
         if (end > stream.Length - dataStart) throw Broken($"'{name}' ends at byte {end} of the data, beyond the end of the file");
-        return new(name, scalar, sizes, dataStart + begin, bytes);
+        this.offsets[name] = dataStart + begin;
+        return new(name, scalar, sizes);
     }
 
     private long Integer(JsonElement element, string name) =>

@@ -14,31 +14,29 @@ public static class WeightLoader
     /// </summary>
     /// <remarks>A file without a batch normalisation's num_batches_tracked sets it to 0, as torch does: old weights have none; one without iBOT's mask token sets that to 0, as it starts.</remarks>
     /// <param name="module">The model.</param>
-    /// <param name="path">A safetensors file.</param>
+    /// <param name="path">Any weights file, in any of the names that <see cref="MappedWeights"/> knows.</param>
     /// <param name="leaveOut">Keys of the file that the model has no place for, such as the classifier of an ImageNet model; a name that ends in .* stands for all keys that begin so.</param>
     /// <exception cref="KitException">The file breaks the format, or keys are missing, extra or of another shape; all are listed by name.</exception>
     public static void LoadStrict(nn.Module module, string path, IReadOnlyCollection<string>? leaveOut = null)
     {
-        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        using MappedWeights file = MappedWeights.Open(path);
         string problems = Problems(module, file, leaveOut);
-        if (problems.Length > 0) throw new KitException($"{path}: these weights are for another model than {module.GetName()}.{problems} Nothing was loaded.");
+        if (problems.Length > 0) throw new KitException($"{path}: these weights are for another model than {module.GetName()}; {file.Description}.{problems} Nothing was loaded.");
         using var noGrad = no_grad();
         foreach ((string key, Tensor target) in module.state_dict())
-        {
-            using Tensor stored = file.Entries.ContainsKey(key) ? file.Load(key) : zeros_like(target);
-            target.copy_(stored);
-        }
+            if (file.Entries.ContainsKey(key)) file.LoadInto(key, target);
+            else target.zero_();
     }
 
     /// <summary>What keeps a file from filling a model (on any device, meta too), every key by name; empty when it fits.</summary>
-    internal static string Problems(nn.Module module, SafeTensorsFile file, IReadOnlyCollection<string>? leaveOut)
+    internal static string Problems(nn.Module module, WeightFile file, IReadOnlyCollection<string>? leaveOut)
     {
         Dictionary<string, Tensor> state = module.state_dict();
         string[] offered = [.. file.Entries.Keys.Where(k => leaveOut is null || !LeavesOut(leaveOut, k))];
         string[] missing = [.. state.Keys.Except(offered).Where(k => !k.EndsWith(".num_batches_tracked", StringComparison.Ordinal) && k != "masked_embed")], extra = [.. offered.Except(state.Keys)];
-        string[] misshapen = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out SafeTensorEntry? e) && !e.Shape.SequenceEqual(p.Value.shape))
+        string[] misshapen = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out WeightEntry? e) && !e.Shape.SequenceEqual(p.Value.shape))
             .Select(p => $"{p.Key} [{string.Join(", ", file.Entries[p.Key].Shape)}] for [{string.Join(", ", p.Value.shape)}]")];
-        string[] mistyped = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out SafeTensorEntry? e) && is_floating_point(p.Value) != IsFloat(e.Type))
+        string[] mistyped = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out WeightEntry? e) && is_floating_point(p.Value) != IsFloat(e.Type))
             .Select(p => $"{p.Key} {file.Entries[p.Key].Type} for {p.Value.dtype}")];
         return Listed("missing", missing) + Listed("extra", extra) + Listed("misshapen", misshapen) + Listed("of another kind of number", mistyped);
     }
@@ -58,15 +56,21 @@ public static class WeightLoader
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>SHA-256 in lower-case hex of a file's content.</summary>
+    /// <summary>SHA-256 in lower-case hex of a file's content; of an index of several files, over the index and then each of them in the order of their names.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static string FileHash(string path)
     {
-        using FileStream stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        byte[] buffer = new byte[1 << 20];
+        foreach (string file in path.EndsWith(ShardedFile.Ending, StringComparison.OrdinalIgnoreCase) ? [path, .. ShardedFile.Files(path)] : new[] { path })
+        {
+            using FileStream stream = File.OpenRead(file);
+            for (int read; (read = stream.Read(buffer)) > 0;) hash.AppendData(buffer, 0, read);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private static bool IsFloat(ScalarType type) => type is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16;
 
-    private static string Listed(string what, string[] keys) => keys.Length == 0 ? "" : $" {what}: {string.Join(", ", keys)}.";
+    internal static string Listed(string what, string[] keys) => keys.Length == 0 ? "" : $" {what}: {string.Join(", ", keys)}.";
 }
