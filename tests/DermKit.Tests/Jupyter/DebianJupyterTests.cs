@@ -35,16 +35,16 @@ public sealed partial class DebianJupyterTests : IDisposable
             """);
         (int code, string text) = await DebianJupyter.PythonAsync(folder.Path, "-m", "unittest", "-v", "test_kit");
         Assert.True(code == 0, text);
-        string[] skipped = [.. Skipped().Matches(text).Select(m => m.Groups[1].Value).Order(StringComparer.Ordinal)];
+        string[] skipped = [.. Skipped().Matches(text).Select(m => m.Groups[1].Value).Distinct().Order(StringComparer.Ordinal)];
         // No pager and no clear_output, because a display is updated in place; history is kept by the clients.
         Assert.Equal(["clear_output", "history", "pager"], skipped);
         Assert.Equal(9, Passed().Count(text));
     }
 
     [Fact]
-    public async Task ANotebookRunsUnderNbconvertAndTheFirstResultIsThereInTime()
+    public async Task TheFirstResultIsThereInTimeAndARestartForgetsTheVariables()
     {
-        await DebianJupyter.InstallKernelAsync(folder.Path, "nbconvert");
+        await DebianJupyter.InstallKernelAsync(folder.Path, "jupyter_client");
         File.WriteAllText(Path.Combine(folder.Path, "client.py"), """
             import time
             from jupyter_client.manager import start_new_kernel
@@ -68,7 +68,7 @@ public sealed partial class DebianJupyterTests : IDisposable
         Assert.InRange(double.Parse(FirstResult().Match(text).Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture), 0, 15);
     }
 
-    [GeneratedRegex(@"^test_(\w+) .* (?:skipped|SKIP)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^ *test_(\w+) .* skipped", RegexOptions.Multiline)]
     private static partial Regex Skipped();
 
     [GeneratedRegex(@"^test_\w+ .* ok$", RegexOptions.Multiline)]
