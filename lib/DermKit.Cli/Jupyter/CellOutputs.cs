@@ -1,17 +1,23 @@
 using DermKit.Cli.Notebooks;
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
 
 namespace DermKit.Cli.Jupyter;
 
-/// <summary>Takes the outputs of a session and publishes them as messages of the request that runs, or ran last: printed text joined over <see cref="Pause"/> and limited, the rest at once.</summary>
+/// <summary>
+/// Takes the outputs of a session and publishes them as messages of the request that runs, or ran last:
+/// printed text joined over <see cref="Pause"/> and limited, updates of a display at most four times a second with the last one always, the rest at once.
+/// </summary>
 /// <param name="publish">Takes type, content and the request.</param>
 internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> publish) : IDisposable
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50), UpdatePause = TimeSpan.FromMilliseconds(250);
     private readonly Lock _lock = new();
     private readonly StringBuilder _text = new();
     private readonly Dictionary<string, StreamLimit> _limits = [];
+    private readonly Dictionary<string, long> _updated = [];
+    private readonly Dictionary<string, JsonObject> _waiting = [];
     private Timer? _timer;
     private string _stream = "";
     private JupyterMessage? _request;
@@ -32,7 +38,7 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
     {
         lock (_lock)
         {
-            Flush();
+            Flush(all: true);
             (_request, _count, _silent, Error, Value) = (request, count, silent, null, null);
             _limits.Clear();
         }
@@ -41,7 +47,7 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
     /// <summary>Publishes what was joined.</summary>
     internal void End()
     {
-        lock (_lock) Flush();
+        lock (_lock) Flush(all: true);
     }
 
     internal void Add(JsonObject output)
@@ -63,6 +69,9 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
                     result["execution_count"] = _count;
                     Publish("execute_result", result);
                     return;
+                case "update_display_data":
+                    Update((string)output["transient"]!["display_id"]!, Content(output, "data", "metadata", "transient"));
+                    return;
                 case { } display:
                     Publish(display, Content(output, "data", "metadata", "transient"));
                     return;
@@ -82,12 +91,37 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
         if (text.Length == 0 || _silent) return;
         if (_stream != stream) Flush();
         _stream = stream;
-        if (_text.Length == 0)
-        {
-            _timer ??= new(_ => End());
-            _timer.Change(Pause, Timeout.InfiniteTimeSpan);
-        }
+        if (_text.Length == 0) Arm(Pause);
         _text.Append(text);
+    }
+
+    private void Update(string id, JsonObject content)
+    {
+        if (_updated.TryGetValue(id, out long last) && Stopwatch.GetElapsedTime(last) < UpdatePause)
+        {
+            // Only the newest is worth showing.
+            _waiting[id] = content;
+            Arm(UpdatePause);
+            return;
+        }
+        _waiting.Remove(id);
+        _updated[id] = Stopwatch.GetTimestamp();
+        Publish("update_display_data", content);
+    }
+
+    private void Arm(TimeSpan pause)
+    {
+        _timer ??= new(_ => Tick());
+        _timer.Change(pause, Timeout.InfiniteTimeSpan);
+    }
+
+    private void Tick()
+    {
+        lock (_lock)
+        {
+            Flush();
+            foreach (string id in _waiting.Keys.ToArray()) Update(id, _waiting[id]);
+        }
     }
 
     private void Publish(string type, JsonObject content)
@@ -96,11 +130,18 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
         if (!_silent) publish(type, content, _request);
     }
 
-    private void Flush()
+    private void Flush(bool all = false)
     {
-        if (_text.Length == 0) return;
-        publish("stream", new() { ["name"] = _stream, ["text"] = _text.ToString() }, _request);
-        _text.Clear();
+        if (_text.Length > 0)
+        {
+            publish("stream", new() { ["name"] = _stream, ["text"] = _text.ToString() }, _request);
+            _text.Clear();
+        }
+        if (!all) return;
+        if (!_silent)
+            foreach (JsonObject content in _waiting.Values) publish("update_display_data", content, _request);
+        _waiting.Clear();
+        _updated.Clear();
     }
 
     /// <summary>The named parts of an nbformat output. In a message text is one string, where a notebook file has a list of lines.</summary>

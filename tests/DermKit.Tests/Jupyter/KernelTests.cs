@@ -43,6 +43,17 @@ public sealed class KernelTests(SharedKernel shared) : IClassFixture<SharedKerne
     }
 
     [Fact]
+    public void ADisplayIsUpdatedAtMostFourTimesASecondAndItsLastStateIsShown()
+    {
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        KernelClient.Result result = kernel.Execute("var counter = display(0);\nfor (int i = 1; i <= 200; i++) { counter.Update(i); await Task.Delay(5); }");
+        string[] shown = [.. result.Of("update_display_data").Select(u => (string)u["data"]!["text/plain"]!)];
+        Assert.InRange(shown.Length, 3, 3 + (int)(clock.Elapsed.TotalSeconds * 4));
+        Assert.Equal("200", shown[^1]);
+        Assert.Equal(shown.OrderBy(int.Parse), shown);
+    }
+
+    [Fact]
     public void ASilentCellPublishesNothingAndAnUnstoredOneIsNotCounted()
     {
         int count = (int)kernel.Execute("int quiet = 1;").Reply["execution_count"]!;
