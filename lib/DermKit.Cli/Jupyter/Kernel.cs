@@ -177,7 +177,8 @@ internal sealed class Kernel : IDisposable
     private async Task<JsonObject?> RunAsync(string code, string cell)
     {
         if (string.IsNullOrWhiteSpace(code)) return null;
-        using var asked = new CancellationTokenSource();
+        // Not disposed: an interrupt may hold it a moment longer than the cell runs.
+        var asked = new CancellationTokenSource();
         _running = asked;
         try
         {

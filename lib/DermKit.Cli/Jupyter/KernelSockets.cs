@@ -35,6 +35,7 @@ internal sealed class KernelSockets : IDisposable
             catch (NetMQException e)
             {
                 foreach ((NetMQSocket opened, _) in sockets) opened.Dispose();
+                _outgoing.Dispose();
                 throw new KitException($"Port {port} on {connection.Address} cannot be had ({e.ErrorCode}); is another kernel running on the same connection file? Each kernel needs a file of its own.", e);
             }
         }
