@@ -10,6 +10,8 @@ var root = new RootCommand("DermKit: self-supervised learning for dermatology, i
     CompareCommand.Create(),
     EvaluateCommand.Create(),
     WeightsCommand.Create(),
+    NotebooksCommand.Create(),
+    JupyterCommand.Create(),
     DoctorCommand.Create(),
     SessionCommand.Create(),
 };
@@ -17,9 +19,10 @@ root.Description += "\nFor research and teaching; not a medical device.";
 
 try
 {
-    // A cancelled run still asks its child to stop and writes the report of what ran.
+    // A cancelled run still asks its child to stop and writes the report of what ran. To a kernel Ctrl-C is no end: it takes the signal itself.
     ParseResult parsed = root.Parse(args);
-    int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+    TimeSpan? patience = args is ["jupyter", "run", ..] ? null : TimeSpan.FromSeconds(30);
+    int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = patience });
     return parsed.Errors.Count > 0 ? 2 : code;
 }
 catch (KitException e)

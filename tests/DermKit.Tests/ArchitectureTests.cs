@@ -44,6 +44,7 @@ public sealed class ArchitectureTests
     {
         Assert.Equal(["DermKit.Figures"], Naming("Plotly.NET"));
         Assert.Equal(["DermKit.Cli"], Naming("Microsoft.CodeAnalysis"));
+        Assert.Equal(["DermKit.Cli"], Naming("NetMQ"));
 
         static string[] Naming(string package) => [.. new[] { "DermKit.dll", "DermKit.Cli.dll", Path.Combine("figures", "DermKit.Figures.dll") }.Where(dll =>
         {

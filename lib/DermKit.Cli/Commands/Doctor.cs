@@ -56,7 +56,7 @@ public static class Doctor
         yield return Guarded("disk", () => Disk(settings));
         yield return Guarded("library", () => Library(settings));
         foreach (string set in DataSetCatalog.RealSets) yield return Guarded("data", () => DataSet(settings, set));
-        foreach (Check host in Hosts()) yield return host;
+        foreach (Check host in NotebookHosts.Checks(settings.Root)) yield return host;
     }
 
     private static Check DataSet(KitSettings settings, string set)
@@ -144,21 +144,8 @@ public static class Doctor
             : new(CheckStatus.Fail, "library", $"{dll} is missing", "run: dotnet build lib/DermKit.Cli -c Release");
     }
 
-    private static IEnumerable<Check> Hosts()
-    {
-        yield return new(CheckStatus.Pass, "host", "kit run (built in)");
-        string? tools = Output("dotnet", "tool list --global");
-        bool interactive = tools?.Contains("dotnet-interactive", StringComparison.OrdinalIgnoreCase) ?? false;
-        yield return interactive
-            ? new(CheckStatus.Pass, "host", ".NET Interactive: choose the kernel .NET (C#) in VS Code or Jupyter")
-            : new(CheckStatus.Warn, "host", "no .NET Interactive", "only to open the notebooks live: dotnet tool install -g Microsoft.dotnet-interactive, then dotnet interactive jupyter install");
-        string? code = Output("code", "--version");
-        yield return code is not null
-            ? new(CheckStatus.Pass, "host", $"VS Code {code.Split('\n')[0]}")
-            : new(CheckStatus.Warn, "host", "no VS Code on PATH", "only for editing notebooks: install VS Code with its Jupyter extension");
-    }
-
-    private static string? Output(string file, string arguments)
+    /// <summary>What a program prints; null when it is not there or fails.</summary>
+    internal static string? Output(string file, string arguments)
     {
         try
         {

@@ -13,6 +13,10 @@ internal static class NotebookFiles
         return known.Length > 0 ? known : throw new KitException($"{folder}: expected notebooks (*.ipynb), found none; name a notebook file to run.");
     }
 
+    /// <summary>Every notebook under notebooks/, exercises and solutions among them.</summary>
+    internal static string[] All(string root) => [.. Directory.GetFiles(Path.Combine(root, "notebooks"), "*.ipynb", SearchOption.AllDirectories)
+        .Where(f => !f.Contains(".ipynb_checkpoints", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+
     private static string Find(string name, string root, string[] known)
     {
         foreach (string path in new[] { Path.GetFullPath(name), Path.GetFullPath(name, root) })

@@ -43,10 +43,15 @@ internal sealed record CellProgress(int Cell, int Cells, string Title, TimeSpan?
 internal static class NotebookRunner
 {
     /// <summary>A notebook without outputs and with the new parameter values in a cell of their own; finds before a run what would stop it.</summary>
-    /// <exception cref="KitException">The file cannot be read, a cell is in another language, or a parameter's value does not fit its type.</exception>
+    /// <exception cref="KitException">The file cannot be read, it names no kernel or one of another language, a cell is in another language, or a parameter's value does not fit its type.</exception>
     internal static NotebookDocument Prepare(string path, IReadOnlyDictionary<string, string> set)
     {
         NotebookDocument notebook = NotebookDocument.Load(path);
+        JsonNode? kernel = notebook.Root["metadata"]?["kernelspec"];
+        if (kernel?["name"] is not { } name)
+            throw new KitException($"{path}: names no kernel (metadata.kernelspec), so nothing says that its cells are C#. Choose the kernel .NET (C#) in your editor and save, or run: kit notebooks clean {path}");
+        if (name.ToString() != Jupyter.KernelSpec.DefaultName && kernel["language"]?.ToString() is not ("C#" or "csharp"))
+            throw new KitException($"{path}: is for the kernel '{name}'; this host runs C# notebooks only ({Jupyter.KernelSpec.DefaultName}).");
         if (notebook.Cells.FirstOrDefault(c => c.IsCode && c.Language != "csharp") is { } other)
             throw new KitException($"{path}: the cell '{other.Id}' is for the kernel '{other.Language}'; this host runs csharp cells only.");
         notebook.ClearOutputs();

@@ -5,20 +5,17 @@ namespace DermKit.Cli.Notebooks;
 /// <summary>Writes a session's outputs into the cells of a notebook: joins stream text, folds updates into the display they belong to.</summary>
 internal sealed class OutputRecorder
 {
-    /// <summary>Stream text of one cell beyond this many characters is left out, so that a runaway loop does not fill the disk.</summary>
-    internal const int MaxStreamCharacters = 1_000_000;
-
     private readonly Dictionary<string, JsonObject> _displays = [];
     private readonly Lock _lock = new();
     private NotebookCell? _cell;
-    private int _streamed;
+    private StreamLimit _limit = new();
 
     internal void Begin(NotebookCell cell)
     {
         lock (_lock)
         {
             _cell = cell;
-            _streamed = 0;
+            _limit = new();
         }
     }
 
@@ -47,11 +44,8 @@ internal sealed class OutputRecorder
 
     private void AddStream(JsonArray outputs, JsonObject output)
     {
-        string text = NotebookCell.Text(output["text"]);
-        int room = MaxStreamCharacters - _streamed;
-        if (room < 0) return;
-        _streamed += text.Length;
-        if (text.Length > room) text = $"{text[..room]}\n.. cut after {MaxStreamCharacters} characters\n";
+        string text = _limit.Take(NotebookCell.Text(output["text"]));
+        if (text.Length == 0) return;
         if (outputs.Count > 0 && outputs[^1] is JsonObject last && (string?)last["output_type"] == "stream" && (string?)last["name"] == (string?)output["name"])
         {
             var lines = (JsonArray)last["text"]!;

@@ -81,9 +81,22 @@ public sealed class ScriptSession : IDisposable
         {
             error = CellError.From(e, cell, _sources);
         }
+        if (cancellation.IsCancellationRequested && error?.Name is nameof(OperationCanceledException) or nameof(TaskCanceledException))
+            error = error with { Name = "Interrupted", Message = "The cell was asked to stop, and did; variables are as it left them." };
         FlushStreams();
         if (error is not null) Emit(error.ToOutput());
         return error;
+    }
+
+    /// <summary>A text as the next cell, to be looked at and not run.</summary>
+    internal Compilation Compile(string source) => Next(source, _options).GetCompilation();
+
+    /// <summary>The value of a variable; false when no cell has declared it.</summary>
+    internal bool Variable(string name, out object? value)
+    {
+        ScriptVariable? variable = _state?.GetVariable(name);
+        value = variable?.Value;
+        return variable is not null;
     }
 
     /// <summary>Gives the console back.</summary>
@@ -120,9 +133,7 @@ public sealed class ScriptSession : IDisposable
     {
         if (CellError.FromMagic(source, cell) is { } magic) return magic;
         ScriptOptions options = _options.WithFilePath(cell);
-        Script<object> script = _state is null
-            ? CSharpScript.Create<object>(source, options, typeof(ScriptGlobals))
-            : _state.Script.ContinueWith<object>(source, options);
+        Script<object> script = Next(source, options);
         Diagnostic[] errors = [.. script.Compile(cancellation).Where(d => d.Severity == DiagnosticSeverity.Error)];
         if (errors.Length > 0) return CellError.From(errors, source, cell);
         if (OtherCopy(script.GetCompilation()) is { } message) return new CellError("AssemblyConflict", message, cell, []);
@@ -143,6 +154,10 @@ public sealed class ScriptSession : IDisposable
         }
         return null;
     }
+
+    private Script<object> Next(string source, ScriptOptions options) => _state is null
+        ? CSharpScript.Create<object>(source, options, typeof(ScriptGlobals))
+        : _state.Script.ContinueWith<object>(source, options);
 
     /// <summary>A process has one copy of a library: that beside the host. A cell compiled against another copy would run against this one.</summary>
     private static string? OtherCopy(Compilation compilation)

@@ -16,6 +16,7 @@ internal sealed class SessionClient : IAsyncDisposable
     private readonly StringBuilder _nativeError = new();
     private readonly Task _reading;
     private volatile TaskCompletionSource<string?>? _running;
+    private volatile TaskCompletionSource<JsonObject?>? _asked;
     private volatile bool _ended;
 
     private SessionClient(Process process, NamedPipeServerStream pipe, Action<JsonObject> output)
@@ -43,14 +44,15 @@ internal sealed class SessionClient : IAsyncDisposable
     /// <param name="environment">Variables for the child; null takes one away.</param>
     /// <param name="output">Takes the cells' outputs.</param>
     /// <param name="cancellation">Gives up the start.</param>
+    /// <param name="live">True for a host whose page brings neither style nor scripts.</param>
     /// <exception cref="KitException">lib/bin is not built, or the child ended before it was ready.</exception>
-    internal static async Task<SessionClient> StartAsync(string root, string folder, IReadOnlyDictionary<string, string?> environment, Action<JsonObject> output, CancellationToken cancellation)
+    internal static async Task<SessionClient> StartAsync(string root, string folder, IReadOnlyDictionary<string, string?> environment, Action<JsonObject> output, CancellationToken cancellation, bool live = false)
     {
         string host = Path.Combine(root, "lib", "bin", "DermKit.Cli.dll");
         if (!File.Exists(host)) throw new KitException($"{host}: not found; build the kit first: dotnet build Kit.sln -c Release");
         string name = $"kit-{Guid.NewGuid():N}"[..16];
         var pipe = new NamedPipeServerStream(name, PipeDirection.InOut, 1, PipeTransmissionMode.Byte, PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
-        var start = new ProcessStartInfo(Dotnet(), ["exec", host, "session", name, folder])
+        var start = new ProcessStartInfo(Dotnet(), ["exec", host, "session", name, folder, .. live ? new[] { "--live" } : []])
         {
             WorkingDirectory = folder,
             RedirectStandardInput = true,
@@ -86,6 +88,17 @@ internal sealed class SessionClient : IAsyncDisposable
         Send(new JsonObject { ["op"] = "run", ["cell"] = cell, ["source"] = source });
         if (HasEnded) running.TrySetResult("The notebook's process has ended.");
         return running.Task;
+    }
+
+    /// <summary>Asks complete or inspect about a source text at a place in it.</summary>
+    /// <returns>Null when the process has ended.</returns>
+    internal Task<JsonObject?> AskAsync(string question, string source, int cursor)
+    {
+        var asked = new TaskCompletionSource<JsonObject?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _asked = asked;
+        Send(new JsonObject { ["op"] = question, ["source"] = source, ["cursor"] = cursor });
+        if (HasEnded) asked.TrySetResult(null);
+        return asked.Task;
     }
 
     /// <summary>Asks the running cell to stop.</summary>
@@ -130,6 +143,9 @@ internal sealed class SessionClient : IAsyncDisposable
                     case "output":
                         _output((JsonObject)message["output"]!.DeepClone());
                         break;
+                    case "answer":
+                        _asked?.TrySetResult((JsonObject)message["answer"]!.DeepClone());
+                        break;
                     case "done":
                         PeakMemory = (long)message["peak"]!;
                         Provenance = message["provenance"]!.AsObject().ToDictionary(p => p.Key, p => (string)p.Value!);
@@ -152,6 +168,7 @@ internal sealed class SessionClient : IAsyncDisposable
         {
             _ended = true;
         }
+        _asked?.TrySetResult(null);
         if (broken is not null) _running?.TrySetResult(broken);
         if (_running is { Task.IsCompleted: false } && _process.WaitForExit(5000))
         {
@@ -184,7 +201,7 @@ internal sealed class SessionClient : IAsyncDisposable
     }
 
     /// <summary>The dotnet program of the runtime that runs this process; an apphost's own path would not do.</summary>
-    private static string Dotnet()
+    internal static string Dotnet()
     {
         string name = RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "dotnet.exe" : "dotnet";
         string beside = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", name));

@@ -34,6 +34,7 @@ namespace DermKit.Evaluation;
 /// <param name="Kit">Version of the library with the commit it was built from.</param>
 /// <param name="Seconds">Time of the probe and its intervals.</param>
 /// <param name="ModelStamp">FIXTURE where the model's weights are random numbers in a real model's format.</param>
+[TypeFormatterSource(typeof(TaskResultFormatterSource), PreferredMimeTypes = ["text/html", "text/plain"])]
 public sealed record TaskResult(
     string Task, int TaskVersion, string Model, string Features, string Probe, int Seed, string Key, string WeightsHash,
     string DataHash, string DataSet, bool InPretraining, bool InMeans, string Stamp, string[] ClassNames, int TrainRows,

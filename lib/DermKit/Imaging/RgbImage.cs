@@ -1,6 +1,7 @@
 namespace DermKit.Imaging;
 
 /// <summary>An 8-bit RGB picture in memory, height x width x 3, row by row.</summary>
+[TypeFormatterSource(typeof(RgbImageFormatterSource), PreferredMimeTypes = ["text/html", "text/plain"])]
 public sealed class RgbImage
 {
     /// <summary>Takes the pixels as they are, without a copy.</summary>

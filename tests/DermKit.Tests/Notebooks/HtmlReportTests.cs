@@ -8,7 +8,8 @@ namespace DermKit.Tests.Notebooks;
 [Collection("Display")]
 public sealed partial class HtmlReportTests
 {
-    private static readonly Lazy<string> Full = new(() =>
+    /// <summary>A report with every kind of cell, output and figure.</summary>
+    internal static readonly Lazy<string> Full = new(() =>
     {
         AppContext.SetSwitch("DermKit.Report", true);
         NotebookRun[] all = [SampleRun.Make(false, false, "01-pretraining", "Pre-training"), SampleRun.Make(), SampleRun.Make(false, false, "03-label-efficiency", "Label <efficiency>")];
@@ -216,15 +217,13 @@ public sealed partial class HtmlReportTests
     [Fact]
     public void EveryFigureIsDrawnInABrowser()
     {
-        string? browser = Environment.GetEnvironmentVariable("KIT_CHROMIUM") is { Length: > 0 } named ? named
-            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).SelectMany(p => new[] { "chromium", "chromium-browser", "google-chrome" }.Select(n => Path.Combine(p, n))).FirstOrDefault(File.Exists);
-        Assert.SkipUnless(browser is not null, "No browser: put chromium on the PATH or set KIT_CHROMIUM to its file.");
+        string browser = Browser();
         DirectoryInfo folder = Directory.CreateTempSubdirectory();
         try
         {
             string page = Path.Combine(folder.FullName, "report.html");
             File.WriteAllText(page, Full.Value);
-            (string dom, string log) = Open(browser!, page, folder.FullName);
+            (string dom, string log) = Open(browser, page, folder.FullName);
             string[] figures = [.. FigureElement().Matches(dom).Select(m => m.Value)];
             Assert.Equal(7, figures.Length);
             Assert.All(figures, f => Assert.True(f.Contains("class=\"main-svg\"", StringComparison.Ordinal) || f.Contains("kit-tiles", StringComparison.Ordinal), f[..Math.Min(200, f.Length)]));
@@ -236,14 +235,23 @@ public sealed partial class HtmlReportTests
             run.Executed.Cells.Last(c => c.Type == "markdown").Source = "<details><summary>Solution</summary>\n\nyes\n\n</details>";
             string html = HtmlReport.Render(run);
             File.WriteAllText(page, html);
-            Assert.Contains("<details class=\"folded\"><summary>", Open(browser!, page, folder.FullName).Dom);
+            Assert.Contains("<details class=\"folded\"><summary>", Open(browser, page, folder.FullName).Dom);
             File.WriteAllText(page, html.Replace("</body>", "<script>dispatchEvent(new Event('beforeprint'))</script></body>"));
-            Assert.Matches("<details class=\"folded\"[^>]* open=\"\"", Open(browser!, page, folder.FullName).Dom);
+            Assert.Matches("<details class=\"folded\"[^>]* open=\"\"", Open(browser, page, folder.FullName).Dom);
         }
         finally
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    /// <summary>The browser's file; skips the test where there is none.</summary>
+    internal static string Browser()
+    {
+        string? browser = Environment.GetEnvironmentVariable("KIT_CHROMIUM") is { Length: > 0 } named ? named
+            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).SelectMany(p => new[] { "chromium", "chromium-browser", "google-chrome" }.Select(n => Path.Combine(p, n))).FirstOrDefault(File.Exists);
+        Assert.SkipUnless(browser is not null, "No browser: put chromium on the PATH or set KIT_CHROMIUM to its file.");
+        return browser!;
     }
 
     private static (string Dom, string Log) Open(string browser, string page, string profile)

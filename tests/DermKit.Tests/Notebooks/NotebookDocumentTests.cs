@@ -106,6 +106,7 @@ public sealed class NotebookDocumentTests
     [InlineData("{\"cells\":[],\n\"cells\":[]}", "cells")]
     [InlineData("[1]", "JSON object")]
     [InlineData("""{"cells":[],"nbformat":4,"nbformat_minor":4}""", "found 4.4")]
+    [InlineData("""{"nbformat":3,"nbformat_minor":0,"metadata":{"name":"old"},"worksheets":[{"cells":[]}]}""", "found 3.0; save it again with a current Jupyter")]
     [InlineData("""{"cells":[]}""", "found none")]
     [InlineData("""{"nbformat":4,"nbformat_minor":5}""", "'cells'")]
     [InlineData("""{"cells":[{"cell_type":"code","source":"","metadata":{}}],"nbformat":4,"nbformat_minor":5}""", "cell 1 has no id")]

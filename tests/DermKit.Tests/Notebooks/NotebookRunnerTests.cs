@@ -90,6 +90,42 @@ public sealed class NotebookRunnerTests : IDisposable
         Assert.Equal("error", (string?)run.Executed.Cells[1].Outputs[^1]!["output_type"]);
     }
 
+    [Theory]
+    [InlineData("Environment.Exit(0);", "ended with code 0")]
+    [InlineData("System.Diagnostics.Process.GetCurrentProcess().Kill();\nawait Task.Delay(60000);", "ended with code")]
+    public async Task ACellThatEndsItsProcessKeepsWhatWasPrinted(string source, string expected)
+    {
+        NotebookRun run = await _notebook.Code("1").Code($"Console.WriteLine(\"kept\");\n{source}").Code("3").RunAsync(Options);
+        Assert.StartsWith("cell-2: ProcessEnded: ", run.Error);
+        Assert.Contains(expected, run.Error);
+        Assert.Equal("kept\n", Plain(run.Executed.Cells[1]));
+        string report = HtmlReport.Render(run);
+        Assert.Contains("<strong>Stopped.</strong> cell-2: ProcessEnded", report);
+        Assert.Contains("kept", report);
+    }
+
+    [Fact]
+    public async Task AHundredMegabytesOfTextAreCut()
+    {
+        NotebookRun run = await _notebook.Code("for (int i = 0; i < 1000; i++) Console.WriteLine(new string('x', 100_000));\n\"end\"").RunAsync(Options);
+        Assert.Null(run.Error);
+        Assert.EndsWith("characters\nend", Plain(run.Executed.Cells[0]));
+        Assert.True(HtmlReport.Render(run).Length < 2 * StreamLimit.MaxCharacters);
+    }
+
+    [Theory]
+    [InlineData(null, "names no kernel")]
+    [InlineData("""{"name": "python3", "language": "python"}""", "is for the kernel 'python3'")]
+    public void ANotebookOfNoKernelOrAnotherIsRefused(string? kernel, string expected)
+    {
+        NotebookDocument notebook = NotebookDocument.Create();
+        if (kernel is null) notebook.Root["metadata"]!.AsObject().Remove("kernelspec");
+        else notebook.Root["metadata"]!["kernelspec"] = System.Text.Json.Nodes.JsonNode.Parse(kernel);
+        string path = Path.Combine(_notebook.Folder, "other.ipynb");
+        notebook.Save(path);
+        Assert.Contains(expected, Assert.Throws<KitException>(() => NotebookRunner.Prepare(path, Options.Set)).Message);
+    }
+
     [Fact]
     public async Task AMessageThatCannotBeTakenEndsTheCellAtOnce()
     {

@@ -39,7 +39,7 @@ public sealed class OutputRecorderTests
         for (int i = 0; i < 1200; i++) _recorder.Add(StreamCapture.Output("stdout", line));
         _recorder.Add(StreamCapture.Output("stderr", "more"));
         string text = NotebookCell.Text(cell.Outputs.Single()!["text"]);
-        Assert.InRange(text.Length, OutputRecorder.MaxStreamCharacters, OutputRecorder.MaxStreamCharacters + 100);
+        Assert.InRange(text.Length, StreamLimit.MaxCharacters, StreamLimit.MaxCharacters + 100);
         Assert.EndsWith(".. cut after 1000000 characters\n", text);
         NotebookCell next = Begin();
         _recorder.Add(StreamCapture.Output("stdout", "again"));

@@ -1,0 +1,77 @@
+using DermKit.Cli.Jupyter;
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace DermKit.Cli.Commands;
+
+/// <summary>kit jupyter: the kernel of Jupyter clients, VS Code's among them.</summary>
+internal static class JupyterCommand
+{
+    internal static Command Create() => new("jupyter", "Lets Jupyter clients, such as VS Code, run the notebooks") { Install(), Run() };
+
+    private static Command Install()
+    {
+        var name = new Option<string>("--name") { Description = $"Name of the kernel (default: {KernelSpec.DefaultName}, which the kit's notebooks carry)", DefaultValueFactory = _ => KernelSpec.DefaultName };
+        var user = new Option<bool>("--user") { Description = "For this user (the default)" };
+        var prefix = new Option<string?>("--prefix") { Description = "Under DIR/share/jupyter, such as a Python environment or /usr/local" };
+        var force = new Option<bool>("--force") { Description = "Also in the place of another program's kernel of that name" };
+        var command = new Command("install", "Writes a kernelspec that starts this clone's kit") { name, user, prefix, force };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(user) && result.GetValue(prefix) is not null) result.AddError("--user and --prefix name two places; choose one.");
+        });
+        command.SetAction(parsed =>
+        {
+            string data = parsed.GetValue(prefix) is { } folder ? Path.Combine(Path.GetFullPath(folder), "share", "jupyter") : KernelSpec.UserData();
+            string chosen = parsed.GetValue(name)!, file = KernelSpec.Install(KitSettings.FromEnvironment().Root, chosen, data, parsed.GetValue(force));
+            Console.WriteLine($"{file}\nOpen a notebook in VS Code (Jupyter extension: Select Kernel, Jupyter Kernel) or a Jupyter client and choose the kernel {chosen}; or run one with: jupyter nbconvert --to notebook --execute NOTEBOOK");
+        });
+        return command;
+    }
+
+    private static Command Run()
+    {
+        var connection = new Option<string>("--connection") { Description = "The connection file of the client", Required = true };
+        var command = new Command("run", "Runs the kernel; Jupyter clients start it by the kernelspec") { connection };
+        command.SetAction(async (parsed, _) =>
+        {
+            ConnectionFile file = ConnectionFile.Read(parsed.GetValue(connection)!);
+            using var kernel = new Kernel(file, KitSettings.FromEnvironment().Root, Environment.CurrentDirectory);
+            // A client that knows signals only, or a terminal's Ctrl-C, stops the cell and not the kernel.
+            using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+            {
+                context.Cancel = true;
+                kernel.Interrupt();
+            });
+            using var end = new CancellationTokenSource();
+            Task client = EndWithClientAsync(end);
+            await kernel.RunAsync(end.Token);
+            await end.CancelAsync();
+            await client;
+            return 0;
+        });
+        return command;
+    }
+
+    /// <summary>A client that is killed sends no shutdown request; it said in this variable which process it is.</summary>
+    private static async Task EndWithClientAsync(CancellationTokenSource end)
+    {
+        if (!int.TryParse(Environment.GetEnvironmentVariable("JPY_PARENT_PID"), CultureInfo.InvariantCulture, out int id) || id <= 1) return;
+        try
+        {
+            using Process client = Process.GetProcessById(id);
+            await client.WaitForExitAsync(end.Token);
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            // It has ended already.
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
+        await end.CancelAsync();
+    }
+}
