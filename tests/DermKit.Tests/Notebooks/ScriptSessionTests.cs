@@ -191,9 +191,6 @@ public sealed class ScriptSessionTests : IDisposable
         await Succeeds("#r \"TorchSharp.dll\"\nusing TorchSharp;\ntorch.arange(6).reshape(2, 3)");
         Assert.Equal("[2x3], type = Int64, device = cpu\n 0 1 2\n 3 4 5\n", Data(0));
         Assert.Contains("type = Int64", Data(0, "text/html"));
-        // A large one shows its ends.
-        await Succeeds("torch.ones(4, 1000, 1000)");
-        Assert.InRange(Data(1).Length, 20, 20_000);
     }
 
     [Fact]
