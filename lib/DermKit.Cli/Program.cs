@@ -8,6 +8,7 @@ var root = new RootCommand("DermKit: self-supervised learning for dermatology, i
     RunCommand.Create(),
     PretrainCommand.Create(),
     CompareCommand.Create(),
+    DataCommand.Create(),
     DoctorCommand.Create(),
     SessionCommand.Create(),
 };

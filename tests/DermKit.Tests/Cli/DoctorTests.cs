@@ -29,7 +29,7 @@ public sealed class DoctorTests : IDisposable
     {
         (int code, string[] lines) = Run();
         Assert.Equal(0, code);
-        Assert.Equal(["SDK", "torch", "matrix", "settings", "device", "threads", "memory", "disk", "library", "data", "data", "data", "host", "host", "host"], lines.Select(Name));
+        Assert.Equal(["SDK", "torch", "matrix", "settings", "device", "threads", "memory", "disk", "library", "data", "host", "host", "host"], lines.Select(Name));
         Assert.All(lines, line => Assert.Matches("^(PASS|WARN) ", line));
         Assert.All(lines.Where(l => l.StartsWith("WARN", StringComparison.Ordinal)), line => Assert.Matches(@"  ->  \S", line));
     }

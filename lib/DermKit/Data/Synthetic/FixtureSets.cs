@@ -26,10 +26,12 @@ public static class FixtureSets
     /// <summary>Writes all sets below a folder, which can then be KIT_DATA_DIR; about 1,200 pictures. The same files each time.</summary>
     /// <param name="settings">Where the kit's manifests and frozen lists lie, and the cache that pictures are drawn into.</param>
     /// <param name="folder">Holds a folder for each set afterwards.</param>
+    /// <param name="sets">Which of <see cref="Names"/>; none for all.</param>
     /// <exception cref="KitException">A folder of that name is there already and is no fixture: real data is never written over.</exception>
-    public static void Write(KitSettings settings, string folder)
+    public static void Write(KitSettings settings, string folder, params string[] sets)
     {
-        foreach (string set in Names)
+        if (sets.Length == 0) sets = [.. Names];
+        foreach (string set in sets)
         {
             string path = Path.Combine(folder, set);
             if (!Directory.Exists(path)) continue;
@@ -39,7 +41,7 @@ public static class FixtureSets
         string drawn = SyntheticDataSet.Ensure(settings.CacheDir, Photos, seed: 11);
         RgbImage[] photos = [.. SyntheticDataSet.Load(drawn).Paths.Select(p => ImageCodec.Decode(p))];
         string dataRoot = Path.Combine(settings.Root, "data");
-        foreach (string set in Names)
+        foreach (string set in sets)
         {
             var tree = new Tree(Path.Combine(folder, set), photos, (ulong)(set[0] * 1000 + set.Length));
             // The mark is the first file: what an interrupted run leaves is taken for nothing else.
