@@ -4,6 +4,7 @@ using DermKit.Data.Synthetic;
 using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Models;
+using DermKit.Pretraining;
 
 namespace DermKit.Tests.Data.Synthetic;
 
@@ -123,6 +124,10 @@ public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture
             Assert.All(results, r => Assert.InRange(r.Metrics["f1"], 0, 1));
         }
     }
+
+    [Fact]
+    public void NothingIsPretrainedOnAFixture() => Assert.Contains("is a fixture", Assert.Throws<KitException>(() =>
+        PretrainData.Open(tree.Settings, new PretrainOptions { Method = "dino", Sets = [PadUfes20.Name] })).Message);
 
     [Fact]
     public void FixturesAndRealPicturesShareNoTable()
