@@ -51,7 +51,7 @@ public sealed class PretrainData : IDisposable
     /// <exception cref="KitException">A set is not here or a fixture, or fewer pictures are left than a batch needs.</exception>
     public static PretrainData Open(KitSettings settings, PretrainOptions options, Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
-        string[] sets = options.Sets.Length > 0 ? options.Sets : [.. Free.Where(set => DataSetCatalog.IsPresent(settings, set) && !DataSetCatalog.IsFixture(settings, set))];
+        string[] sets = options.Sets.Length > 0 ? options.Sets : [.. Free.Where(set => DataSetCatalog.Folder(settings, set) is not null && !DataSetCatalog.IsFixture(settings, set))];
         if (sets.FirstOrDefault(set => DataSetCatalog.IsFixture(settings, set)) is { } standIn)
             throw new KitException($"Data set '{standIn}' in {DataSetCatalog.Folder(settings, standIn)} is a fixture, with drawn pictures under a real set's names; name the set 'synthetic', or bring the real one.");
         if (sets.Length == 0) sets = [Data.Synthetic.SyntheticDataSet.Name];

@@ -127,7 +127,7 @@ public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture
 
     [Fact]
     public void NothingIsPretrainedOnAFixture() => Assert.Contains("is a fixture", Assert.Throws<KitException>(() =>
-        PretrainData.Open(tree.Settings, new PretrainOptions { Method = "dino", Sets = [PadUfes20.Name] })).Message);
+        PretrainData.Open(tree.Settings, new PretrainOptions { Sets = [PadUfes20.Name] })).Message);
 
     [Fact]
     public void FixturesAndRealPicturesShareNoTable()
