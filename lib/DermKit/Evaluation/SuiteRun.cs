@@ -72,10 +72,9 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         TaskDefinition[] here = [.. suite.Tasks.Where(t => TaskSuite.Missing(t, settings) is null)];
         TaskDefinition[] real = [.. here.Where(t => t.Stamp.Length == 0)];
         TaskDefinition[] chosen = [.. plan.Tasks?.Select(name => suite[name]) ?? (real.Length > 0 ? real : here)];
-        ProbeTask[] tasks = [.. chosen.Select(task => TaskSuite.Open(task, settings, plan.Version).Limit(plan.MostTrain, plan.MostTest))];
-        if (tasks.DistinctBy(t => t.Definition.Stamp).Count() > 1)
+        if (chosen.DistinctBy(t => (t.Stamp, t.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)))).Count() > 1)
             throw new KitException($"Tasks {string.Join(", ", chosen.Select(t => t.Name))}: drawn and real images share no table; run the synthetic ones and fixtures by themselves.");
-        return tasks;
+        return [.. chosen.Select(task => TaskSuite.Open(task, settings, plan.Version).Limit(plan.MostTrain, plan.MostTest))];
     }
 
     /// <summary>The models that a plan means: those it names, else every one that can be made here, within its limit.</summary>
