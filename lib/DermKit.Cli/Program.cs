@@ -12,6 +12,7 @@ var root = new RootCommand("DermKit: self-supervised learning for dermatology, i
     WeightsCommand.Create(),
     NotebooksCommand.Create(),
     JupyterCommand.Create(),
+    DataCommand.Create(),
     DoctorCommand.Create(),
     SessionCommand.Create(),
 };

@@ -55,16 +55,18 @@ public static class Doctor
         yield return Guarded("memory", Memory);
         yield return Guarded("disk", () => Disk(settings));
         yield return Guarded("library", () => Library(settings));
-        foreach (string set in DataSetCatalog.RealSets) yield return Guarded("data", () => DataSet(settings, set));
+        foreach (string set in DataSetCatalog.RealSets.Where(s => DataSetCatalog.Folder(settings, s) is not null)) yield return Guarded("data", () => DataSet(settings, set));
+        string[] absent = [.. DataSetCatalog.RealSets.Where(s => DataSetCatalog.Folder(settings, s) is null)];
+        if (absent.Length > 0)
+            yield return new(CheckStatus.Warn, "data", $"not there: {string.Join(", ", absent)}{(absent.Length == DataSetCatalog.RealSets.Count ? "; the synthetic set takes their place" : "")}", $"kit data card NAME says where to get one; put it into {Path.Combine(settings.DataDir, "NAME")}, or set KIT_DATA_DIR");
         foreach (Check host in NotebookHosts.Checks(settings.Root)) yield return host;
     }
 
     private static Check DataSet(KitSettings settings, string set)
     {
-        if (DataSetCatalog.Folder(settings, set) is not { } folder)
-            return new(CheckStatus.Warn, "data", $"{set} is not there; the synthetic set takes its place", $"put it into {Path.Combine(settings.DataDir, set)} (data/README.md says how), or set KIT_DATA_DIR");
+        string folder = DataSetCatalog.Folder(settings, set)!;
         ImageTable table = DataSetCatalog.Load(settings, set);
-        return new(CheckStatus.Pass, "data", $"{set}: {table.Count} images in {folder}, hash {DataSetCatalog.Hash(folder)[..12]}");
+        return new(CheckStatus.Pass, "data", $"{set}: {table.Count} images in {folder}{(DataSetCatalog.IsFixture(settings, set) ? " (FIXTURE)" : "")}, hash {DataSetCatalog.Hash(folder)[..12]}");
     }
 
     private static Check Guarded(string name, Func<Check> check)

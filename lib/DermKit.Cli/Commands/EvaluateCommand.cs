@@ -14,9 +14,11 @@ internal static class EvaluateCommand
         var baseline = new Option<string?>("--baseline") { Description = "Model that the others are compared with (default: vit-tiny-random)" };
         var mode = new Option<string?>("--mode") { Description = "quick, workshop or full (default: KIT_MODE, else quick)" };
         mode.AcceptOnlyFromAmong("quick", "workshop", "full");
+        var split = new Option<string?>("--split") { Description = "strict (patients and lesions apart, the kit's) or original (the authors' own split) (default: strict)" };
+        split.AcceptOnlyFromAmong("strict", "original");
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
         var output = new Option<string?>("--out") { Description = "Folder of results.csv and leaderboard.csv (default: reports/evaluation of the kit)" };
-        var command = new Command("evaluate", "Probes frozen models on tasks; what is finished is kept, and the same command goes on") { tasks, models, baseline, mode, device, output };
+        var command = new Command("evaluate", "Probes frozen models on tasks; what is finished is kept, and the same command goes on") { tasks, models, baseline, split, mode, device, output };
         // In a task of its own: Ctrl-C and SIGTERM are listened to only once the action has handed its task over.
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -24,7 +26,7 @@ internal static class EvaluateCommand
             settings = settings with { Device = parsed.GetValue(device) ?? settings.Device, Mode = parsed.GetValue(mode) is { } named ? Enum.Parse<RunMode>(named, ignoreCase: true) : settings.Mode };
             SuitePlan plan = SuitePlan.For(settings.Mode);
             string[]? Named(Option<string[]> option) => parsed.GetValue(option) is { Length: > 0 } names ? names : null;
-            plan = plan with { Tasks = Named(tasks), Models = Named(models), Baseline = parsed.GetValue(baseline) ?? plan.Baseline };
+            plan = plan with { Tasks = Named(tasks), Models = Named(models), Baseline = parsed.GetValue(baseline) ?? plan.Baseline, Version = parsed.GetValue(split) is { } kind ? Enum.Parse<SplitVersion>(kind, ignoreCase: true) : plan.Version };
             TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
             IReadOnlyList<ProbeTask> opened = SuiteRun.Open(settings, suite, plan);
             IReadOnlyList<ModelDefinition> chosen = SuiteRun.Choose(ModelRegistry.Load(Path.Combine(settings.Root, "data")), plan);

@@ -32,7 +32,9 @@ public static class HtmlReport
             page.Append($"<div class=\"banner stopped\" role=\"note\"><strong>Stopped.</strong> {Escape(run.Error.TrimEnd('.'))}. {(content.Contains("id=\"error\"", StringComparison.Ordinal) ? "<a href=\"#error\">See the cell.</a>" : "")} What follows is complete up to there.</div>");
         if (IsSynthetic(run))
             page.Append("<div class=\"banner synthetic\" role=\"note\"><span class=\"kit-stamp\">SYNTHETIC</span> The images of this run are drawn by the kit. Numbers show how the method behaves, and nothing clinical follows from them.</div>");
-        if (HasFixture(run))
+        if (run.Provenance.Keys.Any(k => k.StartsWith("fixture data", StringComparison.Ordinal)))
+            page.Append("<div class=\"banner synthetic\" role=\"note\"><span class=\"kit-stamp\">FIXTURE</span> The data sets of this run have real names and headers, drawn pictures and invented labels. What is stamped so shows that the code runs, and nothing about those sets.</div>");
+        if (run.Provenance.Keys.Any(k => k.StartsWith("fixture", StringComparison.Ordinal) && !k.StartsWith("fixture data", StringComparison.Ordinal)))
             page.Append("<div class=\"banner synthetic\" role=\"note\"><span class=\"kit-stamp\">FIXTURE</span> A weights file of this run holds random numbers in the format of a real model. What is stamped so shows that the code runs, and nothing about that model.</div>");
         page.Append(content)
             .Append($"<section aria-labelledby=\"provenance\"><h2 id=\"provenance\">Provenance</h2>{ProvenanceTable(run)}</section></main></div>")

@@ -4,7 +4,7 @@ namespace DermKit.Data;
 
 /// <summary>
 /// A CSV file as strings, read strictly after RFC 4180 (quotes, doubled quotes, line breaks inside quotes; CRLF or LF; optional byte-order mark).
-/// DataFrame.LoadCsv guesses column types from the first rows and forgets line numbers; labels and ids must stay text, and an error must name its row.
+/// Fields are separated by commas; in a file called .tab or .tsv by tabs. DataFrame.LoadCsv guesses column types from the first rows and forgets line numbers; labels and ids must stay text, and an error must name its row.
 /// </summary>
 public sealed class CsvFile
 {
@@ -49,7 +49,7 @@ public sealed class CsvFile
     public KitException Error(int row, string message) => new($"{Path}, row {lines[row]}: {message}");
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="KitException">It is absent, empty, no UTF-8, has a broken quote, a doubled column or a row of another length.</exception>
+    /// <exception cref="KitException">It is absent, empty, no UTF-8, separated by something else, has a broken quote, a doubled column or a row of another length.</exception>
     public static CsvFile Read(string path)
     {
         if (!File.Exists(path)) throw new KitException($"{path}: expected a CSV file, found none.");
@@ -63,14 +63,17 @@ public sealed class CsvFile
             throw new KitException($"{path}: expected UTF-8, found other bytes; save the file as UTF-8.", error);
         }
         var file = new CsvFile(path);
+        char separator = System.IO.Path.GetExtension(path).ToLowerInvariant() is ".tab" or ".tsv" ? '\t' : ',';
         int at = 0, line = 1;
         while (at < text.Length)
         {
             int start = line;
-            string[] fields = Record(path, text, ref at, ref line);
+            string[] fields = Record(path, text, separator, ref at, ref line);
             if (fields is [""]) continue;
             if (file.columns.Count == 0)
             {
+                if (fields is [var only] && only.IndexOfAny([';', '\t', '|', ',']) is >= 0 and var other)
+                    throw new KitException($"{path}, row {start}: expected fields separated by {(separator == ',' ? "commas" : "tabs")}, found {(only[other] == '\t' ? "tabs" : $"'{only[other]}'")} in '{only}'; save the file with {(separator == ',' ? "commas" : "tabs")}.");
                 foreach (string name in fields)
                     if (!file.columns.TryAdd(name, file.columns.Count))
                         throw new KitException($"{path}, row {start}: column '{name}' stands twice in the header.");
@@ -97,7 +100,7 @@ public sealed class CsvFile
         return line.ToString();
     }
 
-    private static string[] Record(string path, string text, ref int at, ref int line)
+    private static string[] Record(string path, string text, char separator, ref int at, ref int line)
     {
         var fields = new List<string>();
         var field = new StringBuilder();
@@ -121,12 +124,12 @@ public sealed class CsvFile
                     else break;
                 }
             }
-            else if (c is ',' or '\n')
+            else if (c == separator || c == '\n')
             {
                 fields.Add(field.ToString().Trim());
                 field.Clear();
                 wasQuoted = false;
-                if (c == ',') continue;
+                if (c == separator) continue;
                 at++;
                 line++;
                 return [.. fields];

@@ -14,6 +14,13 @@ public static class DataSetCatalog
         [Isic2017.Name] = (Isic2017.IsIn, Isic2017.Load),
         [PadUfes20.Name] = (PadUfes20.IsIn, PadUfes20.Load),
         [Ham10000.Name] = (Ham10000.IsIn, Ham10000.Load),
+        [Fitzpatrick17k.Name] = (Fitzpatrick17k.IsIn, Fitzpatrick17k.Load),
+        [Ddi.Name] = (Ddi.IsIn, Ddi.Load),
+        [Derm7pt.Name] = (Derm7pt.IsIn, Derm7pt.Load),
+        [Ph2.Name] = (Ph2.IsIn, Ph2.Load),
+        [Sd128.Name] = (Sd128.IsIn, Sd128.Load),
+        [Passion.Name] = (Passion.IsIn, Passion.Load),
+        [MedNode.Name] = (MedNode.IsIn, MedNode.Load),
     };
 
     /// <summary>The real sets that the kit has an adapter for.</summary>
@@ -25,10 +32,22 @@ public static class DataSetCatalog
         : new[] { Path.Combine(settings.DataDir, name), Path.Combine(settings.Root, "data", name) }.FirstOrDefault(folder => Directory.Exists(folder)
             && (Adapters.TryGetValue(name, out var adapter) ? adapter.IsIn(folder) : File.Exists(Path.Combine(folder, GenericCsv.FileName))));
 
-    /// <summary>True when the set can be opened, with as many image files as the named manifest counts; the synthetic set always. Cheap: reads no image.</summary>
+    /// <summary>True for a folder that <see cref="FixtureSets"/> drew: real file names and headers over drawn pixels and invented labels. No manifest is about it, and whatever rests on it says FIXTURE.</summary>
+    public static bool IsFixture(KitSettings settings, string name) => Folder(settings, name) is { } folder && File.Exists(Path.Combine(folder, FixtureSets.Mark));
+
+    /// <summary>
+    /// True when the set can be opened, with as many image files as the named manifest counts, or without a name the smallest manifest of the set; the synthetic set and fixtures always. Cheap: reads no image.
+    /// </summary>
     /// <exception cref="KitException">The set has no manifest of that name.</exception>
-    public static bool IsPresent(KitSettings settings, string name, string? manifest = null) => name == SyntheticDataSet.Name || Folder(settings, name) is { } folder
-        && (manifest is null || ImageFiles.Under(folder).Skip(Manifest(settings, name, manifest).Images - 1).Any());
+    public static bool IsPresent(KitSettings settings, string name, string? manifest = null)
+    {
+        if (name == SyntheticDataSet.Name) return true;
+        if (manifest is not null) Manifest(settings, name, manifest);
+        if (Folder(settings, name) is not { } folder) return false;
+        int needed = IsFixture(settings, name) ? 1 : manifest is not null ? Manifest(settings, name, manifest).Images
+            : DataSetManifest.All(Path.Combine(settings.Root, "data"), name).LastOrDefault()?.Images ?? 1;
+        return ImageFiles.Under(folder).Skip(needed - 1).Any();
+    }
 
     /// <summary>
     /// Opens a set and checks it against the manifest of that name; the synthetic set is drawn when it is not there. Without a name the manifest nearest in size is asserted;
@@ -43,6 +62,7 @@ public static class DataSetCatalog
         string dataRoot = Path.Combine(settings.Root, "data");
         if (manifest is not null) Manifest(settings, name, manifest);
         ImageTable table = Adapters.TryGetValue(name, out var adapter) ? adapter.Load(folder) : GenericCsv.Load(Path.Combine(folder, GenericCsv.FileName), name);
+        if (IsFixture(settings, name)) return table;
         DataSetManifest? expected = manifest is not null ? Manifest(settings, name, manifest)
             : DataSetManifest.All(dataRoot, name).MinBy(m => Math.Abs(m.Images - table.Count));
         return expected?.Check(dataRoot, table) ?? table;
@@ -52,9 +72,11 @@ public static class DataSetCatalog
     public static string Hash(string folder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (string csv in Directory.GetFiles(folder, "*.csv").Order(StringComparer.Ordinal))
+        string[] further = [.. Directory.GetFiles(folder, "*.*", SearchOption.AllDirectories).Where(f => Path.GetExtension(f).ToLowerInvariant() is ".txt" or ".tab"
+            || Path.GetExtension(f) == ".csv" && Path.GetDirectoryName(f) != folder)];
+        foreach (string csv in Directory.GetFiles(folder, "*.csv").Order(StringComparer.Ordinal).Concat(further.Order(StringComparer.Ordinal)))
         {
-            hash.AppendData(Encoding.UTF8.GetBytes(Path.GetFileName(csv) + "\n"));
+            hash.AppendData(Encoding.UTF8.GetBytes(Path.GetRelativePath(folder, csv).Replace('\\', '/') + "\n"));
             hash.AppendData(File.ReadAllBytes(csv));
         }
         foreach (string line in ImageFiles.Under(folder).Select(f => string.Create(CultureInfo.InvariantCulture,

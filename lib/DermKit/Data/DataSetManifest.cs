@@ -18,11 +18,11 @@ public sealed record DataSetManifest
     /// <summary>Number of images.</summary>
     public required int Images { get; init; }
 
-    /// <summary>Images of each class for each split ("all" for a set without one); class "*" counts all classes together.</summary>
+    /// <summary>Images of each class for each split ("all" for a set without one); class "*" counts all classes together, split "*" alone all splits.</summary>
     public required Dictionary<string, Dictionary<string, int>> Counts { get; init; }
 
-    /// <summary>Id and diagnosis of the first row.</summary>
-    public required string[] First { get; init; }
+    /// <summary>Id and diagnosis of the first row; null when not known.</summary>
+    public string[]? First { get; init; }
 
     /// <summary>Id and diagnosis of the last row; null when not known.</summary>
     public string[]? Last { get; init; }
@@ -49,7 +49,7 @@ public sealed record DataSetManifest
             var set = wanted.ToHashSet(StringComparer.Ordinal);
             table = table.Rows([.. Enumerable.Range(0, table.Count).Where(i => set.Contains(table.Ids[i]))]);
         }
-        string?[] labels = table.Column("diagnosis"), splits = table.Has("split") ? table.Column("split") : [.. table.Ids.Select(_ => "all")];
+        string?[] labels = table.Column("diagnosis"), splits = Counts.ContainsKey("*") ? [.. table.Ids.Select(_ => "*")] : table.Has("split") ? table.Column("split") : [.. table.Ids.Select(_ => "all")];
         var wrong = new List<string>();
         if (table.Count != Images) wrong.Add($"{Images} images, found {table.Count}");
         foreach (string split in splits.Select(s => s ?? "").Union(Counts.Keys).Order(StringComparer.Ordinal))
@@ -61,7 +61,7 @@ public sealed record DataSetManifest
                 .Where(c => expected.GetValueOrDefault(c) != found.GetValueOrDefault(c))
                 .Select(c => $"{expected.GetValueOrDefault(c)} of '{c}' in split '{split}', found {found.GetValueOrDefault(c)}"));
         }
-        Compare("first", First, 0);
+        if (First is not null) Compare("first", First, 0);
         if (Last is not null) Compare("last", Last, table.Count - 1);
         if (wrong.Count == 0) return table;
         string missing = absent.Count == 0 ? "No listed image is missing: the labels were changed."

@@ -24,15 +24,18 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     /// <summary>Names of the classes.</summary>
     public string[] ClassNames { get; } = classNames;
 
+    /// <summary>Which version of the task this is; decides <see cref="SplitFor"/>.</summary>
+    public SplitVersion Version { get; init; }
+
     /// <summary>What the bootstrap resamples as one: patient, lesion or case of each image (an image without one stands for itself); null when the set has none.</summary>
     public string[]? Patients { get; } = definition.Unit is { } unit ? [.. table.Column(unit).Zip(table.Ids, (u, id) => u ?? $"image {id}")] : null;
 
     /// <summary>
     /// The split of the protocol. With a frozen test part it is the same for every seed (the probe's own validation part is what a seed changes);
-    /// else 85/15 drawn by the seed.
+    /// else 85/15 drawn by the seed. Of the original version, the paper's.
     /// </summary>
     /// <exception cref="KitException">A frozen image is in training, a patient or lesion is on both sides, or a part is empty.</exception>
-    public Split SplitFor(int seed) => Checked(Definition.Split switch
+    public Split SplitFor(int seed) => Version == SplitVersion.Original && Definition.Original is not null ? OriginalSplit(seed) : Checked(Definition.Split switch
     {
         SplitKind.Frozen => Splits.FromMask(frozen),
         SplitKind.Patient => Splits.ByPatient(Patients!, Labels, seed),
@@ -45,7 +48,8 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     {
         int[] rows = SplitFor(seed).Train;
         Split drawn = Splits.ByPatient([.. rows.Select(i => Patients?[i] ?? Table.Ids[i])], [.. rows.Select(i => Labels[i])], seed);
-        return Checked(new([.. drawn.Train.Select(i => rows[i])], [.. drawn.Test.Select(i => rows[i])]));
+        Split within = new([.. drawn.Train.Select(i => rows[i])], [.. drawn.Test.Select(i => rows[i])]);
+        return Version == SplitVersion.Original && Definition.Original is not null ? within : Checked(within);
     }
 
     /// <summary>
@@ -66,7 +70,7 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     {
         int[] order = [.. Enumerable.Range(0, Labels.Length).OrderBy(i => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Table.Ids[i]))), StringComparer.Ordinal)];
         int[] rows = [.. order.Where(i => !frozen[i]).Take(train).Concat(order.Where(i => frozen[i]).Take(test)).Order()];
-        return rows.Length == Labels.Length ? this : new(Definition, Table.Rows(rows), [.. rows.Select(i => Labels[i])], ClassNames, [.. rows.Select(i => frozen[i])]);
+        return rows.Length == Labels.Length ? this : new(Definition, Table.Rows(rows), [.. rows.Select(i => Labels[i])], ClassNames, [.. rows.Select(i => frozen[i])]) { Version = Version };
     }
 
     private Split Checked(Split split)

@@ -130,6 +130,8 @@ public static class Probing
         int[,] confusion = Metrics.ConfusionMatrix(truth, outcome.Predicted, task.ClassNames.Length);
         string[] absent = [.. task.ClassNames.Where((_, c) => !truth.Contains(c))];
         string undefined = absent.Length == 0 ? "" : $"No test image of {string.Join(", ", absent)}: AUROC is not defined.";
+        HashSet<int> trained = [.. train.Select(r => task.Labels[r])];
+        string unseen = string.Join(" ", truth.Where(c => !trained.Contains(c)).CountBy(c => c).OrderBy(c => c.Key).Select(c => $"No training image of {task.ClassNames[c.Key]}: its {c.Value} test images count as wrong."));
         return new(
             Task: definition.Name,
             TaskVersion: definition.Version,
@@ -157,7 +159,7 @@ public static class Probing
             Converged: outcome.Converged,
             Iterations: outcome.Iterations,
             GradientNorm: outcome.GradientNorm,
-            Note: string.Join(" ", new[] { outcome.Note, undefined, unread }.Where(n => n.Length > 0)),
+            Note: string.Join(" ", new[] { outcome.Note, undefined, unseen, unread }.Where(n => n.Length > 0)),
             Kit: Kit,
             Seconds: 0,
             ModelStamp: source.Stamp);

@@ -13,6 +13,9 @@ public sealed record SuitePlan
     /// <summary>Names of the tasks; null for every real task whose data is here, and the synthetic ones where there is none.</summary>
     public string[]? Tasks { get; init; }
 
+    /// <summary>Which version of each task.</summary>
+    public SplitVersion Version { get; init; }
+
     /// <summary>Names of the models; null for every model that can be made.</summary>
     public string[]? Models { get; init; }
 
@@ -69,9 +72,9 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         TaskDefinition[] here = [.. suite.Tasks.Where(t => TaskSuite.Missing(t, settings) is null)];
         TaskDefinition[] real = [.. here.Where(t => t.Stamp.Length == 0)];
         TaskDefinition[] chosen = [.. plan.Tasks?.Select(name => suite[name]) ?? (real.Length > 0 ? real : here)];
-        if (chosen.DistinctBy(t => t.Stamp).Count() > 1)
-            throw new KitException($"Tasks {string.Join(", ", chosen.Select(t => t.Name))}: drawn and real images share no table; run the synthetic ones by themselves.");
-        return [.. chosen.Select(task => TaskSuite.Open(task, settings).Limit(plan.MostTrain, plan.MostTest))];
+        if (chosen.DistinctBy(t => (t.Stamp, t.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)))).Count() > 1)
+            throw new KitException($"Tasks {string.Join(", ", chosen.Select(t => t.Name))}: drawn and real images share no table; run the synthetic ones and fixtures by themselves.");
+        return [.. chosen.Select(task => TaskSuite.Open(task, settings, plan.Version).Limit(plan.MostTrain, plan.MostTest))];
     }
 
     /// <summary>The models that a plan means: those it names, else every one that can be made here, within its limit.</summary>

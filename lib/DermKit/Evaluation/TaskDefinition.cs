@@ -15,6 +15,15 @@ public enum SplitKind
     Patient,
 }
 
+/// <summary>Which of a task's two versions is probed.</summary>
+public enum SplitVersion
+{
+    /// <summary>No patient, lesion or case on both sides where the set has ids, no frozen image in training, and the public cleaning list applied where the user has it (<see cref="Cleaning"/>).</summary>
+    Strict,
+    /// <summary>As the paper drew it, with every image, made deterministic: its leaks are allowed. Only for models that have seen none of the images.</summary>
+    Original,
+}
+
 /// <summary>One downstream task as data/tasks/&lt;name&gt;.json says it; its card is data/tasks/&lt;name&gt;.md.</summary>
 public sealed record TaskDefinition
 {
@@ -63,7 +72,7 @@ public sealed record TaskDefinition
     /// <summary>False when the score stays outside every mean and rank.</summary>
     public bool InMeans { get; init; } = true;
 
-    /// <summary>What every figure and table of the task is stamped with: "" or "SYNTHETIC".</summary>
+    /// <summary>What every figure and table of the task is stamped with: "" or "SYNTHETIC"; a task opened on fixture sets says "FIXTURE".</summary>
     public string Stamp { get; init; } = "";
 
     /// <summary>Number (1 to 12) in the paper's table; null when it is not one of the paper's tasks.</summary>

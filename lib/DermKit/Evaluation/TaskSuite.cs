@@ -44,11 +44,26 @@ public sealed class TaskSuite
             ? $"data not here: {set}{(lacking.Value is { } manifest ? $" ({manifest})" : "")}. {task.WhatToGet}".TrimEnd() : null;
 
     /// <summary>Reads the task's data sets, checks them against the manifests that the task names, and labels the images.</summary>
+    /// <param name="task">The task.</param>
+    /// <param name="settings">Where the data lies.</param>
+    /// <param name="version">The strict version leaves out what a cleaning list in the set's folder leaves out; the note of the task then says how many.</param>
     /// <exception cref="KitException">Data is not here or not what the manifest says, a label is named by no class, or the classes are not as many as declared.</exception>
-    public static ProbeTask Open(TaskDefinition task, KitSettings settings)
+    public static ProbeTask Open(TaskDefinition task, KitSettings settings, SplitVersion version = SplitVersion.Strict)
     {
         if (Missing(task, settings) is { } missing) throw new KitException($"Task '{task.Name}': {missing}");
-        ImageTable[] tables = [.. task.DataSets.Select(d => DataSetCatalog.Load(settings, d.Key, d.Value))];
+        if (task.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)))
+            task = task with { Stamp = Stamps.Join([task.Stamp, Stamps.Fixture]) };
+        var notes = new List<string> { task.Note };
+        ImageTable[] tables = [.. task.DataSets.Select(d =>
+        {
+            ImageTable whole = DataSetCatalog.Load(settings, d.Key, d.Value);
+            if (version == SplitVersion.Original || DataSetCatalog.Folder(settings, d.Key) is not { } folder || Cleaning.List(folder) is not { } list) return whole;
+            ImageTable cleaned = Cleaning.Apply(whole, list);
+            notes.Add($"{whole.Count - cleaned.Count} of {whole.Count} images left out by {Path.GetFileName(list)}.");
+            return cleaned;
+        })];
+        if (version == SplitVersion.Original && task.Original is not null) notes.Add("The paper's own split, its leaks included.");
+        task = task with { Note = string.Join(" ", notes.Where(n => n.Length > 0)) };
         ImageTable all = tables is [var only] ? only : ImageTable.Concat(string.Join(" + ", task.DataSets.Keys), tables);
         string?[] values = all.Column(task.Label);
         string[] names = task.Classes.Count > 0 ? [.. task.Classes.Keys]
@@ -61,9 +76,9 @@ public sealed class TaskSuite
             $"Task '{task.Name}': image '{all.Ids[i]}' of {all.Name} has {task.Label} '{values[i]}', which no class and no exclude names; expected {string.Join(", ", classOf.Keys)}."))];
         ImageTable table = rows.Length == all.Count ? all : all.Rows(rows);
         bool[] frozen = FrozenTest.Mask(settings, table);
-        if (task.Split != SplitKind.Frozen && frozen.Contains(true))
+        if (version == SplitVersion.Strict && task.Split != SplitKind.Frozen && frozen.Contains(true))
             throw new KitException($"Task '{task.Name}': split is {task.Split}, but {all.Name} has frozen test images, which a draw would put into training; declare split 'frozen'.");
-        return new(task, table, labels, names, frozen);
+        return new(task, table, labels, names, frozen) { Version = version };
     }
 
     private static TaskDefinition Read(string path)

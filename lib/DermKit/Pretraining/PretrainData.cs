@@ -48,10 +48,12 @@ public sealed class PretrainData : IDisposable
     /// <param name="options">Sets, number of pictures, their size, seed.</param>
     /// <param name="progress">Called with (done, all) while pictures are decoded.</param>
     /// <param name="cancellation">Stops the decoding.</param>
-    /// <exception cref="KitException">A set is not here, or fewer pictures are left than a batch needs.</exception>
+    /// <exception cref="KitException">A set is not here or a fixture, or fewer pictures are left than a batch needs.</exception>
     public static PretrainData Open(KitSettings settings, PretrainOptions options, Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
-        string[] sets = options.Sets.Length > 0 ? options.Sets : [.. Free.Where(set => DataSetCatalog.IsPresent(settings, set))];
+        string[] sets = options.Sets.Length > 0 ? options.Sets : [.. Free.Where(set => DataSetCatalog.Folder(settings, set) is not null && !DataSetCatalog.IsFixture(settings, set))];
+        if (sets.FirstOrDefault(set => DataSetCatalog.IsFixture(settings, set)) is { } standIn)
+            throw new KitException($"Data set '{standIn}' in {DataSetCatalog.Folder(settings, standIn)} is a fixture, with drawn pictures under a real set's names; name the set 'synthetic', or bring the real one.");
         if (sets.Length == 0) sets = [Data.Synthetic.SyntheticDataSet.Name];
         var transform = new EvalTransform { Resize = options.SourceSize, Crop = options.SourceSize, Filter = ResizeFilter.Bicubic, ScaledDecode = true };
         bool original = options.CropSource == "original";

@@ -11,7 +11,7 @@ public static class ProbingReport
     /// <summary>Every task of the registry: what it asks, and whether its data is here.</summary>
     public static Table Registry(TaskSuite suite, KitSettings settings) => Tables.From("Tasks of the registry", suite.Tasks,
         ("Task", t => t.Name), ("What", t => t.Title), ("Classes", t => t.ClassCount), ("Paper's no.", t => t.Paper?.ToString(CultureInfo.InvariantCulture) ?? ""),
-        ("Data", t => TaskSuite.Missing(t, settings) is null ? "here" : "absent"), ("In the kit's pre-training", t => t.InPretraining ? "yes" : "no"),
+        ("Data", t => TaskSuite.Missing(t, settings) is not null ? "absent" : t.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)) ? Stamps.Fixture : "here"), ("In the kit's pre-training", t => t.InPretraining ? "yes" : "no"),
         ("In the paper's", t => t.InPaperPretraining is { } seen ? seen ? "yes" : "no" : "")) with
     {
         Note = $"Absent: the card data/tasks/<task>.md says what to get. Outside every mean and rank: {string.Join(", ", suite.Tasks.Where(t => !t.InMeans).Select(t => t.Name))}. In pre-training: the training images of the set are; its frozen test images never. The paper's are inferred from the sources it names.",
@@ -174,7 +174,7 @@ public static class ProbingReport
     public static void NoteProvenance(SuiteRun run, KitSettings settings)
     {
         foreach (string set in run.Tasks.SelectMany(t => t.Definition.DataSets.Keys).Distinct())
-            if (DataSetCatalog.Folder(settings, set) is { } folder) Provenance.Note($"data {set}", DataSetCatalog.Hash(folder)[..16]);
+            if (DataSetCatalog.Folder(settings, set) is { } folder) Provenance.Note($"{(DataSetCatalog.IsFixture(settings, set) ? "fixture " : "")}data {set}", DataSetCatalog.Hash(folder)[..16]);
         foreach (var model in run.Extractions.GroupBy(e => e.Model)) Provenance.Note($"weights {model.Key}", string.Join(", ", model.Select(e => e.WeightsHash[..12])));
         Provenance.Note("seeds", string.Join(", ", run.Results.Select(r => r.Seed).Distinct()));
     }

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Tests.Data;
@@ -24,10 +23,11 @@ public sealed class TaskSuiteTests
     [Fact]
     public void EverySourceThatATaskNeedsIsDescribed()
     {
-        JsonObject sources = JsonNode.Parse(File.ReadAllText(Path.Combine(Settings.Root, "data", "sources.json")))!.AsObject();
-        Assert.Equal(Suite.Tasks.SelectMany(t => t.DataSets.Keys).Where(s => s != "synthetic").Distinct().Append("clip").Order(StringComparer.Ordinal), sources.Select(s => s.Key).Order(StringComparer.Ordinal));
-        Assert.All(sources, s => Assert.Equal(["address", "citation", "licence", "steps", "title"], s.Value!.AsObject().Select(p => p.Key).Where(k => k != "sha256").Order()));
-        Assert.Equal(DermKit.Models.ClipTokenizer.Sha256, (string?)sources["clip"]!["sha256"]);
+        IReadOnlyDictionary<string, DataSource> sources = DataSource.All(Path.Combine(Settings.Root, "data"));
+        Assert.Equal(Suite.Tasks.SelectMany(t => t.DataSets.Keys).Where(s => s != "synthetic").Distinct().Append("clip").Order(), sources.Keys.Order());
+        Assert.Equal(DataSetCatalog.RealSets.Append("clip").Order(), sources.Keys.Order());
+        Assert.All(sources.Values, s => Assert.All([s.Title, s.Address, s.Licence, s.Citation, s.Steps], text => Assert.NotEqual("", text)));
+        Assert.Equal(DermKit.Models.ClipTokenizer.Sha256, sources["clip"].Files[0].Sha256);
     }
 
     [Fact]

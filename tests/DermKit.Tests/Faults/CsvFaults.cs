@@ -12,6 +12,8 @@ public sealed class CsvFaults : IDisposable
 
     [Theory]
     [InlineData("", "expected a header row, found an empty file")]
+    [InlineData("image;label\na.jpg;x\n", "row 1: expected fields separated by commas, found ';' in 'image;label'; save the file with commas")]
+    [InlineData("image\tlabel\na.jpg\tx\n", "row 1: expected fields separated by commas, found tabs")]
     [InlineData("a,b\n1,2\n3\n", "row 3: expected 2 fields as in the header, found 1")]
     [InlineData("a,b\n1,2,3\n", "row 2: expected 2 fields as in the header, found 3")]
     [InlineData("a,b,a\n", "row 1: column 'a' stands twice in the header")]
@@ -26,6 +28,14 @@ public sealed class CsvFaults : IDisposable
         string message = Assert.Throws<KitException>(() => CsvFile.Read(path)).Message;
         Assert.StartsWith(path, message, StringComparison.Ordinal);
         Assert.Contains(expected, message);
+    }
+
+    [Fact]
+    public void ATabFileWithCommasIsNamed()
+    {
+        string path = Path.Combine(folder.Path, "HAM10000_metadata.tab");
+        File.WriteAllText(path, "lesion_id,image_id\n1,2\n");
+        Assert.Contains("expected fields separated by tabs, found ','", Assert.Throws<KitException>(() => CsvFile.Read(path)).Message);
     }
 
     [Fact]

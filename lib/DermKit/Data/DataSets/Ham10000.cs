@@ -6,21 +6,22 @@ public static class Ham10000
     /// <summary>Name of the set and of its folder.</summary>
     public const string Name = "ham10000";
 
-    private const string Train = "HAM10000_metadata.csv", Test = "ISIC2018_Task3_Test_GroundTruth.csv";
+    private static readonly string[] Train = ["HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata"];
+    private static readonly string[] Test = ["ISIC2018_Task3_Test_GroundTruth.csv", "ISIC2018_Task3_Test_GroundTruth.tab"];
     private static readonly string[] Classes = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"];
 
     /// <summary>True when <paramref name="folder"/> has both label files.</summary>
-    public static bool IsIn(string folder) => File.Exists(Path.Combine(folder, Train)) && File.Exists(Path.Combine(folder, Test));
+    public static bool IsIn(string folder) => ImageFiles.First(folder, Train) is not null && ImageFiles.First(folder, Test) is not null;
 
     /// <summary>
-    /// Reads HAM10000_metadata.csv (split "train") and ISIC2018_Task3_Test_GroundTruth.csv (split "test"), each in the metadata form
+    /// Reads HAM10000_metadata (split "train") and ISIC2018_Task3_Test_GroundTruth (split "test"), as .csv or as the Dataverse's tab-separated .tab, each in the metadata form
     /// (lesion_id, image_id, dx, ...[, dataset]) or one-hot (image, MEL, NV, ...); images anywhere below the folder.
     /// Columns: lesion_id, diagnosis (mel, nv, bcc, akiec, bkl, df, vasc), dx_type, age, sex, site, dataset, modality, split.
     /// </summary>
     /// <exception cref="KitException">A file or column is missing, or a row has a value that the set does not have.</exception>
     public static ImageTable Load(string folder)
     {
-        (CsvFile File, string Split)[] files = [(CsvFile.Read(Path.Combine(folder, Train)), "train"), (CsvFile.Read(Path.Combine(folder, Test)), "test")];
+        (CsvFile File, string Split)[] files = [(Read(folder, Train), "train"), (Read(folder, Test), "test")];
         string?[] Column(string name) => [.. files.SelectMany(f => f.File.Has(name) ? f.File.Column(name) : new string[f.File.Count])];
         return ImageFiles.Table(Name, folder, [.. files.SelectMany(f => f.File.Column(f.File.Has("image") ? "image" : "image_id"))],
             ("split", [.. files.SelectMany(f => Enumerable.Repeat(f.Split, f.File.Count))]),
@@ -29,6 +30,8 @@ public static class Ham10000
             ("dx_type", Column("dx_type")), ("age", Column("age")), ("sex", Column("sex")), ("site", Column("localization")), ("dataset", Column("dataset")),
             ("modality", [.. files.SelectMany(f => Enumerable.Repeat("dermoscopic", f.File.Count))]));
     }
+
+    private static CsvFile Read(string folder, string[] names) => CsvFile.Read(ImageFiles.First(folder, names) ?? Path.Combine(folder, names[0]));
 
     private static string Diagnosis(CsvFile file, int row)
     {

@@ -1,0 +1,62 @@
+using DermKit.Data.Synthetic;
+
+namespace DermKit.Tests.Cli;
+
+/// <summary>kit data as a user types it.</summary>
+public sealed class DataCommandTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    private Task<(int Code, string Out, string Error)> Run(params string[] arguments) =>
+        KitProcess.Run(["data", .. arguments], new Dictionary<string, string> { ["KIT_DATA_DIR"] = folder.Path, ["KIT_CACHE_DIR"] = KitSettings.FromEnvironment().CacheDir, ["OMP_NUM_THREADS"] = "1" });
+
+    [Fact]
+    public async Task SetsAreListedDescribedAndChecked()
+    {
+        FixtureSets.Write(KitSettings.FromEnvironment(), folder.Path, "ph2", "med-node");
+        (int code, string text, string error) = await Run("list");
+        Assert.True(code == 0, text + error);
+        string[] lines = text.Trim().Split('\n');
+        Assert.Equal(11, lines.Length);
+        Assert.Contains(lines, l => l.StartsWith("ph2 ", StringComparison.Ordinal) && l.Contains("FIXTURE in"));
+        Assert.Contains(lines, l => l.StartsWith("ddi ", StringComparison.Ordinal) && l.Contains("absent"));
+
+        (code, text, error) = await Run("card", "fitzpatrick17k");
+        Assert.True(code == 0, text + error);
+        foreach (string part in new[] { "licence:  CC BY-NC-SA 3.0", "4104341 bytes", "851dfaabf1791c2a8b1c2957619f3e0673cf0002f4ce924a5c02d185c7d4a1cd", "manifest: full, 16577 images", "task:     fitzpatrick17k-low" })
+            Assert.Contains(part, text);
+        (code, _, error) = await Run("card", "fitzpatrik");
+        Assert.Equal(2, code);
+        Assert.Contains("did you mean 'fitzpatrick17k'?", error);
+
+        (code, text, error) = await Run("check", "--pixels");
+        Assert.True(code == 0, text + error);
+        Assert.Contains("PASS  ph2: 30 images (FIXTURE)", text);
+        File.WriteAllText(Directory.GetFiles(Path.Combine(folder.Path, "ph2"), "IMD002.bmp", SearchOption.AllDirectories)[0], "no picture");
+        File.WriteAllText(Path.Combine(folder.Path, "med-node", FixtureSets.Mark + ".off"), "");
+        File.Delete(Path.Combine(folder.Path, "med-node", FixtureSets.Mark));
+        (code, text, _) = await Run("check", "--pixels");
+        Assert.Equal(1, code);
+        Assert.Contains("FAIL  ph2: 30 images", text);
+        Assert.Contains("IMD002: ", text);
+        Assert.Contains("FAIL  med-node: med-node is not the data of manifest 'full': expected 170 images, found 26", text);
+    }
+
+    [Fact]
+    public async Task NothingIsFetchedWithoutTheLicenceOrWithoutTheUser()
+    {
+        (int code, string text, string error) = await Run("fetch", "fitzpatrick17k");
+        Assert.Equal(2, code);
+        Assert.Contains("licence:  CC BY-NC-SA 3.0", text);
+        Assert.Contains("add --accept-licence", error);
+        (code, _, error) = await Run("fetch", "passion", "--accept-licence");
+        Assert.Equal(2, code);
+        Assert.Contains("cannot be fetched without you: Fill in the request form", error);
+        (code, _, error) = await Run("fetch", "med-node", "--accept-licence", "--file", "MED-NODE_cleaned_list.csv");
+        Assert.Equal(2, code);
+        Assert.Contains("did you mean 'MED-NODE_cleaned_file_list.csv'?", error);
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+    }
+}
