@@ -20,7 +20,7 @@ public static class SkinToneReport
         ("Task", r => r.Task), ("Part", r => r.Part), ("Skin type", r => r.Type), ("Images", r => r.Images), ("Patients", r => r.Units), ("Images of each class", r => r.Classes)) with
     {
         Stamp = Stamp(run),
-        Note = "Patients: where a set has no ids of patients, images. Types are what the sets' files say, estimated by eye; images without one are in training and in no score here.",
+        Note = "Patients: where a set has no ids of patients, images. Types are what the sets' files say; images without one are in training and in no score here.",
     };
 
     /// <summary>F1 of each type of one task and part, a column for every model and probe.</summary>
