@@ -37,10 +37,9 @@ public sealed record CrossDrop(string Test, string Train, string Model, string P
             return Metrics.Select(metric =>
             {
                 Func<ushort[], double> own = Mean(within, metric), other = Mean(across, metric);
-                double[] a = Bootstrap.Values(draws, own), b = Bootstrap.Values(draws, other), d = [.. a.Zip(b, (x, y) => x - y)], defined = [.. d.Where(v => !double.IsNaN(v))];
-                double p = Math.Min(1, 2.0 * (Math.Min(defined.Count(v => v <= 0), defined.Count(v => v >= 0)) + 1) / (defined.Length + 1));
+                double[] a = Bootstrap.Values(draws, own), b = Bootstrap.Values(draws, other), d = [.. a.Zip(b, (x, y) => x - y)];
                 return new CrossDrop(g.Key.Test, across[0].Train, g.Key.Model, g.Key.Probe, metric, first.Stamp, first.Truth.Length, positives, first.Units.Distinct().Count(),
-                    Bootstrap.Percentiles(own([]), a), Bootstrap.Percentiles(other([]), b), new(Bootstrap.Percentiles(own([]) - other([]), d), p));
+                    Bootstrap.Percentiles(own([]), a), Bootstrap.Percentiles(other([]), b), new(Bootstrap.Percentiles(own([]) - other([]), d), PairedTest.TwoSided(d)));
             });
         })];
 

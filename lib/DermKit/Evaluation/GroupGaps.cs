@@ -85,8 +85,8 @@ public static class GroupGaps
             return sum;
         }
         double[] values = Bootstrap.Values(draws, Difference), defined = [.. values.Where(v => !double.IsNaN(v))];
-        double below = defined.Count(v => v <= 0), above = defined.Count(v => v >= 0), mean = defined.Average();
-        return new(first, second, Units(a), Units(b), Bootstrap.Percentiles(Difference([]), values), Math.Min(1, 2 * (Math.Min(below, above) + 1) / (defined.Length + 1)),
+        double mean = defined.DefaultIfEmpty(double.NaN).Average();
+        return new(first, second, Units(a), Units(b), Bootstrap.Percentiles(Difference([]), values), PairedTest.TwoSided(values),
             Math.Sqrt(defined.Sum(v => (v - mean) * (v - mean)) / Math.Max(1, defined.Length - 1)));
     }
 

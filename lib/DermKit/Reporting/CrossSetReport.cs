@@ -31,7 +31,7 @@ public static class CrossSetReport
         {
             Stamp = Stamps.Join(drops.Select(d => d.Stamp)),
             Headline = !headline || largest is null ? "" : $"{(largest.Stamp.Length > 0 ? $"[{largest.Stamp}] " : "")}Trained on {largest.Train}, tested on {largest.Test}: AUROC {Cell(largest.Across)} against {Cell(largest.Within)} within, the largest of {auroc.Length} drops, {Cell(largest.Drop.Difference)} ({largest.Model}, {largest.Probe}, n = {largest.Units} test units).",
-            Note = "Within: trained on the test set's own training part. Drop: within minus across on the same resampled test units, seeds averaged. F1 is that of the positive class at probability 0.5, and depends on how frequent it is in either training part; AUROC does not.",
+            Note = "Within: trained on the test set's own training part. Drop: within minus across on the same resampled test units, seeds averaged. F1 is that of the positive class at probability 0.5, and depends on how frequent it is in either training part; AUROC does so little.",
         };
     }
 
