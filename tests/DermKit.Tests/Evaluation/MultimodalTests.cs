@@ -86,8 +86,9 @@ public sealed class MultimodalTests
         ArmRows[] arms = [.. new[] { 1, 9 }.SelectMany(seed => Multimodal.Run(Features(task), "m", task, seed, Plan))];
         Assert.Equal(8, arms.Length);
         double F1(string arm) => Bootstrap.Mean([.. arms.Where(a => a.Arm == arm).Select(a => a.Rows)], null, 1).Value;
-        Assert.True(F1("metadata") > 0.8 && F1("image") < 0.8);
-        Assert.True(F1("late fusion") > F1("image") && F1("concatenation") > F1("image"));
+        string scored = string.Join(", ", Multimodal.Arms.Select(a => $"{a} {F1(a)}"));
+        Assert.True(F1("metadata") > F1("image") + 0.1, scored);
+        Assert.True(F1("late fusion") > F1("image") && F1("concatenation") > F1("image"), scored);
         Assert.All(arms.Where(a => a.Arm != "late fusion"), a => Assert.Contains(a.C, Plan.Cs));
 
         IReadOnlyList<GroupRows> groups = Multimodal.WhichHelps(task, Plan, 1);
