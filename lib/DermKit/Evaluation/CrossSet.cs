@@ -21,7 +21,7 @@ public sealed record CrossSetPlan
     /// <summary>The numbers of a mode: those of <see cref="SuitePlan.For"/>, in quick mode at most 200 training and 200 test images of each set.</summary>
     public static CrossSetPlan For(RunMode mode) => new()
     {
-        Suite = mode == RunMode.Quick ? SuitePlan.For(mode) with { MostTrain = 200, MostTest = 200 } : SuitePlan.For(mode),
+        Suite = mode == RunMode.Quick ? SuitePlan.For(mode) with { MostTrain = 100, MostTest = 150 } : SuitePlan.For(mode),
     };
 }
 
