@@ -18,7 +18,7 @@ public sealed record CrossSetPlan
     /// <summary>Gives both sets as many training images as the smaller one has, so that a drop does not come from their number.</summary>
     public bool EqualTraining { get; init; } = true;
 
-    /// <summary>The numbers of a mode: those of <see cref="SuitePlan.For"/>, in quick mode at most 200 training and 200 test images of each set.</summary>
+    /// <summary>The numbers of a mode: those of <see cref="SuitePlan.For"/>, in quick mode at most 100 training and 150 test images of each set.</summary>
     public static CrossSetPlan For(RunMode mode) => new()
     {
         Suite = mode == RunMode.Quick ? SuitePlan.For(mode) with { MostTrain = 100, MostTest = 150 } : SuitePlan.For(mode),
