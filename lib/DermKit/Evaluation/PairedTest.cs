@@ -36,8 +36,15 @@ public static class PairedTest
         (double own, double[] resampled) = Bootstrap.Mean(model, metric, resamples, seed);
         (double other, double[] baselines) = Bootstrap.Mean(baseline, metric, resamples, seed);
         double[] values = [.. resampled.Zip(baselines, (a, b) => a - b)];
-        double below = values.Count(v => v <= 0), above = values.Count(v => v >= 0);
-        return new(Bootstrap.Percentiles(own - other, values), Math.Min(1, 2 * (Math.Min(below, above) + 1) / (values.Length + 1)));
+        return new(Bootstrap.Percentiles(own - other, values), TwoSided(values));
+    }
+
+    /// <summary>Two-sided p of resampled differences: twice the smaller share on either side of 0, the observed sample counted as one; undefined ones (NaN) are left out.</summary>
+    internal static double TwoSided(double[] differences)
+    {
+        double[] defined = [.. differences.Where(d => !double.IsNaN(d))];
+        double below = defined.Count(v => v <= 0), above = defined.Count(v => v >= 0);
+        return Math.Min(1, 2 * (Math.Min(below, above) + 1) / (defined.Length + 1));
     }
 
     /// <summary>Holm's step-down correction for several tests; order is kept.</summary>

@@ -30,6 +30,14 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     /// <summary>What the bootstrap resamples as one: patient, lesion or case of each image (an image without one stands for itself); null when the set has none.</summary>
     public string[]? Patients { get; } = definition.Unit is { } unit ? [.. table.Column(unit).Zip(table.Ids, (u, id) => u ?? $"image {id}")] : null;
 
+    /// <summary>The same task on some of its images, in the order given.</summary>
+    public ProbeTask Only(int[] rows) => new(Definition, Table.Rows(rows), [.. rows.Select(i => Labels[i])], ClassNames, [.. rows.Select(i => frozen[i])]);
+
+    /// <summary>The same images in other files.</summary>
+    /// <param name="paths">File of each row.</param>
+    public ProbeTask WithPaths(string[] paths) => new(Definition, new ImageTable(Table.Name,
+        [.. Table.Frame.Columns.Select(c => (c.Name, (IEnumerable<string?>)(c.Name == "image" ? paths : Table.Column(c.Name))))]), Labels, ClassNames, frozen);
+
     /// <summary>
     /// The split of the protocol. With a frozen test part it is the same for every seed (the probe's own validation part is what a seed changes);
     /// else 85/15 drawn by the seed. Of the original version, the paper's.

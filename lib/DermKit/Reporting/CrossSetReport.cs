@@ -1,0 +1,52 @@
+using DermKit.Evaluation;
+
+namespace DermKit.Reporting;
+
+/// <summary>Tables and figures of a probe that is trained on one set and tested on another.</summary>
+public static class CrossSetReport
+{
+    /// <summary>What each set brings: training and test images and the positive ones among them.</summary>
+    /// <param name="tasks">From <see cref="CrossSet.Open"/>.</param>
+    /// <param name="plan">Names the size that pictures are brought to.</param>
+    public static Table Sizes(IReadOnlyList<ProbeTask> tasks, CrossSetPlan plan) => Tables.From("The two sets", tasks.Select(t => (Task: t, Split: t.SplitFor(1))),
+        ("Set", t => t.Task.Definition.Name), ("What", t => t.Task.Definition.Title), ("Training images", t => t.Split.Train.Length), ("Positive", t => t.Split.Train.Count(i => t.Task.Labels[i] == 1)),
+        ("Test images", t => t.Split.Test.Length), ("Positive in test", t => t.Split.Test.Count(i => t.Task.Labels[i] == 1)), ("Test units", t => t.Split.Test.Select(i => t.Task.Patients?[i] ?? t.Task.Table.Ids[i]).Distinct().Count())) with
+    {
+        Stamp = Stamps.Join(tasks.Select(t => t.Definition.Stamp)),
+        Note = $"{(plan.Geometry is var (width, height) ? $"Every picture is brought to {width} x {height} pixels (bilinear, antialiased) before the protocol's transform; its compression stays what it was." : "Pictures are not brought to one size.")} {(plan.EqualTraining ? "Both sets are cut to the training images of the smaller one." : "")} A unit is a lesion or patient where the set has ids, else an image.".Replace("  ", " "),
+    };
+
+    /// <summary>Scores within and across, and the paired drop, for every test set, model, probe and metric.</summary>
+    /// <param name="drops">From <see cref="CrossDrop.Of"/>.</param>
+    /// <param name="caption">Caption.</param>
+    /// <param name="headline">Whether the report's index names the largest drop of AUROC.</param>
+    public static Table Drops(IReadOnlyList<CrossDrop> drops, string caption, bool headline = false)
+    {
+        double[] adjusted = PairedTest.Holm([.. drops.Select(d => d.Drop.P)]);
+        CrossDrop[] auroc = [.. drops.Where(d => d.Metric == "auroc")];
+        CrossDrop? largest = auroc.MaxBy(d => d.Drop.Difference.Value);
+        return Tables.From(caption, drops.Select((d, i) => (Drop: d, P: adjusted[i])),
+            ("Test set", r => r.Drop.Test), ("Trained elsewhere on", r => r.Drop.Train), ("Model", r => r.Drop.Model), ("Probe", r => r.Drop.Probe), ("Metric", r => r.Drop.Metric == "auroc" ? "AUROC" : "F1"),
+            ("Test images (positive)", r => $"{r.Drop.Images} ({r.Drop.Positives})"), ("Within [95 %]", r => Cell(r.Drop.Within)), ("Across [95 %]", r => Cell(r.Drop.Across)), ("Drop [95 %]", r => Cell(r.Drop.Drop.Difference)), ("p (Holm)", r => r.P)) with
+        {
+            Stamp = Stamps.Join(drops.Select(d => d.Stamp)),
+            Headline = !headline || largest is null ? "" : $"{(largest.Stamp.Length > 0 ? $"[{largest.Stamp}] " : "")}Trained on {largest.Train}, tested on {largest.Test}: AUROC {Cell(largest.Across)} against {Cell(largest.Within)} within, the largest of {auroc.Length} drops, {Cell(largest.Drop.Difference)} ({largest.Model}, {largest.Probe}, n = {largest.Units} test units).",
+            Note = "Within: trained on the test set's own training part. Drop: within minus across on the same resampled test units, seeds averaged. F1 is that of the positive class at probability 0.5, and depends on how frequent it is in either training part; AUROC does so little.",
+        };
+    }
+
+    /// <summary>AUROC within and across for each test set.</summary>
+    /// <param name="drops">From <see cref="CrossDrop.Of"/>.</param>
+    public static BarFigure Figure(IReadOnlyList<CrossDrop> drops)
+    {
+        CrossDrop[] auroc = [.. drops.Where(d => d.Metric == "auroc")];
+        var series = new[] { ("trained within", (Func<CrossDrop, Interval>)(d => d.Within)), ("trained on the other set", d => d.Across) }
+            .Select(s => new BarSeries(s.Item1, [.. auroc.Select(d => new Estimate(s.Item2(d).Value, s.Item2(d).Low, s.Item2(d).High))])).ToArray();
+        string[] names = [.. auroc.Select(d => $"{d.Test}: {d.Model}, {d.Probe}")];
+        return new("cross-auroc", "AUROC within a set and from the other", "Bars are 95 % bootstrap intervals over test units; two that overlap may still differ, because both probes are scored on the same images: the table pairs them.",
+            $"Pairs of points with intervals: {string.Join("; ", auroc.Select((d, i) => $"{names[i]} {Cell(d.Within)} within, {Cell(d.Across)} across"))}.", names, series, "Test set, model and probe", "AUROC (0-1)")
+        { Points = true, Horizontal = true, Reference = (0.5, "chance"), Stamp = Stamps.Join(drops.Select(d => d.Stamp)) };
+    }
+
+    private static string Cell(Interval i) => Tables.Interval(new(i.Value, i.Low, i.High));
+}

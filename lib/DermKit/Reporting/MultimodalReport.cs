@@ -1,0 +1,87 @@
+using DermKit.Evaluation;
+
+namespace DermKit.Reporting;
+
+/// <summary>Tables and figures of image features with and without metadata.</summary>
+public static class MultimodalReport
+{
+    /// <summary>For each class, how many images have their metadata recorded. A share that differs between classes means that missing values tell the diagnosis.</summary>
+    /// <param name="all">The whole task.</param>
+    /// <param name="kept">From <see cref="Multimodal.WithMetadata"/>.</param>
+    public static Table Recorded(ProbeTask all, ProbeTask kept) => Tables.From("Images with metadata, by class", all.ClassNames.Select((name, c) => (Name: name, All: all.Labels.Count(l => l == c), Kept: kept.Labels.Count(l => l == c))),
+        ("Class", r => r.Name), ("Images", r => r.All), ("With metadata", r => r.Kept), ("Share", r => Tables.Percent(r.Kept / (double)r.All))) with
+    {
+        Stamp = all.Definition.Stamp,
+        Note = $"{all.Table.Count - kept.Table.Count} images without metadata take no part in what follows. Where the share differs between classes, whether metadata was recorded would tell the class by itself.",
+    };
+
+    /// <summary>The groups of metadata, their columns and how many of the images lack a value.</summary>
+    public static Table Missing(ProbeTask task) => Tables.From("Metadata of these images", MetadataGroup.In(task.Table).SelectMany(g => g.Columns.Select(c => (g.Name, Column: c, Values: task.Table.Column(c).Select(MetadataGroup.Value).ToArray()))),
+        ("Group", r => r.Name), ("Column", r => r.Column), ("Missing", r => r.Values.Count(v => v is null)), ("Different values", r => r.Values.OfType<string>().Distinct().Count())) with
+    {
+        Stamp = task.Definition.Stamp,
+        Note = $"Missing: empty or UNK, of {task.Table.Count}. A missing number becomes the median of the training rows, a missing category a category of its own; in either case a column says so.",
+    };
+
+    /// <summary>Score of each arm, and its paired difference to the image alone and to the metadata alone.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="resamples">Bootstrap resamples.</param>
+    public static Table Scores(MultimodalRun run, int resamples = 1000)
+    {
+        var sets = run.Arms.GroupBy(a => (a.Model, a.Arm)).ToDictionary(g => g.Key, g => g.OrderBy(a => a.Seed).ToArray());
+        TestRows[] Rows(string model, string arm) => [.. sets[(model, arm)].Select(a => a.Rows)];
+        var compared = sets.Keys.SelectMany(k => new[] { "image", "metadata" }.Where(other => other != k.Arm && !(k.Arm == "image")).Select(other => (Key: k, Other: other, Difference: PairedTest.Difference(Rows(k.Model, k.Arm), Rows(k.Model, other), resamples: resamples)))).ToArray();
+        double[] adjusted = PairedTest.Holm([.. compared.Select(c => c.Difference.P)]);
+        string Against((string Model, string Arm) key, string other) => Array.FindIndex(compared, c => c.Key == key && c.Other == other) is var i and >= 0
+            ? $"{Cell(compared[i].Difference.Difference)}, p {Tables.Number(adjusted[i])}" : "–";
+        TestRows first = run.Arms[0].Rows;
+        var best = sets.Keys.Where(k => k.Arm is "late fusion" or "concatenation").MaxBy(k => Of(Rows(k.Model, k.Arm), null, resamples).Value);
+        return Tables.From("Image, metadata, and both", sets.Keys,
+            ("Model", k => k.Model), ("Arm", k => k.Arm), ("F1 [95 %]", k => Cell(Of(Rows(k.Model, k.Arm), null, resamples))), ("Balanced accuracy [95 %]", k => Cell(Of(Rows(k.Model, k.Arm), c => c.BalancedAccuracy, resamples))),
+            ("F1 minus image alone [95 %]", k => Against(k, "image")), ("F1 minus metadata alone [95 %]", k => Against(k, "metadata")), ("Penalty C, by seed", k => k.Arm == "late fusion" ? "–" : string.Join("; ", sets[k].Select(a => Tables.Number(a.C))))) with
+        {
+            Stamp = Stamp(run),
+            Headline = $"{(Stamp(run).Length > 0 ? $"[{Stamp(run)}] " : "")}{run.Task.Definition.Name}: {best.Model} with metadata by {best.Arm}, F1 {Cell(Of(Rows(best.Model, best.Arm), null, resamples))}; minus image alone {Against(best, "image")}, minus metadata alone {Against(best, "metadata")}, n = {first.Units.Distinct().Count()} test patients.",
+            Note = $"{first.Truth.Length} test images of {first.Units.Distinct().Count()} patients, seeds averaged; intervals resample patients, differences are paired. p by Holm over the {compared.Length} differences. Metadata alone does not depend on the model; with another seed its validation patients change, and so can its penalty.",
+        };
+    }
+
+    /// <summary>F1 of each arm for each model.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="resamples">Bootstrap resamples.</param>
+    public static BarFigure Figure(MultimodalRun run, int resamples = 1000)
+    {
+        BarSeries[] series = [.. run.Arms.GroupBy(a => a.Model).Select(m => new BarSeries(m.Key, [.. Multimodal.Arms.Select(arm => Of([.. m.Where(a => a.Arm == arm).Select(a => a.Rows)], null, resamples)).Select(i => new Estimate(i.Value, i.Low, i.High))]))];
+        return new("multimodal", $"Image, metadata, and both: {run.Task.Definition.Name}", $"Bars are 95 % bootstrap intervals over {run.Arms[0].Rows.Units.Distinct().Count()} test patients. The arms are scored on the same patients, so overlapping bars do not settle a difference: the table pairs them.",
+            $"Points with intervals for {series.Length} models in four arms: {string.Join("; ", series.Select(s => $"{s.Name} {string.Join(", ", Multimodal.Arms.Select((a, i) => $"{a} {s.Values[i]}"))}"))}.", [.. Multimodal.Arms], series, "Arm", "F1 (0-1)")
+        { Points = true, Range = (0, 1), Stamp = Stamp(run) };
+    }
+
+    /// <summary>What each group of metadata adds to the others, and what it can do alone, out of fold on the training patients.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="resamples">Bootstrap resamples.</param>
+    public static Table Groups(MultimodalRun run, int resamples = 1000)
+    {
+        TestRows all = run.Groups.Single(g => g.Kind == "all").Rows;
+        string[] names = [.. run.Groups.Where(g => g.Kind == "without").Select(g => g.Group)];
+        PairedDifference[] adds = [.. names.Select(n => PairedTest.Difference([all], [run.Groups.Single(g => g.Kind == "without" && g.Group == n).Rows], resamples: resamples))];
+        double[] adjusted = PairedTest.Holm([.. adds.Select(a => a.P)]);
+        return Tables.From($"Which metadata helps: F1 {Cell(Of([all], null, resamples))} with all of it", names.Index().OrderByDescending(n => adds[n.Index].Difference.Value),
+            ("Group", n => n.Item), ("F1 that it adds to the others [95 %]", n => Cell(adds[n.Index].Difference)), ("p (Holm)", n => adjusted[n.Index]),
+            ("F1 alone [95 %]", n => Cell(Of([run.Groups.Single(g => g.Kind == "alone" && g.Group == n.Item).Rows], null, resamples)))) with
+        {
+            Stamp = run.Task.Definition.Stamp,
+            Note = $"Metadata without images; {all.Truth.Length} training images of {all.Units.Distinct().Count()} patients, each predicted out of fold, one set of folds. A group that adds nothing may still tell much that the others tell too: see it alone.",
+        };
+    }
+
+    private static Interval Of(IReadOnlyList<TestRows> rows, Func<ClassCounts, double>? metric, int resamples)
+    {
+        (double value, double[] resampled) = Bootstrap.Mean(rows, metric, resamples);
+        return Bootstrap.Percentiles(value, resampled);
+    }
+
+    private static string Stamp(MultimodalRun run) => Stamps.Join([run.Task.Definition.Stamp, .. run.Suite.Extractions.Select(e => e.Stamp)]);
+
+    private static string Cell(Interval i) => Tables.Interval(new(i.Value, i.Low, i.High));
+}
