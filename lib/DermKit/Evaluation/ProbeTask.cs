@@ -31,12 +31,12 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     public string[]? Patients { get; } = definition.Unit is { } unit ? [.. table.Column(unit).Zip(table.Ids, (u, id) => u ?? $"image {id}")] : null;
 
     /// <summary>The same task on some of its images, in the order given.</summary>
-    public ProbeTask Only(int[] rows) => new(Definition, Table.Rows(rows), [.. rows.Select(i => Labels[i])], ClassNames, [.. rows.Select(i => frozen[i])]);
+    public ProbeTask Only(int[] rows) => new(Definition, Table.Rows(rows), [.. rows.Select(i => Labels[i])], ClassNames, [.. rows.Select(i => frozen[i])]) { Version = Version };
 
     /// <summary>The same images in other files.</summary>
     /// <param name="paths">File of each row.</param>
     public ProbeTask WithPaths(string[] paths) => new(Definition, new ImageTable(Table.Name,
-        [.. Table.Frame.Columns.Select(c => (c.Name, (IEnumerable<string?>)(c.Name == "image" ? paths : Table.Column(c.Name))))]), Labels, ClassNames, frozen);
+        [.. Table.Frame.Columns.Select(c => (c.Name, (IEnumerable<string?>)(c.Name == "image" ? paths : Table.Column(c.Name))))]), Labels, ClassNames, frozen) { Version = Version };
 
     /// <summary>
     /// The split of the protocol. With a frozen test part it is the same for every seed (the probe's own validation part is what a seed changes);
@@ -78,7 +78,7 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     {
         int[] order = [.. Enumerable.Range(0, Labels.Length).OrderBy(i => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Table.Ids[i]))), StringComparer.Ordinal)];
         int[] rows = [.. order.Where(i => !frozen[i]).Take(train).Concat(order.Where(i => frozen[i]).Take(test)).Order()];
-        return rows.Length == Labels.Length ? this : new(Definition, Table.Rows(rows), [.. rows.Select(i => Labels[i])], ClassNames, [.. rows.Select(i => frozen[i])]) { Version = Version };
+        return rows.Length == Labels.Length ? this : Only(rows);
     }
 
     private Split Checked(Split split)
