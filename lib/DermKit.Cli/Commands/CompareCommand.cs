@@ -59,7 +59,9 @@ internal static class CompareCommand
                 }
             }
             var provenance = Provenance.Machine().ToDictionary(p => p.Key, p => p.Value);
-            provenance["command"] = $"kit {parsed.CommandResult.Command.Name} {string.Join(' ', parsed.Tokens.Skip(1).Select(t => t.Value))}";
+            // Folders of this machine say nothing to a reader.
+            string[] words = [.. parsed.Tokens.Select(t => t.Value)];
+            provenance["command"] = "kit " + string.Join(' ', words.Where((word, i) => word is not ("--out" or "--export") && (i == 0 || words[i - 1] is not ("--out" or "--export"))));
             provenance["budget"] = string.Create(CultureInfo.InvariantCulture, $"{plan.Epochs} epochs of {pictures} pictures, seeds {string.Join(", ", TaskSuite.Seeds.Take(plan.Seeds))}, configs of mode {settings.Mode.ToString().ToLowerInvariant()}");
             MethodComparison comparison = MethodComparison.Of(results, provenance);
             comparison.Save(target ?? folder);

@@ -63,6 +63,7 @@ public sealed class SuiteCommandTests : IDisposable
         MethodComparison made = MethodComparison.Load(Folder("export"));
         Assert.Equal(["SimCLR", "untrained"], made.Rows.Select(r => r.Model).Distinct().Order());
         Assert.All(made.Rows, r => Assert.Equal("FIXTURE", r.Stamp));
+        Assert.Equal("kit compare SimCLR --epochs 1 --seeds 1 --sets tiny --tasks med_node", made.Provenance["command"]);
         Assert.Contains("1 epochs of 32 pictures", made.Provenance["budget"]);
         TrainingStep step = Assert.Single(TrainingLog.Read(Path.Combine(Folder("export"), "simclr-1.log.jsonl")));
 
