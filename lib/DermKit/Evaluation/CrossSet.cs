@@ -84,6 +84,20 @@ public static class CrossSet
         return plan.EqualTraining ? [.. both.Select(t => t.Limit(train, int.MaxValue))] : both;
     }
 
+    /// <summary>
+    /// Ids of the test images of either set that are the same photograph as a training image of either set (<see cref="Leakage.Find"/>): one within
+    /// makes the score within too good and the drop too large, one across makes the score across too good and the drop too small.
+    /// </summary>
+    /// <param name="tasks">From <see cref="Open"/>, with frozen test parts, the same for every seed.</param>
+    /// <param name="cancellation">Stops between pictures.</param>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static IReadOnlySet<string> Copies(IReadOnlyList<ProbeTask> tasks, CancellationToken cancellation = default)
+    {
+        (string Id, string Path)[] Part(Func<Split, int[]> part) => [.. tasks.SelectMany(t => part(t.SplitFor(1)).Select(i => (t.Table.Ids[i], t.Table.Paths[i])))];
+        var test = Part(s => s.Test);
+        return Leakage.Find([.. test.Select(t => t.Path)], [.. Part(s => s.Train).Select(t => t.Path)], cancellation: cancellation).Select(p => test[p.First].Id).ToHashSet(StringComparer.Ordinal);
+    }
+
     /// <summary>Extracts the features of both sets and scores both test parts with probes trained on either set.</summary>
     /// <param name="settings">Folders and device.</param>
     /// <param name="tasks">The two, from <see cref="Open"/>.</param>

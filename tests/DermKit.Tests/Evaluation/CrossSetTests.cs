@@ -46,6 +46,26 @@ public sealed class CrossSetTests
     }
 
     [Fact]
+    public void CopiesAreTestImagesWhosePhotographIsInTrainingOfEitherSet()
+    {
+        using var folder = new TemporaryFolder();
+        ProbeTask With(string name, Func<int, RgbImage> picture)
+        {
+            ProbeTask few = Task(name).Only([0, 1, 100, 101]);
+            return few.WithPaths([.. Enumerable.Range(0, 4).Select(i => folder.Write($"{name}-{i}.png", ImageCodec.EncodePng(picture(i))))]);
+        }
+        // A test image of each set is a training image of the first one: smaller there, mirrored here.
+        ProbeTask one = With("one", i => i == 3 ? PillowResize.Resize(TestPictures.Draw(96, 80, 1), 64, 60, ResizeFilter.Bicubic) : TestPictures.Draw(96, 80, i)), two = With("two", i => i == 2 ? Mirrored(TestPictures.Draw(96, 80, 0)) : TestPictures.Draw(96, 80, 10 + i));
+        Assert.Equal([one.Table.Ids[3], two.Table.Ids[2]], CrossSet.Copies([one, two]).Order(StringComparer.Ordinal));
+
+        static RgbImage Mirrored(RgbImage image)
+        {
+            byte[] pixels = [.. Enumerable.Range(0, image.Pixels.Length).Select(i => image.Pixels[3 * (i / 3 / image.Width * image.Width + image.Width - 1 - i / 3 % image.Width) + i % 3])];
+            return new(image.Width, image.Height, pixels);
+        }
+    }
+
+    [Fact]
     public void WhatDoesNotHoldInTheOtherSetIsADropAndWhatHoldsIsNone()
     {
         using var scope = NewDisposeScope();
