@@ -32,17 +32,18 @@ public static class MultimodalReport
         TestRows[] Rows(string model, string arm) => [.. sets[(model, arm)].Select(a => a.Rows)];
         var compared = sets.Keys.SelectMany(k => new[] { "image", "metadata" }.Where(other => other != k.Arm && !(k.Arm == "image")).Select(other => (Key: k, Other: other, Difference: PairedTest.Difference(Rows(k.Model, k.Arm), Rows(k.Model, other), resamples: resamples)))).ToArray();
         double[] adjusted = PairedTest.Holm([.. compared.Select(c => c.Difference.P)]);
-        string Against((string Model, string Arm) key, string other) => Array.FindIndex(compared, c => c.Key == key && c.Other == other) is var i and >= 0
-            ? $"{Cell(compared[i].Difference.Difference)}, p {Tables.Number(adjusted[i])}" : "–";
+        int At((string Model, string Arm) key, string other) => Array.FindIndex(compared, c => c.Key == key && c.Other == other);
+        object Minus((string Model, string Arm) key, string other) => At(key, other) is var i and >= 0 ? Cell(compared[i].Difference.Difference) : "–";
+        object P((string Model, string Arm) key, string other) => At(key, other) is var i and >= 0 ? adjusted[i] : "–";
         TestRows first = run.Arms[0].Rows;
         var best = sets.Keys.Where(k => k.Arm is "late fusion" or "concatenation").MaxBy(k => Of(Rows(k.Model, k.Arm), null, resamples).Value);
         return Tables.From("Image, metadata, and both", sets.Keys,
             ("Model", k => k.Model), ("Arm", k => k.Arm), ("F1 [95 %]", k => Cell(Of(Rows(k.Model, k.Arm), null, resamples))), ("Balanced accuracy [95 %]", k => Cell(Of(Rows(k.Model, k.Arm), c => c.BalancedAccuracy, resamples))),
-            ("F1 minus image alone [95 %]", k => Against(k, "image")), ("F1 minus metadata alone [95 %]", k => Against(k, "metadata")), ("Penalty C, by seed", k => k.Arm == "late fusion" ? "–" : string.Join("; ", sets[k].Select(a => Tables.Number(a.C))))) with
+            ("Minus image [95 %]", k => Minus(k, "image")), ("p", k => P(k, "image")), ("Minus metadata [95 %]", k => Minus(k, "metadata")), ("p", k => P(k, "metadata")), ("Penalty C, by seed", k => k.Arm == "late fusion" ? "–" : string.Join("; ", sets[k].Select(a => Tables.Number(a.C))))) with
         {
             Stamp = Stamp(run),
-            Headline = $"{(Stamp(run).Length > 0 ? $"[{Stamp(run)}] " : "")}{run.Task.Definition.Name}: {best.Model} with metadata by {best.Arm}, F1 {Cell(Of(Rows(best.Model, best.Arm), null, resamples))}; minus image alone {Against(best, "image")}, minus metadata alone {Against(best, "metadata")}, n = {first.Units.Distinct().Count()} test patients.",
-            Note = $"{first.Truth.Length} test images of {first.Units.Distinct().Count()} patients, seeds averaged; intervals resample patients, differences are paired. p by Holm over the {compared.Length} differences. Metadata alone does not depend on the model; with another seed its validation patients change, and so can its penalty.",
+            Headline = $"{(Stamp(run).Length > 0 ? $"[{Stamp(run)}] " : "")}{run.Task.Definition.Name}: {best.Model} with metadata by {best.Arm}, F1 {Cell(Of(Rows(best.Model, best.Arm), null, resamples))}; minus image alone {Minus(best, "image")}, minus metadata alone {Minus(best, "metadata")}, n = {first.Units.Distinct().Count()} test patients.",
+            Note = $"{first.Truth.Length} test images of {first.Units.Distinct().Count()} patients, seeds averaged; intervals resample patients, differences of F1 are paired. p by Holm over the {compared.Length} differences. Metadata alone does not depend on the model; with another seed its validation patients change, and so can its penalty.",
         };
     }
 
