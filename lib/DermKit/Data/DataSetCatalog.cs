@@ -44,6 +44,8 @@ public static class DataSetCatalog
         if (name == SyntheticDataSet.Name) return true;
         if (manifest is not null) Manifest(settings, name, manifest);
         if (Folder(settings, name) is not { } folder) return false;
+        // A CSV of the user's own may name pictures anywhere.
+        if (!Adapters.ContainsKey(name)) return true;
         int needed = IsFixture(settings, name) ? 1 : manifest is not null ? Manifest(settings, name, manifest).Images
             : DataSetManifest.All(Path.Combine(settings.Root, "data"), name).LastOrDefault()?.Images ?? 1;
         return ImageFiles.Under(folder).Skip(needed - 1).Any();
