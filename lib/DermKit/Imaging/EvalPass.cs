@@ -11,8 +11,8 @@ namespace DermKit.Imaging;
 /// </summary>
 internal static unsafe class EvalPass
 {
-    /// <summary>Bytes that are read behind the last pixel.</summary>
-    public const int Slack = 64;
+    /// <summary>Bytes that are read behind the last pixel at most: of a row of fewer than four pixels.</summary>
+    public const int Slack = 16;
 
     private const int PixelBytes = 4, Group = 4;
 
@@ -37,7 +37,8 @@ internal static unsafe class EvalPass
     {
         (int Width, int Height) scaled = transform.ScaledSize(width, height);
         int side = transform.Crop, rowBytes = 3 * side;
-        Axis columns = lastColumns = Axis.For(lastColumns, width, scaled.Width, side, transform.Filter), rows = lastRows = Axis.For(lastRows, height, scaled.Height, side, transform.Filter);
+        Axis columns = lastColumns = Axis.For(lastColumns, width, scaled.Width, side, transform.Filter, windows: true);
+        Axis rows = lastRows = Axis.For(lastRows, height, scaled.Height, side, transform.Filter, windows: false);
         int first = rows.Weights.Start[0], end = rows.Weights.Start[^1] + rows.Weights.Count[^1];
         byte[] rented = ArrayPool<byte>.Shared.Rent(rowBytes * (end - first));
         fixed (byte* between = rented, to = planes)
@@ -122,14 +123,16 @@ internal static unsafe class EvalPass
         return (sums.GetLower() + sums.GetUpper() + Vector128.Create(1 << (PillowResize.PrecisionBits - 1))) >> PillowResize.PrecisionBits;
     }
 
-    /// <summary>Weights of the middle of one axis.</summary>
+    /// <summary>Weights of the middle of one axis; of the columns also in windows of <see cref="Blocks"/> times four inputs, split for <see cref="Add"/>.</summary>
     private sealed record Axis(int Inputs, int Outputs, int Side, ResizeFilter Filter, PillowResize.Weights Weights, int Blocks, short[] Taps)
     {
-        public static Axis For(Axis? last, int inputs, int outputs, int side, ResizeFilter filter)
+        public static Axis For(Axis? last, int inputs, int outputs, int side, ResizeFilter filter, bool windows)
         {
             if (last is not null && (last.Inputs, last.Outputs, last.Side, last.Filter) == (inputs, outputs, side, filter)) return last;
             PillowResize.Weights weights = PillowResize.Weights.Make(inputs, 0, inputs, outputs, filter).Middle(RgbImage.CropOffset(outputs, side), side);
+            if (!windows) return new(inputs, outputs, side, filter, weights, 0, []);
             int blocks = (weights.Count.Max() + 3) / 4;
+            weights = weights.Windows(inputs, 4 * blocks);
             short[] taps = new short[side * blocks * 32];
             PillowResizeAvx2.SplitTaps(weights, blocks, taps);
             return new(inputs, outputs, side, filter, weights, blocks, taps);

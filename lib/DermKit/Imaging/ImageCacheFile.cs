@@ -18,12 +18,12 @@ internal sealed record ImageCacheFile(string Key, int Files, int Rows, int RowBy
     public static int BytesOf(EvalTransform transform) => 3 * transform.Crop * transform.Crop + SizeBytes;
 
     /// <summary>Width and height of the picture that a row was made of.</summary>
-    public static (int Width, int Height) SizeOf(ReadOnlySpan<byte> row) => (BinaryPrimitives.ReadInt32LittleEndian(row[^8..]), BinaryPrimitives.ReadInt32LittleEndian(row[^4..]));
+    public static (int Width, int Height) SizeOf(ReadOnlySpan<byte> row) => (BinaryPrimitives.ReadInt32LittleEndian(row[^SizeBytes..]), BinaryPrimitives.ReadInt32LittleEndian(row[^4..]));
 
     /// <summary>Writes what <see cref="SizeOf"/> reads.</summary>
     public static void SetSize(Span<byte> row, (int Width, int Height) size)
     {
-        BinaryPrimitives.WriteInt32LittleEndian(row[^8..], size.Width);
+        BinaryPrimitives.WriteInt32LittleEndian(row[^SizeBytes..], size.Width);
         BinaryPrimitives.WriteInt32LittleEndian(row[^4..], size.Height);
     }
 

@@ -95,6 +95,23 @@ public static class PillowResize
         /// <summary>Those of <paramref name="count"/> outputs from <paramref name="first"/> on.</summary>
         public Weights Middle(int first, int count) => new(Start[first..(first + count)], Count[first..(first + count)], Values[(first * Stride)..((first + count) * Stride)], Stride);
 
+        /// <summary>
+        /// The same sums over <paramref name="width"/> inputs at every output, weights of 0 among them: a window that would leave the inputs begins
+        /// earlier, or at 0 where there are fewer inputs than that. So whoever reads whole windows reads nothing behind the last input.
+        /// </summary>
+        public Weights Windows(int inputs, int width)
+        {
+            var result = new Weights(new int[Start.Length], new int[Start.Length], new int[Start.Length * width], width);
+            for (int i = 0; i < Start.Length; i++)
+            {
+                result.Start[i] = Math.Max(Math.Min(Start[i], inputs - width), 0);
+                int shift = Start[i] - result.Start[i];
+                result.Count[i] = shift + Count[i];
+                Taps(i).CopyTo(result.Values.AsSpan(i * width + shift));
+            }
+            return result;
+        }
+
         public static double Filter(double x, ResizeFilter filter)
         {
             x = Math.Abs(x);

@@ -9,9 +9,15 @@ public static class TrainingLog
     internal const string FileName = "log.jsonl";
     private static readonly JsonSerializerOptions Options = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
-    /// <summary>Writes all steps, whole or not at all.</summary>
-    public static void Write(string path, IEnumerable<TrainingStep> steps) =>
-        AtomicFile.WriteAllText(path, string.Concat(steps.Select(s => JsonSerializer.Serialize(s, Options) + "\n")));
+    /// <summary>Writes all steps, whole or not at all, line by line: a log as one string would be the largest object of a long run, made anew at every checkpoint.</summary>
+    public static void Write(string path, IEnumerable<TrainingStep> steps) => AtomicFile.Write(path, stream =>
+    {
+        foreach (TrainingStep step in steps)
+        {
+            JsonSerializer.Serialize(stream, step, Options);
+            stream.WriteByte((byte)'\n');
+        }
+    });
 
     /// <summary>Reads a log.</summary>
     /// <exception cref="KitException">A line is no step; it is named.</exception>

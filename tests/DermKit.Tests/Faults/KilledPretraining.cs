@@ -46,30 +46,34 @@ public sealed class KilledPretraining : IDisposable
     {
         CancellationToken token = TestContext.Current.CancellationToken;
         using Process whole = await Training("whole", token);
-        var clock = Stopwatch.StartNew();
         await whole.WaitForExitAsync(token);
         Assert.Equal(0, whole.ExitCode);
-        double duration = clock.Elapsed.TotalMilliseconds;
         var random = new Random(11);
         var steps = new List<int>();
         for (int kill = 0; kill < 10; kill++)
         {
             using Process process = await Training("killed", token);
-            // All ten together come to the middle of the run on average.
-            await Task.Delay((int)(random.NextDouble() * duration / 10), token);
+            // Some steps further and at any moment of a step; all ten together come to the middle of the run on average.
+            for (int target = Done() + random.Next(1, 20); Done() < target && !process.HasExited;) await Task.Delay(1, token);
+            await Task.Delay(random.Next(20), token);
             process.Kill();
             await process.WaitForExitAsync(token);
             Assert.Equal(128 + 9, process.ExitCode);
-            string log = Path.Combine(tiny.Folder("killed"), "log.jsonl");
-            steps.Add(File.Exists(log) ? TrainingLog.Read(log).Count : 0);
+            steps.Add(Done());
         }
         (int code, string text, string error) = await KitProcess.Run(Command("killed"), Environment);
         Assert.True(code == 0, text + error);
-        Assert.True(steps.Distinct().Count() >= 4 && steps[^1] < 240, $"killed after steps {string.Join(", ", steps)}");
+        Assert.True(steps.Distinct().Count() == 10 && steps[^1] < 240, $"killed after steps {string.Join(", ", steps)}");
         Assert.Equal(tiny.Result("whole").Log, tiny.Result("killed").Log);
         Assert.Equal(tiny.Result("whole").Checkpoint, tiny.Result("killed").Checkpoint);
         // What a killed process was writing does not pile up.
         Assert.Equal(["checkpoint.safetensors", "log.jsonl"], Directory.GetFiles(tiny.Folder("killed")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+
+        int Done()
+        {
+            string log = Path.Combine(tiny.Folder("killed"), "log.jsonl");
+            return File.Exists(log) ? File.ReadLines(log).Count() : 0;
+        }
     }
 
     [Fact]
@@ -138,9 +142,9 @@ public sealed class KilledPretraining : IDisposable
     [Fact]
     public async Task AnonymousMemoryIsFlatOverTwoThousandSteps()
     {
-        SlowTier.Need("2,200 steps of pre-training");
+        SlowTier.Need("4,200 steps of pre-training");
         Assert.SkipUnless(OperatingSystem.IsLinux(), "reads /proc");
-        Write(TinyPretraining.Options with { Epochs = 740, CheckpointEvery = 10 });
+        Write(TinyPretraining.Options with { Epochs = 1400, CheckpointEvery = 10 });
         // A small youngest generation: what the collector has not come to yet would pass for growth.
         using Process process = KitProcess.Start(Command("memory"), new Dictionary<string, string>(Environment) { ["DOTNET_GCgen0size"] = "0x400000", ["DOTNET_gcConcurrent"] = "0" });
         process.OutputDataReceived += (_, _) => { };
@@ -154,7 +158,7 @@ public sealed class KilledPretraining : IDisposable
             await Task.Delay(20, TestContext.Current.CancellationToken);
         }
         Assert.True(process.ExitCode == 0, await error);
-        Assert.True(memory.Last().Key >= 2200, $"looked last at step {memory.Last().Key}");
+        Assert.True(memory.Last().Key >= 4200, $"looked last at step {memory.Last().Key}");
         // Medians, because a look may meet a checkpoint on its way to the disk or the report at the end.
         long Median(int from, int to)
         {
@@ -162,9 +166,9 @@ public sealed class KilledPretraining : IDisposable
             Assert.True(looks.Length >= 10, $"only {looks.Length} looks from step {from} to {to}");
             return looks[looks.Length / 2];
         }
-        long early = Median(200, 400), late = Median(2000, 2200);
-        // 1 % of what a real run holds (ViT-T, batch 64, 1.5 GiB). This one is so small that compiled code, the collector and the growing log are more than 2 % of it.
-        Assert.True(late - early < 16 << 20, $"anonymous memory grew from {early >> 10} KiB at steps 200 to 400 to {late >> 10} KiB at steps 2,000 to 2,200");
+        // Such small steps are still being compiled and the collector still finds its sizes for some thousand of them.
+        long early = Median(1800, 2200), late = Median(3800, 4200);
+        Assert.True(late < 1.02 * early, $"anonymous memory grew from {early >> 10} KiB at steps 1,800 to 2,200 to {late >> 10} KiB at steps 3,800 to 4,200");
     }
 
     /// <summary>RssAnon of a process in bytes; null when it is gone.</summary>

@@ -56,7 +56,7 @@ public sealed class ImageCacheTests : IDisposable
     public void RowsHaveTheBitsOfTheTransform(int resize, int crop, bool shortSide, ResizeFilter filter)
     {
         var transform = new EvalTransform { Resize = resize, Crop = crop, ShortSide = shortSide, Filter = filter };
-        (int, int)[] sizes = [(61, 61), (64, 48), (333, 97), (97, 334), (1200, 900), (5, 7), (1, 1)];
+        (int, int)[] sizes = [(61, 61), (64, 48), (333, 97), (97, 334), (1200, 900), (2600, 70), (5, 7), (3, 2), (1, 1)];
         string[] paths = [.. sizes.Select((s, i) => folder.Write($"{i}.png", ImageCodec.EncodePng(TestPictures.Draw(s.Item1, s.Item2, i))))];
         using ImageCache cache = ImageCache.Build(Cache, paths, transform);
         for (int i = 0; i < paths.Length; i++)

@@ -5,6 +5,24 @@ namespace DermKit.Tests.Imaging;
 
 public sealed class PillowResizeTests
 {
+    [Theory]
+    [InlineData(2600, 40)]
+    [InlineData(97, 40)]
+    [InlineData(40, 97)]
+    [InlineData(3, 40)]
+    public void WindowsOfOneWidthHoldTheSameWeightsAndEndWithTheInputs(int inputs, int outputs)
+    {
+        PillowResize.Weights weights = PillowResize.Weights.Make(inputs, 0, inputs, outputs, ResizeFilter.Bicubic);
+        int width = (weights.Count.Max() + 3) / 4 * 4;
+        PillowResize.Weights windows = weights.Windows(inputs, width);
+        for (int i = 0; i < outputs; i++)
+        {
+            Assert.True(windows.Start[i] >= 0 && (windows.Start[i] + width <= inputs || windows.Start[i] == 0), $"output {i}");
+            var expected = weights.Taps(i).ToArray().Select((w, k) => (At: weights.Start[i] + k, w)).Where(p => p.w != 0);
+            Assert.Equal(expected, windows.Values.Skip(i * width).Take(width).Select((w, k) => (At: windows.Start[i] + k, w)).Where(p => p.w != 0));
+        }
+    }
+
     [Fact]
     public void VectorsGiveTheSameBits()
     {
