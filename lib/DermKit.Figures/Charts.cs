@@ -30,7 +30,9 @@ internal static class Charts
                 ("hoverinfo", "text"), ("hovertext", series.Values.Select((v, c) => $"{Look.Text(figure.Categories[c])}<br>{Look.Text(series.Name)}: {v}").ToArray()));
         });
         int count = Math.Max(1, figure.Series.Count);
-        Layout layout = Look.Layout(figure.Stamp, wide ? 90 + figure.Categories.Count * (18 + (points ? 16 : 20) * count) : 380, figure.Series.Count > 1);
+        // A row holds its marks and its name, whichever is higher.
+        int row = Math.Max(18 + (points ? 16 : 20) * count, 6 + 16 * names.Select(n => n.Split("<br>").Length).DefaultIfEmpty(1).Max());
+        Layout layout = Look.Layout(figure.Stamp, wide ? 90 + figure.Categories.Count * row : 380, figure.Series.Count > 1);
         object value = Look.Axis(figure.ValueAxis, ("showgrid", true), ("rangemode", points ? "normal" : "tozero"), ("range", Range(figure)), ("nticks", 7));
         object category = Look.Axis(figure.CategoryAxis, ("type", "category"), ("showgrid", points && wide), ("autorange", wide ? "reversed" : null), ("ticks", ""));
         Look.Fill(layout, (wide ? "xaxis" : "yaxis", value), (wide ? "yaxis" : "xaxis", category),

@@ -89,7 +89,7 @@ internal static class ImageCacheBuilder
         finally
         {
             end.Set();
-            ((IAsyncResult)flushing).AsyncWaitHandle.WaitOne();
+            Task.WaitAny(flushing);
         }
         flushing.GetAwaiter().GetResult();
     }

@@ -26,12 +26,12 @@ public static class CrossSetReport
         CrossDrop[] auroc = [.. drops.Where(d => d.Metric == "auroc")];
         CrossDrop? largest = auroc.MaxBy(d => d.Drop.Difference.Value);
         return Tables.From(caption, drops.Select((d, i) => (Drop: d, P: adjusted[i])),
-            ("Test set", r => r.Drop.Test), ("Trained elsewhere on", r => r.Drop.Train), ("Model", r => r.Drop.Model), ("Probe", r => r.Drop.Probe), ("Metric", r => r.Drop.Metric == "auroc" ? "AUROC" : "F1"),
-            ("Test images (positive)", r => $"{r.Drop.Images} ({r.Drop.Positives})"), ("Within [95 %]", r => Cell(r.Drop.Within)), ("Across [95 %]", r => Cell(r.Drop.Across)), ("Drop [95 %]", r => Cell(r.Drop.Drop.Difference)), ("p (Holm)", r => r.P)) with
+            ("Test set", r => r.Drop.Test), ("Model", r => r.Drop.Model), ("Probe", r => r.Drop.Probe), ("Metric", r => r.Drop.Metric == "auroc" ? "AUROC" : "F1"),
+            ("n (positive)", r => $"{r.Drop.Images} ({r.Drop.Positives})"), ("Within [95 %]", r => Cell(r.Drop.Within)), ("Across [95 %]", r => Cell(r.Drop.Across)), ("Drop [95 %]", r => Cell(r.Drop.Drop.Difference)), ("p (Holm)", r => r.P)) with
         {
             Stamp = Stamps.Join(drops.Select(d => d.Stamp)),
             Headline = !headline || largest is null ? "" : $"{(largest.Stamp.Length > 0 ? $"[{largest.Stamp}] " : "")}Trained on {largest.Train}, tested on {largest.Test}: AUROC {Cell(largest.Across)} against {Cell(largest.Within)} within, the largest of {auroc.Length} drops, {Cell(largest.Drop.Difference)} ({largest.Model}, {largest.Probe}, n = {largest.Units} test units).",
-            Note = "Within: trained on the test set's own training part. Drop: within minus across on the same resampled test units, seeds averaged. F1 is that of the positive class at probability 0.5, and depends on how frequent it is in either training part; AUROC does so little.",
+            Note = "Within: trained on the test set's own training part; across: on that of the other set. n: test images. Drop: within minus across on the same resampled test units, seeds averaged. F1 is that of the positive class at probability 0.5, and depends on how frequent it is in either training part; AUROC does so little.",
         };
     }
 

@@ -118,7 +118,7 @@ public static class PretrainingReport
             lines, "Step", "Value (1: uniform, or evenly spread)") { Markers = false, Stamp = stamp };
     }
 
-    /// <summary>One monitor of several runs over the steps, to tell a collapsing run from a healthy one.</summary>
+    /// <summary>One monitor of several runs over the steps, to tell a collapsing run from a healthy one. Runs of one name, such as the seeds of a method, are one line, their mean, in a band from the lowest to the highest.</summary>
     /// <param name="id">See <see cref="Figure.Id"/>.</param>
     /// <param name="title">See <see cref="Figure.Title"/>.</param>
     /// <param name="caption">See <see cref="Figure.Caption"/>.</param>
@@ -129,8 +129,8 @@ public static class PretrainingReport
     public static LineFigure Monitor(string id, string title, string caption, string axis, Func<TrainingStep, double> value,
         IReadOnlyList<(string Name, IReadOnlyList<TrainingStep> Log)> runs, string stamp = "")
     {
-        LineSeries[] lines = [.. runs.Select(r => Line(r.Name, r.Log, value))];
-        return new(id, title, caption, $"A line for each of {lines.Length} runs; from first to last value: {string.Join("; ", lines.Where(l => l.Y.Count > 0).Select(l => $"{l.Name} {Tables.Number(l.Y[0])} to {Tables.Number(l.Y[^1])}"))}.",
+        LineSeries[] lines = [.. runs.GroupBy(r => r.Name).Select(g => Together([.. g.Select(r => Line(r.Name, r.Log, value))]))];
+        return new(id, title, caption, $"{lines.Length} lines of {runs.Count} runs; from first to last value: {string.Join("; ", lines.Where(l => l.Y.Count > 0).Select(l => $"{l.Name} {Tables.Number(l.Y[0])} to {Tables.Number(l.Y[^1])}"))}.",
             lines, "Step", axis) { Markers = false, Stamp = stamp };
     }
 
@@ -172,6 +172,15 @@ public static class PretrainingReport
             Stamp = knn.Task.Definition.Stamp,
             Headline = $"{(knn.Task.Definition.Stamp.Length > 0 ? $"[{knn.Task.Definition.Stamp}] " : "")}Online kNN while pre-training, {knn.Task.Definition.Title}: macro F1 {new Estimate(first.Value, first.Low, first.High)} after the first epoch, {new Estimate(last.Value, last.Low, last.High)} after the last (n = {knn.ValidationImages} validation images, none of them a frozen test image).",
         };
+    }
+
+    private static LineSeries Together(LineSeries[] runs)
+    {
+        if (runs.Length == 1) return runs[0];
+        var valueAt = runs.Select(r => r.X.Zip(r.Y).ToDictionary(p => p.First, p => p.Second)).ToArray();
+        double[] steps = [.. runs[0].X.Where(x => valueAt.All(v => v.ContainsKey(x)))];
+        double[][] values = [.. steps.Select(x => Array.ConvertAll(valueAt, v => v[x]))];
+        return new(runs[0].Name, steps, [.. values.Select(v => v.Average())], [.. values.Select(v => v.Min())], [.. values.Select(v => v.Max())]);
     }
 
     private static LineSeries Line(string name, IReadOnlyList<TrainingStep> log, Func<TrainingStep, double> value)
