@@ -1,6 +1,7 @@
 using DermKit.Evaluation;
 using DermKit.Reporting;
 using System.CommandLine;
+using System.Globalization;
 
 namespace DermKit.Cli.Commands;
 
@@ -16,9 +17,14 @@ internal static class EvaluateCommand
         mode.AcceptOnlyFromAmong("quick", "workshop", "full");
         var split = new Option<string?>("--split") { Description = "strict (patients and lesions apart, the kit's) or original (the authors' own split) (default: strict)" };
         split.AcceptOnlyFromAmong("strict", "original");
+        var geometry = new Option<string?>("--geometry") { Description = "Width x height in pixels that every picture is brought to first, antialiased, such as 200x150 (default: as they come)" };
+        geometry.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { } text && Size(text) is null) result.AddError($"--geometry: expected width x height in pixels, such as 200x150, found '{text}'.");
+        });
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
         var output = new Option<string?>("--out") { Description = "Folder of results.csv and leaderboard.csv (default: reports/evaluation of the kit)" };
-        var command = new Command("evaluate", "Probes frozen models on tasks; what is finished is kept, and the same command goes on") { tasks, models, baseline, split, mode, device, output };
+        var command = new Command("evaluate", "Probes frozen models on tasks; what is finished is kept, and the same command goes on") { tasks, models, baseline, split, geometry, mode, device, output };
         // In a task of its own: Ctrl-C and SIGTERM are listened to only once the action has handed its task over.
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -26,7 +32,7 @@ internal static class EvaluateCommand
             settings = settings with { Device = parsed.GetValue(device) ?? settings.Device, Mode = parsed.GetValue(mode) is { } named ? Enum.Parse<RunMode>(named, ignoreCase: true) : settings.Mode };
             SuitePlan plan = SuitePlan.For(settings.Mode);
             string[]? Named(Option<string[]> option) => parsed.GetValue(option) is { Length: > 0 } names ? names : null;
-            plan = plan with { Tasks = Named(tasks), Models = Named(models), Baseline = parsed.GetValue(baseline) ?? plan.Baseline, Version = parsed.GetValue(split) is { } kind ? Enum.Parse<SplitVersion>(kind, ignoreCase: true) : plan.Version };
+            plan = plan with { Tasks = Named(tasks), Models = Named(models), Baseline = parsed.GetValue(baseline) ?? plan.Baseline, Version = parsed.GetValue(split) is { } kind ? Enum.Parse<SplitVersion>(kind, ignoreCase: true) : plan.Version, Geometry = parsed.GetValue(geometry) is { } size ? Size(size) : null };
             TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
             IReadOnlyList<ProbeTask> opened = SuiteRun.Open(settings, suite, plan);
             IReadOnlyList<ModelDefinition> chosen = SuiteRun.Choose(ModelRegistry.Load(Path.Combine(settings.Root, "data")), plan);
@@ -47,4 +53,8 @@ internal static class EvaluateCommand
         }));
         return command;
     }
+
+    private static (int Width, int Height)? Size(string text) =>
+        text.Split('x') is [var w, var h] && int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out int width) && int.TryParse(h, NumberStyles.None, CultureInfo.InvariantCulture, out int height) && width is > 0 and <= 4096 && height is > 0 and <= 4096
+            ? (width, height) : null;
 }

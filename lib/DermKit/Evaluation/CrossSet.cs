@@ -9,11 +9,8 @@ namespace DermKit.Evaluation;
 /// <summary>How two sets are crossed. A mode changes the numbers of <see cref="Suite"/> and nothing else.</summary>
 public sealed record CrossSetPlan
 {
-    /// <summary>Models, seeds, limits and probes; its tasks are of no effect.</summary>
-    public SuitePlan Suite { get; init; } = new();
-
-    /// <summary>Size in pixels that every picture is brought to first (<see cref="OneGeometry"/>); null leaves them as they are.</summary>
-    public (int Width, int Height)? Geometry { get; init; } = (200, 150);
+    /// <summary>Models, seeds, limits, probes and the size that pictures are brought to; its tasks are of no effect.</summary>
+    public SuitePlan Suite { get; init; } = new() { Geometry = (200, 150) };
 
     /// <summary>Gives both sets as many training images as the smaller one has, so that a drop does not come from their number.</summary>
     public bool EqualTraining { get; init; } = true;
@@ -21,7 +18,7 @@ public sealed record CrossSetPlan
     /// <summary>The numbers of a mode: those of <see cref="SuitePlan.For"/>, in quick mode at most 100 training and 150 test images of each set.</summary>
     public static CrossSetPlan For(RunMode mode) => new()
     {
-        Suite = mode == RunMode.Quick ? SuitePlan.For(mode) with { MostTrain = 100, MostTest = 150 } : SuitePlan.For(mode),
+        Suite = mode == RunMode.Quick ? SuitePlan.For(mode) with { MostTrain = 100, MostTest = 150, Geometry = (200, 150) } : SuitePlan.For(mode) with { Geometry = (200, 150) },
     };
 }
 
@@ -111,8 +108,7 @@ public static class CrossSet
         Action<string, int, int>? progress = null, CancellationToken cancellation = default)
     {
         Check(tasks);
-        ProbeTask[] brought = plan.Geometry is not var (width, height) ? [.. tasks]
-            : [.. tasks.Select(t => t.WithPaths(OneGeometry.Bring(settings.CacheDir, t.Table.Paths, width, height, (done, all) => progress?.Invoke($"to one size: {t.Definition.Name}", done, all), cancellation)))];
+        IReadOnlyList<ProbeTask> brought = SuiteRun.Bring(settings, tasks, plan.Suite, progress, cancellation);
         Device device = settings.TorchDevice();
         var rows = new List<CrossRows>();
         int[]? firstRows = null;

@@ -27,16 +27,21 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     /// <summary>Which version of the task this is; decides <see cref="SplitFor"/>.</summary>
     public SplitVersion Version { get; init; }
 
+    /// <summary>Size in pixels that every picture was brought to, for example 200x150; empty for pictures as they come.</summary>
+    public string Geometry { get; private init; } = "";
+
     /// <summary>What the bootstrap resamples as one: patient, lesion or case of each image (an image without one stands for itself); null when the set has none.</summary>
     public string[]? Patients { get; } = definition.Unit is { } unit ? [.. table.Column(unit).Zip(table.Ids, (u, id) => u ?? $"image {id}")] : null;
 
     /// <summary>The same task on some of its images, in the order given.</summary>
-    public ProbeTask Only(int[] rows) => new(Definition, Table.Rows(rows), [.. rows.Select(i => Labels[i])], ClassNames, [.. rows.Select(i => frozen[i])]) { Version = Version };
+    public ProbeTask Only(int[] rows) => new(Definition, Table.Rows(rows), [.. rows.Select(i => Labels[i])], ClassNames, [.. rows.Select(i => frozen[i])]) { Version = Version, Geometry = Geometry };
 
-    /// <summary>The same images in other files.</summary>
+    /// <summary>The same images, brought to one size, in other files.</summary>
     /// <param name="paths">File of each row.</param>
-    public ProbeTask WithPaths(string[] paths) => new(Definition, new ImageTable(Table.Name,
-        [.. Table.Frame.Columns.Select(c => (c.Name, (IEnumerable<string?>)(c.Name == "image" ? paths : Table.Column(c.Name))))]), Labels, ClassNames, frozen) { Version = Version };
+    /// <param name="width">Width in pixels.</param>
+    /// <param name="height">Height in pixels.</param>
+    public ProbeTask Brought(string[] paths, int width, int height) => new(Definition, new ImageTable(Table.Name,
+        [.. Table.Frame.Columns.Select(c => (c.Name, (IEnumerable<string?>)(c.Name == "image" ? paths : Table.Column(c.Name))))]), Labels, ClassNames, frozen) { Version = Version, Geometry = FormattableString.Invariant($"{width}x{height}") };
 
     /// <summary>
     /// The split of the protocol. With a frozen test part it is the same for every seed (the probe's own validation part is what a seed changes);

@@ -108,7 +108,7 @@ public static class Probing
     internal static string Key(FeatureSource source, ProbeTask task, string dataHash, int seed, string probe, object settings, params string[] more)
     {
         TaskDefinition definition = task.Definition;
-        string meaning = JsonSerializer.Serialize(new { Protocol, definition.Name, definition.Version, definition.DataSets, definition.InPretraining, definition.InMeans, definition.Stamp });
+        string meaning = JsonSerializer.Serialize(new { Protocol, Split = task.Version, task.Geometry, definition.Name, definition.Version, definition.DataSets, definition.InPretraining, definition.InMeans, definition.Stamp });
         return Hash([meaning, source.Key, source.WeightsHash, dataHash, probe, JsonSerializer.Serialize(settings), $"{seed}", .. more]);
     }
 
@@ -162,7 +162,9 @@ public static class Probing
             Note: string.Join(" ", new[] { outcome.Note, undefined, unseen, unread }.Where(n => n.Length > 0)),
             Kit: Kit,
             Seconds: 0,
-            ModelStamp: source.Stamp);
+            ModelStamp: source.Stamp,
+            Split: task.Version == SplitVersion.Original ? "original" : "strict",
+            Geometry: task.Geometry);
     }
 
     private static string Hash(IEnumerable<string> parts) =>

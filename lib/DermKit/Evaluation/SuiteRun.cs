@@ -28,6 +28,9 @@ public sealed record SuitePlan
     /// <summary>Most test images of a task.</summary>
     public int MostTest { get; init; } = int.MaxValue;
 
+    /// <summary>Size in pixels that every picture is brought to first (<see cref="OneGeometry"/>); null leaves them as they are.</summary>
+    public (int Width, int Height)? Geometry { get; init; }
+
     /// <summary>Model that the others are compared with.</summary>
     public string Baseline { get; init; } = "vit-tiny-random";
 
@@ -103,10 +106,15 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         Device device = settings.TorchDevice();
         var folder = new Results(Path.Combine(settings.CacheDir, "results"));
         var results = new List<TaskResult>();
+        tasks = Bring(settings, tasks, plan, progress, cancellation);
         (var extractions, var quarantine) = Visit(settings, tasks, models, plan,
             (features, model, task, seed, rowOf) => results.AddRange(Probing.Run(features, model, task, seed, plan.Probing, folder, rowOf, device)), progress, cancellation);
         return new(results, tasks, extractions, quarantine);
     }
+
+    /// <summary>The tasks with their pictures brought to the plan's size.</summary>
+    internal static IReadOnlyList<ProbeTask> Bring(KitSettings settings, IReadOnlyList<ProbeTask> tasks, SuitePlan plan, Action<string, int, int>? progress, CancellationToken cancellation) => plan.Geometry is not var (width, height) ? tasks
+        : [.. tasks.Select(t => t.Brought(OneGeometry.Bring(settings.CacheDir, t.Table.Paths, width, height, (done, all) => progress?.Invoke($"to one size: {t.Definition.Name}", done, all), cancellation), width, height))];
 
     /// <summary>Extracts the features of every model and seed and hands them to <paramref name="use"/> once for each task, with the feature row of each row of its table.</summary>
     internal static (IReadOnlyList<Extraction>, IReadOnlyList<Quarantined>) Visit(KitSettings settings, IReadOnlyList<ProbeTask> tasks, IReadOnlyList<ModelDefinition> models, SuitePlan plan,

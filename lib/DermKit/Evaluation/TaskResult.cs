@@ -33,6 +33,8 @@ namespace DermKit.Evaluation;
 /// <param name="Note">What a reader has to know; empty when nothing.</param>
 /// <param name="Kit">Version of the library with the commit it was built from.</param>
 /// <param name="Seconds">Time of the probe and its intervals.</param>
+/// <param name="Split">strict or original: which version of the task's split.</param>
+/// <param name="Geometry">Size in pixels that every picture was brought to before the model's own transform, for example 200x150; empty for pictures as they come.</param>
 /// <param name="ModelStamp">FIXTURE where the model's weights are random numbers in a real model's format.</param>
 [TypeFormatterSource(typeof(TaskResultFormatterSource), PreferredMimeTypes = ["text/html", "text/plain"])]
 public sealed record TaskResult(
@@ -40,7 +42,7 @@ public sealed record TaskResult(
     string DataHash, string DataSet, bool InPretraining, bool InMeans, string Stamp, string[] ClassNames, int TrainRows,
     string[] Ids, string[] Units, int[] Truth, int[] Predicted,
     SortedDictionary<string, double> Metrics, SortedDictionary<string, Interval> Intervals, int[][] Confusion, string Kit, double Seconds, int? K = null,
-    bool? Converged = null, int? Iterations = null, double? GradientNorm = null, string Note = "", string ModelStamp = "")
+    bool? Converged = null, int? Iterations = null, double? GradientNorm = null, string Note = "", string ModelStamp = "", string Split = "strict", string Geometry = "")
 {
     /// <summary>Number of distinct units among the test rows.</summary>
     [JsonIgnore]

@@ -13,7 +13,7 @@ public static class CrossSetReport
         ("Test images", t => t.Split.Test.Length), ("Positive in test", t => t.Split.Test.Count(i => t.Task.Labels[i] == 1)), ("Test units", t => t.Split.Test.Select(i => t.Task.Patients?[i] ?? t.Task.Table.Ids[i]).Distinct().Count())) with
     {
         Stamp = Stamps.Join(tasks.Select(t => t.Definition.Stamp)),
-        Note = $"{(plan.Geometry is var (width, height) ? $"Every picture is brought to {width} x {height} pixels (bilinear, antialiased) before the protocol's transform; its compression stays what it was." : "Pictures are not brought to one size.")} {(plan.EqualTraining ? "Both sets are cut to the training images of the smaller one." : "")} A unit is a lesion or patient where the set has ids, else an image.".Replace("  ", " "),
+        Note = $"{(plan.Suite.Geometry is var (width, height) ? $"Every picture is brought to {width} x {height} pixels (bilinear, antialiased) before the protocol's transform; its compression stays what it was." : "Pictures are not brought to one size.")} {(plan.EqualTraining ? "Both sets are cut to the training images of the smaller one." : "")} A unit is a lesion or patient where the set has ids, else an image.".Replace("  ", " "),
     };
 
     /// <summary>Scores within and across, and the paired drop, for every test set, model, probe and metric.</summary>

@@ -12,7 +12,7 @@ public static class Leaderboard
         StringDataFrameColumn Text(string name, Func<TaskResult, string> value) => new(name, results.Select(value));
         PrimitiveDataFrameColumn<double> Number(string name, Func<TaskResult, double?> value) => new(name, results.Select(value));
         PrimitiveDataFrameColumn<int> Whole(string name, Func<TaskResult, int?> value) => new(name, results.Select(value));
-        return new(Text("task", r => r.Task), Whole("task_version", r => r.TaskVersion), Text("model", r => r.Model), Text("features", r => r.Features), Text("probe", r => r.Probe), Whole("seed", r => r.Seed),
+        return new(Text("task", r => r.Task), Whole("task_version", r => r.TaskVersion), Text("split", r => r.Split), Text("geometry", r => r.Geometry), Text("model", r => r.Model), Text("features", r => r.Features), Text("probe", r => r.Probe), Whole("seed", r => r.Seed),
             Number("f1", r => Finite(r.Metrics["f1"])), Number("f1_low", r => Finite(r.Intervals["f1"].Low)), Number("f1_high", r => Finite(r.Intervals["f1"].High)),
             Number("balanced_accuracy", r => Finite(r.Metrics["balanced_accuracy"])), Number("auroc", r => Finite(r.Metrics["auroc"])),
             Whole("train_images", r => r.TrainRows), Whole("test_images", r => r.Truth.Length), Whole("test_units", r => r.UnitCount), Whole("k", r => r.K),

@@ -29,7 +29,7 @@ public sealed class SuiteCommandTests : IDisposable
         Assert.Equal(4, kept.Length);
         string[] results = File.ReadAllLines(Path.Combine(Folder("out"), "results.csv")), leaderboard = File.ReadAllLines(Path.Combine(Folder("out"), "leaderboard.csv"));
         Assert.Equal(5, results.Length);
-        Assert.StartsWith("task,task_version,model,features,probe,seed,f1,", results[0], StringComparison.Ordinal);
+        Assert.StartsWith("task,task_version,split,geometry,model,features,probe,seed,f1,", results[0], StringComparison.Ordinal);
         Assert.All(results.Skip(1), line => Assert.Contains("FIXTURE", line));
         Assert.Contains(leaderboard, line => line.StartsWith("med_node,1,vit-tiny-random,linear,2,", StringComparison.Ordinal));
 
@@ -40,6 +40,15 @@ public sealed class SuiteCommandTests : IDisposable
         Assert.True(code == 0, text + error);
         Assert.Equal(results, File.ReadAllLines(Path.Combine(Folder("out"), "results.csv")));
         Assert.Equal(written[1..], kept[1..].Select(File.GetLastWriteTimeUtc));
+
+        // Of pictures brought to one size first: results of their own, which say so.
+        (code, text, error) = await Run([.. command, "--geometry", "64x48", "--split", "original"]);
+        Assert.True(code == 0, text + error);
+        Assert.All(File.ReadAllLines(Path.Combine(Folder("out"), "results.csv")).Skip(1), line => Assert.Contains("med_node,2,original,64x48,", line));
+        Assert.Equal(8, Directory.GetFiles(Path.Combine(Folder("cache"), "results"), "*.json", SearchOption.AllDirectories).Length);
+        (code, text, error) = await Run("evaluate", "--geometry", "64");
+        Assert.NotEqual(0, code);
+        Assert.Contains("200x150", text + error);
 
         (code, text, error) = await Run("evaluate", "--tasks", "med_nod");
         Assert.Equal(2, code);

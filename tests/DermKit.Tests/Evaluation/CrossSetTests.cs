@@ -52,7 +52,7 @@ public sealed class CrossSetTests
         ProbeTask With(string name, Func<int, RgbImage> picture)
         {
             ProbeTask few = Task(name).Only([0, 1, 100, 101]);
-            return few.WithPaths([.. Enumerable.Range(0, 4).Select(i => folder.Write($"{name}-{i}.png", ImageCodec.EncodePng(picture(i))))]);
+            return few.Brought([.. Enumerable.Range(0, 4).Select(i => folder.Write($"{name}-{i}.png", ImageCodec.EncodePng(picture(i))))], 96, 80);
         }
         // A test image of each set is a training image of the first one: smaller there, mirrored here.
         ProbeTask one = With("one", i => i == 3 ? PillowResize.Resize(TestPictures.Draw(96, 80, 1), 64, 60, ResizeFilter.Bicubic) : TestPictures.Draw(96, 80, i)), two = With("two", i => i == 2 ? Mirrored(TestPictures.Draw(96, 80, 0)) : TestPictures.Draw(96, 80, 10 + i));
