@@ -17,15 +17,15 @@ internal static unsafe class CropPass
     /// <summary>Floats that <see cref="Columns"/> writes and that may be read behind them.</summary>
     public static int ColumnsLength(int height, int width) => (3 * height * width) + Lanes;
 
-    /// <summary>8-bit planes [3, H, W] to columns [3, W, H] in 0 to 1.</summary>
-    public static void Columns(byte* planes, int height, int width, float* columns)
+    /// <summary>8-bit planes [3, H, W] in the upper left corner of larger ones to columns [3, W, H] in 0 to 1.</summary>
+    public static void Columns(byte* planes, (int Width, int Height) room, int height, int width, float* columns)
     {
         const int Tile = 16;
         fixed (float* units = Units)
-            for (int plane = 0; plane < 3; plane++, planes += height * width, columns += height * width)
+            for (int plane = 0; plane < 3; plane++, planes += room.Height * room.Width, columns += height * width)
                 for (int top = 0; top < height; top += Tile)
                     for (int x = 0; x < width; x++)
-                        for (int y = top, end = Math.Min(top + Tile, height); y < end; y++) columns[(x * height) + y] = units[planes[(y * width) + x]];
+                        for (int y = top, end = Math.Min(top + Tile, height); y < end; y++) columns[(x * height) + y] = units[planes[(y * room.Width) + x]];
     }
 
     /// <summary>Antialiased resize of a box, cut to 0 to 1.</summary>

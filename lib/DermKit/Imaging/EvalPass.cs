@@ -7,7 +7,7 @@ namespace DermKit.Imaging;
 
 /// <summary>
 /// <see cref="EvalTransform.Apply"/> from a decoder's RGBA straight to planes, with the same bits: only the rows and columns of the crop are
-/// made, and no picture is stored between. Needs AVX2 and a crop that lies inside the scaled picture.
+/// made, and no picture is stored between. Needs AVX2 and a crop, if any, that lies inside the scaled picture.
 /// </summary>
 internal static unsafe class EvalPass
 {
@@ -23,8 +23,8 @@ internal static unsafe class EvalPass
     /// <summary>Whether <see cref="Planes"/> can do this.</summary>
     public static bool Fits(EvalTransform transform, int width, int height)
     {
-        (int Width, int Height) scaled = transform.ScaledSize(width, height);
-        return Avx2.IsSupported && transform.Crop >= Group && transform.Crop <= scaled.Width && transform.Crop <= scaled.Height;
+        (int Width, int Height) scaled = transform.ScaledSize(width, height), result = transform.ResultSize(width, height);
+        return Avx2.IsSupported && result.Width >= Group && result.Width <= scaled.Width && result.Height <= scaled.Height;
     }
 
     /// <summary>Scales and crops.</summary>
@@ -32,13 +32,13 @@ internal static unsafe class EvalPass
     /// <param name="width">Pixels in a row.</param>
     /// <param name="height">Rows.</param>
     /// <param name="transform">What to do; <see cref="Fits"/> has been asked.</param>
-    /// <param name="planes">3 * crop * crop bytes: all red, all green, all blue.</param>
+    /// <param name="planes">3 x the result's pixels, in bytes: all red, all green, all blue.</param>
     public static void Planes(byte* rgba, int width, int height, EvalTransform transform, Span<byte> planes)
     {
-        (int Width, int Height) scaled = transform.ScaledSize(width, height);
-        int side = transform.Crop, rowBytes = 3 * side;
+        (int Width, int Height) scaled = transform.ScaledSize(width, height), result = transform.ResultSize(width, height);
+        int side = result.Width, rowBytes = 3 * side;
         Axis columns = lastColumns = Axis.For(lastColumns, width, scaled.Width, side, transform.Filter, windows: true);
-        Axis rows = lastRows = Axis.For(lastRows, height, scaled.Height, side, transform.Filter, windows: false);
+        Axis rows = lastRows = Axis.For(lastRows, height, scaled.Height, result.Height, transform.Filter, windows: false);
         int first = rows.Weights.Start[0], end = rows.Weights.Start[^1] + rows.Weights.Count[^1];
         byte[] rented = ArrayPool<byte>.Shared.Rent(rowBytes * (end - first));
         fixed (byte* between = rented, to = planes)
@@ -49,7 +49,7 @@ internal static unsafe class EvalPass
                 Rows(rgba + (long)y * width * PixelBytes, rgba + (long)below * width * PixelBytes, columns, side, between + (y - first) * rowBytes, between + (below - first) * rowBytes);
             }
             for (int channel = 0; channel < 3; channel++)
-                PillowResizeAvx2.Vertical(between + channel * side, first, rowBytes, side, rows.Weights, to + channel * side * side, side);
+                PillowResizeAvx2.Vertical(between + channel * side, first, rowBytes, side, rows.Weights, to + channel * side * result.Height, side);
         }
         ArrayPool<byte>.Shared.Return(rented);
     }

@@ -23,8 +23,11 @@ public sealed record EvalTransform
     /// <summary>Filter of the resize.</summary>
     public ResizeFilter Filter { get; init; } = ResizeFilter.Bilinear;
 
-    /// <summary>Side of the centre crop in pixels.</summary>
+    /// <summary>Side of the centre crop in pixels; 0 keeps the whole resized picture, whatever its shape.</summary>
     public int Crop { get; init; } = 224;
+
+    /// <summary>With <see cref="ShortSide"/>: no side becomes longer than this, as torchvision's max_size; 0 sets no bound.</summary>
+    public int MaxSide { get; init; }
 
     /// <summary>
     /// Decodes a JPEG at the smallest of libjpeg's eighths that is not below the resize, as Pillow's draft mode: twice as fast for a
@@ -55,14 +58,14 @@ public sealed record EvalTransform
     public static EvalTransform Monet { get; } = new() { Resize = 224, ShortSide = true, Filter = ResizeFilter.Bicubic };
 
     /// <summary>Everything that decides the 8-bit pixels, as text; two transforms with one key give the same bytes.</summary>
-    public string PixelKey => string.Create(CultureInfo.InvariantCulture, $"{(ShortSide ? "short" : "square")}{Resize}-{Filter}-crop{Crop}{(ScaledDecode ? "-scaled" : "")}");
+    public string PixelKey => string.Create(CultureInfo.InvariantCulture, $"{(ShortSide ? "short" : "square")}{Resize}{(MaxSide > 0 ? $"max{MaxSide}" : "")}-{Filter}-crop{Crop}{(ScaledDecode ? "-scaled" : "")}");
 
     /// <summary>Everything that decides the result of <see cref="Apply"/> and <see cref="Normalise"/>, as text.</summary>
     public string Key => string.Create(CultureInfo.InvariantCulture, $"{PixelKey}-mean{Mean.R},{Mean.G},{Mean.B}-std{Std.R},{Std.G},{Std.B}");
 
     /// <summary>Resize and centre crop on 8 bits, exact with torchvision over Pillow 11.</summary>
-    /// <returns>A picture of <see cref="Crop"/> x <see cref="Crop"/> pixels.</returns>
-    public RgbImage Apply(RgbImage image) => Scale(image).CenterCrop(Crop);
+    /// <returns>A picture of <see cref="Crop"/> x <see cref="Crop"/> pixels, or the whole where there is no crop.</returns>
+    public RgbImage Apply(RgbImage image) => Crop > 0 ? Scale(image).CenterCrop(Crop) : Scale(image);
 
     /// <summary>The resize alone.</summary>
     public RgbImage Scale(RgbImage image)
@@ -72,8 +75,16 @@ public sealed record EvalTransform
     }
 
     /// <summary>Size after the resize of a picture of this size.</summary>
-    internal (int Width, int Height) ScaledSize(int width, int height) => !ShortSide ? (Resize, Resize)
-        : width <= height ? (Resize, (int)((long)Resize * height / width)) : ((int)((long)Resize * width / height), Resize);
+    internal (int Width, int Height) ScaledSize(int width, int height)
+    {
+        if (!ShortSide) return (Resize, Resize);
+        (long shorter, long longer) = (Resize, (long)Resize * Math.Max(width, height) / Math.Min(width, height));
+        if (MaxSide > 0 && longer > MaxSide) (shorter, longer) = (Math.Max(1, MaxSide * shorter / longer), MaxSide);
+        return width <= height ? ((int)shorter, (int)longer) : ((int)longer, (int)shorter);
+    }
+
+    /// <summary>Size of what <see cref="Apply"/> makes of a picture of this size.</summary>
+    internal (int Width, int Height) ResultSize(int width, int height) => Crop > 0 ? (Crop, Crop) : ScaledSize(width, height);
 
     /// <summary>ToTensor and Normalize: divides by 255, subtracts the mean, divides by the standard deviation.</summary>
     /// <param name="pixels">uint8 [B, 3, H, W] or [B, H, W, 3], on any device.</param>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
@@ -14,6 +15,7 @@ public sealed record Quarantined(string Path, string Reason);
 
 /// <summary>
 /// Transformed pictures as 8-bit planes [3, H, W] in one memory-mapped file, keyed by the contents of the files and by the transform.
+/// Of a transform without a crop each picture has a size of its own.
 /// Every path is either a row or on the quarantine list. Reading is safe from any number of threads.
 /// </summary>
 public sealed class ImageCache : IDisposable
@@ -21,10 +23,13 @@ public sealed class ImageCache : IDisposable
     private readonly MemoryMappedFile file;
     private readonly MemoryMappedViewAccessor view;
     private readonly nint data;
+    private readonly long rowsEnd;
+    private readonly string path;
 
     private unsafe ImageCache(ImageCacheFile content, string path, int[] rowOf, string[] hashes, IReadOnlyList<Quarantined> quarantine, EvalTransform transform, string pixelKey)
     {
         (Key, Count, Transform, PixelKey) = (content.Key, content.Rows, transform, pixelKey);
+        (rowsEnd, this.path) = (content.Bytes, path);
         (RowOf, ContentHashes, Quarantine) = (rowOf, hashes, quarantine);
         file = MemoryMappedFile.CreateFromFile(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete), null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
         view = file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
@@ -49,7 +54,7 @@ public sealed class ImageCache : IDisposable
     public static ImageCache? Reopen(string cacheDir, string key, int files, EvalTransform transform, IReadOnlyList<Quarantined> quarantine)
     {
         string path = PathOf(cacheDir, key);
-        return ImageCacheFile.Open(path, key, files, ImageCacheFile.BytesOf(transform)) is { } content
+        return ImageCacheFile.Open(path, key, files) is { } content
             ? new(content, path, [], [], quarantine, transform, PixelKeyOf(transform, DecodeLimits.Default)) : null;
     }
 
@@ -94,12 +99,11 @@ public sealed class ImageCache : IDisposable
         string pixelKey = PixelKeyOf(transform, limits);
         string key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{pixelKey}\n{string.Join('\n', hashes)}")));
         string path = PathOf(cacheDir, key);
-        int rowBytes = ImageCacheFile.BytesOf(transform);
-        ImageCacheFile? content = ImageCacheFile.Open(path, key, paths.Count, rowBytes);
+        ImageCacheFile? content = ImageCacheFile.Open(path, key, paths.Count);
         if (content is null)
         {
             AtomicFile.Write(path, stream => ImageCacheBuilder.Write(stream, key, paths, hashes, transform, limits, progress, cancellation));
-            content = ImageCacheFile.Open(path, key, paths.Count, rowBytes) ?? throw new IOException($"{path}: the cache was written but does not read back; the disk may be failing.");
+            content = ImageCacheFile.Open(path, key, paths.Count) ?? throw new IOException($"{path}: the cache was written but does not read back; the disk may be failing.");
         }
         var reasons = content.Broken.ToDictionary(b => b.Index, b => b.Reason);
         int[] rowOf = new int[paths.Count];
@@ -111,14 +115,30 @@ public sealed class ImageCache : IDisposable
     /// <summary>Copies rows into one tensor.</summary>
     /// <param name="rows">Row numbers as <see cref="RowOf"/> gives them, in any order.</param>
     /// <param name="device">Where the batch shall lie.</param>
-    /// <returns>uint8 [B, 3, H, W]; <see cref="EvalTransform.Normalise"/> makes the model's input of it.</returns>
+    /// <returns>uint8 [B, 3, H, W], where H and W are those of the largest; a smaller picture stands in the upper left corner, with zeros beside it. <see cref="EvalTransform.Normalise"/> makes the model's input of it.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such row; -1 means that the file is quarantined.</exception>
+    /// <exception cref="IOException">The file was damaged after it was opened.</exception>
     public Tensor Batch(ReadOnlySpan<int> rows, Device device)
     {
-        int side = Transform.Crop;
-        Tensor batch = empty([rows.Length, 3, side, side], ScalarType.Byte);
+        (int width, int height) = (Transform.Crop, Transform.Crop);
+        bool equal = true;
+        foreach (int row in rows)
+        {
+            (int Width, int Height) size = Size(row);
+            equal &= size == Size(rows[0]);
+            (width, height) = (Math.Max(width, size.Width), Math.Max(height, size.Height));
+        }
+        Tensor batch = equal ? empty([rows.Length, 3, height, width], ScalarType.Byte) : zeros([rows.Length, 3, height, width], ScalarType.Byte);
         Span<byte> target = rows.Length == 0 ? [] : batch.bytes;
-        for (int i = 0; i < rows.Length; i++) Planes(rows[i]).CopyTo(target[(i * 3 * side * side)..]);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            ReadOnlySpan<byte> planes = Planes(rows[i], out (int Width, int Height) size);
+            Span<byte> to = target.Slice(i * 3 * height * width, 3 * height * width);
+            if (equal) planes.CopyTo(to);
+            else
+                for (int line = 0; line < 3 * size.Height; line++)
+                    planes.Slice(line * size.Width, size.Width).CopyTo(to[(((line / size.Height * height) + (line % size.Height)) * width)..]);
+        }
         if (device.type == DeviceType.CPU) return batch;
         using (batch) return batch.to(device);
     }
@@ -127,16 +147,20 @@ public sealed class ImageCache : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
     public RgbImage Image(int row)
     {
-        int side = Transform.Crop, plane = side * side;
-        ReadOnlySpan<byte> planes = Planes(row);
+        ReadOnlySpan<byte> planes = Planes(row, out (int Width, int Height) size);
+        int plane = size.Width * size.Height;
         byte[] pixels = new byte[3 * plane];
         for (int i = 0; i < plane; i++) (pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]) = (planes[i], planes[plane + i], planes[2 * plane + i]);
-        return new(side, side, pixels);
+        return new(size.Width, size.Height, pixels);
     }
 
     /// <summary>Width and height of the picture before the transform, after the EXIF orientation.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such row; -1 means that the file is quarantined.</exception>
-    public (int Width, int Height) OriginalSize(int row) => ImageCacheFile.SizeOf(Row(row));
+    public (int Width, int Height) OriginalSize(int row) => ImageCacheFile.SizesOf(Row(row)).Original;
+
+    /// <summary>Width and height of the row's planes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row; -1 means that the file is quarantined.</exception>
+    public (int Width, int Height) Size(int row) => ImageCacheFile.SizesOf(Row(row)).Stored;
 
     /// <summary>Unmaps the file; the cache stays on disk.</summary>
     public void Dispose()
@@ -147,15 +171,26 @@ public sealed class ImageCache : IDisposable
         file.Dispose();
     }
 
-    private ReadOnlySpan<byte> Planes(int row) => Row(row)[..(3 * Transform.Crop * Transform.Crop)];
+    private ReadOnlySpan<byte> Planes(int row, out (int Width, int Height) size)
+    {
+        ReadOnlySpan<byte> bytes = Row(row);
+        size = ImageCacheFile.SizesOf(bytes).Stored;
+        long length = 3L * size.Width * size.Height;
+        if (size.Width < 1 || size.Height < 1 || length > bytes.Length - ImageCacheFile.HeadBytes) throw Damaged();
+        return bytes.Slice(ImageCacheFile.HeadBytes, (int)length);
+    }
 
+    /// <summary>From the row's head to the end of all rows, or as far as a span goes.</summary>
     private unsafe ReadOnlySpan<byte> Row(int row)
     {
         ObjectDisposedException.ThrowIf(view.SafeMemoryMappedViewHandle.IsClosed, this);
         if ((uint)row >= (uint)Count) throw new ArgumentOutOfRangeException(nameof(row), row, $"Expected a row from 0 to {Count - 1} (-1 stands for a quarantined file).");
-        int bytes = ImageCacheFile.BytesOf(Transform);
-        return new((byte*)data + (long)row * bytes, bytes);
+        long place = BinaryPrimitives.ReadInt64LittleEndian(new ReadOnlySpan<byte>((byte*)data + rowsEnd + (8L * row), 8));
+        if (place < 0 || place > rowsEnd - ImageCacheFile.HeadBytes) throw Damaged();
+        return new((byte*)data + place, (int)Math.Min(rowsEnd - place, Array.MaxLength));
     }
+
+    private IOException Damaged() => new($"{path}: the cache was damaged after it was written; delete the file and start again.");
 
     /// <summary>SHA-256 of each file; of one that cannot be opened, the reason without the path, so that the key changes when it comes back or fails otherwise.</summary>
     private static string[] HashAll(IReadOnlyList<string> paths, DecodeLimits limits, CancellationToken cancellation)

@@ -16,33 +16,41 @@ internal static class ImageCacheBuilder
     public static void Write(FileStream stream, string key, IReadOnlyList<string> paths, string[] hashes, EvalTransform transform,
         DecodeLimits limits, Action<int, int>? progress, CancellationToken cancellation)
     {
-        int rowBytes = ImageCacheFile.BytesOf(transform), done = 0;
+        int done = 0;
+        long end = 0;
+        long[] places = new long[paths.Count];
         string?[] reasons = new string?[paths.Count];
         var gate = new MemoryGate(MemoryCap);
         object turn = new();
         SafeFileHandle handle = stream.SafeFileHandle;
         WhileFlushing(handle, () => ImageCache.InParallel(paths.Count, cancellation, i =>
         {
-            reasons[i] = WriteRow(handle, (long)i * rowBytes, rowBytes, paths[i], hashes[i], transform, limits, gate);
+            reasons[i] = WriteRow(handle, length => places[i] = Interlocked.Add(ref end, length) - length, paths[i], hashes[i], transform, limits, gate);
             lock (turn) progress?.Invoke(++done, paths.Count);
         }));
-        CloseGaps(handle, reasons, rowBytes, cancellation);
-        ImageCacheFile.BrokenFile[] broken = [.. reasons.Select((reason, i) => (reason, i)).Where(r => r.reason is not null).Select(r => new ImageCacheFile.BrokenFile(r.i, r.reason!))];
-        new ImageCacheFile(key, paths.Count, paths.Count - broken.Length, rowBytes, broken).AppendTo(stream);
+        ImageCacheFile.BrokenFile[] broken = [.. reasons.Index().Where(r => r.Item is not null).Select(r => new ImageCacheFile.BrokenFile(r.Index, r.Item!))];
+        new ImageCacheFile(key, paths.Count, paths.Count - broken.Length, end, broken).AppendTo(stream, [.. places.Where((_, i) => reasons[i] is null)]);
     }
 
-    /// <summary>Returns the reason when the file cannot be read.</summary>
-    private static string? WriteRow(SafeFileHandle handle, long offset, int rowBytes, string path, string hash, EvalTransform transform, DecodeLimits limits, MemoryGate gate)
+    /// <summary>Returns the reason when the file cannot be read; <paramref name="place"/> gives a row of this length its place.</summary>
+    private static string? WriteRow(SafeFileHandle handle, Func<int, long> place, string path, string hash, EvalTransform transform, DecodeLimits limits, MemoryGate gate)
     {
-        byte[] row = ArrayPool<byte>.Shared.Rent(rowBytes);
+        byte[]? row = null;
         long taken = 0;
         try
         {
             byte[] bytes = ImageCodec.ReadFile(path, limits);
             if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != hash) throw new IOException($"{path} changed while it was read; run again when it is complete.");
-            (int Width, int Height) size = ImageCodec.DecodePlanes(bytes, path, limits, (width, height) => gate.Enter(taken = BytesPerPixel * (long)width * height), transform, row);
-            ImageCacheFile.SetSize(row.AsSpan(0, rowBytes), size);
-            RandomAccess.Write(handle, row.AsSpan(0, rowBytes), offset);
+            (int Width, int Height) stored = default;
+            int length = 0;
+            (int Width, int Height) original = ImageCodec.DecodePlanes(bytes, path, limits, (width, height) => gate.Enter(taken = BytesPerPixel * (long)width * height), transform, size =>
+            {
+                (stored, length) = (size, ImageCacheFile.HeadBytes + 3 * size.Width * size.Height);
+                row = ArrayPool<byte>.Shared.Rent(length);
+                return row.AsSpan(ImageCacheFile.HeadBytes, length - ImageCacheFile.HeadBytes);
+            });
+            ImageCacheFile.SetSizes(row, original, stored);
+            RandomAccess.Write(handle, row.AsSpan(0, length), place(length));
             return null;
         }
         catch (ImageUnreadableException e)
@@ -52,25 +60,7 @@ internal static class ImageCacheBuilder
         finally
         {
             gate.Exit(taken);
-            ArrayPool<byte>.Shared.Return(row);
-        }
-    }
-
-    /// <summary>Moves rows up over those that stayed empty.</summary>
-    private static void CloseGaps(SafeFileHandle handle, string?[] reasons, int rowBytes, CancellationToken cancellation)
-    {
-        byte[] row = new byte[rowBytes];
-        for (int i = 0, to = 0; i < reasons.Length; i++)
-        {
-            if (reasons[i] is not null) continue;
-            if (to != i)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                for (int have = 0, part; have < rowBytes; have += part)
-                    if ((part = RandomAccess.Read(handle, row.AsSpan(have), (long)i * rowBytes + have)) == 0) throw new EndOfStreamException("The cache file is shorter than what was written.");
-                RandomAccess.Write(handle, row, (long)to * rowBytes);
-            }
-            to++;
+            if (row is not null) ArrayPool<byte>.Shared.Return(row);
         }
     }
 

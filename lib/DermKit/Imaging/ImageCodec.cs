@@ -62,15 +62,22 @@ public static class ImageCodec
     /// <param name="limits">Bounds checked before decoding.</param>
     /// <param name="beforePixels">Hears the size before the memory for it is taken.</param>
     /// <param name="transform">Applied to the picture.</param>
-    /// <param name="planes">At least 3 * crop * crop bytes.</param>
+    /// <param name="planes">Gives the bytes for planes of a size.</param>
     /// <returns>Width and height of the whole picture, after the EXIF orientation.</returns>
     /// <exception cref="ImageUnreadableException">The bytes are broken, cut short or over a limit.</exception>
-    internal static unsafe (int Width, int Height) DecodePlanes(byte[] bytes, string path, DecodeLimits limits, Action<int, int> beforePixels, EvalTransform transform, byte[] planes) =>
+    internal static unsafe (int Width, int Height) DecodePlanes(byte[] bytes, string path, DecodeLimits limits, Action<int, int> beforePixels, EvalTransform transform, PlanesRoom planes) =>
         Pixels(bytes, path, limits, beforePixels, transform, (rgba, width, height, origin) =>
         {
-            if (origin == SKEncodedOrigin.TopLeft && EvalPass.Fits(transform, width, height)) EvalPass.Planes(rgba, width, height, transform, planes);
-            else transform.Apply(Picture(rgba, width, height, origin)).ToPlanes(planes);
+            if (origin == SKEncodedOrigin.TopLeft && EvalPass.Fits(transform, width, height)) EvalPass.Planes(rgba, width, height, transform, planes(transform.ResultSize(width, height)));
+            else
+            {
+                RgbImage result = transform.Apply(Picture(rgba, width, height, origin));
+                result.ToPlanes(planes((result.Width, result.Height)));
+            }
         });
+
+    /// <summary>3 x W x H bytes for planes of this size.</summary>
+    internal delegate Span<byte> PlanesRoom((int Width, int Height) size);
 
     /// <summary>Pixels of four bytes, valid during the call, with <see cref="EvalPass.Slack"/> bytes behind them.</summary>
     private unsafe delegate void UsePixels(byte* rgba, int width, int height, SKEncodedOrigin origin);

@@ -13,6 +13,11 @@ namespace DermKit.Pretraining;
 /// <param name="Filter">Of the resize, antialiased.</param>
 public sealed record ViewRecipe(RandomResizedCrop Area, int Size, ColorJitter Colour, ResizeFilter Filter = ResizeFilter.Bicubic);
 
+/// <summary>Sizes of a picture in a batch.</summary>
+/// <param name="Original">Width and height before it was scaled: boxes are drawn there, so that the draws do not depend on the size that is kept.</param>
+/// <param name="Stored">Width and height in the batch, from the upper left corner.</param>
+public readonly record struct PictureSize((int Width, int Height) Original, (int Width, int Height) Stored);
+
 /// <summary>
 /// Makes views by recipe, normalised by ImageNet's mean and deviation. Every draw depends on (seed, epoch, image, view) alone; the order of
 /// the colour jitters on (seed, epoch, view). Bytes on the cpu take one pass in vectors for each picture, all else tensor operations.
@@ -26,11 +31,11 @@ public static class CropViews
     /// <param name="ids">Number of each picture in its data.</param>
     /// <param name="seed">Decides the draws.</param>
     /// <param name="epoch">Decides the draws.</param>
-    /// <param name="sizes">Width and height of each picture before it was scaled to W x H; boxes are drawn there, so that crops keep the shapes of the originals. Null when they are the originals.</param>
+    /// <param name="sizes">Sizes of each picture; null when each is W x H, and an original.</param>
     /// <param name="groups">Recipes of one size each; views are numbered through all of them.</param>
     /// <returns>For each group float [recipes * B, 3, S, S] on the pictures' device: all pictures by the first recipe, then by the next.</returns>
     /// <exception cref="ArgumentException">The numbers of pictures and ids differ.</exception>
-    public static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, (int Width, int Height)[]? sizes, params IReadOnlyList<ViewRecipe[]> groups)
+    public static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, PictureSize[]? sizes, params IReadOnlyList<ViewRecipe[]> groups)
     {
         if (images.shape[0] != ids.Length || (sizes is not null && sizes.Length != ids.Length)) throw new ArgumentException($"Expected an id (and a size, where sizes are given) for each of {images.shape[0]} pictures, found {ids.Length} ids and {sizes?.Length ?? ids.Length} sizes.", nameof(ids));
         bool passes = images.device_type == DeviceType.CPU && images.dtype == ScalarType.Byte && images.is_contiguous() && groups.All(g => g.All(r => r.Size % CropPass.Lanes == 0));
@@ -38,13 +43,14 @@ public static class CropViews
     }
 
     /// <summary>As above, by passes in vectors or by tensor operations.</summary>
-    internal static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, bool passes, (int Width, int Height)[]? sizes, IReadOnlyList<ViewRecipe[]> groups)
+    internal static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, bool passes, PictureSize[]? sizes, IReadOnlyList<ViewRecipe[]> groups)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         (int width, int height) = ((int)images.shape[3], (int)images.shape[2]);
-        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, i => sizes?[i] ?? (width, height), _ => (width, height));
-        return passes ? Passes(images, groups, draws, Orders(seed, epoch, draws.Length)) : Operations(images, groups, draws, Orders(seed, epoch, draws.Length));
+        sizes ??= [.. Enumerable.Repeat(new PictureSize((width, height), (width, height)), ids.Length)];
+        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, sizes);
+        return passes ? Passes(images, sizes, groups, draws, Orders(seed, epoch, draws.Length)) : Operations(images, groups, draws, Orders(seed, epoch, draws.Length));
     }
 
     /// <summary>The views of pictures of any size, such as the original files; cut and coloured on the cpu.</summary>
@@ -61,8 +67,7 @@ public static class CropViews
         if (pictures.Count != ids.Length) throw new ArgumentException($"Expected an id for each of {pictures.Count} pictures, found {ids.Length}.", nameof(ids));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        (int, int) Size(int i) => (pictures[i].Width, pictures[i].Height);
-        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, Size, Size);
+        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, [.. pictures.Select(p => new PictureSize((p.Width, p.Height), (p.Width, p.Height)))]);
         Jitter[][] orders = Orders(seed, epoch, draws.Length);
         Tensor[] results = Room(groups, pictures.Count);
         nint[] targets = Array.ConvertAll(results, ParameterPass.Address);
@@ -71,13 +76,13 @@ public static class CropViews
             RgbImage picture = pictures[i];
             byte[] rented = ArrayPool<byte>.Shared.Rent(3 * picture.Width * picture.Height);
             picture.ToPlanes(rented);
-            fixed (byte* planes = rented) Cut(planes, picture.Height, picture.Width, i, pictures.Count, groups, draws, orders, targets);
+            fixed (byte* planes = rented) Cut(planes, (picture.Width, picture.Height), (picture.Width, picture.Height), i, pictures.Count, groups, draws, orders, targets);
             ArrayPool<byte>.Shared.Return(rented);
         });
         return [.. results.Select(r => r.to(device).MoveToOuterDisposeScope())];
     }
 
-    private static ViewDraw[][] Draw(ReadOnlySpan<int> ids, long seed, int epoch, IReadOnlyList<ViewRecipe[]> groups, Func<int, (int Width, int Height)> original, Func<int, (int Width, int Height)> here)
+    private static ViewDraw[][] Draw(ReadOnlySpan<int> ids, long seed, int epoch, IReadOnlyList<ViewRecipe[]> groups, PictureSize[] sizes)
     {
         var draws = new ViewDraw[groups.Sum(g => g.Length)][];
         int view = 0;
@@ -87,8 +92,8 @@ public static class CropViews
             for (int i = 0; i < ids.Length; i++)
             {
                 var random = new ImageRandom(seed, epoch, ids[i], view);
-                (int Width, int Height) size = original(i);
-                CropBox box = recipe.Area.Draw(size.Width, size.Height, ref random).Scaled(size, here(i));
+                PictureSize size = sizes[i];
+                CropBox box = recipe.Area.Draw(size.Original.Width, size.Original.Height, ref random).Scaled(size.Original, size.Stored);
                 draws[view][i] = new(box, random.Uniform() < 0.5, recipe.Colour.Draw(ref random));
             }
             view++;
@@ -114,7 +119,7 @@ public static class CropViews
         })], 0).sub_(mean).div_(std).MoveToOuterDisposeScope())];
     }
 
-    private static unsafe Tensor[] Passes(Tensor images, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders)
+    private static unsafe Tensor[] Passes(Tensor images, PictureSize[] sizes, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders)
     {
         int batch = (int)images.shape[0], height = (int)images.shape[2], width = (int)images.shape[3];
         Tensor[] results = Room(groups, batch);
@@ -123,29 +128,29 @@ public static class CropViews
         {
             byte* pictures = pixels;
             Parallel.For(0, batch, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, i =>
-                Cut(pictures + ((long)i * 3 * height * width), height, width, i, batch, groups, draws, orders, targets));
+                Cut(pictures + ((long)i * 3 * height * width), (width, height), sizes[i].Stored, i, batch, groups, draws, orders, targets));
         }
         return [.. results.Select(r => r.MoveToOuterDisposeScope())];
     }
 
-    /// <summary>All views of picture i, planes of bytes, into the groups' tensors.</summary>
-    private static unsafe void Cut(byte* picture, int height, int width, int i, int batch, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders, nint[] targets)
+    /// <summary>All views of picture i, which lies in the upper left corner of planes of bytes, into the groups' tensors.</summary>
+    private static unsafe void Cut(byte* picture, (int Width, int Height) room, (int Width, int Height) size, int i, int batch, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders, nint[] targets)
     {
-        float[] scratch = ArrayPool<float>.Shared.Rent(CropPass.ColumnsLength(height, width));
+        float[] scratch = ArrayPool<float>.Shared.Rent(CropPass.ColumnsLength(size.Height, size.Width));
         fixed (float* columns = scratch)
         {
-            CropPass.Columns(picture, height, width, columns);
+            CropPass.Columns(picture, room, size.Height, size.Width, columns);
             int view = 0;
             for (int g = 0; g < groups.Count; g++)
                 for (int r = 0; r < groups[g].Length; r++, view++)
                 {
                     ViewRecipe recipe = groups[g][r];
-                    int size = recipe.Size, area = size * size;
+                    int side = recipe.Size, area = side * side;
                     float* target = (float*)targets[g] + ((((long)r * batch) + i) * 3 * area);
                     ref readonly ViewDraw draw = ref draws[view][i];
-                    CropPass.Resize(columns, height, width, draw.Box, size, recipe.Filter, draw.Flip, target);
+                    CropPass.Resize(columns, size.Height, size.Width, draw.Box, side, recipe.Filter, draw.Flip, target);
                     ColorPass.Apply(target, area, draw.Colour, orders[view]);
-                    if (draw.Colour.Blur > 0) BlurPass.Apply(target, size, draw.Colour.Blur, recipe.Colour.BlurReach(size));
+                    if (draw.Colour.Blur > 0) BlurPass.Apply(target, side, draw.Colour.Blur, recipe.Colour.BlurReach(side));
                     ColorPass.Finish(target, area, draw.Colour.Solarized, ImageNet.Mean, ImageNet.Std);
                 }
         }

@@ -37,16 +37,16 @@ public sealed class MultiCrop(PretrainOptions options)
     {
         if (options.CropSource == "original") return Masked(CropViews.Make(data.Originals(numbers), numbers, options.Seed, epoch, device, recipes), numbers, epoch, device);
         using Tensor pixels = data.Batch(numbers, device);
-        return Make(pixels, numbers, epoch, data.OriginalSizes(numbers));
+        return Make(pixels, numbers, epoch, data.Sizes(numbers));
     }
 
     /// <summary>Cuts and colours the views on the pictures' device.</summary>
     /// <param name="images">uint8 [B, 3, H, W].</param>
     /// <param name="ids">Number of each picture in its data.</param>
     /// <param name="epoch">Decides the draws.</param>
-    /// <param name="sizes">Width and height of each picture before it was squashed; null when it was not.</param>
+    /// <param name="sizes">Sizes of each picture; null when each is W x H, and an original.</param>
     /// <exception cref="ArgumentException">The numbers of pictures, ids and sizes differ.</exception>
-    public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch, (int Width, int Height)[]? sizes = null) => Masked(CropViews.Make(images, ids, options.Seed, epoch, sizes, recipes), ids, epoch, images.device);
+    public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch, PictureSize[]? sizes = null) => Masked(CropViews.Make(images, ids, options.Seed, epoch, sizes, recipes), ids, epoch, images.device);
 
     private Views Masked(Tensor[] made, ReadOnlySpan<int> ids, int epoch, Device device)
     {

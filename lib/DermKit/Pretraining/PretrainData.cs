@@ -14,7 +14,7 @@ namespace DermKit.Pretraining;
 /// <param name="Used">Pictures that this run trains on, those that cannot be read among them.</param>
 public sealed record PretrainingSet(string Set, int Images, int Frozen, int Used);
 
-/// <summary>The pictures of a run: those of its sets without the frozen test images, squashed to a square and mapped from one file.</summary>
+/// <summary>The pictures of a run: those of its sets without the frozen test images, scaled to one short side and mapped from one file.</summary>
 public sealed class PretrainData : IDisposable
 {
     private readonly ImageCache cache;
@@ -55,7 +55,7 @@ public sealed class PretrainData : IDisposable
         if (sets.FirstOrDefault(set => DataSetCatalog.IsFixture(settings, set)) is { } standIn)
             throw new KitException($"Data set '{standIn}' in {DataSetCatalog.Folder(settings, standIn)} is a fixture, with drawn pictures under a real set's names; name the set 'synthetic', or bring the real one.");
         if (sets.Length == 0) sets = [Data.Synthetic.SyntheticDataSet.Name];
-        var transform = new EvalTransform { Resize = options.SourceSize, Crop = options.SourceSize, Filter = ResizeFilter.Bicubic, ScaledDecode = true };
+        var transform = new EvalTransform { Resize = options.SourceSize, ShortSide = true, MaxSide = 4 * options.SourceSize, Crop = 0, Filter = ResizeFilter.Bicubic, ScaledDecode = true };
         bool original = options.CropSource == "original";
         if (!original && PretrainIndex.Find(settings, options, sets) is { } index && ImageCache.Reopen(settings.CacheDir, index.CacheKey, index.Files, transform, index.Quarantine) is { } known)
             return Enough(new(known, index.Sources), options, sets);
@@ -109,11 +109,11 @@ public sealed class PretrainData : IDisposable
         IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
-    /// <summary>uint8 [B, 3, S, S] of the pictures of these numbers.</summary>
+    /// <summary>uint8 [B, 3, H, W] of the pictures of these numbers, each in the upper left corner (<see cref="ImageCache.Batch"/>).</summary>
     public Tensor Batch(int[] numbers, Device device) => cache.Batch(numbers, device);
 
-    /// <summary>Width and height of the pictures of these numbers before they were squashed: crops keep the shapes of the originals.</summary>
-    public (int Width, int Height)[] OriginalSizes(int[] numbers) => Array.ConvertAll(numbers, cache.OriginalSize);
+    /// <summary>Sizes of the pictures of these numbers.</summary>
+    public PictureSize[] Sizes(int[] numbers) => Array.ConvertAll(numbers, n => new PictureSize(cache.OriginalSize(n), cache.Size(n)));
 
     /// <summary>The original files of these numbers, decoded; only where the options ask for them.</summary>
     /// <exception cref="KitException">A file is gone, cannot be read any more or is another one than at the start.</exception>

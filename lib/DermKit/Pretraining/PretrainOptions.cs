@@ -17,12 +17,15 @@ public sealed partial record PretrainOptions
     /// <summary>Most pictures to train on, the first in a random order of the seed; 0 for all.</summary>
     public int MostImages { get; init; }
 
-    /// <summary>Side in pixels of the squares that pictures are kept as (8-bit planes) and crops are cut from. The size of the original is kept beside, and crops have its shapes.</summary>
+    /// <summary>
+    /// Short side in pixels of the pictures that are kept (8-bit planes) and that crops are cut from. The long side follows, to at most
+    /// four times as much: of a picture that is longer still the short side is smaller. Boxes are drawn in the original's pixels.
+    /// </summary>
     public int SourceSize { get; init; } = 256;
 
     /// <summary>
-    /// What crops are cut from: "cached", squares of <see cref="SourceSize"/>, which loses the detail of small crops, along the long side of a picture
-    /// more than along the short one; or "original", the files themselves, decoded anew in every epoch, which loses the time of decoding them.
+    /// What crops are cut from: "cached", pictures with a short side of <see cref="SourceSize"/>, which loses the detail of small crops (at 256 a crop of a tenth of the
+    /// area is about 80 pixels wide); or "original", the files themselves, decoded anew in every epoch, which loses the time of decoding them.
     /// </summary>
     public string CropSource { get; init; } = "cached";
 

@@ -67,6 +67,28 @@ public sealed class ImageCacheTests : IDisposable
     }
 
     [Fact]
+    public void WithoutACropEveryPictureKeepsItsShape()
+    {
+        using var scope = NewDisposeScope();
+        var transform = new EvalTransform { Resize = 32, ShortSide = true, MaxSide = 128, Crop = 0, Filter = ResizeFilter.Bicubic };
+        (int, int)[] sizes = [(64, 48), (48, 64), (61, 61), (1200, 90), (7, 5), (90, 1200), (32, 40)], expected = [(42, 32), (32, 42), (32, 32), (128, 9), (44, 32), (9, 128), (32, 40)];
+        string[] paths = [.. sizes.Select((s, i) => folder.Write($"{i}.png", ImageCodec.EncodePng(TestPictures.Draw(s.Item1, s.Item2, i)))), folder.Write("broken.png", [1])];
+        using ImageCache cache = ImageCache.Build(Cache, paths, transform);
+        Assert.Equal(expected, Enumerable.Range(0, sizes.Length).Select(cache.Size));
+        Assert.Equal(sizes, Enumerable.Range(0, sizes.Length).Select(cache.OriginalSize));
+        for (int i = 0; i < sizes.Length; i++) Assert.Equal(transform.Apply(ImageCodec.Decode(paths[i])).Pixels, cache.Image(i).Pixels);
+        Tensor batch = cache.Batch([0, 5, 2], CPU);
+        Assert.Equal([3, 3, 128, 42], batch.shape);
+        foreach ((int at, int row) in new[] { 0, 5, 2 }.Index())
+        {
+            (int width, int height) = cache.Size(row);
+            Assert.Equal(cache.Image(row).Pixels, batch[at].narrow(1, 0, height).narrow(2, 0, width).permute(1, 2, 0).contiguous().bytes.ToArray());
+            Assert.Equal(cache.Image(row).Pixels.Sum(v => v), batch[at].to(int64).sum().ToInt64());
+        }
+        Assert.Equal([2, 3, 32, 42], cache.Batch([0, 0], CPU).shape);
+    }
+
+    [Fact]
     public void AScaledDecodeIsNearTheWholeOneForPhotographsAndEqualForAllElse()
     {
         var transform = new EvalTransform { Resize = 48, Crop = 48, Filter = ResizeFilter.Bicubic };
@@ -129,7 +151,7 @@ public sealed class ImageCacheTests : IDisposable
         using (ImageCache cache = ImageCache.Build(Cache, paths, Small)) expected = cache.Image(2).Pixels;
         string file = Assert.Single(CacheFiles);
         byte[] bytes = File.ReadAllBytes(file);
-        if (fault == "damaged") bytes[3 * ImageCacheFile.BytesOf(Small) + 5] ^= 1;
+        if (fault == "damaged") bytes[3 * (ImageCacheFile.HeadBytes + 3 * 32 * 32) + 5] ^= 1;
         File.WriteAllBytes(file, fault switch { "cut" => bytes[..^1], "foreign" => [1, 2, 3, .. new byte[100]], "damaged" => bytes, _ => [] });
         int decoded = 0;
         using ImageCache rebuilt = ImageCache.Build(Cache, paths, Small, (done, _) => decoded = done);

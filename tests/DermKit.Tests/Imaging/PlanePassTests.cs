@@ -85,7 +85,7 @@ public sealed class PlanePassTests
         const int Height = 45, Width = 70;
         Tensor bytes = randint(0, 256, [1, 3, Height, Width], uint8, generator: new Generator(6)), unit = bytes.to(float32) / 255;
         Tensor columns = empty(CropPass.ColumnsLength(Height, Width));
-        fixed (byte* from = bytes.bytes, to = columns.bytes) CropPass.Columns(from, Height, Width, (float*)to);
+        fixed (byte* from = bytes.bytes, to = columns.bytes) CropPass.Columns(from, (Width, Height), Height, Width, (float*)to);
         foreach (CropBox box in new CropBox[] { new(0, 0, Height, Width), new(3, 7, 20, 31), new(44, 69, 1, 1), new(11, 0, 34, 9), new(0, 5, 2, 65) })
             foreach (bool flip in new[] { false, true })
             {

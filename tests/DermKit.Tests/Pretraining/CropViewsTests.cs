@@ -45,6 +45,19 @@ public sealed class CropViewsTests
     }
 
     [Fact]
+    public void APictureInTheCornerOfALargerBatchGivesTheViewsThatItGivesAlone()
+    {
+        using var scope = NewDisposeScope();
+        Tensor pictures = Pictures(64, 48), large = full(12, 3, 80, 90, (byte)9, dtype: uint8);
+        large.narrow(2, 0, 64).narrow(3, 0, 48).copy_(pictures);
+        IReadOnlyList<ViewRecipe[]> recipes = [[new(new(0.3, 1), 32, Strong)]];
+        int[] ids = [.. Enumerable.Range(0, 12)];
+        PictureSize[] sizes = [.. Enumerable.Repeat(new PictureSize((48, 64), (48, 64)), 12)];
+        foreach (bool passes in new[] { true, false })
+            Assert.True(CropViews.Make(pictures, ids, 1, 0, passes, null, recipes)[0].Equals(CropViews.Make(large, ids, 1, 0, passes, sizes, recipes)[0]), $"passes {passes}");
+    }
+
+    [Fact]
     public void TheNumberOfThreadsChangesNoBitAndNothingLeaks()
     {
         using var scope = NewDisposeScope();
