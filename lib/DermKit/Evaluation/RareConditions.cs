@@ -23,12 +23,12 @@ public sealed record RareConditionsPlan
     /// <summary>Size in pixels that the pictures of HAM10000 are brought to (<see cref="OneGeometry"/>), whose training and test pictures have come in two sizes; null leaves them as they are.</summary>
     public (int Width, int Height)? Geometry { get; init; } = (200, 150);
 
-    /// <summary>The numbers of a mode: those of <see cref="LabelPlan.For"/>, in quick mode at most 240 training and 160 test images of a task, but 12 of each class in either part where there are as many.</summary>
+    /// <summary>The numbers of a mode: those of <see cref="LabelPlan.For"/>, in quick mode at most 160 training and 100 test images of a task, but 12 of each class in either part where there are as many.</summary>
     public static RareConditionsPlan For(RunMode mode)
     {
         LabelPlan labels = LabelPlan.For(mode);
         SuitePlan suite = labels.Suite with { Probing = new() };
-        return mode == RunMode.Quick ? new() { Labels = labels with { Suite = suite with { MostTrain = 240, MostTest = 160 } }, EachClass = 12 } : new() { Labels = labels with { Suite = suite } };
+        return mode == RunMode.Quick ? new() { Labels = labels with { Suite = suite with { MostTrain = 160, MostTest = 100 } }, EachClass = 12 } : new() { Labels = labels with { Suite = suite } };
     }
 }
 

@@ -22,15 +22,15 @@ public static class RareReport
             + (plan.EachClass > 0 ? $" This mode cuts the tasks to {plan.Labels.Suite.MostTrain} training and {plan.Labels.Suite.MostTest} test images, but keeps {plan.EachClass} of each class where there are as many: rare classes are less rare here than in the whole set." : ""),
     };
 
-    /// <summary>One metric of every class of a task, a column for each model and probe.</summary>
+    /// <summary>One metric of every class of a task, a row for each class and model and a column for each probe.</summary>
     /// <exception cref="KitException">There is no score of that task and metric.</exception>
     public static Table Scores(IReadOnlyList<ClassScore> scores, string task, string metric)
     {
         ClassScore[] own = Own(scores, task, metric);
-        (string Model, string Probe)[] columns = [.. own.Select(s => (s.Model, s.Probe)).Distinct()];
-        (string, Func<IGrouping<string, ClassScore>, object?>)[] head = [("Class", g => g.Key), ("n train", g => g.First().Size.TrainImages), ("n test (units)", g => Test(g.First().Size))];
-        return Tables.From($"{task}: {Name(metric)} of each class [95 %]", own.GroupBy(s => s.Size.Class),
-            [.. head, .. columns.Select(c => ($"{c.Model}, {c.Probe}", (Func<IGrouping<string, ClassScore>, object?>)(g => Cell(g.Single(s => (s.Model, s.Probe) == c)))))]) with
+        (string, Func<IGrouping<(ClassSize, string), ClassScore>, object?>)[] head = [("Class", g => g.First().Size.Class), ("n train", g => g.First().Size.TrainImages), ("n test (units)", g => Test(g.First().Size)), ("Model", g => g.First().Model)];
+        var rows = own.GroupBy(s => (s.Size, s.Model)).OrderBy(g => g.Key.Size.TrainImages).ThenBy(g => g.Key.Size.Class, StringComparer.Ordinal);
+        return Tables.From($"{task}: {Name(metric)} of each class [95 %]", rows,
+            [.. head, .. own.Select(s => s.Probe).Distinct().Select(probe => (probe, (Func<IGrouping<(ClassSize, string), ClassScore>, object?>)(g => Cell(g.Single(s => s.Probe == probe)))))]) with
         {
             Stamp = Stamps.Join(own.Select(s => s.Stamp)),
             Note = $"Means over seeds; intervals resample test units. {Undefined} An interval without width, such as 0.00 [0.00, 0.00], says that no resample could change the score, not that it is certain.",
@@ -48,10 +48,10 @@ public static class RareReport
         ScatterGroup[] groups = [.. models.Select(m => (Name: m, Points: shown.Where(s => s.Model == m).ToArray())).Select(g => new ScatterGroup(g.Name, [.. g.Points.Select(s => (double)s.Size.TrainImages)], [.. g.Points.Select(s => s.Score!.Value)],
             g.Name == models[^1] ? [.. g.Points.Select(s => s.Size.Class)] : null, [.. g.Points.Select(s => s.Score!.Low)], [.. g.Points.Select(s => s.Score!.High)]))];
         ClassScore rarest = shown.Last(s => s.Size.Class == shown[0].Size.Class);
-        return new($"rare-{metric}-{task}", $"{Name(metric)} of each class: {task}", $"{probe} probe on frozen features, trained on all labels. A point is a class, its place the number of its training images; bars are 95 % bootstrap intervals over test units, and models stand side by side. Test images: {string.Join(", ", shown.Select(s => s.Size).Distinct().Select(s => $"{s.Class} {s.TestImages}"))}.{(absent.Length > 0 ? $" Without a test image and not shown: {string.Join(", ", absent)}." : "")}",
+        return new($"rare-{metric}-{task}", $"{Name(metric)} of each class: {task}", $"The {probe} probe on frozen features, trained on all labels. A point is a class, its place the number of its training images; bars are 95 % bootstrap intervals over test units, and models stand side by side. Test images: {string.Join(", ", shown.Select(s => s.Size).Distinct().Select(s => $"{s.Class} {s.TestImages}"))}.{(absent.Length > 0 ? $" Without a test image and not shown: {string.Join(", ", absent)}." : "")}",
             $"Points with intervals over the logarithm of training images: {string.Join("; ", shown.Select(s => $"{s.Size.Class} ({s.Size.TrainImages}), {s.Model} {Cell(s)}"))}.", groups, "Training images of the class (logarithmic)", $"{Name(metric)} (0-1)")
         {
-            LogX = true, ShowLabels = true, SideBySide = true, Stamp = Stamps.Join(shown.Select(s => s.Stamp)),
+            LogX = true, ShowLabels = true, SideBySide = true, XTicks = Ticks(shown.Min(s => s.Size.TrainImages), shown.Max(s => s.Size.TrainImages)), Stamp = Stamps.Join(shown.Select(s => s.Stamp)),
             Headline = metric != "f1" ? "" : $"{Bracket(rarest.Stamp)}{task}, rarest class {rarest.Size.Class} ({rarest.Size.TrainImages} training images): F1 {Cell(rarest)} with {rarest.Model}, {probe}, n = {rarest.Size.TestImages} test images of {rarest.Size.TestUnits} units.",
         };
     }
@@ -65,11 +65,11 @@ public static class RareReport
         ClassDifference[] tested = [.. differences.Where(d => d.Difference is not null)];
         int up = tested.Count(d => d.AdjustedP < 0.05 && d.Difference!.Difference.Value > 0), down = tested.Count(d => d.AdjustedP < 0.05 && d.Difference!.Difference.Value < 0);
         return Tables.From(caption, differences, ("Task", d => d.Size.Task), ("Class", d => d.Size.Class), ("n train", d => d.Size.TrainImages), ("n test (units)", d => Test(d.Size)),
-            ("First", d => $"{d.Model}, {d.Probe}"), ("Second", d => $"{d.AgainstModel}, {d.AgainstProbe}"), ($"{string.Join(", ", differences.Select(d => Name(d.Metric)).Distinct())}: first minus second [95 %]", d => d.Difference is { } x ? Text(x.Difference) : "no test image"), ("p (Holm)", d => d.AdjustedP is { } p ? p : "–")) with
+            ("Model", d => d.Model), ("Probe", d => d.Probe), ("Difference [95 %]", d => d.Difference is { } x ? Text(x.Difference) : "no test image"), ("p (Holm)", d => d.AdjustedP is { } p ? p : "–")) with
         {
             Stamp = Stamps.Join(differences.Select(d => d.Stamp)),
             Headline = headline.Length == 0 || tested.Length == 0 ? "" : $"{Bracket(tested[0].Stamp)}{headline}: above on {up}, below on {down} of {tested.Length} pairs of class and probe after Holm's correction, n = {tested.Min(d => d.Size.TestImages)} to {tested.Max(d => d.Size.TestImages)} test images of a class.",
-            Note = $"Both are scored on the same resampled test units, seeds averaged. {Undefined} Holm over the classes of a task, for each pair. An interval that holds 0 shows no difference, and does not show that there is none.",
+            Note = $"Taken off: {string.Join("; ", differences.Select(d => $"{d.AgainstModel}, {d.AgainstProbe}").Distinct())}, both scored on the same resampled test units, seeds averaged. {Undefined} Holm over the classes of a task, for each model and probe. An interval that holds 0 shows no difference, and does not show that there is none.",
         };
     }
 
@@ -129,6 +129,13 @@ public static class RareReport
     private static MeanCurve[] Own(IReadOnlyList<MeanCurve> curves, ProbeTask task, string className, string metric) =>
         curves.Where(c => c.Task == task.Definition.Name && c.Curves[0].Score == RareConditions.ScoreName(metric, className)).ToArray() is { Length: > 0 } own ? own
             : throw new KitException($"Few labels: no curve of {RareConditions.ScoreName(metric, className)} on task '{task.Definition.Name}'; there are {string.Join(", ", curves.Select(c => $"{c.Curves[0].Score} on {c.Task}").Distinct())}.");
+
+    // 1, 2, 5, 10, 20, ... from the last that is not above the least to the first that is not below the most.
+    private static double[] Ticks(double least, double most)
+    {
+        double[] all = [.. Enumerable.Range(0, 7).SelectMany(decade => new[] { 1, 2, 5 }.Select(d => d * Math.Pow(10, decade)))];
+        return [.. all.Where(t => t >= all.Last(a => a <= Math.Max(1, least)) && t <= all.First(a => a >= most))];
+    }
 
     private static string Name(string metric) => metric switch { "auroc" => "AUROC", "f1" => "F1", "recall" => "Recall", _ => metric };
 
