@@ -101,9 +101,14 @@ internal static class Charts
         double[] xs = [.. figure.Groups.SelectMany(g => g.X).Concat(figure.Mark is { } m ? [m.X] : []).Select(Scale).Where(double.IsFinite)];
         double Scale(double x) => figure.LogX ? Math.Log10(x) : x;
         // A label near an edge leans inwards, or the picture would cut it.
-        string Side(double x) => (Scale(x) - xs.Min()) / Math.Max(xs.Max() - xs.Min(), 1e-12) is var at && at > 0.75 ? "top left" : at < 0.25 ? "top right" : "top center";
+        double[] named = [.. figure.Groups.Where(g => g.Labels is not null).SelectMany(g => g.X).Order()];
+        string Height(double x) => figure.SideBySide && Array.IndexOf(named, x) % 2 == 1 ? "bottom" : "top";
+        string Side(double x) => (Scale(x) - xs.Min()) / Math.Max(xs.Max() - xs.Min(), 1e-12) is var at && at > 0.75 ? $"{Height(x)} left" : at < 0.25 ? $"{Height(x)} right" : $"{Height(x)} center";
+        // Three hundredths of the axis between neighbours.
+        double step = figure.SideBySide ? 0.03 * (xs.DefaultIfEmpty(0).Max() - xs.DefaultIfEmpty(0).Min()) : 0;
+        double Aside(double x, int group) => step == 0 ? x : Scale(x) + step * (group - (figure.Groups.Count - 1) / 2.0) is var moved && figure.LogX ? Math.Pow(10, moved) : moved;
         var traces = figure.Groups.Select((g, i) => Look.Trace("scatter",
-            ("name", Look.Text(g.Name)), ("x", g.X.Select(Look.Number).ToArray()), ("y", g.Y.Select(Look.Number).ToArray()), ("mode", figure.ShowLabels && g.Labels is not null ? "markers+text" : "markers"),
+            ("name", Look.Text(g.Name)), ("x", g.X.Select(x => Look.Number(Aside(x, i))).ToArray()), ("y", g.Y.Select(Look.Number).ToArray()), ("mode", figure.ShowLabels && g.Labels is not null ? "markers+text" : "markers"),
             ("marker", Look.Part(("color", Look.Color(i)), ("symbol", Look.Symbol(i)), ("size", points <= 60 ? 11 : points <= 600 ? 7 : 5), ("opacity", points <= 60 ? 1.0 : 0.75))), ("cliponaxis", false),
             ("error_y", g.Low is null || g.High is null ? null : Look.Part(("type", "data"), ("symmetric", false), ("thickness", 1.6), ("width", 5), ("color", Look.Color(i)),
                 ("array", g.High.Zip(g.Y, (high, y) => high - y).ToArray()), ("arrayminus", g.Y.Zip(g.Low, (y, low) => y - low).ToArray()))),
@@ -111,7 +116,8 @@ internal static class Charts
             ("hoverinfo", "text"), ("hovertext", g.X.Select((x, k) => $"{Look.Text(g.Labels?[k] ?? g.Name)}<br>{Tables.Number(x)}, {(g.Low is null ? Tables.Number(g.Y[k]) : new Estimate(g.Y[k], g.Low[k], g.High?[k] ?? double.NaN))}").ToArray())));
         Layout layout = Look.Layout(figure.Stamp, 430, figure.Groups.Count > 1);
         Look.Fill(layout,
-            ("xaxis", Look.Axis(figure.XAxis, ("showgrid", true), ("type", figure.LogX ? "log" : "linear"), ("dtick", Decades(figure.LogX, xs.Select(x => figure.LogX ? Math.Pow(10, x) : x))), ("nticks", 8))),
+            ("xaxis", Look.Axis(figure.XAxis, ("showgrid", true), ("type", figure.LogX ? "log" : "linear"), ("dtick", figure.XTicks is null ? Decades(figure.LogX, xs.Select(x => figure.LogX ? Math.Pow(10, x) : x)) : null),
+                ("tickvals", figure.XTicks?.ToArray()), ("ticktext", figure.XTicks?.Select(Tables.Number).ToArray()), ("nticks", 8))),
             ("yaxis", Look.Axis(figure.YAxis, ("showgrid", true), ("nticks", 7))));
         // On a logarithmic axis plotly takes a line's place as it is and a label's as its logarithm.
         if (figure.Mark is { } mark)

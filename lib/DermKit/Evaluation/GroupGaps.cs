@@ -18,13 +18,11 @@ public sealed record GroupScore(string Group, int Images, int Units, Interval? F
 /// <param name="StandardError">Standard deviation of the resampled differences.</param>
 public sealed record GroupGap(string First, string Second, int FirstUnits, int SecondUnits, Interval Difference, double P, double StandardError)
 {
-    /// <summary>
-    /// Gap that a sample like this one would find (two-sided 0.05) four times in five: 2.8 standard errors, 1.96 + 0.84, by the normal approximation.
-    /// </summary>
-    public double Detectable => 2.8 * StandardError;
+    /// <summary>See <see cref="PairedTest.Detectable"/>.</summary>
+    public double Detectable => PairedTest.Detectable(StandardError);
 
-    /// <summary>How many times the units it would take to find a gap of that size four times in five; the standard error falls with the root of their number.</summary>
-    public double TimesTheUnits(double gap) => Math.Pow(Detectable / gap, 2);
+    /// <summary>See <see cref="PairedTest.TimesTheUnits"/>.</summary>
+    public double TimesTheUnits(double gap) => PairedTest.TimesTheUnits(StandardError, gap);
 }
 
 /// <summary>Scores within groups and differences between them, with bootstrap intervals over patients.</summary>
@@ -84,10 +82,8 @@ public static class GroupGaps
             }
             return sum;
         }
-        double[] values = Bootstrap.Values(draws, Difference), defined = [.. values.Where(v => !double.IsNaN(v))];
-        double mean = defined.DefaultIfEmpty(double.NaN).Average();
-        return new(first, second, Units(a), Units(b), Bootstrap.Percentiles(Difference([]), values), PairedTest.TwoSided(values),
-            Math.Sqrt(defined.Sum(v => (v - mean) * (v - mean)) / Math.Max(1, defined.Length - 1)));
+        double[] values = Bootstrap.Values(draws, Difference);
+        return new(first, second, Units(a), Units(b), Bootstrap.Percentiles(Difference([]), values), PairedTest.TwoSided(values), PairedTest.StandardError(values));
     }
 
     // Of two classes the positive one's F1, undefined without a positive row; of more the mean over those that the groups share.

@@ -17,12 +17,13 @@ namespace DermKit.Evaluation;
 /// <param name="TrainRows">Training rows that were drawn from.</param>
 /// <param name="TestRows">Test rows, the same for every draw.</param>
 /// <param name="Sizes">Labels of each class, ascending.</param>
-/// <param name="F1">[size][repeat]: macro F1 with more than two classes, else F1 of the positive class.</param>
+/// <param name="F1">[size][repeat]: macro F1 with more than two classes, else F1 of the positive class; of a curve with a <paramref name="Score"/>, that one.</param>
 /// <param name="Resampled">[size][resample]: mean F1 over the repeats on resampled test units (patients or lesions, else images); the same units for every model and seed with the same test rows.</param>
 /// <param name="Kit">Version of the library with the commit it was built from.</param>
 /// <param name="Seconds">Time of all draws, features not included.</param>
 /// <param name="Ks">[size][repeat]: neighbours; null for other probes.</param>
 /// <param name="Note">What a reader has to know; empty when nothing.</param>
+/// <param name="Score">Name of the score when it is not the paper's F1, such as "recall of df"; NaN where it is undefined.</param>
 public sealed record LabelCurve(
     string Task, int TaskVersion, string Model, string Features, string Probe, int Seed, string Key, string WeightsHash, string DataHash, bool InPretraining, bool InMeans,
-    string Stamp, int Classes, int TrainRows, int TestRows, int[] Sizes, double[][] F1, double[][] Resampled, string Kit, double Seconds, int[][]? Ks = null, string Note = "");
+    string Stamp, int Classes, int TrainRows, int TestRows, int[] Sizes, double[][] F1, double[][] Resampled, string Kit, double Seconds, int[][]? Ks = null, string Note = "", string Score = "");

@@ -38,7 +38,7 @@ public static class LabelEfficiency
         return new(curves, new([], tasks, extractions, quarantine));
     }
 
-    /// <summary>One curve for each probe of the plan. A curve that the folder holds for the same inputs is read, not made again.</summary>
+    /// <summary>One curve for each probe of the plan and each score. A curve that the folder holds for the same inputs is read, not made again.</summary>
     /// <param name="features">[n, D] on the device to work on.</param>
     /// <param name="source">What made the features.</param>
     /// <param name="task">Labels, classes and split.</param>
@@ -47,9 +47,10 @@ public static class LabelEfficiency
     /// <param name="folder">Where curves are kept, as &lt;task&gt;/&lt;model&gt;.&lt;features&gt;.&lt;probe&gt;.&lt;seed&gt;.&lt;head of the key&gt;.json; null keeps none.</param>
     /// <param name="rowOf">Feature row of each row of the task's table, -1 where the image could not be read; null: the same rows.</param>
     /// <param name="cancellation">Stops between draws.</param>
+    /// <param name="scores">Names and scores of the test calls, all of the same draws; the paper's F1 when null.</param>
     /// <exception cref="KitException">A number of the plan is not usable, features do not fit the table, or a class has no training image.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; finished curves stay.</exception>
-    public static IReadOnlyList<LabelCurve> Run(Tensor features, FeatureSource source, ProbeTask task, int seed, LabelPlan plan, string? folder = null, int[]? rowOf = null, CancellationToken cancellation = default)
+    public static IReadOnlyList<LabelCurve> Run(Tensor features, FeatureSource source, ProbeTask task, int seed, LabelPlan plan, string? folder = null, int[]? rowOf = null, CancellationToken cancellation = default, IReadOnlyList<(string Name, Func<ClassCounts, double> Of)>? scores = null)
     {
         plan.Check();
         (rowOf, int[] train, int[] test, string dataHash, string unread) = Probing.Parts(features, source, task, seed, rowOf);
@@ -59,13 +60,15 @@ public static class LabelEfficiency
         int[] counts = ProbeInput.CountClasses(labels, classes);
         if (Array.IndexOf(counts, 0) is var empty and >= 0)
             throw new KitException($"Task '{definition.Name}', seed {seed}: class '{task.ClassNames[empty]}' has no training image to draw; take more training images, or leave the class out of the task.");
+        scores ??= [("", c => c.PaperF1())];
         var curves = new List<LabelCurve>();
         foreach (string probe in plan.Suite.Probing.Probes)
         {
-            string key = Probing.Key(source, task, dataHash, seed, probe, probe == "knn" ? plan.Suite.Probing.Knn : plan.Suite.Probing.Linear, string.Join(',', plan.Sizes), $"{plan.Repeats}", $"{plan.Suite.Probing.Resamples}");
-            string? path = folder is null ? null : new Results(folder).PathOf(definition.Name, source.Model, source.Features, probe, seed, key);
-            LabelCurve? curve = path is null ? null : Results.TryRead<LabelCurve>(path);
-            if (curve?.Key != key)
+            string[] keys = [.. scores.Select(s => Probing.Key(source, task, dataHash, seed, probe, probe == "knn" ? plan.Suite.Probing.Knn : plan.Suite.Probing.Linear,
+                [string.Join(',', plan.Sizes), $"{plan.Repeats}", $"{plan.Suite.Probing.Resamples}", .. s.Name.Length == 0 ? Array.Empty<string>() : [s.Name]]))];
+            string?[] paths = [.. keys.Select(key => folder is null ? null : new Results(folder).PathOf(definition.Name, source.Model, source.Features, probe, seed, key))];
+            LabelCurve?[] made = [.. paths.Select(path => path is null ? null : Results.TryRead<LabelCurve>(path))];
+            if (made.Zip(keys).Any(m => m.First?.Key != m.Second))
             {
                 var clock = Stopwatch.StartNew();
                 using var scope = NewDisposeScope();
@@ -83,13 +86,25 @@ public static class LabelEfficiency
                 int[] sizes = [.. bySize.Select(g => g.Key).Order()];
                 // One stream of units for all models, seeds and tasks on the same test rows: their differences are paired.
                 ushort[][] units = Bootstrap.Draw([.. test.Select(r => task.Patients?[r] ?? task.Table.Ids[r])], plan.Suite.Probing.Resamples, 1);
-                double F1(int[] predicted, ushort[] weights) => ClassCounts.Of(truth, predicted, classes, weights).PaperF1();
-                curve = new(definition.Name, definition.Version, source.Model, source.Features, probe, seed, key, source.WeightsHash, dataHash, definition.InPretraining, definition.InMeans,
-                    Stamps.Join([definition.Stamp, source.Stamp]), classes, train.Length, test.Length, sizes, [.. sizes.Select(n => bySize[n].Select(s => F1(s.Predicted, [])).ToArray())], [.. sizes.Select(n => Bootstrap.Values(units, w => bySize[n].Average(s => F1(s.Predicted, w))))], Probing.Kit, clock.Elapsed.TotalSeconds,
-                    probe == "knn" ? [.. sizes.Select(n => bySize[n].Select(s => s.K).ToArray())] : null, open == 0 ? unread : $"{open} of {draws.Length} regressions did not converge. {unread}".TrimEnd());
-                if (path is not null) Results.Write(path, curve);
+                // Calls are counted once for all scores.
+                double[][] Scored(int size, ushort[] weights) => [.. bySize[size].Select(s => ClassCounts.Of(truth, s.Predicted, classes, weights)).Select(c => scores.Select(s => s.Of(c)).ToArray())];
+                double[][][] plain = [.. sizes.Select(n => Scored(n, []))], resampled = [.. sizes.Select(n =>
+                {
+                    double[][] means = new double[units.Length][];
+                    Parallel.For(0, units.Length, r =>
+                    {
+                        double[][] each = Scored(n, units[r]);
+                        means[r] = [.. scores.Select((_, s) => each.Average(v => v[s]))];
+                    });
+                    return means;
+                })];
+                made = [.. scores.Select((score, s) => new LabelCurve(definition.Name, definition.Version, source.Model, source.Features, probe, seed, keys[s], source.WeightsHash, dataHash, definition.InPretraining, definition.InMeans,
+                    Stamps.Join([definition.Stamp, source.Stamp]), classes, train.Length, test.Length, sizes, [.. plain.Select(v => v.Select(x => x[s]).ToArray())], [.. resampled.Select(v => v.Select(x => x[s]).ToArray())], Probing.Kit, clock.Elapsed.TotalSeconds,
+                    probe == "knn" ? [.. sizes.Select(n => bySize[n].Select(c => c.K).ToArray())] : null, open == 0 ? unread : $"{open} of {draws.Length} regressions did not converge. {unread}".TrimEnd(), score.Name))];
+                foreach ((string? path, LabelCurve? curve) in paths.Zip(made))
+                    if (path is not null) Results.Write(path, curve!);
             }
-            curves.Add(curve!);
+            curves.AddRange(made!);
         }
         return curves;
     }

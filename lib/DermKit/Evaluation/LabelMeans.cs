@@ -8,7 +8,7 @@ namespace DermKit.Evaluation;
 /// <param name="Probe">knn or linear.</param>
 /// <param name="Sizes">Labels of each class that every seed has, ascending.</param>
 /// <param name="F1">Mean over seeds and repeats at each size, with its 95 % interval.</param>
-/// <param name="Curves">The curves behind it, one for each seed, in order of the seeds.</param>
+/// <param name="Curves">The curves behind it, one for each seed, in order of the seeds; they name the score when it is not the paper's F1.</param>
 public sealed record MeanCurve(string Task, string Model, string Probe, int[] Sizes, Interval[] F1, LabelCurve[] Curves)
 {
     /// <summary>False when the mean goes down between two neighbouring sizes.</summary>
@@ -25,12 +25,12 @@ public sealed record MeanCurve(string Task, string Model, string Probe, int[] Si
 /// </summary>
 public static class LabelMeans
 {
-    /// <summary>A mean curve for each task, model and probe, in the order of the curves.</summary>
-    /// <param name="curves">Any curves; one for each task, model, probe and seed.</param>
+    /// <summary>A mean curve for each task, model, probe and score, in the order of the curves.</summary>
+    /// <param name="curves">Any curves; one for each task, model, probe, score and seed.</param>
     /// <param name="seed">Of the resamples of draws.</param>
     /// <exception cref="KitException">A seed is there twice, or the seeds of a curve have no size in common or other numbers of repeats or resamples.</exception>
     public static IReadOnlyList<MeanCurve> Of(IEnumerable<LabelCurve> curves, int seed = 1) =>
-        [.. curves.GroupBy(c => (c.Task, Name: c.Features == "cls4" ? c.Model : $"{c.Model} ({c.Features})", c.Probe)).Select(g => Mean(g.Key.Task, g.Key.Name, g.Key.Probe, [.. g.OrderBy(c => c.Seed)], seed))];
+        [.. curves.GroupBy(c => (c.Task, Name: c.Features == "cls4" ? c.Model : $"{c.Model} ({c.Features})", c.Probe, c.Score)).Select(g => Mean(g.Key.Task, g.Key.Name, g.Key.Probe, [.. g.OrderBy(c => c.Seed)], seed))];
 
     private static MeanCurve Mean(string task, string model, string probe, LabelCurve[] curves, int seed)
     {

@@ -47,6 +47,22 @@ public static class PairedTest
         return Math.Min(1, 2 * (Math.Min(below, above) + 1) / (defined.Length + 1));
     }
 
+    /// <summary>
+    /// Difference that a sample like this one would find (two-sided 0.05) four times in five: 2.8 standard errors, 1.96 + 0.84, by the normal approximation.
+    /// </summary>
+    public static double Detectable(double standardError) => 2.8 * standardError;
+
+    /// <summary>How many times the test units it would take to find a difference of that size four times in five; the standard error falls with the root of their number.</summary>
+    public static double TimesTheUnits(double standardError, double difference) => Math.Pow(Detectable(standardError) / difference, 2);
+
+    /// <summary>Standard deviation (n - 1) of resampled differences, the undefined ones (NaN) left out: the standard error of the difference.</summary>
+    internal static double StandardError(double[] differences)
+    {
+        double[] defined = [.. differences.Where(v => !double.IsNaN(v))];
+        double mean = defined.DefaultIfEmpty(double.NaN).Average();
+        return Math.Sqrt(defined.Sum(v => (v - mean) * (v - mean)) / Math.Max(1, defined.Length - 1));
+    }
+
     /// <summary>Holm's step-down correction for several tests; order is kept.</summary>
     public static double[] Holm(IReadOnlyList<double> p)
     {

@@ -79,10 +79,12 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     /// <summary>The same task with at most so many training and test images, the same ones on every machine: those whose ids hash lowest. For quick runs.</summary>
     /// <param name="train">Most images outside the frozen test part, or of the whole task where a seed draws the split.</param>
     /// <param name="test">Most frozen test images.</param>
-    public ProbeTask Limit(int train, int test)
+    /// <param name="eachClass">Images of each class that either part keeps where it has as many, beyond these numbers if need be: rare classes would be gone else.</param>
+    public ProbeTask Limit(int train, int test, int eachClass = 0)
     {
         int[] order = [.. Enumerable.Range(0, Labels.Length).OrderBy(i => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Table.Ids[i]))), StringComparer.Ordinal)];
-        int[] rows = [.. order.Where(i => !frozen[i]).Take(train).Concat(order.Where(i => frozen[i]).Take(test)).Order()];
+        IEnumerable<int> Part(int[] own, int most) => own.Take(most).Union(own.GroupBy(i => Labels[i]).SelectMany(g => g.Take(eachClass)));
+        int[] rows = [.. Part([.. order.Where(i => !frozen[i])], train).Concat(Part([.. order.Where(i => frozen[i])], test)).Order()];
         return rows.Length == Labels.Length ? this : Only(rows);
     }
 

@@ -1,0 +1,127 @@
+namespace DermKit.Evaluation;
+
+/// <summary>A class of a task and how many images speak for it.</summary>
+/// <param name="Task">Name of the task.</param>
+/// <param name="Class">Name of the class.</param>
+/// <param name="TrainImages">Training images.</param>
+/// <param name="TestImages">Test images; with a split that a seed draws, those of the first seed.</param>
+/// <param name="TestUnits">Patients, lesions or images among them.</param>
+public sealed record ClassSize(string Task, string Class, int TrainImages, int TestImages, int TestUnits);
+
+/// <summary>The score of one class, seeds averaged.</summary>
+/// <param name="Size">The class.</param>
+/// <param name="Model">Name of the model.</param>
+/// <param name="Probe">knn, linear or <see cref="RareConditions.Weighted"/>.</param>
+/// <param name="Metric">One of <see cref="RareConditionScores.Metrics"/>.</param>
+/// <param name="Score">With its 95 % interval over test units; null where the class has no test image, or for AUROC no other class has one.</param>
+/// <param name="Stamp">That of task and model.</param>
+public sealed record ClassScore(ClassSize Size, string Model, string Probe, string Metric, Interval? Score, string Stamp);
+
+/// <summary>The difference that a model and probe makes to another pair, on one class and the same test rows.</summary>
+/// <param name="Size">The class.</param>
+/// <param name="Model">Model of the first pair.</param>
+/// <param name="Probe">Its probe.</param>
+/// <param name="AgainstModel">Model of the pair that is taken off.</param>
+/// <param name="AgainstProbe">Its probe.</param>
+/// <param name="Metric">One of <see cref="RareConditionScores.Metrics"/>.</param>
+/// <param name="Difference">First minus second; null where the class has no score.</param>
+/// <param name="StandardError">Standard deviation of the resampled differences; NaN where there is none.</param>
+/// <param name="AdjustedP">p after Holm's correction over the classes of the task.</param>
+/// <param name="Stamp">That of task and models.</param>
+public sealed record ClassDifference(ClassSize Size, string Model, string Probe, string AgainstModel, string AgainstProbe, string Metric, PairedDifference? Difference, double StandardError, double? AdjustedP, string Stamp);
+
+/// <summary>
+/// Scores of single classes with bootstrap intervals over all test units, the classes drawn together as a test part is. A resample without an image of the class says nothing of it and is left out.
+/// </summary>
+public static class RareConditionScores
+{
+    /// <summary>F1 and recall (sensitivity) of the class, and the area under the ROC curve of the class against the rest.</summary>
+    public static IReadOnlyList<string> Metrics { get; } = ["f1", "recall", "auroc"];
+
+    /// <summary>F1 or recall of class <paramref name="c"/>; NaN where no row is of it.</summary>
+    public static double Of(ClassCounts counts, string metric, int c) => counts.Truths[c] == 0 ? double.NaN : metric == "recall" ? counts.Recall(c) : counts.F1(c);
+
+    /// <summary>Every metric of every class, the classes with the fewest training images first.</summary>
+    /// <param name="rows">From <see cref="RareConditions"/>.</param>
+    /// <param name="resamples">Bootstrap resamples.</param>
+    public static IReadOnlyList<ClassScore> Of(IReadOnlyList<ClassRows> rows, int resamples = 1000) =>
+        [.. Sets(rows).SelectMany(set => Metrics.SelectMany(metric =>
+        {
+            (double[] values, double[][] resampled) = Values(set, metric, resamples);
+            return Order(set[0]).Select(c => new ClassScore(Size(set[0], c), set[0].Model, set[0].Probe, metric, double.IsNaN(values[c]) ? null : Bootstrap.Percentiles(values[c], [.. resampled.Select(r => r[c])]), set[0].Stamp));
+        }))];
+
+    /// <summary>The difference of each model and probe to another pair, class by class, both on the same resampled units.</summary>
+    /// <param name="rows">From <see cref="RareConditions"/>.</param>
+    /// <param name="against">For a model and probe, the pair to take off; the pair itself for no comparison.</param>
+    /// <param name="metric">One of <see cref="Metrics"/>.</param>
+    /// <param name="resamples">Bootstrap resamples.</param>
+    /// <exception cref="KitException">There is no such pair, or the two were not scored on the same rows; or the metric is unknown.</exception>
+    public static IReadOnlyList<ClassDifference> Differences(IReadOnlyList<ClassRows> rows, Func<string, string, (string Model, string Probe)> against, string metric = "f1", int resamples = 1000)
+    {
+        if (!Metrics.Contains(metric)) throw new KitException($"Scores by class: metric '{metric}' is unknown; did you mean '{KitException.Nearest(metric, Metrics)}'?");
+        ClassRows[][] sets = [.. Sets(rows)];
+        return [.. sets.SelectMany(set =>
+        {
+            ClassRows first = set[0];
+            (string model, string probe) = against(first.Model, first.Probe);
+            if ((model, probe) == (first.Model, first.Probe)) return [];
+            ClassRows[] other = sets.FirstOrDefault(s => (s[0].Task, s[0].Model, s[0].Probe) == (first.Task, model, probe))
+                ?? throw new KitException($"Scores by class, task '{first.Task}': no result of {model} with {probe} to compare with; run it too.");
+            if (set.Length != other.Length || set.Zip(other).Any(p => p.First.Seed != p.Second.Seed || !p.First.Units.SequenceEqual(p.Second.Units) || !p.First.Truth.SequenceEqual(p.Second.Truth)))
+                throw new KitException($"Scores by class, task '{first.Task}': {first.Model} ({first.Probe}) and {model} ({probe}) were not scored on the same seeds and test rows; run both with one split and the same seeds.");
+            (double[] own, double[][] a) = Values(set, metric, resamples);
+            (double[] others, double[][] b) = Values(other, metric, resamples);
+            var made = Order(first).Select(c =>
+            {
+                double[] resampled = [.. a.Zip(b, (x, y) => x[c] - y[c])];
+                return (Class: c, Difference: double.IsNaN(own[c]) ? null : new PairedDifference(Bootstrap.Percentiles(own[c] - others[c], resampled), PairedTest.TwoSided(resampled)), Error: PairedTest.StandardError(resampled));
+            }).ToArray();
+            double[] adjusted = PairedTest.Holm([.. made.Where(m => m.Difference is not null).Select(m => m.Difference!.P)]);
+            int next = 0;
+            return made.Select(m => new ClassDifference(Size(first, m.Class), first.Model, first.Probe, model, probe, metric, m.Difference, m.Difference is null ? double.NaN : m.Error,
+                m.Difference is null ? null : adjusted[next++], Stamps.Join([first.Stamp, other[0].Stamp]))).ToArray();
+        })];
+    }
+
+    private static IEnumerable<ClassRows[]> Sets(IReadOnlyList<ClassRows> rows) => rows.GroupBy(r => (r.Task, r.Model, r.Probe)).Select(g => g.OrderBy(r => r.Seed).ToArray());
+
+    private static int[] Order(ClassRows rows) => [.. Enumerable.Range(0, rows.ClassNames.Length).OrderBy(c => rows.TrainImages[c])];
+
+    private static ClassSize Size(ClassRows rows, int c)
+    {
+        string[] units = [.. rows.Units.Where((_, i) => rows.Truth[i] == c)];
+        return new(rows.Task, rows.ClassNames[c], rows.TrainImages[c], units.Length, units.Distinct().Count());
+    }
+
+    // [class] on the rows as they are, NaN where undefined, and [resample][class]. A unit is drawn once for all seeds; seeds whose test part has no image of a class are not in its mean.
+    private static (double[], double[][]) Values(ClassRows[] seeds, string metric, int resamples)
+    {
+        int classes = seeds[0].ClassNames.Length;
+        int[] start = new int[seeds.Length + 1];
+        for (int s = 0; s < seeds.Length; s++) start[s + 1] = start[s] + seeds[s].Truth.Length;
+        bool[][][] positive = [.. seeds.Select(s => Enumerable.Range(0, classes).Select(c => Evaluation.Metrics.Is(s.Truth, c)).ToArray())];
+        Ranking[][] rankings = metric != "auroc" ? [] : [.. seeds.Select(s => Enumerable.Range(0, classes).Select(c => new Ranking([.. s.Probabilities.Select(p => p[c])])).ToArray())];
+        double[] Mean(ushort[] weights)
+        {
+            double[] sum = new double[classes];
+            int[] counted = new int[classes];
+            for (int s = 0; s < seeds.Length; s++)
+            {
+                ReadOnlySpan<ushort> part = weights.Length == 0 ? default : weights.AsSpan(start[s]..start[s + 1]);
+                ClassCounts counts = ClassCounts.Of(seeds[s].Truth, seeds[s].Predicted, classes, part);
+                for (int c = 0; c < classes; c++)
+                {
+                    if (!positive[s][c].Contains(true)) continue;
+                    sum[c] += metric == "auroc" ? rankings[s][c].Auroc(positive[s][c], part) : Of(counts, metric, c);
+                    counted[c]++;
+                }
+            }
+            return [.. sum.Zip(counted, (v, n) => v / n)];
+        }
+        ushort[][] draws = Bootstrap.Draw([.. seeds.SelectMany(s => s.Units)], resamples, 1);
+        double[][] resampled = new double[resamples][];
+        Parallel.For(0, resamples, r => resampled[r] = Mean(draws[r]));
+        return (Mean([]), resampled);
+    }
+}
