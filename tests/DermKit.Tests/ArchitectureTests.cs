@@ -17,7 +17,8 @@ public sealed class ArchitectureTests
         ["Data"] = ["Imaging"],
         ["Pretraining"] = ["Data", "Imaging", "Models"],
         ["Evaluation"] = ["Data", "Imaging", "Models"],
-        ["Reporting"] = ["Data", "Evaluation", "Imaging", "Pretraining"],
+        ["FineTuning"] = ["Data", "Evaluation", "Imaging", "Models", "Pretraining"],
+        ["Reporting"] = ["Data", "Evaluation", "FineTuning", "Imaging", "Pretraining"],
     };
 
     private static readonly string Library = Path.Combine(KitSettings.FromEnvironment().Root, "lib");

@@ -93,6 +93,12 @@ public sealed record ModelDefinition
     [JsonIgnore]
     public bool IsUndeclared { get; internal init; }
 
+    /// <summary>Side in pixels that <see cref="Transform"/> is scaled to; 0 leaves it as it is.</summary>
+    internal int Side { get; init; }
+
+    /// <summary>Rate of stochastic depth in the last block of a vit (<see cref="VitConfig.DropPath"/>), for one that is trained.</summary>
+    internal double DropPath { get; init; }
+
     /// <summary>The kit's data/ folder, which <see cref="Source"/> is relative to.</summary>
     internal string DataRoot { get; init; } = "";
 
@@ -111,7 +117,8 @@ public sealed record ModelDefinition
 
     /// <summary>The fixed transform that <see cref="Preprocessing"/> names.</summary>
     [JsonIgnore]
-    public EvalTransform Transform => Preprocessing switch { Preprocessing.Dino => EvalTransform.Dino, Preprocessing.Monet => EvalTransform.Monet, _ => new() };
+    public EvalTransform Transform => Preprocessing switch { Preprocessing.Dino => EvalTransform.Dino, Preprocessing.Monet => EvalTransform.Monet, _ => new() } is var whole && Side == 0 ? whole
+        : whole with { Resize = (int)Math.Round((double)whole.Resize * Side / whole.Crop), Crop = Side };
 
     /// <summary>What the model costs, counted from its sizes; null for a family that the kit does not build.</summary>
     [JsonIgnore]
@@ -122,7 +129,7 @@ public sealed record ModelDefinition
     /// <summary>The keys of the weights file that have no place in the backbone.</summary>
     internal IReadOnlyList<string> AllLeftOut => Family switch { "clip" => [.. ClipVisionTransformer.NotVision, .. LeaveOut], "resnet" => [.. Models.ResNet.NotBackbone, .. LeaveOut], _ => LeaveOut };
 
-    internal VitConfig Vit => VitConfig.Named(Size) with { Patch = Patch, ImageSize = ImageSize };
+    internal VitConfig Vit => VitConfig.Named(Size) with { Patch = Patch, ImageSize = ImageSize, DropPath = DropPath };
 
     internal ResNetConfig Convolutional => ResNet ?? ResNetConfig.ResNet50;
 

@@ -122,7 +122,8 @@ public static class Probing
     /// <summary>Version of the library with the commit it was built from.</summary>
     internal static string Kit => typeof(Probing).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "";
 
-    private static TaskResult Score(ProbeOutcome outcome, FeatureSource source, ProbeTask task, int[] train, int[] test, string probe, int seed, int resamples, string unread)
+    /// <summary>The result of an outcome on the test rows; key, data hash and seconds are for the caller to fill in.</summary>
+    internal static TaskResult Score(ProbeOutcome outcome, FeatureSource source, ProbeTask task, int[] train, int[] test, string probe, int seed, int resamples, string unread)
     {
         TaskDefinition definition = task.Definition;
         int[] truth = Array.ConvertAll(test, r => task.Labels[r]);

@@ -38,6 +38,12 @@ public abstract class Backbone(string name) : nn.Module<Tensor, Tensor>(name)
     /// <summary>Width of what the forward pass gives, [B, Dim]: the feature that pre-training works on.</summary>
     public abstract int Dim { get; }
 
+    /// <summary>Layers between embedding and head that a learning rate may rise along: blocks of a transformer, stages of a convolutional network.</summary>
+    public abstract int Layers { get; }
+
+    /// <summary>Layer of a parameter by its name: 0 for embedding or stem, 1 to <see cref="Layers"/>, and one more for what lies behind them.</summary>
+    public abstract int LayerOf(string parameter);
+
     /// <summary>Features of one picture.</summary>
     /// <exception cref="KitException">This family has no such features.</exception>
     public abstract int Width(FeatureVariant variant);

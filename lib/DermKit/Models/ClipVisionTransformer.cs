@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using DermKit.Models.Weights;
 using TorchSharp;
@@ -88,6 +89,17 @@ public sealed class ClipVisionTransformer : Backbone
 
     /// <inheritdoc/>
     public override int Dim => Config.Projection;
+
+    /// <inheritdoc/>
+    public override int Layers => Config.Depth;
+
+    /// <inheritdoc/>
+    public override int LayerOf(string parameter) => parameter.Split('.') switch
+    {
+        [_, "encoder", "layers", var block, ..] => 1 + int.Parse(block, CultureInfo.InvariantCulture),
+        [_, "post_layernorm", ..] or ["visual_projection", ..] => Layers + 1,
+        _ => 0,
+    };
 
     /// <inheritdoc/>
     public override int Width(FeatureVariant variant) => variant switch

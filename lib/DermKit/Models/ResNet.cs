@@ -71,6 +71,12 @@ public sealed class ResNet : Backbone
     public override int Dim => Config.Features;
 
     /// <inheritdoc/>
+    public override int Layers => Config.Blocks.Length;
+
+    /// <inheritdoc/>
+    public override int LayerOf(string parameter) => parameter.StartsWith("layer", StringComparison.Ordinal) ? parameter["layer".Length] - '0' : 0;
+
+    /// <inheritdoc/>
     public override int Width(FeatureVariant variant) => variant == FeatureVariant.AvgPool ? Config.Features : throw Lacks(variant);
 
     /// <inheritdoc/>

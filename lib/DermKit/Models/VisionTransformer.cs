@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -74,6 +75,12 @@ public sealed class VisionTransformer : Backbone
 
     /// <inheritdoc/>
     public override int Dim => Config.Dim;
+
+    /// <inheritdoc/>
+    public override int Layers => Config.Depth;
+
+    /// <inheritdoc/>
+    public override int LayerOf(string parameter) => parameter.Split('.') switch { ["blocks", var block, ..] => 1 + int.Parse(block, CultureInfo.InvariantCulture), ["norm", ..] => Layers + 1, _ => 0 };
 
     /// <inheritdoc/>
     public override int Width(FeatureVariant variant) => variant is FeatureVariant.Cls4 or FeatureVariant.Cls4PreNorm ? 4 * Config.Dim : throw Lacks(variant);

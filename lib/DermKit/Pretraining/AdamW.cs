@@ -18,9 +18,12 @@ public sealed class AdamW : Optimizer
     private readonly int[] lengths;
 
     /// <summary>One optimiser for all parameters that are trained.</summary>
-    public AdamW(IEnumerable<(string Name, Parameter Value)> parameters)
+    /// <param name="parameters">Names and values.</param>
+    /// <param name="rule">What the learning rate of a parameter is multiplied with, and whether weight decay acts on it; null for 1 and <see cref="Optimizer.Decays"/>.</param>
+    public AdamW(IEnumerable<(string Name, Parameter Value)> parameters, Func<string, Tensor, (double Rate, bool Decays)>? rule = null)
     {
-        slots = [.. parameters.Select(p => new Slot(p.Name, p.Value, zeros_like(p.Value).DetachFromDisposeScope(), zeros_like(p.Value).DetachFromDisposeScope()))];
+        rule ??= (name, value) => (1, Decays(name, value));
+        slots = [.. parameters.Select(p => new Slot(p.Name, p.Value, zeros_like(p.Value).DetachFromDisposeScope(), zeros_like(p.Value).DetachFromDisposeScope(), rule(p.Name, p.Value)))];
         (addresses, factors, lengths) = (new (nint, nint, nint, nint)[slots.Count], new AdamWFactors[slots.Count], new int[slots.Count]);
     }
 
@@ -38,16 +41,17 @@ public sealed class AdamW : Optimizer
             lengths[i] = 0;
             if (slot.Parameter.grad is not { } gradient) continue;
             slot.Steps++;
-            double correction1 = 1 - Math.Pow(Beta1, slot.Steps), correction2 = 1 - Math.Pow(Beta2, slot.Steps), keep = slot.Decays ? 1 - learningRate * weightDecay : 1;
+            double own = learningRate * slot.Rule.Rate, keep = slot.Rule.Decays ? 1 - own * weightDecay : 1;
+            double correction1 = 1 - Math.Pow(Beta1, slot.Steps), correction2 = 1 - Math.Pow(Beta2, slot.Steps);
             addresses[i] = (ParameterPass.Address(slot.Parameter), ParameterPass.Address(gradient), ParameterPass.Address(slot.Mean), ParameterPass.Address(slot.Square));
-            factors[i] = new((float)keep, (float)(1 - Beta1), (float)(1 - Beta2), (float)(1 / Math.Sqrt(correction2)), (float)(learningRate / correction1), (float)Epsilon);
+            factors[i] = new((float)keep, (float)(1 - Beta1), (float)(1 - Beta2), (float)(1 / Math.Sqrt(correction2)), (float)(own / correction1), (float)Epsilon);
             if (addresses[i] is { Parameter: not 0, Gradient: not 0, Mean: not 0, Square: not 0 })
             {
                 lengths[i] = (int)gradient.numel();
                 continue;
             }
-            using Scalar kept = keep, root = Math.Sqrt(correction2), rate = -learningRate / correction1;
-            if (slot.Decays) slot.Parameter.mul_(kept);
+            using Scalar kept = keep, root = Math.Sqrt(correction2), rate = -own / correction1;
+            if (slot.Rule.Decays) slot.Parameter.mul_(kept);
             slot.Mean.lerp_(gradient, 1 - Beta1);
             slot.Square.mul_(Kept(Beta2)).addcmul_(gradient, gradient, Kept(1 - Beta2));
             using Tensor denominator = slot.Square.sqrt().div_(root).PlusInPlace(Kept(Epsilon));
@@ -85,13 +89,13 @@ public sealed class AdamW : Optimizer
         }
     }
 
-    private sealed class Slot(string name, Parameter parameter, Tensor mean, Tensor square)
+    private sealed class Slot(string name, Parameter parameter, Tensor mean, Tensor square, (double Rate, bool Decays) rule)
     {
         public string Name { get; } = name;
         public Parameter Parameter { get; } = parameter;
         public Tensor Mean { get; } = mean;
         public Tensor Square { get; } = square;
-        public bool Decays { get; } = Optimizer.Decays(name, parameter);
+        public (double Rate, bool Decays) Rule { get; } = rule;
         public long Steps { get; set; }
     }
 }

@@ -1,0 +1,53 @@
+using DermKit.FineTuning;
+using DermKit.Imaging;
+using DermKit.Models;
+using static TorchSharp.torch;
+
+namespace DermKit.Tests.FineTuning;
+
+/// <summary>
+/// Pictures whose class is whether two halves are of one brightness, which no linear function of pixels tells and mirroring does not change, with networks small enough to learn it in seconds.
+/// </summary>
+internal sealed class TinyTuning : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly ImageCache source, seen;
+
+    public TinyTuning(int fit = 96, int validation = 32, int test = 64)
+    {
+        var random = new Random(5);
+        int[] labels = [.. Enumerable.Range(0, fit + validation + test).Select(i => i % 2)];
+        string[] paths = [.. labels.Select((label, i) =>
+        {
+            bool left = random.Next(2) == 0, right = left == (label == 0);
+            byte[] pixels = new byte[3 * 32 * 32];
+            for (int p = 0; p < pixels.Length; p++) pixels[p] = (byte)((p / 3 % 32 < 16 ? left : right) ? 170 + random.Next(60) : 30 + random.Next(60));
+            return folder.Write($"{i}.png", ImageCodec.EncodePng(new RgbImage(32, 32, pixels)));
+        })];
+        source = ImageCache.Build(folder.Path, paths, Options.Source);
+        seen = ImageCache.Build(folder.Path, paths, new EvalTransform { Resize = Options.Source.Resize, Crop = Options.Side });
+        TuningPart Part(int first, int count) => new([.. Enumerable.Range(first, count)], labels[first..(first + count)]);
+        Images = new(source, seen, Part(0, fit), Part(fit, validation), Part(fit + validation, test), 2);
+    }
+
+    /// <summary>No stochastic depth and no colour: what is learnt is the halves.</summary>
+    public static FineTuningOptions Options { get; } = new()
+    {
+        Side = 32, Epochs = 3, Batch = 16, WarmupEpochs = 1, BaseLearningRate = 0.03, LayerDecay = 0.8, DropPath = 0, LabelSmoothing = 0.05, MinArea = 0.9, ColorStrength = 0,
+    };
+
+    public static VitConfig Sizes { get; } = new() { Dim = 24, Depth = 4, Heads = 3, Patch = 8, ImageSize = 32 };
+
+    public TuningImages Images { get; }
+
+    public static TunedNetwork Vit(double dropPath = 0, int classes = 2) => new(VisionTransformer.Random(Sizes with { DropPath = dropPath }, 1), FeatureVariant.Cls4, classes, CPU);
+
+    public static TunedNetwork Convolutional() => new(ResNet.Random(new() { Planes = [4, 4, 6, 8], Blocks = [1, 1, 1, 1] }, 1), FeatureVariant.AvgPool, 2, CPU);
+
+    public void Dispose()
+    {
+        source.Dispose();
+        seen.Dispose();
+        folder.Dispose();
+    }
+}
