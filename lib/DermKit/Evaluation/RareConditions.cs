@@ -107,7 +107,7 @@ public static class RareConditions
     {
         Device device = settings.TorchDevice();
         ProbeTask[] brought = [.. tasks.Select(t => plan.Geometry is not var (width, height) || !t.Definition.DataSets.ContainsKey(Ham10000.Name) ? t
-            : t.WithPaths(OneGeometry.Bring(settings.CacheDir, t.Table.Paths, width, height, (done, all) => progress?.Invoke($"to one size: {t.Definition.Name}", done, all), cancellation)))];
+            : t.Brought(OneGeometry.Bring(settings.CacheDir, t.Table.Paths, width, height, (done, all) => progress?.Invoke($"to one size: {t.Definition.Name}", done, all), cancellation), width, height))];
         var rows = new List<ClassRows>();
         var curves = new List<LabelCurve>();
         int visited = 0, visits = tasks.Count * models.Count * plan.Labels.Suite.Seeds.Count;

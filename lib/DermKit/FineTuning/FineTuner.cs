@@ -149,7 +149,7 @@ internal sealed class FineTuner : IDisposable
         int[] rows = Array.ConvertAll(numbers, n => images.Fit.Rows[n]);
         using Tensor pixels = images.Source.Batch(rows, device);
         // Draws go by the place in the training part, which the result's key holds, and not by the place in the cache.
-        return new(CropViews.Make(pixels, numbers, seed, epoch, Array.ConvertAll(rows, images.Source.OriginalSize), [[options.Recipe]])[0], null);
+        return new(CropViews.Make(pixels, numbers, seed, epoch, Array.ConvertAll(rows, r => new PictureSize(images.Source.OriginalSize(r), images.Source.Size(r))), [[options.Recipe]])[0], null);
     }
 
     /// <summary>The images of each step; a rest that fills no batch is left out, as MAE does it.</summary>

@@ -57,8 +57,8 @@ public sealed record FineTuningOptions
     /// <summary>The head starts as the linear probe of the frozen features (LP-FT, Kumar et al. 2022, arXiv 2202.10054), which spares the features a random head's first gradients; off, it starts at zero.</summary>
     public bool HeadFromProbe { get; init; } = true;
 
-    /// <summary>What training crops are cut from: the whole picture as a square, larger than <see cref="Side"/> as the evaluation transform's is.</summary>
-    internal EvalTransform Source => new() { Resize = SourceSide, Crop = SourceSide };
+    /// <summary>What training crops are cut from: the whole picture in its own shape, larger than <see cref="Side"/> as the evaluation transform's is.</summary>
+    internal EvalTransform Source => new() { Resize = SourceSide, ShortSide = true, MaxSide = 4 * SourceSide, Crop = 0 };
 
     /// <summary>Crop, mirror and colour of a training image.</summary>
     internal ViewRecipe Recipe => new(new(MinArea, 1), Side, new()
