@@ -101,9 +101,9 @@ internal static class Charts
         double[] xs = [.. figure.Groups.SelectMany(g => g.X).Concat(figure.Mark is { } m ? [m.X] : []).Select(Scale).Where(double.IsFinite)];
         double Scale(double x) => figure.LogX ? Math.Log10(x) : x;
         // A label near an edge leans inwards, or the picture would cut it.
-        double[] named = [.. figure.Groups.Where(g => g.Labels is not null).SelectMany(g => g.X).Order()];
-        string Height(double x) => figure.SideBySide && Array.IndexOf(named, x) % 2 == 1 ? "bottom" : "top";
-        string Side(double x) => (Scale(x) - xs.Min()) / Math.Max(xs.Max() - xs.Min(), 1e-12) is var at && at > 0.75 ? $"{Height(x)} left" : at < 0.25 ? $"{Height(x)} right" : $"{Height(x)} center";
+        // Neighbours, also those at one place, stand above and below in turn.
+        string Height(ScatterGroup g, int k) => figure.SideBySide && g.X.Where((x, i) => x < g.X[k] || x == g.X[k] && i < k).Count() % 2 == 1 ? "bottom" : "top";
+        string Side(ScatterGroup g, int k) => (Scale(g.X[k]) - xs.Min()) / Math.Max(xs.Max() - xs.Min(), 1e-12) is var at && at > 0.75 ? $"{Height(g, k)} left" : at < 0.25 ? $"{Height(g, k)} right" : $"{Height(g, k)} center";
         // Three hundredths of the axis between neighbours.
         double step = figure.SideBySide ? 0.03 * (xs.DefaultIfEmpty(0).Max() - xs.DefaultIfEmpty(0).Min()) : 0;
         double Aside(double x, int group) => step == 0 ? x : Scale(x) + step * (group - (figure.Groups.Count - 1) / 2.0) is var moved && figure.LogX ? Math.Pow(10, moved) : moved;
@@ -112,7 +112,7 @@ internal static class Charts
             ("marker", Look.Part(("color", Look.Color(i)), ("symbol", Look.Symbol(i)), ("size", points <= 60 ? 11 : points <= 600 ? 7 : 5), ("opacity", points <= 60 ? 1.0 : 0.75))), ("cliponaxis", false),
             ("error_y", g.Low is null || g.High is null ? null : Look.Part(("type", "data"), ("symmetric", false), ("thickness", 1.6), ("width", 5), ("color", Look.Color(i)),
                 ("array", g.High.Zip(g.Y, (high, y) => high - y).ToArray()), ("arrayminus", g.Y.Zip(g.Low, (y, low) => y - low).ToArray()))),
-            ("text", g.Labels?.Select(Look.Text).ToArray()), ("textposition", g.X.Select(Side).ToArray()), ("textfont", Look.Part(("size", 12))),
+            ("text", g.Labels?.Select(Look.Text).ToArray()), ("textposition", g.X.Select((_, k) => Side(g, k)).ToArray()), ("textfont", Look.Part(("size", 12))),
             ("hoverinfo", "text"), ("hovertext", g.X.Select((x, k) => $"{Look.Text(g.Labels?[k] ?? g.Name)}<br>{Tables.Number(x)}, {(g.Low is null ? Tables.Number(g.Y[k]) : new Estimate(g.Y[k], g.Low[k], g.High?[k] ?? double.NaN))}").ToArray())));
         Layout layout = Look.Layout(figure.Stamp, 430, figure.Groups.Count > 1);
         Look.Fill(layout,

@@ -79,14 +79,29 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     /// <summary>The same task with at most so many training and test images, the same ones on every machine: those whose ids hash lowest. For quick runs.</summary>
     /// <param name="train">Most images outside the frozen test part, or of the whole task where a seed draws the split.</param>
     /// <param name="test">Most frozen test images.</param>
-    /// <param name="eachClass">Images of each class that either part keeps where it has as many, beyond these numbers if need be: rare classes would be gone else.</param>
-    public ProbeTask Limit(int train, int test, int eachClass = 0)
+    public ProbeTask Limit(int train, int test)
     {
-        int[] order = [.. Enumerable.Range(0, Labels.Length).OrderBy(i => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Table.Ids[i]))), StringComparer.Ordinal)];
-        IEnumerable<int> Part(int[] own, int most) => own.Take(most).Union(own.GroupBy(i => Labels[i]).SelectMany(g => g.Take(eachClass)));
-        int[] rows = [.. Part([.. order.Where(i => !frozen[i])], train).Concat(Part([.. order.Where(i => frozen[i])], test)).Order()];
+        int[] order = ByHash(), rows = [.. order.Where(i => !frozen[i]).Take(train).Concat(order.Where(i => frozen[i]).Take(test)).Order()];
         return rows.Length == Labels.Length ? this : Only(rows);
     }
+
+    /// <summary>
+    /// The same task with fewer images of frequent classes, for quick runs that would lose the rare ones under <see cref="Limit"/>: of the training and of the frozen test
+    /// images the rarest class keeps so many, and another the more by the root of how much more frequent it is. The order of the classes by frequency stays, their distances shrink.
+    /// </summary>
+    /// <param name="fewest">Images that the rarest class of either part keeps, all where it has fewer.</param>
+    public ProbeTask Thin(int fewest)
+    {
+        int[] rows = [.. ByHash().GroupBy(i => frozen[i]).SelectMany(part =>
+        {
+            IGrouping<int, int>[] classes = [.. part.GroupBy(i => Labels[i])];
+            double least = Math.Max(fewest, classes.Min(c => c.Count()));
+            return classes.SelectMany(c => c.Take((int)Math.Ceiling(fewest * Math.Max(1, Math.Sqrt(c.Count() / least)))));
+        }).Order()];
+        return Only(rows);
+    }
+
+    private int[] ByHash() => [.. Enumerable.Range(0, Labels.Length).OrderBy(i => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(Table.Ids[i]))), StringComparer.Ordinal)];
 
     private Split Checked(Split split)
     {

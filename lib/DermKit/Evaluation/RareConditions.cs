@@ -11,8 +11,8 @@ public sealed record RareConditionsPlan
     /// <summary>Tasks, models, seeds, limits and probes, and the sizes and repeats of the few-shot draws.</summary>
     public LabelPlan Labels { get; init; } = new() { Suite = new() };
 
-    /// <summary>Training and test images of each class that the limits leave, so that a quick run does not lose the rare ones.</summary>
-    public int EachClass { get; init; }
+    /// <summary>Training and test images of the rarest class that a thinned task keeps (<see cref="ProbeTask.Thin"/>); 0 thins nothing.</summary>
+    public int Fewest { get; init; }
 
     /// <summary>How many of a task's classes are called rare, those with the fewest training images; 0 for a third of them, rounded up.</summary>
     public int Rare { get; init; }
@@ -23,12 +23,12 @@ public sealed record RareConditionsPlan
     /// <summary>Size in pixels that the pictures of HAM10000 are brought to (<see cref="OneGeometry"/>), whose training and test pictures have come in two sizes; null leaves them as they are.</summary>
     public (int Width, int Height)? Geometry { get; init; } = (200, 150);
 
-    /// <summary>The numbers of a mode: those of <see cref="LabelPlan.For"/>, in quick mode at most 160 training and 100 test images of a task, but 12 of each class in either part where there are as many.</summary>
+    /// <summary>The numbers of a mode: those of <see cref="LabelPlan.For"/>, but quick thins the tasks to 12 images of the rarest class in place of a limit over all classes.</summary>
     public static RareConditionsPlan For(RunMode mode)
     {
         LabelPlan labels = LabelPlan.For(mode);
-        SuitePlan suite = labels.Suite with { Probing = new() };
-        return mode == RunMode.Quick ? new() { Labels = labels with { Suite = suite with { MostTrain = 160, MostTest = 100 } }, EachClass = 12 } : new() { Labels = labels with { Suite = suite } };
+        SuitePlan suite = labels.Suite with { Probing = new(), MostTrain = int.MaxValue, MostTest = int.MaxValue };
+        return new() { Labels = labels with { Suite = suite }, Fewest = mode == RunMode.Quick ? 12 : 0 };
     }
 }
 
@@ -71,7 +71,7 @@ public static class RareConditions
         SuitePlan numbers = plan.Labels.Suite;
         string[] here = [.. Real.Where(name => TaskSuite.Missing(suite[name], settings) is null)];
         string[] names = numbers.Tasks ?? (here.Length > 0 ? here : ["synthetic-diagnosis", "synthetic-rare-class"]);
-        ProbeTask[] tasks = [.. SuiteRun.Open(settings, suite, numbers with { Tasks = names, MostTrain = int.MaxValue, MostTest = int.MaxValue }).Select(t => t.Limit(numbers.MostTrain, numbers.MostTest, plan.EachClass))];
+        ProbeTask[] tasks = [.. SuiteRun.Open(settings, suite, numbers with { Tasks = names }).Select(t => plan.Fewest > 0 ? t.Thin(plan.Fewest) : t)];
         string[] classes = [.. tasks.SelectMany(t => t.ClassNames).Distinct()];
         if (plan.Named?.FirstOrDefault(name => !classes.Contains(name)) is { } unknown)
             throw new KitException($"Rare classes: no task of this run ({string.Join(", ", tasks.Select(t => t.Definition.Name))}) has a class '{unknown}'; did you mean '{KitException.Nearest(unknown, classes)}'?");

@@ -19,7 +19,7 @@ public static class RareReport
     {
         Stamp = Stamps.Join(tasks.Select(t => t.Definition.Stamp)),
         Note = $"A unit is a patient or lesion where the set has ids, else an image. Rare: {(plan.Named is not null ? "named by the settings" : plan.Rare > 0 ? $"the {plan.Rare} with the fewest training images" : "the third of a task's classes with the fewest training images, rounded up")}; a class without a test image is not scored."
-            + (plan.EachClass > 0 ? $" This mode cuts the tasks to {plan.Labels.Suite.MostTrain} training and {plan.Labels.Suite.MostTest} test images, but keeps {plan.EachClass} of each class where there are as many: rare classes are less rare here than in the whole set." : ""),
+            + (plan.Fewest > 0 ? $" This mode thins the tasks: the rarest class keeps {plan.Fewest} training and {plan.Fewest} test images, one with four times as many keeps twice as many. Rare classes are therefore less rare here than in the whole set." : ""),
     };
 
     /// <summary>One metric of every class of a task, a row for each class and model and a column for each probe.</summary>

@@ -66,7 +66,7 @@ public sealed class RareConditionsTests
     {
         ClassRows first = Rows(), second = Rows(seed: 9, predicted: [0, 0, 0, 0, 1, 1, 1, 2, 2]), without = Rows(seed: 21) with { Truth = [0, 0, 0, 0, 1, 1, 1, 0, 0] };
         Assert.Equal((0.5 + 1) / 2, One(RareConditionScores.Of([first, second, without], 20), "recall", "rare").Score!.Value, 12);
-        Assert.Equal((0.5 + 1 + 2.0 / 6) / 3, One(RareConditionScores.Of([first, second, without], 20), "recall", "often").Score!.Value, 12);
+        Assert.Equal((0.5 + 1 + 3.0 / 6) / 3, One(RareConditionScores.Of([first, second, without], 20), "recall", "often").Score!.Value, 12);
     }
 
     [Fact]
@@ -124,11 +124,15 @@ public sealed class RareConditionsTests
         RareConditionsPlan quick = RareConditionsPlan.For(RunMode.Quick), full = RareConditionsPlan.For(RunMode.Full);
         var tasks = RareConditions.Open(settings, suite, quick);
         Assert.Equal(["synthetic-diagnosis", "synthetic-rare-class"], tasks.Select(t => t.Definition.Name));
-        Split split = tasks[0].SplitFor(1);
-        Assert.All(Enumerable.Range(0, 7), c => Assert.True(split.Train.Count(i => tasks[0].Labels[i] == c) >= 12 && split.Test.Count(i => tasks[0].Labels[i] == c) >= 12));
-        Assert.InRange(split.Train.Length, 160, 160 + 7 * 12);
-        Assert.InRange(split.Test.Length, 100, 100 + 7 * 12);
-        Assert.Equal((0, int.MaxValue, 50, 5), (full.EachClass, full.Labels.Suite.MostTrain, full.Labels.Repeats, full.Labels.Suite.Seeds.Count));
+        ProbeTask whole = TaskSuite.Open(suite["synthetic-diagnosis"], settings);
+        int[] Counts(ProbeTask task, Func<Split, int[]> part) => ProbeInput.CountClasses([.. part(task.SplitFor(1)).Select(i => task.Labels[i])], 7);
+        foreach (Func<Split, int[]> part in new Func<Split, int[]>[] { s => s.Train, s => s.Test })
+        {
+            int[] all = Counts(whole, part), kept = Counts(tasks[0], part);
+            Assert.Equal(12, kept.Min());
+            Assert.Equal(Array.ConvertAll(all, n => (int)Math.Ceiling(12 * Math.Sqrt(n / (double)all.Min()))), kept);
+        }
+        Assert.Equal((0, int.MaxValue, 50, 5), (full.Fewest, full.Labels.Suite.MostTrain, full.Labels.Repeats, full.Labels.Suite.Seeds.Count));
         Assert.Equal(3, RareConditions.Rarest(tasks[0], quick).Count);
         Assert.Equal(["dermatofibroma"], RareConditions.Rarest(tasks[1], quick).Select(c => tasks[1].ClassNames[c]));
         Assert.Contains("did you mean 'dermatofibroma'", Assert.Throws<KitException>(() => RareConditions.Open(settings, suite, quick with { Named = ["dermatofibrom"] })).Message, StringComparison.Ordinal);
@@ -143,7 +147,7 @@ public sealed class RareConditionsTests
         Tensor features = Features(apart: 0.5);
         IReadOnlyList<ClassRows> rows = RareConditions.Probe(features, Source, task, 1, Plan, folder.Path);
         Assert.Equal(["knn", "linear", RareConditions.Weighted], rows.Select(r => r.Probe));
-        Assert.All(rows, r => Assert.Equal([99, 98, 40, 3], r.TrainImages));
+        Assert.All(rows, r => Assert.Equal([119, 78, 40, 3], r.TrainImages));
         Assert.All(rows, r => Assert.All(r.Probabilities, p => Assert.Equal(1, p.Sum(), 9)));
         int Calls(string probe) => rows.Single(r => r.Probe == probe).Predicted.Count(p => p == 2);
         Assert.True(Calls(RareConditions.Weighted) > Calls("linear"));
@@ -188,6 +192,20 @@ public sealed class RareConditionsTests
         Assert.Equivalent(curves[..4], RareConditions.FewShot(features, Source, task, 1, plan, folder.Path), strict: true);
         // The paper's score of the same draws is another curve.
         Assert.Equal(["", ""], LabelEfficiency.Run(features, Source, task, 1, plan.Labels, folder.Path).Select(c => c.Score));
+    }
+
+    [Fact]
+    public void AThinnedTaskKeepsTheOrderOfItsClassesAndAllOfWhatIsTooRare()
+    {
+        ProbeTask task = Task(), thin = task.Thin(20);
+        int[] Counts(ProbeTask t, Func<Split, int[]> part) => ProbeInput.CountClasses([.. part(t.SplitFor(1)).Select(i => t.Labels[i])], 4);
+        // d has 3 training images and none for the test; of 119, 78 and 40 beside them 20 * root(n / 20) stay.
+        Assert.Equal([119, 78, 40, 3], Counts(task, s => s.Train));
+        Assert.Equal([49, 40, 29, 3], Counts(thin, s => s.Train));
+        Assert.Equal([30, 20, 10, 0], Counts(task, s => s.Test));
+        Assert.Equal([25, 20, 10, 0], Counts(thin, s => s.Test));
+        Assert.Equal(thin.Table.Ids, task.Thin(20).Table.Ids);
+        Assert.Equal(Images, task.Thin(1000).Table.Count);
     }
 
     [Fact]

@@ -14,9 +14,9 @@ public sealed class RareReportTests
         Table classes = RareReport.Classes([RareConditionsTests.Task()], RareConditionsTests.Plan);
         Assert.Equal(["d", "c", "b", "a"], classes.Rows.Select(r => r[1]));
         Assert.Equal(["", "rare", "rare", ""], classes.Rows.Select(r => r[2]));
-        Assert.Equal(["no test image", 10, 30, 20], classes.Rows.Select(r => r[5]));
+        Assert.Equal(["no test image", 10, 20, 30], classes.Rows.Select(r => r[5]));
         Assert.Equal(("SYNTHETIC", true), (classes.Stamp, classes.Note.Contains("rounded up", StringComparison.Ordinal)));
-        Assert.Contains("keeps 12 of each class", RareReport.Classes([RareConditionsTests.Task()], RareConditionsTests.Plan with { EachClass = 12 }).Note, StringComparison.Ordinal);
+        Assert.Contains("the rarest class keeps 12 training", RareReport.Classes([RareConditionsTests.Task()], RareConditionsTests.Plan with { Fewest = 12 }).Note, StringComparison.Ordinal);
     }
 
     [Fact]
