@@ -103,7 +103,8 @@ internal sealed class FineTuner : IDisposable
                 if (!double.IsFinite(value) || !double.IsFinite(norm))
                     throw new KitException(FormattableString.Invariant($"Fine-tuning {what}, epoch {epoch}, step {i + 1}: loss {value}, sum of gradient norms {norm}; expected finite numbers. Lower baseLearningRate or clipGradient, or train in fp32."));
                 sum += value;
-                progress?.Invoke(++done, steps);
+                done++;
+                progress?.Invoke(done, steps);
             }
             epochs.Add(Watch(images, epoch, sum / perEpoch));
             if (best > 0 && !(epochs[^1].ValidationF1 > epochs[best].ValidationF1)) continue;

@@ -36,8 +36,8 @@ public sealed record FineTuningRun(IReadOnlyList<TunedResult> Results, FineTunin
     /// <exception cref="KitException">As <see cref="SuiteRun.Open"/>.</exception>
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, FineTuningPlan plan)
     {
-        string[] here = [.. Real.Where(name => TaskSuite.Missing(suite[name], settings) is null)];
-        return SuiteRun.Open(settings, suite, plan.Suite with { Tasks = plan.Suite.Tasks ?? (here.Length > 0 ? here : ["synthetic-diagnosis"]) });
+        string[] here = plan.Suite.Tasks ?? [.. Real.Where(name => TaskSuite.Missing(suite[name], settings) is null)];
+        return SuiteRun.Open(settings, suite, plan.Suite with { Tasks = here.Length > 0 ? here : ["synthetic-diagnosis"] });
     }
 
     /// <summary>Runs the plan. What is there already for the same inputs is read, so an interrupted run goes on with the training that was cut off.</summary>

@@ -73,7 +73,7 @@ internal sealed class TunedNetwork : nn.Module<Tensor, Tensor>
         Tensor log = logits.log_softmax(1), hit = labels.unsqueeze(1).eq(arange(classes, device: logits.device)).to(logits.dtype);
         Tensor each = -(log * hit.mul(Kept(1 - smoothing)).Plus(Kept(smoothing / classes))).sum(1);
         if (weights is null) return each.mean().MoveToOuterDisposeScope();
-        Tensor own = weights.index_select(0, labels);
+        Tensor own = (hit * weights).sum(1);
         return ((each * own).sum() / own.sum()).MoveToOuterDisposeScope();
     }
 

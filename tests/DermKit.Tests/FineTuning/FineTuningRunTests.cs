@@ -102,12 +102,13 @@ public sealed class FineTuningRunTests : IDisposable
     public void WhatIsFinishedStaysWhenARunIsStopped()
     {
         using var stop = new CancellationTokenSource();
-        Assert.ThrowsAny<OperationCanceledException>(() => Run(Plan, (what, done, all) =>
+        FineTuningPlan plan = Plan with { Options = Plan.Options with { Batch = 8 } };
+        Assert.ThrowsAny<OperationCanceledException>(() => Run(plan, (what, done, all) =>
         {
             if (what.Contains("at one rate", StringComparison.Ordinal)) stop.Cancel();
         }, stop.Token));
         var trained = new HashSet<string>();
-        Assert.Equal(5, Run(Plan, (what, _, _) => trained.Add(what)).Results.Count);
+        Assert.Equal(5, Run(plan, (what, _, _) => trained.Add(what)).Results.Count);
         Assert.DoesNotContain("dots: vit-tiny-random, fine-tuned, seed 1", trained);
         Assert.Contains("dots: vit-tiny-random, fine-tuned at one rate, seed 1", trained);
     }
