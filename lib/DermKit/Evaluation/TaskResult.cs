@@ -34,13 +34,14 @@ namespace DermKit.Evaluation;
 /// <param name="Kit">Version of the library with the commit it was built from.</param>
 /// <param name="Seconds">Time of the probe and its intervals.</param>
 /// <param name="ModelStamp">FIXTURE where the model's weights are random numbers in a real model's format.</param>
+/// <param name="Pca">What the principal components kept that were probed; null where the features were.</param>
 [TypeFormatterSource(typeof(TaskResultFormatterSource), PreferredMimeTypes = ["text/html", "text/plain"])]
 public sealed record TaskResult(
     string Task, int TaskVersion, string Model, string Features, string Probe, int Seed, string Key, string WeightsHash,
     string DataHash, string DataSet, bool InPretraining, bool InMeans, string Stamp, string[] ClassNames, int TrainRows,
     string[] Ids, string[] Units, int[] Truth, int[] Predicted,
     SortedDictionary<string, double> Metrics, SortedDictionary<string, Interval> Intervals, int[][] Confusion, string Kit, double Seconds, int? K = null,
-    bool? Converged = null, int? Iterations = null, double? GradientNorm = null, string Note = "", string ModelStamp = "")
+    bool? Converged = null, int? Iterations = null, double? GradientNorm = null, string Note = "", string ModelStamp = "", Reduction? Pca = null)
 {
     /// <summary>Number of distinct units among the test rows.</summary>
     [JsonIgnore]
