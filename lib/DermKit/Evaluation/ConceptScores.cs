@@ -61,23 +61,25 @@ public static class ConceptScores
     /// <summary>Null when CLIP's vocabulary is here, which a fixture does without, else what to get.</summary>
     public static string? MissingVocabulary(KitSettings settings) => ClipTokenizer.Missing(settings);
 
-    /// <summary>Scores of a task's test pictures after the model's own transform, by class, with both sets of captions.</summary>
+    /// <summary>Scores of the first task's test pictures after the model's own transform, by class, with both sets of captions.</summary>
     /// <param name="settings">Folders and device.</param>
     /// <param name="clip">A CLIP whose file holds both towers.</param>
-    /// <param name="task">The task.</param>
+    /// <param name="tasks">Tasks of the run: all are visited, so that features of a run of them are found in the store.</param>
     /// <param name="concepts">For each concept its words.</param>
     /// <param name="plan">Its first seed draws the split.</param>
     /// <exception cref="KitException">Weights or vocabulary are not here, or the file has no text tower.</exception>
-    public static IReadOnlyList<ConceptRow> Run(KitSettings settings, ModelDefinition clip, ProbeTask task, IReadOnlyList<string[]> concepts, SuitePlan plan)
+    public static IReadOnlyList<ConceptRow> Run(KitSettings settings, ModelDefinition clip, IReadOnlyList<ProbeTask> tasks, IReadOnlyList<string[]> concepts, SuitePlan plan)
     {
+        ProbeTask task = tasks[0];
         if (clip.Missing is { } missing) throw new KitException($"Model '{clip.Name}': {missing}");
         Device device = settings.TorchDevice();
         bool isFixture = clip.Stamp == Stamps.Fixture;
         using ClipModel model = ClipModel.Open(clip.WeightsPath, clip.ClipVision, isFixture ? ClipFixture.Text : null, device);
         ClipTokenizer? words = isFixture ? null : ClipTokenizer.Open(settings);
         var rows = new List<ConceptRow>();
-        SuiteRun.Visit(settings, [task], [clip.ClipForms()[^1]], plan with { Seeds = [plan.Seeds[0]] }, (features, _, _, seed, rowOf) =>
+        SuiteRun.Visit(settings, tasks, [clip.ClipForms()[^1]], plan with { Seeds = [plan.Seeds[0]] }, (features, _, visited, seed, rowOf) =>
         {
+            if (visited != task) return;
             int[] test = [.. task.SplitFor(seed).Test.Where(r => rowOf[r] >= 0)];
             using Tensor embeddings = features.Rows(Array.ConvertAll(test, r => rowOf[r]), device);
             foreach (string[] terms in concepts)

@@ -19,7 +19,7 @@ public sealed record OneRight(string Id, string Truth, string First, string Seco
 /// <param name="BothWrong">Pictures that both call wrong.</param>
 /// <param name="OnlyFirst">Pictures that only the first calls right.</param>
 /// <param name="OnlySecond">Pictures that only the second calls right.</param>
-/// <param name="P">McNemar's exact two-sided p (1947; the binomial form): the chance of so uneven a split of the pictures that one calls right, if either were as likely. NaN where a patient or lesion has several test images, which are not independent.</param>
+/// <param name="P">McNemar's exact two-sided p (1947; the binomial form) over units: for each patient, lesion or picture, which model calls more of its pictures right. It is the chance of so uneven a split if either were as likely.</param>
 /// <param name="Stamp">That of task and models.</param>
 public sealed record Disagreement(string Task, string Probe, int Seed, string First, string Second, int BothRight, int BothWrong,
     IReadOnlyList<OneRight> OnlyFirst, IReadOnlyList<OneRight> OnlySecond, double P, string Stamp)
@@ -39,9 +39,11 @@ public sealed record Disagreement(string Task, string Probe, int Seed, string Fi
             OneRight[] Right(TaskResult right, TaskResult wrong) => [.. Enumerable.Range(0, a.Ids.Length).Where(i => right.Predicted[i] == a.Truth[i] && wrong.Predicted[i] != a.Truth[i])
                 .Select(i => new OneRight(a.Ids[i], a.ClassNames[a.Truth[i]], a.ClassNames[a.Predicted[i]], a.ClassNames[b.Predicted[i]]))];
             OneRight[] onlyA = Right(a, b), onlyB = Right(b, a);
+            int Hit(TaskResult r, int i) => r.Predicted[i] == r.Truth[i] ? 1 : 0;
+            int[] better = [.. Enumerable.Range(0, a.Ids.Length).GroupBy(i => a.Units[i]).Select(unit => Math.Sign(unit.Sum(i => Hit(a, i) - Hit(b, i))))];
             int both = Enumerable.Range(0, a.Ids.Length).Count(i => a.Predicted[i] == a.Truth[i] && b.Predicted[i] == a.Truth[i]);
             return new Disagreement(a.Task, a.Probe, seed, first, second, both, a.Ids.Length - both - onlyA.Length - onlyB.Length, onlyA, onlyB,
-                a.UnitCount < a.Ids.Length ? double.NaN : McNemar(onlyA.Length, onlyB.Length), Stamps.Join([a.BothStamps, b.BothStamps]));
+                McNemar(better.Count(s => s > 0), better.Count(s => s < 0)), Stamps.Join([a.BothStamps, b.BothStamps]));
         })];
     }
 

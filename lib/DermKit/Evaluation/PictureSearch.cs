@@ -44,8 +44,10 @@ public sealed record PictureSearch(string Model, bool Across, IReadOnlyList<Answ
         if (chosen.Length == 0) throw new KitException("Search: none of the tasks counts in means; name one that does (taskNames).");
         FeatureSet? features = null;
         List<(Picture Picture, int Row)> test = [], train = [];
-        SuiteRun.Visit(settings, chosen, [model], plan with { Seeds = [plan.Seeds[0]] }, (set, _, task, seed, rowOf) =>
+        // All tasks are visited, so that the features of a run of them are found in the store.
+        SuiteRun.Visit(settings, tasks, [model], plan with { Seeds = [plan.Seeds[0]] }, (set, _, task, seed, rowOf) =>
         {
+            if (!chosen.Contains(task)) return;
             features = set;
             string?[] kinds = task.Table.Has("modality") ? task.Table.Column("modality") : new string?[task.Table.Count];
             (Picture, int) At(int row) => (new(task, row, $"{task.Table.Name}{(kinds[row] is { } kind ? $", {kind}" : "")}", Shared.GetValueOrDefault(task.ClassNames[task.Labels[row]], task.ClassNames[task.Labels[row]])), rowOf[row]);

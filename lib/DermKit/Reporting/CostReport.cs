@@ -13,7 +13,7 @@ public static class CostReport
         ("Model", m => m.Name), ("Parameters, M", m => m.Parameters * 1e-6), ("x first", m => m.Parameters / (double)models[0].Parameters), ("GMACs", m => m.GigaMacs), ("x first", m => m.GigaMacs / models[0].GigaMacs),
         ("Tokens", m => m.Tokens), ("Features", m => m.Features), ("Bytes of features", m => m.FeatureBytes)) with
     {
-        Note = "For one picture of 224 x 224. One MAC is one multiplication with its addition, about two floating-point operations. Features: CLS tokens of the last 4 blocks, float32. CLIP ViT-L/14 is MONET's image tower.",
+        Note = "For one picture of 224 x 224. One MAC is one multiplication with its addition, about two floating-point operations. Features: CLS tokens of the last 4 blocks, of ResNet-50 the average of the last map, kept in float32. CLIP ViT-L/14 is MONET's image tower.",
     };
 
     /// <summary>Where the operations of two models go.</summary>
@@ -36,11 +36,11 @@ public static class CostReport
         MeasuredCost first = Best(measured, measured[0].Model) ?? measured[0];
         var rows = measured.GroupBy(m => (m.Model, m.Precision)).Select(g => (Small: g.First(m => m.Batch == least), Best: g.MaxBy(m => m.ImagesPerSecond)!, Large: g.First(m => m.Batch == most))).ToArray();
         return Tables.From("The ladder, measured side by side", rows,
-            ("Model", r => r.Best.Model.Name), ("Precision", r => r.Best.Precision), ($"Images/s, batch {least} [slowest, fastest]", r => Rate(r.Small)), ("Best batch", r => r.Best.Batch), ("Images/s, best batch [slowest, fastest]", r => Rate(r.Best)),
-            ("x slower", r => first.ImagesPerSecond / r.Best.ImagesPerSecond), ("GFLOP/s", r => 2 * r.Best.Model.GigaMacs * r.Best.ImagesPerSecond), ("Weights, MiB", r => sizeof(float) * r.Best.Model.Parameters / Mebi),
-            ($"Peak memory, batch {most}, MiB", r => r.Large.PeakBytes is { } bytes ? bytes / Mebi : double.NaN), ("Bytes of features", r => r.Best.Model.FeatureBytes)) with
+            ("Model", r => r.Best.Model.Name), ("Precision", r => r.Best.Precision), ($"Images/s, batch {least}", r => Rate(r.Small)), ("Best batch", r => r.Best.Batch), ("Images/s, best batch", r => Rate(r.Best)),
+            ("Time, x first", r => first.ImagesPerSecond / r.Best.ImagesPerSecond), ("GFLOP/s", r => 2 * r.Best.Model.GigaMacs * r.Best.ImagesPerSecond),
+            ($"Peak MiB, batch {most}", r => r.Large.PeakBytes is { } bytes ? bytes / Mebi : double.NaN)) with
         {
-            Note = string.Create(CultureInfo.InvariantCulture, $"Batches {string.Join(", ", plan.Batches)}, {device}, {Environment.ProcessorCount} hardware threads; median of {plan.Rounds} rounds in which the models take turns, from normalised pictures to features, decoding left out; the best batch is the fastest of those tried; x slower: than the first row, best batches. {(rows.Any(r => r.Best.Precision == "bf16") ? "bf16: matrix products in bfloat16, weights kept in float32 and converted in each pass." : "bf16 is not measured: this run leaves it out, or the processor has no instructions for it.")} The last block is computed for the CLS token only, so GFLOP/s, which divides the full count, flatters a little. Peak memory: growth of the process's anonymous memory from before the model is made to the most during one pass; weights and activations together; – on a GPU, whose memory is not read. Features are kept in float32. Random weights: no file is needed.{Warning(measured)}"),
+            Note = string.Create(CultureInfo.InvariantCulture, $"Batches {string.Join(", ", plan.Batches)}, {device}, {Environment.ProcessorCount} hardware threads; median [slowest, fastest] of {plan.Rounds} rounds in which the models take turns, from normalised pictures to features, decoding left out; the best batch is the fastest of those tried, and time and GFLOP/s are its. {(rows.Any(r => r.Best.Precision == "bf16") ? "bf16: matrix products in bfloat16, weights kept in float32 and converted in each pass." : "bf16 is not measured: this run leaves it out, or the processor has no instructions for it.")} The last block is computed for the CLS token only, so GFLOP/s, which divides the full count, flatters a little. Peak memory: growth of the process's anonymous memory from before the model is made to the most during one pass; weights and activations together; – on a GPU, whose memory is not read. Random weights: no file is needed.{Warning(measured)}"),
         };
     }
 
@@ -87,11 +87,11 @@ public static class CostReport
         var known = rows.Select(r => (Row: r, Cost: models.First(m => m.Name == r.Model).Cost)).ToArray();
         Estimate Points(QualityAboveMajority r, double? cost) => cost is > 0 and var c ? new(100 * r.Above.Difference.Value / c, 100 * r.Above.Difference.Low / c, 100 * r.Above.Difference.High / c) : new(double.NaN);
         return Tables.From("Points of F1 above the most frequent class, for what they cost", known,
-            ("Model", k => k.Row.Model), ("Probe", k => k.Row.Probe), ("Mean over", k => $"{k.Row.Task} ({k.Row.Tasks} task{(k.Row.Tasks == 1 ? "" : "s")})"), ("Points [95 %]", k => Points(k.Row, 1)), ("for each million parameters", k => Points(k.Row, k.Cost?.Parameters * 1e-6)),
-            ("for each GMAC", k => Points(k.Row, k.Cost?.GigaMacs)), ("for each second that 1,000 images take", k => Points(k.Row, k.Cost is { } cost && Best(measured, cost) is { } m ? 1000 / m.ImagesPerSecond : null))) with
+            ("Model", k => k.Row.Model), ("Probe", k => k.Row.Probe), ("Mean over", k => ProbingReport.MeanOver(k.Row.Task, k.Row.Tasks)), ("Points [95 %]", k => Points(k.Row, 1)), ("per million parameters", k => Points(k.Row, k.Cost?.Parameters * 1e-6)),
+            ("per GMAC", k => Points(k.Row, k.Cost?.GigaMacs)), ("per second for 1,000 images", k => Points(k.Row, k.Cost is { } cost && Best(measured, cost) is { } m ? 1000 / m.ImagesPerSecond : null))) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
-            Note = $"A point is 0.01 of F1. Above the most frequent class of the test images, because that answer needs no picture and no model: what is left is what the model bought, and a network without training has it too. The difference is paired on the test units and its interval divided by the cost, which is taken as exact. Seconds: fp32, the best batch of this run; – where the architecture was not measured. Score has a ceiling and cost has none, so the smaller of two useful models nearly always looks better here: read it beside the scores.{Warning(measured)}",
+            Note = $"A point is 0.01 of F1. Above the most frequent class of the test images, because that answer needs no picture and no model: what is left is what the model bought, and a network without training has it too. The difference is paired on the test units and its interval divided by the cost, which is taken as exact. Seconds: fp32, the best batch of this run; – where the architecture was not measured. Score has a ceiling and cost has none, so the smaller of two useful models nearly always looks better here: read it beside the scores. {ProbingReport.SeenNote}{Warning(measured)}",
         };
     }
 

@@ -7,11 +7,11 @@ public static class DisagreementReport
 {
     /// <summary>How many pictures of each task each model alone gets right.</summary>
     public static Table Counts(IReadOnlyList<Disagreement> all) => Tables.From(all.Count == 0 ? "One right, the other wrong" : $"{all[0].First} against {all[0].Second}: one right, the other wrong", all,
-        ("Task", d => d.Task), ("Probe", d => d.Probe), ("Test images", d => d.BothRight + d.BothWrong + d.OnlyFirst.Count + d.OnlySecond.Count), ("Both right", d => d.BothRight), ($"Only {all.FirstOrDefault()?.First ?? "the first"}", d => d.OnlyFirst.Count),
-        ($"Only {all.FirstOrDefault()?.Second ?? "the second"}", d => d.OnlySecond.Count), ("Both wrong", d => d.BothWrong), ("McNemar p", d => d.P)) with
+        ("Task", d => d.Task), ("Probe", d => d.Probe), ("Test images", d => d.BothRight + d.BothWrong + d.OnlyFirst.Count + d.OnlySecond.Count), ("Both right", d => d.BothRight), ("Only the first", d => d.OnlyFirst.Count),
+        ("Only the second", d => d.OnlySecond.Count), ("Both wrong", d => d.BothWrong), ("p", d => d.P)) with
     {
         Stamp = Stamps.Join(all.Select(d => d.Stamp)),
-        Note = $"Predictions of seed {all.FirstOrDefault()?.Seed ?? 0}. p: exact, two-sided, for the images that only one gets right, not corrected for the number of rows; – where a patient or lesion has several test images, which are not independent. It is about accuracy, in which frequent classes count most, and not about F1.",
+        Note = $"Predictions of seed {all.FirstOrDefault()?.Seed ?? 0}. p: McNemar's exact, two-sided, over patients, lesions or images: for each, which model gets more of its images right; not corrected for the number of rows. It is about accuracy, in which frequent classes count most, and not about F1.",
     };
 
     /// <summary>Some pictures of one task and probe, both ways round.</summary>

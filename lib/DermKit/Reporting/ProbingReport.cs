@@ -179,6 +179,12 @@ public static class ProbingReport
         Provenance.Note("seeds", string.Join(", ", run.Results.Select(r => r.Seed).Distinct()));
     }
 
+    /// <summary>What <see cref="MeanOver"/> means.</summary>
+    internal const string SeenNote = "Seen: training images of the tasks are in the kit's pre-training data.";
+
+    /// <summary>Name of a mean over tasks, short enough for a column.</summary>
+    internal static string MeanOver(string mean, int tasks) => $"{tasks} task{(tasks == 1 ? "" : "s")}, {(mean == Comparison.Inside ? "seen" : "not seen")}";
+
     private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
 
     private static string Stamp(IReadOnlyList<ProbeTask> tasks) => tasks.Select(t => t.Definition.Stamp).FirstOrDefault("");

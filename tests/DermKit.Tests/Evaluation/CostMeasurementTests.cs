@@ -41,7 +41,7 @@ public sealed class CostMeasurementTests
     [Fact]
     public void BothPrecisionsAreMeasuredWhereTheDeviceHasBoth()
     {
-        Assert.True(CostMeasurement.MultipliesBf16(torch.CUDA));
+        Assert.True(CostMeasurement.MultipliesBf16(torch.META));
         ModelCost[] models = [ModelCost.Of("small", new VitConfig { Dim = 24, Depth = 4, Heads = 3, Patch = 56 })];
         IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run(models, new CostPlan { Batches = [1], Rounds = 1, Seconds = 0.01 });
         Assert.Equal(CostMeasurement.MultipliesBf16(torch.CPU) ? ["fp32", "bf16"] : ["fp32"], measured.Select(m => m.Precision));

@@ -21,8 +21,11 @@ public sealed class DisagreementTests
         Table table = DisagreementReport.Counts([found]);
         Assert.Equal(new object[] { "t", "knn", 6, 1, 2, 1, 2, 1.0 }, table.Rows[0]);
         Assert.Equal("SYNTHETIC", table.Stamp);
-        // Images of one patient are not independent.
-        Assert.True(double.IsNaN(Disagreement.Of([Result("m", Truth, ["p", "p", "c", "d", "e", "f"]), Result("n", Truth)], "m", "n", 1)[0].P));
+        // Six pictures for one model: 2 / 64. Of three patients they are three: 2 / 8. A patient with one picture for either is a tie.
+        int[] wrong = [1, 1, 1, 0, 0, 0];
+        Assert.Equal(0.03125, Disagreement.Of([Result("m", Truth), Result("n", wrong)], "m", "n", 1)[0].P, 12);
+        Assert.Equal(0.25, Disagreement.Of([Result("m", Truth, ["p", "p", "q", "q", "r", "r"]), Result("n", wrong)], "m", "n", 1)[0].P, 12);
+        Assert.Equal(1, Disagreement.Of([Result("m", [0, 1, 1, 0, 0, 0], ["p", "p", "q", "q", "r", "r"]), Result("n", [1, 0, 1, 0, 0, 0])], "m", "n", 1)[0].P, 12);
         Assert.Contains("other test pictures", Assert.Throws<KitException>(() => Disagreement.Of([Result("m", Truth), Result("n", Truth, ids: ["a", "b", "c", "d", "e", "x"])], "m", "n", 1)).Message);
         Assert.Empty(DisagreementReport.Counts(Disagreement.Of([Result("m", Truth)], "m", "n", 1)).Rows);
     }
