@@ -5,6 +5,14 @@ using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 
+/// <summary>Mean score of one concept over the test pictures of one class.</summary>
+/// <param name="Concept">The words for it.</param>
+/// <param name="Templates">Which captions.</param>
+/// <param name="Class">Name of the class.</param>
+/// <param name="Pictures">Test pictures.</param>
+/// <param name="Score">Mean, 0 to 1, with a bootstrap interval over patients, lesions or pictures.</param>
+public sealed record ConceptRow(string Concept, string Templates, string Class, int Pictures, Interval Score);
+
 /// <summary>
 /// How much of a concept a CLIP sees in pictures, as MONET scores it (Kim et al. 2024, Nature Medicine 30): cosines of a picture with captions that name the
 /// concept against captions that name none, from 0 to 1. For the whole model, text tower included; needs CLIP's vocabulary.
@@ -49,4 +57,42 @@ public static class ConceptScores
         }
         return (sum * Kept(1.0 / templates.Count)).cpu().data<float>().ToArray();
     }
+
+    /// <summary>Null when CLIP's vocabulary is here, which a fixture does without, else what to get.</summary>
+    public static string? MissingVocabulary(KitSettings settings) => ClipTokenizer.Missing(settings);
+
+    /// <summary>Scores of the first task's test pictures after the model's own transform, by class, with both sets of captions.</summary>
+    /// <param name="settings">Folders and device.</param>
+    /// <param name="clip">A CLIP whose file holds both towers.</param>
+    /// <param name="tasks">Tasks of the run: all are visited, so that features of a run of them are found in the store.</param>
+    /// <param name="concepts">For each concept its words.</param>
+    /// <param name="plan">Its first seed draws the split.</param>
+    /// <exception cref="KitException">Weights or vocabulary are not here, or the file has no text tower.</exception>
+    public static IReadOnlyList<ConceptRow> Run(KitSettings settings, ModelDefinition clip, IReadOnlyList<ProbeTask> tasks, IReadOnlyList<string[]> concepts, SuitePlan plan)
+    {
+        ProbeTask task = tasks[0];
+        if (clip.Missing is { } missing) throw new KitException($"Model '{clip.Name}': {missing}");
+        Device device = settings.TorchDevice();
+        bool isFixture = clip.Stamp == Stamps.Fixture;
+        using ClipModel model = ClipModel.Open(clip.WeightsPath, clip.ClipVision, isFixture ? ClipFixture.Text : null, device);
+        ClipTokenizer? words = isFixture ? null : ClipTokenizer.Open(settings);
+        var rows = new List<ConceptRow>();
+        SuiteRun.Visit(settings, tasks, [clip.ClipForms()[^1]], plan with { Seeds = [plan.Seeds[0]] }, (features, _, visited, seed, rowOf) =>
+        {
+            if (visited != task) return;
+            int[] test = [.. task.SplitFor(seed).Test.Where(r => rowOf[r] >= 0)];
+            using Tensor embeddings = features.Rows(Array.ConvertAll(test, r => rowOf[r]), device);
+            foreach (string[] terms in concepts)
+                foreach ((string name, IReadOnlyList<string> templates) in new[] { ("clinical", Clinical), ("dermoscopic", Dermoscopic) })
+                {
+                    float[] scores = Of(model, texts => words?.Batch(texts, device: device) ?? ClipFixture.Tokens(texts).to(device), embeddings, terms, templates);
+                    rows.AddRange(task.ClassNames.Select((label, c) => (label, own: Enumerable.Range(0, test.Length).Where(i => task.Labels[test[i]] == c).ToArray())).Where(p => p.own.Length > 0)
+                        .Select(p => new ConceptRow(string.Join(", ", terms), name, p.label, p.own.Length, Mean([.. p.own.Select(i => (double)scores[i])], [.. p.own.Select(i => task.Patients?[test[i]] ?? task.Table.Ids[test[i]])], plan.Probing.Resamples))));
+                }
+        }, null, default);
+        return rows;
+    }
+
+    private static Interval Mean(double[] values, string[] units, int resamples) =>
+        Bootstrap.Percentiles(values.Average(), Bootstrap.Values(Bootstrap.Draw(units, resamples, 1), w => values.Zip(w, (v, n) => v * n).Sum() / w.Sum(n => n)));
 }

@@ -13,8 +13,12 @@ namespace DermKit.Evaluation;
 /// <param name="ImagesPerSecond">Median over the rounds.</param>
 /// <param name="Slowest">The slowest round.</param>
 /// <param name="Fastest">The fastest round.</param>
-/// <param name="PeakBytes">Most memory of one pass over what the process had before the model was made: weights and activations; null on a device other than the cpu.</param>
-public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSecond, double Slowest, double Fastest, long? PeakBytes);
+/// <param name="PeakBytes">Most memory of one pass over what the process had before the model was made: weights and activations; null for batches below the plan's largest, and on a device other than the cpu.</param>
+public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSecond, double Slowest, double Fastest, long? PeakBytes)
+{
+    /// <summary>fp32, or bf16: matrix products in bfloat16, weights and norms in float32.</summary>
+    public string Precision { get; init; } = "fp32";
+}
 
 /// <summary>
 /// Time and memory of feature extraction, side by side: the models take turns, so that a busy neighbour slows all of them alike, and one model is in
@@ -23,10 +27,15 @@ public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSe
 public static class CostMeasurement
 {
     private const int Side = 224, Block = 1 << 20;
+    private const string CpuInfo = "/proc/cpuinfo";
 
-    /// <summary>Measures from normalised pictures in memory to features in memory; decoding is not in it.</summary>
+    /// <summary>True when the device has instructions for bfloat16 products: a GPU, or a processor whose flags in /proc/cpuinfo name them. Elsewhere they are computed in float32, more slowly.</summary>
+    public static bool MultipliesBf16(Device device) => device.type != DeviceType.CPU
+        || (File.Exists(CpuInfo) && File.ReadLines(CpuInfo).FirstOrDefault(l => l.StartsWith("flags", StringComparison.Ordinal) || l.StartsWith("Features", StringComparison.Ordinal))?.Split(' ').Any(f => f is "avx512_bf16" or "amx_bf16" or "bf16") == true);
+
+    /// <summary>Measures from normalised pictures in memory to features in memory, in every precision and with every batch of the plan; decoding is not in it.</summary>
     /// <param name="models">In the order of their turns.</param>
-    /// <param name="plan">Batch and rounds.</param>
+    /// <param name="plan">Batches, precisions and rounds.</param>
     /// <param name="device">Where the models lie; cpu when null.</param>
     /// <param name="progress">Called with (done, all) after each turn.</param>
     /// <param name="cancellation">Looked at before each turn.</param>
@@ -34,40 +43,54 @@ public static class CostMeasurement
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static IReadOnlyList<MeasuredCost> Run(IReadOnlyList<ModelCost> models, CostPlan plan, Device? device = null, Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
-        if (plan.Batch < 1 || plan.Rounds < 1) throw new ArgumentException($"Expected at least one picture and one round, found {plan.Batch} and {plan.Rounds}.", nameof(plan));
+        if (plan.Batches.DefaultIfEmpty().Min() < 1 || plan.Rounds < 1) throw new ArgumentException($"Expected at least one picture and one round, found {string.Join(", ", plan.Batches)} and {plan.Rounds}.", nameof(plan));
+        if (plan.Precisions.FirstOrDefault(p => p is not ("fp32" or "bf16")) is { } unknown) throw new ArgumentException($"Precision '{unknown}': expected fp32 or bf16.", nameof(plan));
         device ??= CPU;
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var generator = new Generator(1, CPU);
-        Tensor pictures = randn([plan.Batch, 3, Side, Side], generator: generator).to(device), values = randn([Block], generator: generator).mul_(Kept(0.02)).to(device);
-        var rates = models.Select(_ => new List<double>()).ToArray();
-        var peaks = new long?[models.Count];
+        int most = plan.Batches.Max();
+        string[] precisions = [.. plan.Precisions.Where(p => p == "fp32" || MultipliesBf16(device))];
+        Tensor pictures = randn([most, 3, Side, Side], generator: generator).to(device), values = randn([Block], generator: generator).mul_(Kept(0.02)).to(device);
+        var rates = new Dictionary<(int Model, string Precision, int Batch), List<double>>();
+        var peaks = new Dictionary<(int Model, string Precision), long>();
         // Round 0 is for memory, which a watching thread reads; it would disturb the clock.
         for (int round = 0; round <= plan.Rounds; round++)
             for (int m = 0; m < models.Count; m++)
             {
-                cancellation.ThrowIfCancellationRequested();
                 long before = ProcessMemory.Trimmed();
                 using Backbone model = models[m].Unset(device);
                 Fill(model, values);
-                void Pass(Tensor batch)
+                void Pass(int count)
                 {
                     using var pass = NewDisposeScope();
-                    model.Features(batch, models[m].Variant).cpu();
+                    model.Features(pictures.narrow(0, 0, count), models[m].Variant).cpu();
                 }
-                if (round == 0) peaks[m] = device.type == DeviceType.CPU ? ProcessMemory.PeakDuring(() => Pass(pictures)) - before : null;
-                else
+                foreach (string precision in precisions)
                 {
+                    cancellation.ThrowIfCancellationRequested();
+                    Dense.ComputeIn(model, precision == "bf16" ? ScalarType.BFloat16 : null);
+                    if (round == 0 && device.type == DeviceType.CPU)
+                    {
+                        ProcessMemory.Trimmed();
+                        peaks[(m, precision)] = ProcessMemory.PeakDuring(() => Pass(most)) - before;
+                    }
+                    if (round == 0) continue;
                     // The first pass of a model pays for memory that later ones find again.
-                    Pass(pictures.narrow(0, 0, 1));
-                    rates[m].Add(Rate(() => Pass(pictures), plan));
+                    Pass(1);
+                    foreach (int batch in plan.Batches)
+                    {
+                        if (!rates.TryGetValue((m, precision, batch), out List<double>? own)) rates[(m, precision, batch)] = own = [];
+                        own.Add(Rate(() => Pass(batch), batch, plan.Seconds));
+                    }
                 }
                 progress?.Invoke(round * models.Count + m + 1, (plan.Rounds + 1) * models.Count);
             }
-        return [.. models.Select((model, m) => new MeasuredCost(model, plan.Batch, Bootstrap.Percentile([.. rates[m].Order()], 0.5), rates[m].Min(), rates[m].Max(), peaks[m]))];
+        return [.. rates.OrderBy(r => r.Key.Model).Select(r => new MeasuredCost(models[r.Key.Model], r.Key.Batch, Bootstrap.Percentile([.. r.Value.Order()], 0.5), r.Value.Min(), r.Value.Max(),
+            r.Key.Batch == most && peaks.TryGetValue((r.Key.Model, r.Key.Precision), out long peak) ? peak : null) { Precision = r.Key.Precision })];
     }
 
-    private static double Rate(Action pass, CostPlan plan)
+    private static double Rate(Action pass, int batch, double seconds)
     {
         var clock = Stopwatch.StartNew();
         int passes = 0;
@@ -76,8 +99,8 @@ public static class CostMeasurement
             pass();
             passes++;
         }
-        while (clock.Elapsed.TotalSeconds < plan.Seconds);
-        return plan.Batch * passes / clock.Elapsed.TotalSeconds;
+        while (clock.Elapsed.TotalSeconds < seconds);
+        return batch * passes / clock.Elapsed.TotalSeconds;
     }
 
     /// <summary>One block of random values again and again: drawing 300 million for every turn would take longer than the turn.</summary>

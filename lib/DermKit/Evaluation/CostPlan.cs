@@ -3,8 +3,11 @@ namespace DermKit.Evaluation;
 /// <summary>How much of the comparison of costs and scores to run. A mode changes these numbers and nothing else.</summary>
 public sealed record CostPlan
 {
-    /// <summary>Pictures in one pass of the measurement.</summary>
-    public int Batch { get; init; } = 16;
+    /// <summary>Numbers of pictures in one pass that are tried; memory is read at the largest.</summary>
+    public IReadOnlyList<int> Batches { get; init; } = [1, 8, 32, 128];
+
+    /// <summary>fp32, bf16 or both; bf16 only where the device multiplies it (<see cref="CostMeasurement.MultipliesBf16"/>).</summary>
+    public IReadOnlyList<string> Precisions { get; init; } = ["fp32", "bf16"];
 
     /// <summary>How often every model has its turn.</summary>
     public int Rounds { get; init; } = 9;
@@ -21,8 +24,8 @@ public sealed record CostPlan
     /// </summary>
     public static CostPlan For(RunMode mode) => mode switch
     {
-        RunMode.Quick => new() { Batch = 4, Rounds = 3, Suite = SuitePlan.For(mode) },
-        RunMode.Workshop => new() { Rounds = 5, Suite = SuitePlan.For(mode) with { MostTrain = 600, MostTest = 600, MostParameters = long.MaxValue } },
+        RunMode.Quick => new() { Batches = [1, 4], Rounds = 2, Seconds = 0.2, Suite = SuitePlan.For(mode) },
+        RunMode.Workshop => new() { Batches = [1, 4, 16], Rounds = 3, Suite = SuitePlan.For(mode) with { MostTrain = 600, MostTest = 600, MostParameters = long.MaxValue } },
         _ => new() { Suite = SuitePlan.For(mode) },
     };
 

@@ -77,5 +77,6 @@ public sealed class FeatureStore
         }
     }
 
-    private static string Checksum(float[] values) => Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(values.AsSpan())));
+    /// <summary>SHA-256 of the values in hex.</summary>
+    internal static string Checksum(float[] values) => Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(values.AsSpan())));
 }

@@ -23,10 +23,10 @@ public sealed record LayerCost(string Layer, int Times, long Parameters, long Ma
 /// <param name="Unset">Makes the model with weights that are not set.</param>
 public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int Tokens, int Features, FeatureVariant Variant, Func<Device?, Backbone> Unset)
 {
-    /// <summary>The paper's ViT-T/16, its larger sisters, and the image tower of MONET, all at 224 x 224.</summary>
+    /// <summary>The paper's ViT-T/16 and ResNet-50, larger ViTs, and the image tower of MONET, all at 224 x 224, by operations.</summary>
     public static IReadOnlyList<ModelCost> Ladder { get; } =
     [
-        Of("ViT-T/16", VitConfig.Tiny), Of("ViT-S/16", VitConfig.Small), Of("ViT-B/16", VitConfig.Base), Of("ViT-L/16", VitConfig.Large), Of("CLIP ViT-L/14", ClipVisionConfig.Named("large")),
+        Of("ViT-T/16", VitConfig.Tiny), Of("ResNet-50", ResNetConfig.ResNet50), Of("ViT-S/16", VitConfig.Small), Of("ViT-B/16", VitConfig.Base), Of("ViT-L/16", VitConfig.Large), Of("CLIP ViT-L/14", ClipVisionConfig.Named("large")),
     ];
 
     /// <summary>Parameters of the backbone.</summary>

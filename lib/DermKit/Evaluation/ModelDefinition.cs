@@ -120,6 +120,14 @@ public sealed record ModelDefinition
     public EvalTransform Transform => Preprocessing switch { Preprocessing.Dino => EvalTransform.Dino, Preprocessing.Monet => EvalTransform.Monet, _ => new() } is var whole && Side == 0 ? whole
         : whole with { Resize = (int)Math.Round((double)whole.Resize * Side / whole.Crop), Crop = Side };
 
+    /// <summary>Format and key names of the weights file, in words.</summary>
+    /// <exception cref="KitException">It is no weights file.</exception>
+    public string DescribeFile()
+    {
+        using MappedWeights file = MappedWeights.Open(WeightsPath);
+        return $"{file.Format}; {file.Description}";
+    }
+
     /// <summary>What the model costs, counted from its sizes; null for a family that the kit does not build.</summary>
     [JsonIgnore]
     public ModelCost? Cost => Problem is not null ? null : Family switch { "vit" => ModelCost.Of(Name, Vit), "clip" => ModelCost.Of(Name, ClipVision), "resnet" => ModelCost.Of(Name, Convolutional), _ => null };

@@ -36,6 +36,9 @@ public sealed record ProbingOptions
 
     /// <summary>Bootstrap resamples behind each interval.</summary>
     public int Resamples { get; init; } = 1000;
+
+    /// <summary>Principal components that the probes get in place of the features, learned from the training rows of the task alone (<see cref="Pca"/>); null for the features as they are.</summary>
+    public int? Width { get; init; }
 }
 
 /// <summary>Probes the features of a task and keeps the results.</summary>
@@ -45,11 +48,11 @@ public static class Probing
     public const int Protocol = 1;
 
     /// <summary>The same for extracted features of a model of the registry.</summary>
-    /// <inheritdoc cref="Run(Tensor, FeatureSource, ProbeTask, int, ProbingOptions?, Results?, int[])"/>
-    public static IReadOnlyList<TaskResult> Run(FeatureSet features, ModelDefinition model, ProbeTask task, int seed, ProbingOptions? options = null, Results? results = null, int[]? rowOf = null, Device? device = null)
+    /// <inheritdoc cref="Run(Tensor, FeatureSource, ProbeTask, int, ProbingOptions?, Results?, int[], Dictionary{string, Pca}?)"/>
+    public static IReadOnlyList<TaskResult> Run(FeatureSet features, ModelDefinition model, ProbeTask task, int seed, ProbingOptions? options = null, Results? results = null, int[]? rowOf = null, Device? device = null, Dictionary<string, Pca>? fits = null)
     {
         using Tensor values = features.ToTensor(device);
-        return Run(values, FeatureSource.Of(features, model), task, seed, options, results, rowOf);
+        return Run(values, FeatureSource.Of(features, model), task, seed, options, results, rowOf, fits);
     }
 
     /// <summary>One result for each probe. A result that the folder holds for the same inputs is read, not made again.</summary>
@@ -60,33 +63,51 @@ public static class Probing
     /// <param name="options">Defaults to the paper's protocol.</param>
     /// <param name="results">Folder to keep results in; null keeps none.</param>
     /// <param name="rowOf">Feature row of each row of the task's table, -1 where the image could not be read (as an image cache says it); null: the same rows.</param>
+    /// <param name="fits">Components that earlier calls learned, for tasks that share their training rows; added to. Null keeps none.</param>
     /// <exception cref="KitException">Features do not fit the table or are not finite, an unknown probe is asked for, or the split is not usable.</exception>
-    public static IReadOnlyList<TaskResult> Run(Tensor features, FeatureSource source, ProbeTask task, int seed, ProbingOptions? options = null, Results? results = null, int[]? rowOf = null)
+    public static IReadOnlyList<TaskResult> Run(Tensor features, FeatureSource source, ProbeTask task, int seed, ProbingOptions? options = null, Results? results = null, int[]? rowOf = null, Dictionary<string, Pca>? fits = null)
     {
+        using var all = NewDisposeScope();
         options ??= new();
         CheckProbes(options.Probes);
         (rowOf, int[] train, int[] test, string dataHash, string unread) = Parts(features, source, task, seed, rowOf);
         TaskDefinition definition = task.Definition;
+        Tensor? probed = options.Width is null ? features : null;
+        Reduction? reduced = null;
+        if (options.Width is { } width) source = source with { Features = $"{source.Features}-pca{width}" };
         var made = new List<TaskResult>();
         foreach (string probe in options.Probes)
         {
-            string key = Key(source, task, dataHash, seed, probe, probe == "knn" ? options.Knn : options.Linear, $"{options.Resamples}");
+            string key = Key(source, task, dataHash, seed, probe, probe == "knn" ? options.Knn : options.Linear, [$"{options.Resamples}", .. options.Width is null ? [] : new[] { $"pca {options.Width}" }]);
             TaskResult? result = results?.Find(definition.Name, source.Model, source.Features, probe, seed, key);
             if (result is null)
             {
                 var clock = Stopwatch.StartNew();
+                if (probed is null)
+                {
+                    Pca pca = Fitted(features, source, [.. train.Select(r => rowOf[r])], options.Width!.Value, fits ?? []);
+                    (probed, reduced) = (pca.Project(features), pca.Kept);
+                }
                 using var scope = NewDisposeScope();
-                Tensor Part(int[] tableRows) => ProbeInput.Rows(features, tableRows, rowOf);
+                Tensor Part(int[] tableRows) => ProbeInput.Rows(probed, tableRows, rowOf);
                 int[] trainLabels = Array.ConvertAll(train, r => task.Labels[r]);
                 ProbeOutcome outcome = probe == "knn"
                     ? KnnProbe.Run(Part(train), trainLabels, Part(test), task.ClassNames.Length, seed, options.Knn)
                     : LinearProbe.Run(Part(train), trainLabels, Part(test), task.ClassNames.Length, options.Linear);
-                result = Score(outcome, source, task, train, test, probe, seed, options.Resamples, unread) with { Key = key, DataHash = dataHash, Seconds = clock.Elapsed.TotalSeconds };
+                result = Score(outcome, source, task, train, test, probe, seed, options.Resamples, unread) with { Key = key, DataHash = dataHash, Seconds = clock.Elapsed.TotalSeconds, Pca = reduced };
                 results?.Save(result);
             }
             made.Add(result);
         }
         return made;
+    }
+
+    private static Pca Fitted(Tensor features, FeatureSource source, int[] rows, int width, Dictionary<string, Pca> fits)
+    {
+        string key = Hash([source.Key, source.WeightsHash, $"{width}", .. rows.Select(r => $"{r}")]);
+        if (fits.TryGetValue(key, out Pca? known)) return known;
+        using var scope = NewDisposeScope();
+        return fits[key] = Pca.Fit(features.index_select(0, ProbeInput.ToTensor(rows, features.device)), width);
     }
 
     /// <summary>The table rows of both parts that have features, and what a key says about them.</summary>

@@ -56,7 +56,8 @@ public sealed record SuitePlan
 /// <param name="Seconds">Time; near zero when the features were in the store.</param>
 /// <param name="WeightsHash">Hash of the weights.</param>
 /// <param name="Stamp">That of the model (<see cref="ModelDefinition.Stamp"/>).</param>
-public sealed record Extraction(string Model, int Seed, int Images, double Seconds, string WeightsHash, string Stamp = "");
+/// <param name="FeaturesHash">SHA-256 of all its features, bit for bit.</param>
+public sealed record Extraction(string Model, int Seed, int Images, double Seconds, string WeightsHash, string Stamp = "", string FeaturesHash = "");
 
 /// <summary>The whole suite: every chosen model on every chosen task, features extracted once for each picture.</summary>
 /// <param name="Results">One for each task, model, probe and seed.</param>
@@ -107,8 +108,9 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         var folder = new Results(Path.Combine(settings.CacheDir, "results"));
         var results = new List<TaskResult>();
         tasks = Bring(settings, tasks, plan, progress, cancellation);
+        var fits = new Dictionary<string, Pca>();
         (var extractions, var quarantine) = Visit(settings, tasks, models, plan,
-            (features, model, task, seed, rowOf) => results.AddRange(Probing.Run(features, model, task, seed, plan.Probing, folder, rowOf, device)), progress, cancellation);
+            (features, model, task, seed, rowOf) => results.AddRange(Probing.Run(features, model, task, seed, plan.Probing, folder, rowOf, device, fits)), progress, cancellation);
         return new(results, tasks, extractions, quarantine);
     }
 
@@ -141,7 +143,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
                         using Backbone backbone = model.Create(seed, device);
                         features = store.Extract(backbone, cache, new FeatureOptions { Variant = model.Features }, device,
                             progress: (done, all) => progress?.Invoke($"{model.Title}, seed {seed}", done, all), cancellation: cancellation);
-                        extractions.Add(new(model.Name, model.Source == "random" ? seed : 0, cache.Count, clock.Elapsed.TotalSeconds, features.WeightsHash, model.Stamp));
+                        extractions.Add(new(model.Name, model.Source == "random" ? seed : 0, cache.Count, clock.Elapsed.TotalSeconds, features.WeightsHash, model.Stamp, FeatureStore.Checksum(features.Values)));
                     }
                     foreach (ProbeTask task in tasks)
                     {

@@ -36,13 +36,14 @@ namespace DermKit.Evaluation;
 /// <param name="Split">strict or original: which version of the task's split.</param>
 /// <param name="Geometry">Size in pixels that every picture was brought to before the model's own transform, for example 200x150; empty for pictures as they come.</param>
 /// <param name="ModelStamp">FIXTURE where the model's weights are random numbers in a real model's format.</param>
+/// <param name="Pca">What the principal components kept that were probed; null where the features were.</param>
 [TypeFormatterSource(typeof(TaskResultFormatterSource), PreferredMimeTypes = ["text/html", "text/plain"])]
 public sealed record TaskResult(
     string Task, int TaskVersion, string Model, string Features, string Probe, int Seed, string Key, string WeightsHash,
     string DataHash, string DataSet, bool InPretraining, bool InMeans, string Stamp, string[] ClassNames, int TrainRows,
     string[] Ids, string[] Units, int[] Truth, int[] Predicted,
     SortedDictionary<string, double> Metrics, SortedDictionary<string, Interval> Intervals, int[][] Confusion, string Kit, double Seconds, int? K = null,
-    bool? Converged = null, int? Iterations = null, double? GradientNorm = null, string Note = "", string ModelStamp = "", string Split = "strict", string Geometry = "")
+    bool? Converged = null, int? Iterations = null, double? GradientNorm = null, string Note = "", string ModelStamp = "", string Split = "strict", string Geometry = "", Reduction? Pca = null)
 {
     /// <summary>Number of distinct units among the test rows.</summary>
     [JsonIgnore]

@@ -44,12 +44,13 @@ public sealed class ClipTokenizer
 
     /// <summary>The vocabulary from data/weights of the kit, else from the folder clip of <see cref="KitSettings.DataDir"/>.</summary>
     /// <exception cref="KitException">It is in neither, or another file; the message says what to get and where it goes.</exception>
-    public static ClipTokenizer Open(KitSettings settings)
-    {
-        string[] places = [Path.Combine(settings.Root, "data", "weights", FileName), Path.Combine(settings.DataDir, "clip", FileName)];
-        return Read(Array.Find(places, File.Exists)
-            ?? throw new KitException($"CLIP's vocabulary is not here: expected {string.Join(" or ", places)}. Get {FileName} from openai/CLIP (data/sources.json, row clip) and put it there."));
-    }
+    public static ClipTokenizer Open(KitSettings settings) => Read(Array.Find(Places(settings), File.Exists) ?? throw new KitException(Missing(settings)!));
+
+    /// <summary>Null when the vocabulary is here, else what to get and where it goes.</summary>
+    public static string? Missing(KitSettings settings) => Places(settings).Any(File.Exists) ? null
+        : $"CLIP's vocabulary is not here: expected {string.Join(" or ", Places(settings))}. Get {FileName} from openai/CLIP (data/sources.json, row clip) and put it there.";
+
+    private static string[] Places(KitSettings settings) => [Path.Combine(settings.Root, "data", "weights", FileName), Path.Combine(settings.DataDir, "clip", FileName)];
 
     /// <summary>The vocabulary from a file.</summary>
     /// <exception cref="KitException">The file's hash is another one.</exception>

@@ -13,7 +13,7 @@ public static class CostReport
         ("Model", m => m.Name), ("Parameters, M", m => m.Parameters * 1e-6), ("x first", m => m.Parameters / (double)models[0].Parameters), ("GMACs", m => m.GigaMacs), ("x first", m => m.GigaMacs / models[0].GigaMacs),
         ("Tokens", m => m.Tokens), ("Features", m => m.Features), ("Bytes of features", m => m.FeatureBytes)) with
     {
-        Note = "For one picture of 224 x 224. One MAC is one multiplication with its addition, about two floating-point operations. Features: CLS tokens of the last 4 blocks, float32. CLIP ViT-L/14 is MONET's image tower.",
+        Note = "For one picture of 224 x 224. One MAC is one multiplication with its addition, about two floating-point operations. Features: CLS tokens of the last 4 blocks, of ResNet-50 the average of the last map, kept in float32. CLIP ViT-L/14 is MONET's image tower.",
     };
 
     /// <summary>Where the operations of two models go.</summary>
@@ -24,23 +24,40 @@ public static class CostReport
         Note = "Counted: every weight that meets a token, and both attention products (queries with keys, weights with values). Not counted: norms, softmax, activations, additions, and a projection behind the tower.",
     };
 
-    /// <summary>Rate and memory as measured.</summary>
-    public static Table Measured(IReadOnlyList<MeasuredCost> measured, CostPlan plan, string device) => Tables.From("The ladder, measured side by side", measured,
-        ("Model", m => m.Model.Name), ("Images/s [slowest, fastest]", m => new Estimate(m.ImagesPerSecond, m.Slowest, m.Fastest)), ("x slower", m => measured[0].ImagesPerSecond / m.ImagesPerSecond),
-        ("GFLOP/s", m => 2 * m.Model.GigaMacs * m.ImagesPerSecond), ("Weights, MiB", m => sizeof(float) * m.Model.Parameters / Mebi), ("Peak memory, MiB", m => m.PeakBytes is { } bytes ? bytes / Mebi : double.NaN)) with
-    {
-        Note = string.Create(CultureInfo.InvariantCulture, $"Batch {plan.Batch}, float32, {device}, {Environment.ProcessorCount} hardware threads; median of {plan.Rounds} rounds in which the models take turns, from normalised pictures to features, decoding left out; x slower than the first row. The last block is computed for the CLS token only, so GFLOP/s, which divides the full count, flatters a little. Peak memory: growth of the process's anonymous memory from before the model is made to the most during one pass; weights and activations together. Random weights: no file is needed.{Warning(measured)}"),
-    };
+    /// <summary>Where the operations of every model go: GMACs of each kind of layer.</summary>
+    public static Table Layers(IReadOnlyList<ModelCost> models) => new("GMACs, layer by layer", ["Layer", .. models.Select(m => m.Name)],
+        [.. models.SelectMany(m => m.Layers).Where(l => l.Macs > 0).Select(l => l.Layer).Distinct().Select(layer => (IReadOnlyList<object?>)[layer, .. models.Select(m => (object?)(m.Layers.FirstOrDefault(l => l.Layer == layer)?.Macs * 1e-9 ?? double.NaN))]),
+            ["all", .. models.Select(m => (object?)m.GigaMacs)]]) { Note = "–: the model has no such layer. Layers without multiplications that count (norms, CLS token and positions) are left out." };
 
-    /// <summary>Rate over operations, both axes logarithmic.</summary>
+    /// <summary>Rate and memory as measured.</summary>
+    public static Table Measured(IReadOnlyList<MeasuredCost> measured, CostPlan plan, string device)
+    {
+        int least = plan.Batches.Min(), most = plan.Batches.Max();
+        MeasuredCost first = Best(measured, measured[0].Model) ?? measured[0];
+        var rows = measured.GroupBy(m => (m.Model, m.Precision)).Select(g => (Small: g.First(m => m.Batch == least), Best: g.MaxBy(m => m.ImagesPerSecond)!, Large: g.First(m => m.Batch == most))).ToArray();
+        return Tables.From("The ladder, measured side by side", rows,
+            ("Model", r => r.Best.Model.Name), ("Precision", r => r.Best.Precision), ($"Images/s, batch {least}", r => Rate(r.Small)), ("Best batch", r => r.Best.Batch), ("Images/s, best batch", r => Rate(r.Best)),
+            ("Time, x first", r => first.ImagesPerSecond / r.Best.ImagesPerSecond), ("GFLOP/s", r => 2 * r.Best.Model.GigaMacs * r.Best.ImagesPerSecond),
+            ($"Peak MiB, batch {most}", r => r.Large.PeakBytes is { } bytes ? bytes / Mebi : double.NaN)) with
+        {
+            Note = string.Create(CultureInfo.InvariantCulture, $"Batches {string.Join(", ", plan.Batches)}, {device}, {Environment.ProcessorCount} hardware threads; median [slowest, fastest] of {plan.Rounds} rounds in which the models take turns, from normalised pictures to features, decoding left out; the best batch is the fastest of those tried, and time and GFLOP/s are its. {(rows.Any(r => r.Best.Precision == "bf16") ? "bf16: matrix products in bfloat16, weights kept in float32 and converted in each pass." : "bf16 is not measured: this run leaves it out, or the processor has no instructions for it.")} The last block is computed for the CLS token only, so GFLOP/s, which divides the full count, flatters a little. Peak memory: growth of the process's anonymous memory from before the model is made to the most during one pass; weights and activations together; – on a GPU, whose memory is not read. Random weights: no file is needed.{Warning(measured)}"),
+        };
+    }
+
+    /// <summary>Rate over operations, both axes logarithmic: a line for each precision, with the smallest batch and with the best.</summary>
     public static LineFigure Rates(IReadOnlyList<MeasuredCost> measured)
     {
-        MeasuredCost[] ordered = [.. measured.OrderBy(m => m.Model.GigaMacs)];
-        var series = new LineSeries("measured", [.. ordered.Select(m => m.Model.GigaMacs)], [.. ordered.Select(m => m.ImagesPerSecond)], [.. ordered.Select(m => m.Slowest)], [.. ordered.Select(m => m.Fastest)]);
+        int least = measured.Min(m => m.Batch);
+        string[] names = [.. measured.OrderBy(m => m.Model.GigaMacs).Select(m => m.Model.Name).Distinct()];
+        LineSeries[] lines = [.. measured.GroupBy(m => m.Precision).SelectMany(p => new[] { ($"{p.Key}, batch {least}", p.Where(m => m.Batch == least)), ($"{p.Key}, best batch", p.GroupBy(m => m.Model).Select(g => g.MaxBy(m => m.ImagesPerSecond)!)) }).Select(s =>
+        {
+            MeasuredCost[] ordered = [.. s.Item2.OrderBy(m => m.Model.GigaMacs)];
+            return new LineSeries(s.Item1, [.. ordered.Select(m => m.Model.GigaMacs)], [.. ordered.Select(m => m.ImagesPerSecond)], [.. ordered.Select(m => m.Slowest)], [.. ordered.Select(m => m.Fastest)]);
+        })];
         return new("cost-rate", "Images per second over operations",
-            $"From left to right: {string.Join(", ", ordered.Select(m => m.Model.Name))}. The band spans the slowest and the fastest round.{Warning(measured)} On a straight line down, twice the operations take twice the time; a flatter start means that small matrices keep the processor less busy.",
-            $"A falling line from {Tables.Number(ordered[0].ImagesPerSecond)} images/s at {Tables.Number(ordered[0].Model.GigaMacs)} GMACs to {Tables.Number(ordered[^1].ImagesPerSecond)} images/s at {Tables.Number(ordered[^1].Model.GigaMacs)} GMACs.",
-            [series], "GMACs for one picture", "Images per second") { LogX = true, LogY = true };
+            $"From left to right: {string.Join(", ", names)}. The bands span the slowest and the fastest round.{Warning(measured)} On a straight line down, twice the operations take twice the time; a flatter start means that small matrices keep the processor less busy.",
+            $"{lines.Length} falling lines: {string.Join("; ", lines.Select(l => $"{l.Name} from {Tables.Number(l.Y[0])} images/s at {Tables.Number(l.X[0])} GMACs to {Tables.Number(l.Y[^1])} at {Tables.Number(l.X[^1])}"))}.",
+            lines, "GMACs for one picture", "Images per second") { LogX = true, LogY = true };
     }
 
     /// <summary>Mean score over cost, a point for each model and mean, for one probe.</summary>
@@ -61,6 +78,23 @@ public static class CostReport
             groups, "GMACs for one picture", "Mean F1 (0-1)") { LogX = true, ShowLabels = true, Mark = monet ? null : (ModelCost.Ladder[^1].GigaMacs, "MONET: not in this run"), Stamp = Stamps.Join(points.Select(p => p.Row.Stamp)) };
     }
 
+    /// <summary>Points of F1 above the most frequent class, and the same for each unit of cost.</summary>
+    /// <param name="rows">From <see cref="QualityAboveMajority.Of"/>.</param>
+    /// <param name="models">The models of the run.</param>
+    /// <param name="measured">Rates by architecture.</param>
+    public static Table PerUnit(IReadOnlyList<QualityAboveMajority> rows, IReadOnlyList<ModelDefinition> models, IReadOnlyList<MeasuredCost> measured)
+    {
+        var known = rows.Select(r => (Row: r, Cost: models.First(m => m.Name == r.Model).Cost)).ToArray();
+        Estimate Points(QualityAboveMajority r, double? cost) => cost is > 0 and var c ? new(100 * r.Above.Difference.Value / c, 100 * r.Above.Difference.Low / c, 100 * r.Above.Difference.High / c) : new(double.NaN);
+        return Tables.From("Points of F1 above the most frequent class, for what they cost", known,
+            ("Model", k => k.Row.Model), ("Probe", k => k.Row.Probe), ("Mean over", k => ProbingReport.MeanOver(k.Row.Task, k.Row.Tasks)), ("Points [95 %]", k => Points(k.Row, 1)), ("per million parameters", k => Points(k.Row, k.Cost?.Parameters * 1e-6)),
+            ("per GMAC", k => Points(k.Row, k.Cost?.GigaMacs)), ("per second for 1,000 images", k => Points(k.Row, k.Cost is { } cost && Best(measured, cost) is { } m ? 1000 / m.ImagesPerSecond : null))) with
+        {
+            Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
+            Note = $"A point is 0.01 of F1. Above the most frequent class of the test images, because that answer needs no picture and no model: what is left is what the model bought, and a network without training has it too. The difference is paired on the test units and its interval divided by the cost, which is taken as exact. Seconds: fp32, the best batch of this run; – where the architecture was not measured. Score has a ceiling and cost has none, so the smaller of two useful models nearly always looks better here: read it beside the scores. {ProbingReport.SeenNote}{Warning(measured)}",
+        };
+    }
+
     /// <summary>The paper's claim about size, part by part: what is counted, what is measured, and what cannot be said without weights.</summary>
     /// <param name="measured">From <see cref="CostMeasurement"/>.</param>
     /// <param name="means">From <see cref="Comparison.Means"/> against <paramref name="reference"/>.</param>
@@ -70,14 +104,14 @@ public static class CostReport
     public static Table Claim(IReadOnlyList<MeasuredCost> measured, IReadOnlyList<ComparisonRow> means, IReadOnlyList<ModelDefinition> models, string reference, ModelRegistry registry)
     {
         ModelCost tiny = ModelCost.Ladder[0], monet = ModelCost.Ladder[^1];
-        MeasuredCost? fast = measured.FirstOrDefault(m => m.Model == tiny), slow = measured.FirstOrDefault(m => m.Model == monet);
+        MeasuredCost? fast = Best(measured, tiny), slow = Best(measured, monet);
         string unsteady = Warning(measured).Trim();
         string speed = fast is null || slow is null ? "" : $"{Tables.Number(fast.ImagesPerSecond)} against {Tables.Number(slow.ImagesPerSecond)} images/s ({Tables.Number(fast.ImagesPerSecond / slow.ImagesPerSecond)} times)";
         var rows = new List<(string Part, string Paper, string Here, string How)>
         {
             ("parameters", "5.5 M against 303 M, 55 times", Plain($"{tiny.Parameters:n0} against {monet.Parameters:n0}, {Tables.Number((double)monet.Parameters / tiny.Parameters)} times"), "counted"),
             ("operations", "not given", Plain($"{tiny.GigaMacs:0.00} against {monet.GigaMacs:0.0} GMACs, {Tables.Number(monet.GigaMacs / tiny.GigaMacs)} times"), "counted"),
-            ("speed", "not given", speed.Length > 0 ? speed : "not measured in this run", speed.Length > 0 ? $"measured here. {unsteady}".TrimEnd() : ""),
+            ("speed", "not given", speed.Length > 0 ? speed : "not measured in this run", speed.Length > 0 ? $"measured here, fp32, best batch of each. {unsteady}".TrimEnd() : ""),
             ("features", "768 against 4,096 numbers", Plain($"{tiny.FeatureBytes:n0} against {monet.FeatureBytes:n0} bytes"), "counted"),
         };
         ModelDefinition paired = models.First(m => m.Name == reference);
@@ -92,12 +126,18 @@ public static class CostReport
         };
     }
 
+    /// <summary>The fastest batch of a model in float32; null where it was not measured. Architectures are compared by their counts, whatever the name.</summary>
+    private static MeasuredCost? Best(IReadOnlyList<MeasuredCost> measured, ModelCost model) =>
+        measured.Where(m => m.Precision == "fp32" && m.Model.Parameters == model.Parameters && m.Model.GigaMacs == model.GigaMacs).MaxBy(m => m.ImagesPerSecond);
+
+    private static Estimate Rate(MeasuredCost m) => new(m.ImagesPerSecond, m.Slowest, m.Fastest);
+
     private static ModelDefinition? ModelOf(ComparisonRow row, IReadOnlyList<ModelDefinition> models) =>
         models.FirstOrDefault(m => row.Model == m.Name || row.Model.StartsWith($"{m.Name} (", StringComparison.Ordinal));
 
     /// <summary>Empty, or why the rates are not to be quoted: small matrices suffer more from a busy machine than large ones.</summary>
     private static string Warning(IReadOnlyList<MeasuredCost> measured) => measured.MaxBy(m => m.Fastest / m.Slowest) is { } worst && worst.Fastest > Steady * worst.Slowest
-        ? $" The machine was busy: the fastest round of {worst.Model.Name} was {Tables.Number(worst.Fastest / worst.Slowest)} times as fast as its slowest, so these rates are not to be quoted; measure again on an idle machine." : "";
+        ? $" The machine was busy: the fastest round of {worst.Model.Name} ({worst.Precision}, batch {worst.Batch}) was {Tables.Number(worst.Fastest / worst.Slowest)} times as fast as its slowest, so these rates are not to be quoted; measure again on an idle machine." : "";
 
     private static string Plain(FormattableString text) => FormattableString.Invariant(text);
 

@@ -37,24 +37,24 @@ public static class ProbingReport
     /// <param name="each">Pictures of each class.</param>
     public static ImageGridFigure Pictures(ProbeTask task, int each = 3)
     {
-        var transform = new EvalTransform();
         int[] train = task.SplitFor(TaskSuite.Seeds[0]).Train;
-        ImageTile[] tiles = [.. task.ClassNames.SelectMany((name, c) => train.Where(i => task.Labels[i] == c).Select(i => Tile(i, name)).OfType<ImageTile>().Take(each))];
+        ImageTile[] tiles = [.. task.ClassNames.SelectMany((name, c) => train.Where(i => task.Labels[i] == c).Select(i => Tile(task, i, name, task.Table.Ids[i])).OfType<ImageTile>().Take(each))];
         return new("pictures", $"Training pictures: {task.Definition.Title}",
             $"The first {each} training pictures of each class after the paper's transform (256 x 256 bilinear, centre 224). Look for what could give a class away without being the lesion.",
             $"A grid of {tiles.Length} skin pictures, {each} for each of {task.ClassNames.Length} classes.", tiles) { Stamp = task.Definition.Stamp };
+    }
 
-        ImageTile? Tile(int row, string name)
+    /// <summary>One picture of a task after the paper's transform; null where it cannot be read.</summary>
+    internal static ImageTile? Tile(ProbeTask task, int row, string label, string note)
+    {
+        try
         {
-            try
-            {
-                return ImageTile.From(transform.Apply(ImageCodec.Decode(task.Table.Paths[row])), name, task.Table.Ids[row]);
-            }
-            catch (ImageUnreadableException)
-            {
-                // Not shown here; the run lists it in its quarantine with the reason.
-                return null;
-            }
+            return ImageTile.From(new EvalTransform().Apply(ImageCodec.Decode(task.Table.Paths[row])), label, note);
+        }
+        catch (ImageUnreadableException)
+        {
+            // Not shown here; the run lists it in its quarantine with the reason.
+            return null;
         }
     }
 
@@ -178,6 +178,12 @@ public static class ProbingReport
         foreach (var model in run.Extractions.GroupBy(e => e.Model)) Provenance.Note($"weights {model.Key}", string.Join(", ", model.Select(e => e.WeightsHash[..12])));
         Provenance.Note("seeds", string.Join(", ", run.Results.Select(r => r.Seed).Distinct()));
     }
+
+    /// <summary>What <see cref="MeanOver"/> means.</summary>
+    internal const string SeenNote = "Seen: training images of the tasks are in the kit's pre-training data.";
+
+    /// <summary>Name of a mean over tasks, short enough for a column.</summary>
+    internal static string MeanOver(string mean, int tasks) => $"{tasks} task{(tasks == 1 ? "" : "s")}, {(mean == Comparison.Inside ? "seen" : "not seen")}";
 
     private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
 

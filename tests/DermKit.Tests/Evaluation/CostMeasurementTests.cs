@@ -15,23 +15,36 @@ public sealed class CostMeasurementTests
     public void MeasuringTakesTurnsAndKeepsNothing()
     {
         ModelCost[] models = [ModelCost.Of("small", new VitConfig { Dim = 24, Depth = 4, Heads = 3, Patch = 56 }), ModelCost.Of("large", new ClipVisionConfig { Dim = 512, Depth = 5, Heads = 8, Patch = 32, Hidden = 2048, Projection = 32 })];
-        var plan = new CostPlan { Batch = 2, Rounds = 2, Seconds = 0.02 };
+        var plan = new CostPlan { Batches = [1, 2], Rounds = 2, Seconds = 0.02, Precisions = ["fp32"] };
         var calls = new List<(int, int)>();
         CostMeasurement.Run(models, plan);
         long live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run(models, plan, progress: (done, all) => calls.Add((done, all)));
         Assert.Equal(live, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
         Assert.Equal([.. Enumerable.Range(1, 6).Select(i => (i, 6))], calls);
-        Assert.Equal(models, measured.Select(m => m.Model));
-        Assert.All(measured, m => Assert.True(m.Slowest > 0 && m.Slowest <= m.ImagesPerSecond && m.ImagesPerSecond <= m.Fastest));
+        Assert.Equal([(models[0], 1), (models[0], 2), (models[1], 1), (models[1], 2)], measured.Select(m => (m.Model, m.Batch)));
+        Assert.All(measured, m => Assert.True(m.Slowest > 0 && m.Slowest <= m.ImagesPerSecond && m.ImagesPerSecond <= m.Fastest && m.Precision == "fp32"));
         // 200 times the operations: slower on any machine.
-        Assert.True(measured[0].Fastest > measured[1].Fastest);
-        // 17 million weights of 4 bytes are in the peak; what the process had before is not.
-        Assert.InRange(measured[1].PeakBytes!.Value, 4 * models[1].Parameters, 4 * models[1].Parameters + (200 << 20));
-        Assert.InRange(measured[0].PeakBytes!.Value, 0, 4 * models[1].Parameters);
+        Assert.True(measured[1].Fastest > measured[3].Fastest);
+        // 17 million weights of 4 bytes are in the peak; what the process had before is not. The smaller batch has no peak.
+        Assert.InRange(measured[3].PeakBytes!.Value, 4 * models[1].Parameters, 4 * models[1].Parameters + (200 << 20));
+        Assert.InRange(measured[1].PeakBytes!.Value, 0, 4 * models[1].Parameters);
+        Assert.All(new[] { measured[0], measured[2] }, m => Assert.Null(m.PeakBytes));
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
         Assert.Throws<OperationCanceledException>(() => CostMeasurement.Run(models, plan, cancellation: cancelled.Token));
-        Assert.Throws<ArgumentException>(() => CostMeasurement.Run(models, plan with { Batch = 0 }));
+        Assert.Throws<ArgumentException>(() => CostMeasurement.Run(models, plan with { Batches = [0, 1] }));
+        Assert.Throws<ArgumentException>(() => CostMeasurement.Run(models, plan with { Batches = [] }));
+        Assert.Contains("'fp8'", Assert.Throws<ArgumentException>(() => CostMeasurement.Run(models, plan with { Precisions = ["fp8"] })).Message);
+    }
+
+    [Fact]
+    public void BothPrecisionsAreMeasuredWhereTheDeviceHasBoth()
+    {
+        Assert.True(CostMeasurement.MultipliesBf16(torch.META));
+        ModelCost[] models = [ModelCost.Of("small", new VitConfig { Dim = 24, Depth = 4, Heads = 3, Patch = 56 })];
+        IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run(models, new CostPlan { Batches = [1], Rounds = 1, Seconds = 0.01 });
+        Assert.Equal(CostMeasurement.MultipliesBf16(torch.CPU) ? ["fp32", "bf16"] : ["fp32"], measured.Select(m => m.Precision));
+        Assert.All(measured, m => Assert.NotNull(m.PeakBytes));
     }
 }

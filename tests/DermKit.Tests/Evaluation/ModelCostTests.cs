@@ -33,6 +33,7 @@ public sealed class ModelCostTests
         Assert.Equal((5_524_416, 303_179_776), (tiny.Parameters, monet.Parameters));
         Assert.Equal("55", FormattableString.Invariant($"{(double)monet.Parameters / tiny.Parameters:0}"));
         Assert.Equal((768, 4096), (tiny.Features, monet.Features));
+        Assert.Equal(["ViT-T/16", "ResNet-50", "ViT-S/16", "ViT-B/16", "ViT-L/16", "CLIP ViT-L/14"], ModelCost.Ladder.Select(m => m.Name));
         Assert.Equal(ModelCost.Ladder.Select(m => m.GigaMacs).Order(), ModelCost.Ladder.Select(m => m.GigaMacs));
     }
 
@@ -70,7 +71,8 @@ public sealed class ModelCostTests
     public void AModeChangesNumbersAndMonetIsThePartnerWhereItIsTaken()
     {
         CostPlan quick = CostPlan.For(RunMode.Quick), workshop = CostPlan.For(RunMode.Workshop), full = CostPlan.For(RunMode.Full);
-        Assert.True(quick.Batch < workshop.Batch && quick.Rounds < workshop.Rounds && workshop.Rounds < full.Rounds);
+        Assert.True(quick.Batches.Max() < workshop.Batches.Max() && workshop.Batches.Max() < full.Batches.Max() && quick.Rounds < workshop.Rounds && workshop.Rounds < full.Rounds);
+        Assert.All(new[] { quick, workshop, full }, plan => Assert.Equal(1, plan.Batches[0]));
         Assert.Equal(10_000_000, quick.Suite.MostParameters);
         Assert.True(workshop.Suite.MostParameters > 303_179_776 && full.Suite.MostParameters > 303_179_776);
 

@@ -44,7 +44,9 @@ public sealed class UndeclaredModelsTests : IDisposable
     public void AClipInHuggingFacesKeysIsARow()
     {
         string file = Path.Combine(ClipFixture.Write(folder.Path), ClipFixture.Name + ".safetensors");
-        ModelDefinition stamped = Assert.Single(ModelRegistry.Load(folder.Path, Path.GetDirectoryName(file)!).Models);
+        ModelRegistry both = ModelRegistry.Load(folder.Path, Path.GetDirectoryName(file)!);
+        Assert.Equal([ClipFixture.Name, ClipFixture.OpenAiName], both.Models.Select(m => m.Name));
+        ModelDefinition stamped = both[ClipFixture.Name];
         Assert.Equal((ClipFixture.Name, "clip", FeatureVariant.Cls4PreNorm, "FIXTURE", ClipFixture.Config), (stamped.Name, stamped.Family, stamped.Features, stamped.Stamp, stamped.Clip));
         Assert.Contains("2 heads and QuickGELU are what the file says", stamped.Note);
         Assert.True(stamped.IsPresent);

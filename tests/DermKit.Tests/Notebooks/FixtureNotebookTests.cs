@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace DermKit.Tests.Notebooks;
 
-/// <summary>The comparison with MONET on a tiny file in MONET's format: the way a real file takes, and the stamp on all that comes of it.</summary>
+/// <summary>The comparison with MONET on tiny files in MONET's two formats: the way a real file takes, and the stamp on all that comes of it.</summary>
 public sealed class FixtureNotebookTests
 {
     [Fact]
@@ -24,13 +24,13 @@ public sealed class FixtureNotebookTests
         };
         NotebookRun run = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, TestContext.Current.CancellationToken);
         Assert.True(run.Error is null, run.Error);
-        Assert.True(File.Exists(Path.Combine(cache.Path, "fixture", ClipFixture.Name + ".safetensors")));
+        foreach (string file in new[] { ClipFixture.Name + ".safetensors", ClipFixture.OpenAiName + ".pt" }) Assert.True(File.Exists(Path.Combine(cache.Path, "fixture", file)), file);
 
         string report = HtmlReport.Render(run);
         Assert.Contains("<span class=\"kit-stamp\">FIXTURE</span> A weights file of this run", report);
         Assert.Contains(">FIXTURE</span>", IndexPage.Render([run]));
         var outputs = run.Executed.Cells.Where(c => c.IsCode).ToDictionary(c => c.Id, c => string.Concat(c.Outputs.Select(o => NotebookCell.Text(o?["data"]?["text/html"]))));
-        foreach (string cell in new[] { "models", "run", "scores", "means", "quality", "claim" })
+        foreach (string cell in new[] { "models", "run", "scores", "means", "quality", "units", "width", "width-figure", "width-means", "one-right", "one-right-pictures", "clip-files", "clip-forms", "concepts", "claim" })
             Assert.Matches(new Regex("""class="kit-stamp">(SYNTHETIC \+ )?FIXTURE</span>"""), outputs[cell]);
         // Whatever names the stand-in carries the stamp, and what is counted or measured without it does not.
         Assert.All(outputs.Where(o => o.Value.Contains(ClipFixture.Name)), o => Assert.Contains("FIXTURE", o.Value));
@@ -38,5 +38,14 @@ public sealed class FixtureNotebookTests
         Assert.Contains("81.0", outputs["ladder"]);
         Assert.Contains($"F1 minus {ClipFixture.Name}", outputs["claim"]);
         Assert.Contains("not tested here", outputs["claim"]);
+        // Both formats give the same features; the pair of them differs in nothing.
+        Assert.Equal(2, Regex.Count(outputs["clip-files"], "yes, bit for bit"));
+        Assert.Contains("0.00 [0.00, 0.00]", outputs["means"]);
+        foreach (string form in new[] { "tiny-clip-projected", "tiny-clip-own-transform", "tiny-clip-own-transform-projected" }) Assert.Contains(form, outputs["clip-forms"]);
+        foreach (string text in new[] { "erythema, redness", "This is dermoscopy of {0}", "dermoscopic" }) Assert.Contains(text, outputs["concepts"]);
+        Assert.Contains("cls4-pca256", outputs["width-means"]);
+        // Search is by the kit's own checkpoint, which is no fixture.
+        Assert.DoesNotContain("FIXTURE", outputs["search"]);
+        Assert.Contains("SYNTHETIC", outputs["search-pictures"]);
     }
 }

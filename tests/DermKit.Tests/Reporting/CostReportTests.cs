@@ -11,7 +11,7 @@ public sealed class CostReportTests
 
     /// <summary>Two points that anybody can check: 2 images/s of MONET's tower against 90 of ViT-T.</summary>
     private static MeasuredCost[] Measured() =>
-        [new(ModelCost.Ladder[0], 4, 90, 85, 92, 40 << 20), new(ModelCost.Ladder[^1], 4, 2, 1.9, 2.1, null)];
+        [new(ModelCost.Ladder[0], 1, 60, 58, 61, null), new(ModelCost.Ladder[0], 4, 90, 85, 92, 40 << 20), new(ModelCost.Ladder[^1], 1, 2, 1.9, 2.1, null), new(ModelCost.Ladder[^1], 4, 1.8, 1.7, 1.9, null)];
 
     [Fact]
     public void TheLadderIsPrintedWithItsRatios()
@@ -20,24 +20,38 @@ public sealed class CostReportTests
         foreach (string expected in new[] { "5.52", "303.2", "54.9", "1.25", "81.0", "64.6", "3072", "16384" }) Assert.Contains(expected, text);
         Table layers = CostReport.Layers(ModelCost.Ladder[0], ModelCost.Ladder[^1]);
         Assert.Equal(ModelCost.Ladder[^1].GigaMacs, layers.Rows.Sum(r => (double)r[6]!), 9);
+        Table all = CostReport.Layers(ModelCost.Ladder);
+        foreach ((int m, ModelCost model) in ModelCost.Ladder.Index())
+        {
+            double[] cells = [.. all.Rows.Select(r => (double)r[m + 1]!).Where(c => !double.IsNaN(c))];
+            Assert.Equal(model.GigaMacs, cells[^1]);
+            Assert.Equal(model.GigaMacs, cells[..^1].Sum(), 9);
+        }
     }
 
     [Fact]
     public void MeasurementsSayHowTheyWereMade()
     {
-        Table table = CostReport.Measured(Measured(), new CostPlan { Batch = 4, Rounds = 3 }, "cpu");
-        Assert.Contains("90.00 [85.00, 92.00]", table.ToString());
-        Assert.Equal((45.0, double.NaN), ((double)table.Rows[1][2]!, (double)table.Rows[1][5]!));
-        Assert.Contains("Batch 4, float32, cpu", table.Note);
+        var plan = new CostPlan { Batches = [1, 4], Rounds = 3 };
+        Table table = CostReport.Measured(Measured(), plan, "cpu");
+        Assert.Equal(new object[] { "ViT-T/16", "fp32", new Estimate(60, 58, 61), 4, new Estimate(90, 85, 92), 1.0 }, table.Rows[0].Take(6));
+        Assert.Equal((1, 45.0, double.NaN), ((int)table.Rows[1][3]!, (double)table.Rows[1][5]!, (double)table.Rows[1][7]!));
+        Assert.Equal(40.0, table.Rows[0][7]);
+        Assert.Contains("Batches 1, 4, cpu", table.Note);
+        Assert.Contains("bf16 is not measured", table.Note);
+        Table both = CostReport.Measured([.. Measured(), .. Measured().Select(m => m with { Precision = "bf16", ImagesPerSecond = 2 * m.ImagesPerSecond })], plan, "cpu");
+        Assert.Equal([("fp32", 1.0), ("fp32", 45.0), ("bf16", 0.5), ("bf16", 22.5)], both.Rows.Select(r => ((string)r[1]!, (double)r[5]!)));
+        Assert.Contains("converted in each pass", both.Note);
         Assert.DoesNotContain("busy", table.Note);
-        MeasuredCost[] busy = [Measured()[0] with { Slowest = 30 }, Measured()[1]];
-        Assert.Contains("fastest round of ViT-T/16 was 3.07 times as fast", CostReport.Measured(busy, new(), "cpu").Note);
+        MeasuredCost[] busy = [Measured()[0], Measured()[1] with { Slowest = 30 }, .. Measured()[2..]];
+        Assert.Contains("fastest round of ViT-T/16 (fp32, batch 4) was 3.07 times as fast", CostReport.Measured(busy, plan, "cpu").Note);
         Table claim = CostReport.Claim(busy, [], [Registry["vit-tiny-random"]], "vit-tiny-random", Registry);
         Assert.DoesNotContain("images/s", claim.Headline);
         Assert.Contains("not to be quoted", claim.ToString());
         LineFigure figure = CostReport.Rates(Measured());
         Assert.True(figure.LogX && figure.LogY);
-        Assert.Equal([1.9, 85], figure.Series[0].Low!.Reverse());
+        Assert.Equal(["fp32, batch 1", "fp32, best batch"], figure.Series.Select(s => s.Name));
+        Assert.Equal([1.9, 85], figure.Series[1].Low!.Reverse());
     }
 
     [Fact]
@@ -87,6 +101,23 @@ public sealed class CostReportTests
     {
         Assert.Equal("SYNTHETIC + FIXTURE", Stamps.Join(["", "FIXTURE", "SYNTHETIC + FIXTURE", "SYNTHETIC"]));
         Assert.Equal("", Stamps.Join(["", ""]));
+    }
+
+    [Fact]
+    public void QualityIsDividedByEveryCost()
+    {
+        QualityAboveMajority[] rows = [new("vit-tiny-random", "cls4", "linear", Comparison.Outside, 2, new(new(0.2, 0.1, 0.3), 0.01), "SYNTHETIC"), new("resnet50-random", "avgpool", "linear", Comparison.Outside, 2, new(new(0.4, 0.3, 0.5), 0.01), "")];
+        Table table = CostReport.PerUnit(rows, [Registry["vit-tiny-random"], Registry["resnet50-random"]], Measured());
+        ModelCost tiny = ModelCost.Ladder[0];
+        Assert.Equal(new Estimate(20, 10, 30), Round((Estimate)table.Rows[0][3]!));
+        Assert.Equal(20 / (tiny.Parameters * 1e-6), ((Estimate)table.Rows[0][4]!).Value, 9);
+        Assert.Equal(10 / tiny.GigaMacs, ((Estimate)table.Rows[0][5]!).Low, 9);
+        // 1,000 pictures at 90 a second.
+        Assert.Equal(20 / (1000 / 90.0), ((Estimate)table.Rows[0][6]!).Value, 9);
+        Assert.True(double.IsNaN(((Estimate)table.Rows[1][6]!).Value));
+        Assert.Equal("SYNTHETIC", table.Stamp);
+
+        static Estimate Round(Estimate e) => new(Math.Round(e.Value, 9), Math.Round(e.Low, 9), Math.Round(e.High, 9));
     }
 
     private static ComparisonRow Row(string model, double score, PairedDifference? difference, string stamp = "") =>

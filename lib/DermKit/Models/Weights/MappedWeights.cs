@@ -168,6 +168,14 @@ public sealed class MappedWeights : WeightFile
         return key;
     }
 
+    /// <summary>openai/CLIP's name of Hugging Face's, where it is no more than a name: not of the fused and the transposed projections.</summary>
+    internal static string OpenAiName(string key)
+    {
+        foreach ((string from, string to) in Parts)
+            if (key.StartsWith(to, StringComparison.Ordinal)) return from + (to.EndsWith("layers.", StringComparison.Ordinal) ? BlockParts.Aggregate(key[to.Length..], (rest, p) => rest.Replace(p.Item2, p.Item1, StringComparison.Ordinal)) : key[to.Length..]);
+        return key;
+    }
+
     private static readonly (string, string)[] Parts =
     [
         ("visual.class_embedding", "vision_model.embeddings.class_embedding"), ("visual.conv1.", "vision_model.embeddings.patch_embedding."),

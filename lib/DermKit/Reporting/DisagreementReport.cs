@@ -1,0 +1,31 @@
+using DermKit.Evaluation;
+
+namespace DermKit.Reporting;
+
+/// <summary>Pictures that one model gets right and the other wrong.</summary>
+public static class DisagreementReport
+{
+    /// <summary>How many pictures of each task each model alone gets right.</summary>
+    public static Table Counts(IReadOnlyList<Disagreement> all) => Tables.From(all.Count == 0 ? "One right, the other wrong" : $"{all[0].First} against {all[0].Second}: one right, the other wrong", all,
+        ("Task", d => d.Task), ("Probe", d => d.Probe), ("Test images", d => d.BothRight + d.BothWrong + d.OnlyFirst.Count + d.OnlySecond.Count), ("Both right", d => d.BothRight), ("Only the first", d => d.OnlyFirst.Count),
+        ("Only the second", d => d.OnlySecond.Count), ("Both wrong", d => d.BothWrong), ("p", d => d.P)) with
+    {
+        Stamp = Stamps.Join(all.Select(d => d.Stamp)),
+        Note = $"Predictions of seed {all.FirstOrDefault()?.Seed ?? 0}. p: McNemar's exact, two-sided, over patients, lesions or images: for each, which model gets more of its images right; not corrected for the number of rows. It is about accuracy, in which frequent classes count most, and not about F1.",
+    };
+
+    /// <summary>Some pictures of one task and probe, both ways round.</summary>
+    /// <param name="found">One of <see cref="Disagreement.Of"/>.</param>
+    /// <param name="run">The run behind it.</param>
+    /// <param name="each">Most pictures of each way.</param>
+    public static ImageGridFigure Pictures(Disagreement found, SuiteRun run, int each = 6)
+    {
+        ProbeTask task = run.Tasks.First(t => t.Definition.Name == found.Task);
+        var rowOf = task.Table.Ids.Select((id, i) => (id, i)).ToDictionary(p => p.id, p => p.i, StringComparer.Ordinal);
+        ImageTile[] Tiles(IReadOnlyList<OneRight> pictures, string right) => [.. pictures.Select(p => ProbingReport.Tile(task, rowOf[p.Id], $"{right} right: {p.Truth}", $"{found.First}: {p.First}; {found.Second}: {p.Second}")).OfType<ImageTile>().Take(each)];
+        ImageTile[] tiles = [.. Tiles(found.OnlyFirst, found.First), .. Tiles(found.OnlySecond, found.Second)];
+        return new("one-right", $"One right, the other wrong: {task.Definition.Title}",
+            $"Test images with the {found.Probe} probe, seed {found.Seed}: {found.OnlyFirst.Count} that only {found.First} gets right and {found.OnlySecond.Count} that only {found.Second} does; the first {each} of each in the order of the set, not chosen. Look for what they share before you say why.",
+            $"A grid of {tiles.Length} skin pictures with the true class and what both models say.", tiles) { Stamp = found.Stamp };
+    }
+}
