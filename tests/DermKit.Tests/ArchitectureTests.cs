@@ -75,7 +75,7 @@ public sealed class ArchitectureTests
     {
         // Blank lines and comments are not counted: the page asks for documentation of every public member, which is a quarter of all lines.
         int lines = Sources(Path.Combine(Library, "DermKit")).SelectMany(File.ReadLines).Select(l => l.Trim()).Count(l => l.Length > 0 && !l.StartsWith("//", StringComparison.Ordinal));
-        Assert.True(lines < 14_000, $"lib/DermKit has {lines} lines of code; the architecture page allows 14,000.");
+        Assert.True(lines < 15_000, $"lib/DermKit has {lines} lines of code; the architecture page allows 15,000.");
     }
 
     private static string Folder(string file) => Path.GetDirectoryName(file) is { Length: > 0 } folder ? folder.Split(Path.DirectorySeparatorChar)[0] : ".";

