@@ -100,12 +100,12 @@ internal static class Charts
         int points = figure.Groups.Sum(g => g.X.Count);
         double[] xs = [.. figure.Groups.SelectMany(g => g.X).Concat(figure.Mark is { } m ? [m.X] : []).Select(Scale).Where(double.IsFinite)];
         double Scale(double x) => figure.LogX ? Math.Log10(x) : x;
-        // A label near an edge leans inwards, or the picture would cut it.
-        // Neighbours, also those at one place, stand above and below in turn.
-        string Height(ScatterGroup g, int k) => figure.SideBySide && g.X.Where((x, i) => x < g.X[k] || x == g.X[k] && i < k).Count() % 2 == 1 ? "bottom" : "top";
-        string Side(ScatterGroup g, int k) => (Scale(g.X[k]) - xs.Min()) / Math.Max(xs.Max() - xs.Min(), 1e-12) is var at && at > 0.75 ? $"{Height(g, k)} left" : at < 0.25 ? $"{Height(g, k)} right" : $"{Height(g, k)} center";
         // Three hundredths of the axis between neighbours.
         double step = figure.SideBySide ? 0.03 * (xs.DefaultIfEmpty(0).Max() - xs.DefaultIfEmpty(0).Min()) : 0;
+        // Of neighbours the lower ones have their names below.
+        string Height(ScatterGroup g, int k) => figure.SideBySide && g.Y[k] < g.Y.Where((_, i) => Math.Abs(Scale(g.X[i]) - Scale(g.X[k])) <= 4 * step).Average() ? "bottom" : "top";
+        // A label near an edge leans inwards, or the picture would cut it.
+        string Side(ScatterGroup g, int k) => (Scale(g.X[k]) - xs.Min()) / Math.Max(xs.Max() - xs.Min(), 1e-12) is var at && at > 0.75 ? $"{Height(g, k)} left" : at < 0.25 ? $"{Height(g, k)} right" : $"{Height(g, k)} center";
         double Aside(double x, int group) => step == 0 ? x : Scale(x) + step * (group - (figure.Groups.Count - 1) / 2.0) is var moved && figure.LogX ? Math.Pow(10, moved) : moved;
         var traces = figure.Groups.Select((g, i) => Look.Trace("scatter",
             ("name", Look.Text(g.Name)), ("x", g.X.Select(x => Look.Number(Aside(x, i))).ToArray()), ("y", g.Y.Select(Look.Number).ToArray()), ("mode", figure.ShowLabels && g.Labels is not null ? "markers+text" : "markers"),

@@ -23,12 +23,12 @@ public sealed record RareConditionsPlan
     /// <summary>Size in pixels that the pictures of HAM10000 are brought to (<see cref="OneGeometry"/>), whose training and test pictures have come in two sizes; null leaves them as they are.</summary>
     public (int Width, int Height)? Geometry { get; init; } = (200, 150);
 
-    /// <summary>The numbers of a mode: those of <see cref="LabelPlan.For"/>, but quick thins the tasks to 12 images of the rarest class in place of a limit over all classes.</summary>
+    /// <summary>The numbers of a mode: those of <see cref="LabelPlan.For"/>, but quick thins the tasks to 10 images of the rarest class in place of a limit over all classes.</summary>
     public static RareConditionsPlan For(RunMode mode)
     {
         LabelPlan labels = LabelPlan.For(mode);
         SuitePlan suite = labels.Suite with { Probing = new(), MostTrain = int.MaxValue, MostTest = int.MaxValue };
-        return new() { Labels = labels with { Suite = suite }, Fewest = mode == RunMode.Quick ? 12 : 0 };
+        return new() { Labels = labels with { Suite = suite }, Fewest = mode == RunMode.Quick ? 10 : 0 };
     }
 }
 

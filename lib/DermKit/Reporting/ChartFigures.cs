@@ -161,7 +161,7 @@ public sealed record ScatterFigure(string Id, string Title, string Caption, stri
     /// <summary>Where the horizontal axis is labelled; null for the renderer's choice.</summary>
     public IReadOnlyList<double>? XTicks { get; init; }
 
-    /// <summary>Draws the groups a little to the left and right of one another, so that intervals at the same place stay apart, and labels of near points above and below in turn; the table of the data has the true places.</summary>
+    /// <summary>Draws the groups a little to the left and right of one another, so that intervals at the same place stay apart, and the labels of near points above the higher and below the lower ones; the table of the data has the true places.</summary>
     public bool SideBySide { get; init; }
 
     /// <summary>A dashed line upwards, such as where a missing point would stand.</summary>

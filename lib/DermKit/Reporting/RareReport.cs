@@ -47,12 +47,12 @@ public static class RareReport
         // Names stand once, at the points of the last model.
         ScatterGroup[] groups = [.. models.Select(m => (Name: m, Points: shown.Where(s => s.Model == m).ToArray())).Select(g => new ScatterGroup(g.Name, [.. g.Points.Select(s => (double)s.Size.TrainImages)], [.. g.Points.Select(s => s.Score!.Value)],
             g.Name == models[^1] ? [.. g.Points.Select(s => s.Size.Class)] : null, [.. g.Points.Select(s => s.Score!.Low)], [.. g.Points.Select(s => s.Score!.High)]))];
-        ClassScore rarest = shown.Last(s => s.Size.Class == shown[0].Size.Class);
+        ClassScore[] rarest = [.. shown.Where(s => s.Size.Class == shown[0].Size.Class)];
         return new($"rare-{metric}-{task}", $"{Name(metric)} of each class: {task}", $"The {probe} probe on frozen features, trained on all labels. A point is a class, its place the number of its training images; bars are 95 % bootstrap intervals over test units, and models stand side by side. Test images: {string.Join(", ", shown.Select(s => s.Size).Distinct().Select(s => $"{s.Class} {s.TestImages}"))}.{(absent.Length > 0 ? $" Without a test image and not shown: {string.Join(", ", absent)}." : "")}",
             $"Points with intervals over the logarithm of training images: {string.Join("; ", shown.Select(s => $"{s.Size.Class} ({s.Size.TrainImages}), {s.Model} {Cell(s)}"))}.", groups, "Training images of the class (logarithmic)", $"{Name(metric)} (0-1)")
         {
             LogX = true, ShowLabels = true, SideBySide = true, XTicks = Ticks(shown.Min(s => s.Size.TrainImages), shown.Max(s => s.Size.TrainImages)), Stamp = Stamps.Join(shown.Select(s => s.Stamp)),
-            Headline = metric != "f1" ? "" : $"{Bracket(rarest.Stamp)}{task}, rarest class {rarest.Size.Class} ({rarest.Size.TrainImages} training images): F1 {Cell(rarest)} with {rarest.Model}, {probe}, n = {rarest.Size.TestImages} test images of {rarest.Size.TestUnits} units.",
+            Headline = metric != "f1" ? "" : $"{Bracket(rarest[0].Stamp)}{task}, rarest class {rarest[0].Size.Class} ({rarest[0].Size.TrainImages} training images), {probe} probe: F1 {string.Join(", ", rarest.Select(s => $"{Cell(s)} with {s.Model}"))}, n = {rarest[0].Size.TestImages} test images of {rarest[0].Size.TestUnits} units.",
         };
     }
 
@@ -130,10 +130,10 @@ public static class RareReport
         curves.Where(c => c.Task == task.Definition.Name && c.Curves[0].Score == RareConditions.ScoreName(metric, className)).ToArray() is { Length: > 0 } own ? own
             : throw new KitException($"Few labels: no curve of {RareConditions.ScoreName(metric, className)} on task '{task.Definition.Name}'; there are {string.Join(", ", curves.Select(c => $"{c.Curves[0].Score} on {c.Task}").Distinct())}.");
 
-    // 1, 2, 5, 10, 20, ... from the last that is not above the least to the first that is not below the most.
+    // 1, 2, 5, 10, 20, ..., and more within a short span, from the last that is not above the least to the first that is not below the most.
     private static double[] Ticks(double least, double most)
     {
-        double[] all = [.. Enumerable.Range(0, 7).SelectMany(decade => new[] { 1, 2, 5 }.Select(d => d * Math.Pow(10, decade)))];
+        double[] all = [.. Enumerable.Range(0, 7).SelectMany(decade => (most < 10 * least ? new[] { 1, 1.5, 2, 3, 5, 7 } : [1, 2, 5]).Select(d => d * Math.Pow(10, decade)))];
         return [.. all.Where(t => t >= all.Last(a => a <= Math.Max(1, least)) && t <= all.First(a => a >= most))];
     }
 

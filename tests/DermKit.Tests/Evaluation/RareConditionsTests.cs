@@ -129,8 +129,8 @@ public sealed class RareConditionsTests
         foreach (Func<Split, int[]> part in new Func<Split, int[]>[] { s => s.Train, s => s.Test })
         {
             int[] all = Counts(whole, part), kept = Counts(tasks[0], part);
-            Assert.Equal(12, kept.Min());
-            Assert.Equal(Array.ConvertAll(all, n => (int)Math.Ceiling(12 * Math.Sqrt(n / (double)all.Min()))), kept);
+            Assert.Equal(10, kept.Min());
+            Assert.Equal(Array.ConvertAll(all, n => (int)Math.Ceiling(10 * Math.Sqrt(n / (double)all.Min()))), kept);
         }
         Assert.Equal((0, int.MaxValue, 50, 5), (full.Fewest, full.Labels.Suite.MostTrain, full.Labels.Repeats, full.Labels.Suite.Seeds.Count));
         Assert.Equal(3, RareConditions.Rarest(tasks[0], quick).Count);

@@ -46,7 +46,7 @@ public sealed class RareReportTests
         Assert.Equal([5.0, 10, 20, 50, 100], figure.XTicks);
         Assert.Contains("Without a test image and not shown: gone.", figure.Caption, StringComparison.Ordinal);
         Assert.Contains("rare 2, some 3, often 4", figure.Caption, StringComparison.Ordinal);
-        Assert.StartsWith("nine, rarest class rare (5 training images): F1 0.00", figure.Headline, StringComparison.Ordinal);
+        Assert.StartsWith("nine, rarest class rare (5 training images), linear probe: F1 0.50", figure.Headline, StringComparison.Ordinal);
         Assert.Empty(RareReport.Figure(scores, "nine", "auroc").Headline);
         // Drawn apart; the table of the data has the true places.
         string drawn = FigureRenderer.PlotlySpec(figure);
