@@ -16,14 +16,6 @@ public static class CostReport
         Note = "For one picture of 224 x 224. One MAC is one multiplication with its addition, about two floating-point operations. Features: CLS tokens of the last 4 blocks, of ResNet-50 the average of the last map, kept in float32. CLIP ViT-L/14 is MONET's image tower.",
     };
 
-    /// <summary>Where the operations of two models go.</summary>
-    public static Table Layers(ModelCost small, ModelCost large) => Tables.From($"{small.Name} and {large.Name}, layer by layer", small.Layers.Zip(large.Layers),
-        ("Layer", p => p.First.Layer), ($"{small.Name}: times", p => p.First.Times), ("parameters, M", p => p.First.Parameters * 1e-6), ("GMACs", p => p.First.Macs * 1e-9),
-        ($"{large.Name}: times", p => p.Second.Times), ("parameters, M", p => p.Second.Parameters * 1e-6), ("GMACs", p => p.Second.Macs * 1e-9)) with
-    {
-        Note = "Counted: every weight that meets a token, and both attention products (queries with keys, weights with values). Not counted: norms, softmax, activations, additions, and a projection behind the tower.",
-    };
-
     /// <summary>Where the operations of every model go: GMACs of each kind of layer.</summary>
     public static Table Layers(IReadOnlyList<ModelCost> models) => new("GMACs, layer by layer", ["Layer", .. models.Select(m => m.Name)],
         [.. models.SelectMany(m => m.Layers).Where(l => l.Macs > 0).Select(l => l.Layer).Distinct().Select(layer => (IReadOnlyList<object?>)[layer, .. models.Select(m => (object?)(m.Layers.FirstOrDefault(l => l.Layer == layer)?.Macs * 1e-9 ?? double.NaN))]),

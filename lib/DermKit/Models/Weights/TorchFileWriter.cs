@@ -30,51 +30,20 @@ internal static class TorchFileWriter
         });
     }
 
-    private static byte[] Pickle(IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string> text)
-    {
-        var bytes = new MemoryStream();
-        void Put(string latin) => bytes.Write(Encoding.Latin1.GetBytes(latin));
-        void Text(string value)
-        {
-            Put("X");
-            bytes.Write(BitConverter.GetBytes(Encoding.UTF8.GetByteCount(value)));
-            bytes.Write(Encoding.UTF8.GetBytes(value));
-        }
-        void Tuple(IEnumerable<long> values)
-        {
-            Put("(");
-            foreach (long value in values)
-            {
-                Put("J");
-                bytes.Write(BitConverter.GetBytes((int)value));
-            }
-            Put("t");
-        }
-        Put("\u0080\u0002}(");
-        foreach ((string key, string value) in text)
-        {
-            Text(key);
-            Text(value);
-        }
-        Text("state_dict");
-        Put("}(");
-        foreach ((int i, (string key, Tensor tensor)) in tensors.Index())
-        {
-            Text(key);
-            Put("ctorch._utils\n_rebuild_tensor_v2\n((");
-            Text("storage");
-            Put("ctorch\nFloatStorage\n");
-            Text($"{i}");
-            Text("cpu");
-            Put("J");
-            bytes.Write(BitConverter.GetBytes((int)tensor.numel()));
-            Put("tQK\u0000");
-            Tuple(tensor.shape);
-            Tuple(tensor.shape.Select((_, d) => tensor.shape[(d + 1)..].Aggregate(1L, (a, b) => a * b)));
-            // Neither gradients nor hooks.
-            Put("\u0089ccollections\nOrderedDict\n)RtR");
-        }
-        Put("uu.");
-        return bytes.ToArray();
-    }
+    // The letters are the opcodes of the protocol: X text, J number, c name, ( t tuple, } ( u dictionary, Q what lies beside the pickle, R call.
+    private static byte[] Pickle(IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string> text) =>
+        [0x80, 2, .. "}("u8, .. text.SelectMany(p => Text(p.Key).Concat(Text(p.Value))), .. Text("state_dict"), .. "}("u8, .. tensors.Index().SelectMany(t => Text(t.Item.Key).Concat(Rebuilt(t.Item.Value, t.Index))), .. "uu."u8];
+
+    // Offset 0; neither gradients (0x89, false) nor hooks.
+    private static byte[] Rebuilt(Tensor tensor, int index) =>
+    [
+        .. "ctorch._utils\n_rebuild_tensor_v2\n(("u8, .. Text("storage"), .. "ctorch\nFloatStorage\n"u8, .. Text($"{index}"), .. Text("cpu"), .. Number(tensor.numel()), .. "tQK\0"u8,
+        .. Numbers(tensor.shape), .. Numbers(tensor.shape.Select((_, d) => tensor.shape[(d + 1)..].Aggregate(1L, (a, b) => a * b))), 0x89, .. "ccollections\nOrderedDict\n)RtR"u8,
+    ];
+
+    private static byte[] Text(string value) => [(byte)'X', .. BitConverter.GetBytes(Encoding.UTF8.GetByteCount(value)), .. Encoding.UTF8.GetBytes(value)];
+
+    private static byte[] Number(long value) => [(byte)'J', .. BitConverter.GetBytes((int)value)];
+
+    private static byte[] Numbers(IEnumerable<long> values) => [(byte)'(', .. values.SelectMany(Number), (byte)'t'];
 }
