@@ -79,8 +79,8 @@ public static class CostReport
         var known = rows.Select(r => (Row: r, Cost: models.First(m => m.Name == r.Model).Cost)).ToArray();
         Estimate Points(QualityAboveMajority r, double? cost) => cost is > 0 and var c ? new(100 * r.Above.Difference.Value / c, 100 * r.Above.Difference.Low / c, 100 * r.Above.Difference.High / c) : new(double.NaN);
         return Tables.From("Points of F1 above the most frequent class, for what they cost", known,
-            ("Model", k => k.Row.Model), ("Probe", k => k.Row.Probe), ("Mean over", k => ProbingReport.MeanOver(k.Row.Task, k.Row.Tasks)), ("Points [95 %]", k => Points(k.Row, 1)), ("per million parameters", k => Points(k.Row, k.Cost?.Parameters * 1e-6)),
-            ("per GMAC", k => Points(k.Row, k.Cost?.GigaMacs)), ("per second for 1,000 images", k => Points(k.Row, k.Cost is { } cost && Best(measured, cost) is { } m ? 1000 / m.ImagesPerSecond : null))) with
+            ("Model", k => k.Row.Model), ("Probe", k => k.Row.Probe), ("Tasks", k => ProbingReport.MeanOver(k.Row.Task, k.Row.Tasks)), ("Points [95 %]", k => Points(k.Row, 1)), ("per M parameters", k => Points(k.Row, k.Cost?.Parameters * 1e-6)),
+            ("per GMAC", k => Points(k.Row, k.Cost?.GigaMacs)), ("per s for 1,000 images", k => Points(k.Row, k.Cost is { } cost && Best(measured, cost) is { } m ? 1000 / m.ImagesPerSecond : null))) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
             Note = $"A point is 0.01 of F1. Above the most frequent class of the test images, because that answer needs no picture and no model: what is left is what the model bought, and a network without training has it too. The difference is paired on the test units and its interval divided by the cost, which is taken as exact. Seconds: fp32, the best batch of this run; – where the architecture was not measured. Score has a ceiling and cost has none, so the smaller of two useful models nearly always looks better here: read it beside the scores. {ProbingReport.SeenNote}{Warning(measured)}",

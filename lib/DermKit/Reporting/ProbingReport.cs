@@ -180,10 +180,10 @@ public static class ProbingReport
     }
 
     /// <summary>What <see cref="MeanOver"/> means.</summary>
-    internal const string SeenNote = "Seen: training images of the tasks are in the kit's pre-training data.";
+    internal const string SeenNote = "F1 is the mean over so many tasks; seen: their training images are in the kit's pre-training data.";
 
     /// <summary>Name of a mean over tasks, short enough for a column.</summary>
-    internal static string MeanOver(string mean, int tasks) => $"{tasks} task{(tasks == 1 ? "" : "s")}, {(mean == Comparison.Inside ? "seen" : "not seen")}";
+    internal static string MeanOver(string mean, int tasks) => $"{tasks} {(mean == Comparison.Inside ? "seen" : "unseen")}";
 
     private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
 

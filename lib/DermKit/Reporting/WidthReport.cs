@@ -10,7 +10,7 @@ public static class WidthReport
     /// <param name="rows">From <see cref="FeatureWidth.Compare"/>.</param>
     /// <param name="width">The width that was asked for.</param>
     public static Table Table(IReadOnlyList<WidthRow> rows, int width) => Tables.From($"Own width against {width} principal components", rows,
-        ("Model", r => r.Model), ("Probe", r => r.Probe), ("Mean over", r => ProbingReport.MeanOver(r.Task, r.Tasks)), ("Width", r => $"{Range(r.Kept, k => k.From, "0")} → {Range(r.Kept, k => k.Width, "0")}"),
+        ("Model", r => r.Model), ("Probe", r => r.Probe), ("Tasks", r => ProbingReport.MeanOver(r.Task, r.Tasks)), ("Width", r => $"{Range(r.Kept, k => k.From, "0")} → {Range(r.Kept, k => k.Width, "0")}"),
         ("Variance kept", r => Range(r.Kept, k => k.Share, "0.0000")), ("F1, own [95 %]", r => Of(r.Own)), ("F1, components [95 %]", r => Of(r.Narrow)), ("Difference [95 %]", r => Of(r.Difference.Difference)), ("p (Holm)", r => r.AdjustedP)) with
     {
         Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
@@ -22,7 +22,7 @@ public static class WidthReport
     /// <param name="width">The width that was asked for.</param>
     public static BarFigure Figure(IReadOnlyList<WidthRow> rows, int width)
     {
-        string Name(WidthRow r) => $"{r.Model}, {r.Probe}{(rows.Select(x => x.Task).Distinct().Count() > 1 ? r.Task == Comparison.Inside ? ", seen" : ", not seen" : "")}";
+        string Name(WidthRow r) => $"{r.Model}, {r.Probe}{(rows.Select(x => x.Task).Distinct().Count() > 1 ? r.Task == Comparison.Inside ? ", seen" : ", unseen" : "")}";
         return new("width", $"F1 at own width and at {width}", $"Mean over tasks; bars are 95 % bootstrap intervals over test patients, lesions or images. Both scores of a line share their test images, so the table's paired difference says more than the overlap of the bars.{(rows.Any(r => r.Task == Comparison.Inside) ? $" {ProbingReport.SeenNote}" : "")}",
             $"Points with intervals: {string.Join("; ", rows.Select(r => $"{Name(r)} {Of(r.Own)} at its own width and {Of(r.Narrow)} with components"))}.",
             [.. rows.Select(Name)], [new("own width", [.. rows.Select(r => Of(r.Own))]), new($"{width} components", [.. rows.Select(r => Of(r.Narrow))])], "Model and probe", "Mean F1 (0-1)") { Points = true, Horizontal = true, Stamp = Stamps.Join(rows.Select(r => r.Stamp)) };
