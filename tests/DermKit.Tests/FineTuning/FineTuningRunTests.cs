@@ -72,6 +72,8 @@ public sealed class FineTuningRunTests : IDisposable
         FineTuningRun again = Run(Plan, (what, _, _) => Assert.False(what.StartsWith("dots: ", StringComparison.Ordinal), what));
         Assert.Equal(run.Results.Select(r => (r.Arm, r.Result.Key, r.Seconds, r.Best)), again.Results.Select(r => (r.Arm, r.Result.Key, r.Seconds, r.Best)));
         Assert.Equal(run.Results.SelectMany(r => r.Epochs), again.Results.SelectMany(r => r.Epochs));
+        FineTuningRun renamed = Run(Plan with { Model = Plan.Scratch }, (what, _, _) => Assert.False(what.StartsWith("dots: ", StringComparison.Ordinal), what));
+        Assert.Equal(["pre-trained, fine-tuned", "random, fine-tuned"], renamed.Results.Where(r => r.Arm.EndsWith("fine-tuned", StringComparison.Ordinal)).Select(r => r.Arm));
         string file = Directory.GetFiles(Path.Combine(settings.CacheDir, "fine-tuning", "dots"), "vit-tiny-dino-kit.*").Single();
         File.WriteAllText(file, "{}");
         var trained = new HashSet<string>();
