@@ -87,8 +87,8 @@ public sealed class FineTuningRunTests : IDisposable
         Assert.Equal(5, scores.Rows.Count);
         Assert.Contains("vit-tiny-dino-kit fine-tuned, minus its frozen probe: F1", scores.Headline, StringComparison.Ordinal);
         Assert.Contains("of 1 tasks", scores.Headline, StringComparison.Ordinal);
-        Assert.Equal("–", scores.Rows.Single(r => (string)r[1]! == Plan.Arms[0].Name)[5]);
-        Assert.All(scores.Rows.Where(r => (string)r[1]! != Plan.Arms[0].Name), r => Assert.Matches(@"^-?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\]$", (string)r[5]!));
+        Assert.Equal("–", scores.Rows.Single(r => (string)r[1]! == Plan.Arms[0].Name)[3]);
+        Assert.All(scores.Rows.Where(r => (string)r[1]! != Plan.Arms[0].Name), r => Assert.Matches(@"^-?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\]$", (string)r[3]!));
         Assert.NotEmpty(FigureRenderer.PlotlySpec(FineTuningReport.Figure(run, 50)));
         LineFigure curves = Assert.Single(FineTuningReport.Curves(run));
         Assert.Equal(6, curves.Series.Count);
