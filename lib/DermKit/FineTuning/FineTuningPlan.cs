@@ -3,13 +3,14 @@ using DermKit.Evaluation;
 namespace DermKit.FineTuning;
 
 /// <summary>One way to get a classifier out of a model.</summary>
+/// <param name="Start">Pre-trained or random weights.</param>
 /// <param name="Model">Name of the model that it starts from.</param>
 /// <param name="How">Frozen, or how it is trained; stands in tables and names of files.</param>
 /// <param name="Options">How it is trained; null for the frozen probe.</param>
-public sealed record TuningArm(string Model, string How, FineTuningOptions? Options)
+public sealed record TuningArm(string Start, string Model, string How, FineTuningOptions? Options)
 {
-    /// <summary>Model and way.</summary>
-    public string Name => $"{Model}, {How}";
+    /// <summary>Start and way.</summary>
+    public string Name => $"{Start}, {How}";
 }
 
 /// <summary>What is compared. A mode changes numbers and nothing else.</summary>
@@ -28,18 +29,19 @@ public sealed record FineTuningPlan
     public FineTuningOptions Options { get; init; } = new();
 
     /// <summary>
-    /// The frozen probe, and the network fine-tuned; the same from random weights; and random weights with one rate for all layers, because layer decay holds back layers that have nothing worth keeping.
+    /// The frozen probe, and the network fine-tuned; the same from random weights; and random weights trained as one does from scratch, with one rate for all layers and a head of zeros, because layer
+    /// decay and the probe's head keep what random weights do not have.
     /// </summary>
     public IReadOnlyList<TuningArm> Arms =>
     [
-        new(Model, Frozen, null), new(Model, Tuned, Options),
-        new(Scratch, Frozen, null), new(Scratch, Tuned, Options), new(Scratch, Flat, Options with { LayerDecay = 1 }),
+        new("pre-trained", Model, Frozen, null), new("pre-trained", Model, Tuned, Options),
+        new("random", Scratch, Frozen, null), new("random", Scratch, Tuned, Options), new("random", Scratch, "from scratch", Options with { LayerDecay = 1, HeadFromProbe = false }),
     ];
 
-    internal const string Frozen = "frozen", Tuned = "fine-tuned", Flat = "fine-tuned at one rate";
+    internal const string Frozen = "frozen", Tuned = "fine-tuned";
 
     /// <summary>
-    /// The numbers of a mode. Quick: 160 training images in 2 epochs, which shows that it runs and nothing else. Workshop: 10 epochs of at most 2,200 training images at 96 pixels, the crops
+    /// The numbers of a mode. Quick: 160 training images in 2 epochs, which shows that it runs and nothing else. Workshop: 10 epochs of at most 1,000 training images at 96 pixels, the crops
     /// that the kit's checkpoint was trained on, three seeds. Full: MAE's 100 epochs at 224 pixels and the five seeds.
     /// </summary>
     public static FineTuningPlan For(RunMode mode) => mode switch
@@ -49,7 +51,7 @@ public sealed record FineTuningPlan
             Suite = new() { MostTrain = 160, MostTest = 120, Seeds = [1] },
             Options = Small with { Side = 64, Epochs = 2, WarmupEpochs = 0.5, Batch = 16 },
         },
-        RunMode.Workshop => new() { Suite = new() { MostTrain = 2200, Seeds = [1, 9, 21] }, Options = Small },
+        RunMode.Workshop => new() { Suite = new() { MostTrain = 1000, Seeds = [1, 9, 21] }, Options = Small },
         _ => new() { Options = new() { Precision = "bf16" } },
     };
 

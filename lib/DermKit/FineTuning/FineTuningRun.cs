@@ -88,7 +88,7 @@ public sealed record FineTuningRun(IReadOnlyList<TunedResult> Results, FineTunin
         (_, int[] train, int[] test, string dataHash, string unread) = Probing.Parts(given.Values, given.Made, task, seed, rowOf);
         string probe = arm.How.Replace(' ', '-'), key = Probing.Key(given.Made, task, dataHash, seed, probe, options, $"{Protocol}", given.Source.Transform.PixelKey, $"{probing.Resamples}", JsonSerializer.Serialize(probing.Linear));
         string path = new Evaluation.Results(Path.Combine(cacheDir, "fine-tuning")).PathOf(task.Definition.Name, given.Model.Name, given.Made.Features, probe, seed, key);
-        if (Evaluation.Results.TryRead<TunedResult>(path) is { } known && known.Result.Key == key) return known;
+        if (Evaluation.Results.TryRead<TunedResult>(path) is { } known && known.Result.Key == key) return known with { Arm = arm.Name };
 
         Split inner = task.Redraw(seed);
         TuningPart Part(int[] rows) => new([.. rows.Where(r => rowOf[r] >= 0).Select(r => rowOf[r])], [.. rows.Where(r => rowOf[r] >= 0).Select(r => task.Labels[r])]);

@@ -9,7 +9,7 @@ public static class FineTuningReport
     /// <summary>The numbers that decide a run.</summary>
     public static Table Settings(FineTuningPlan plan, KitSettings settings) => Tables.From("This run", new (string Setting, string Value)[]
     {
-        ("Mode", $"{settings.Mode}"), ("Device", settings.Device), ("Model, and the same from random weights", $"{plan.Model}, {plan.Scratch}"), ("Most training and test images", $"{plan.Suite.MostTrain}, {plan.Suite.MostTest}"),
+        ("Mode", $"{settings.Mode}"), ("Device", settings.Device), ("Pre-trained, random", $"{plan.Model}, {plan.Scratch}"), ("Most training and test images", $"{plan.Suite.MostTrain}, {plan.Suite.MostTest}"),
         ("Seeds", string.Join(", ", plan.Suite.Seeds)), ("Image side", $"{plan.Options.Side} px"), ("Epochs, warm-up", FormattableString.Invariant($"{plan.Options.Epochs}, {plan.Options.WarmupEpochs}")), ("Batch", $"{plan.Options.Batch}"),
         ("Peak learning rate of the head", FormattableString.Invariant($"{plan.Options.BaseLearningRate * plan.Options.Batch / 256:g3}")), ("Layer decay", FormattableString.Invariant($"{plan.Options.LayerDecay}")),
         ("Head starts as", plan.Options.HeadFromProbe ? "the frozen probe" : "zeros"), ("Class weights", plan.Options.Balanced ? "balanced" : "none"), ("Precision", plan.Options.Precision),
@@ -23,12 +23,12 @@ public static class FineTuningReport
         IReadOnlyList<ComparisonRow> rows = Rows(run, null, resamples), balanced = Rows(run, c => c.BalancedAccuracy, resamples);
         ComparisonRow[] tuned = [.. rows.Where(r => r.Model == run.Plan.Arms[1].Name)];
         int Count(Func<Interval, bool> which) => tuned.Count(r => which(r.AgainstBaseline!.Difference));
-        return Tables.From("Frozen and fine-tuned", rows.Zip(balanced), ("Task", r => r.First.Task), ("Arm", r => r.First.Model), ("F1 [95 %]", r => Cell(r.First.Score)), ("Balanced accuracy [95 %]", r => Cell(r.Second.Score)),
-            ("SD of F1 over seeds", r => r.First.SeedSpread), ("F1 minus frozen [95 %]", r => r.First.AgainstBaseline is { } d ? Cell(d.Difference) : "–"), ("p (Holm)", r => r.First.AdjustedP is { } p ? p : "–")) with
+        return Tables.From("Frozen and fine-tuned", rows.Zip(balanced), ("Task", r => r.First.Task), ("Arm", r => r.First.Model), ("F1 [95 %]", r => Cell(r.First.Score)), ("Minus frozen [95 %]", r => r.First.AgainstBaseline is { } d ? Cell(d.Difference) : "–"), ("p (Holm)", r => r.First.AdjustedP is { } p ? p : "–"),
+            ("Balanced accuracy [95 %]", r => Cell(r.Second.Score)), ("SD of F1", r => r.First.SeedSpread)) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
-            Headline = $"{Prefix(rows)}{run.Plan.Arms[1].Name}, minus its frozen probe: F1 {string.Join("; ", tuned.Select(r => $"{Cell(r.AgainstBaseline!.Difference)} on {r.Task} ({r.Units} test patients, lesions or images)"))}. The 95 % interval is above 0 on {Count(i => i.Low > 0)} and below on {Count(i => i.High < 0)} of {tuned.Length} tasks.",
-            Note = $"Frozen: {run.Plan.Arms[0].Name}, the linear probe on all training images, at the same {run.Plan.Options.Side} pixels. Differences are paired on the test units; {Seeds(run)}. Fine-tuning is trained on 85 % of those images and chooses its epoch on the rest. F1 is macro with more than two classes.",
+            Headline = $"{Prefix(rows)}{run.Plan.Model} fine-tuned, minus its frozen probe: F1 {string.Join("; ", tuned.Select(r => $"{Cell(r.AgainstBaseline!.Difference)} on {r.Task} ({r.Units} test patients, lesions or images)"))}. The 95 % interval is above 0 on {Count(i => i.Low > 0)} and below on {Count(i => i.High < 0)} of {tuned.Length} tasks.",
+            Note = $"Pre-trained: {run.Plan.Model}; random: {run.Plan.Scratch}. Frozen: the linear probe on all training images, at the same {run.Plan.Options.Side} pixels; differences are to that of the pre-trained network. They are paired on the test units; {Seeds(run)}. Fine-tuning is trained on 85 % of those images and chooses its epoch on the rest. SD is over seeds. F1 is macro with more than two classes.",
         };
     }
 
@@ -50,9 +50,9 @@ public static class FineTuningReport
     {
         LineSeries[] lines = [.. task.GroupBy(r => r.Arm).SelectMany(arm => new[] { Line($"{arm.Key}: validation", arm, e => e.ValidationLoss), Line($"{arm.Key}: training", arm, e => e.TrainLoss) })];
         return new LineFigure($"loss-{task.Key}", $"Loss while fine-tuning: {task.Key}",
-            $"Training: mean over the epoch, on random crops and with label smoothing {Tables.Number(run.Plan.Options.LabelSmoothing)}, which keeps it above 0. Validation: log loss on {string.Join(" or ", task.Select(r => r.ValidationImages).Distinct())} training images that are not trained on; epoch 0 is the frozen probe. Where validation rises while training falls, the network learns its training images by heart.",
+            $"Training: mean over the epoch, on random crops and with label smoothing {Tables.Number(run.Plan.Options.LabelSmoothing)}, which keeps it above 0. Validation: log loss on {string.Join(" or ", task.Select(r => r.ValidationImages).Distinct())} training images that are not trained on; epoch 0 is the frozen probe, or a head of zeros from scratch. Where validation rises while training falls, the network learns its training images by heart.",
             $"{lines.Length} lines over the epochs; from first to last: {string.Join("; ", lines.Select(l => $"{l.Name} {Tables.Number(l.Y[0])} to {Tables.Number(l.Y[^1])}"))}.", lines, "Epoch", "Loss (nats)")
-        { Stamp = task.First().Result.BothStamps };
+        { Stamp = task.First().Result.BothStamps, XTicks = lines[0].X.Count <= 21 ? lines[0].X : null };
     })];
 
     /// <summary>What each arm costs.</summary>
@@ -67,11 +67,11 @@ public static class FineTuningReport
 
     /// <summary>How each training went: images, the epoch that was chosen, and F1 on the validation images before and at it.</summary>
     public static Table Trainings(FineTuningRun run) => Tables.From("Trainings", run.Results.Where(r => r.Epochs.Count > 0), ("Task", r => r.Result.Task), ("Arm", r => r.Arm), ("Seed", r => r.Result.Seed),
-        ("Trained on", r => r.Result.TrainRows), ("Validation images", r => r.ValidationImages), ("Epoch chosen", r => r.Best), ("Validation F1 before", r => r.Epochs[0].ValidationF1), ("at the chosen epoch", r => r.Epochs[r.Best].ValidationF1),
+        ("Trained on", r => r.Result.TrainRows), ("Validation", r => r.ValidationImages), ("Epoch kept", r => r.Best), ("F1 before", r => r.Epochs[0].ValidationF1), ("F1 at it", r => r.Epochs[r.Best].ValidationF1),
         ("Images/s", r => r.Result.TrainRows * (r.Epochs.Count - 1) / r.Seconds)) with
     {
         Stamp = run.Suite.Stamp,
-        Note = "Before: the frozen probe of the same training images. The chosen epoch is the best of several on these very images, so its validation F1 is too good; the test images were not looked at. Images/s counts training images over all the time of a run, validation and test included.",
+        Note = "F1 on the validation images. Before: the frozen probe of the same training images; from scratch, a head of zeros. The chosen epoch is the best of several on these very images, so its validation F1 is too good; the test images were not looked at. Images/s counts training images over all the time of a run, validation and test included.",
     };
 
     private static IReadOnlyList<ComparisonRow> Rows(FineTuningRun run, Func<ClassCounts, double>? metric, int resamples) =>

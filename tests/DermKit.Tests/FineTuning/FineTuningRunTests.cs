@@ -69,30 +69,32 @@ public sealed class FineTuningRunTests : IDisposable
         Assert.All(run.Suite.Extractions, e => Assert.Equal(43, e.Images));
 
         // Read back, whatever else is run beside it; another option or a damaged file is trained anew.
-        FineTuningRun again = Run(Plan, (what, _, _) => Assert.DoesNotContain("fine-tuned", what, StringComparison.Ordinal));
+        FineTuningRun again = Run(Plan, (what, _, _) => Assert.False(what.StartsWith("dots: ", StringComparison.Ordinal), what));
         Assert.Equal(run.Results.Select(r => (r.Arm, r.Result.Key, r.Seconds, r.Best)), again.Results.Select(r => (r.Arm, r.Result.Key, r.Seconds, r.Best)));
         Assert.Equal(run.Results.SelectMany(r => r.Epochs), again.Results.SelectMany(r => r.Epochs));
+        FineTuningRun renamed = Run(Plan with { Model = Plan.Scratch }, (what, _, _) => Assert.False(what.StartsWith("dots: ", StringComparison.Ordinal), what));
+        Assert.Equal(["pre-trained, fine-tuned", "random, fine-tuned"], renamed.Results.Where(r => r.Arm.EndsWith("fine-tuned", StringComparison.Ordinal)).Select(r => r.Arm));
         string file = Directory.GetFiles(Path.Combine(settings.CacheDir, "fine-tuning", "dots"), "vit-tiny-dino-kit.*").Single();
         File.WriteAllText(file, "{}");
         var trained = new HashSet<string>();
         TunedResult anew = Run(Plan, (what, _, _) => trained.Add(what)).Results.Single(r => r.Arm == tuned.Arm);
-        Assert.Contains("dots: vit-tiny-dino-kit, fine-tuned, seed 1", trained);
-        Assert.Single(trained, what => what.Contains("fine-tuned", StringComparison.Ordinal));
+        Assert.Contains("dots: pre-trained, fine-tuned, seed 1", trained);
+        Assert.Single(trained, what => what.StartsWith("dots: ", StringComparison.Ordinal));
         Assert.Equal(tuned.Epochs, anew.Epochs);
         Assert.Equal(tuned.Result.Predicted, anew.Result.Predicted);
 
         Table scores = FineTuningReport.Scores(run, 50);
         Assert.Equal(5, scores.Rows.Count);
-        Assert.Contains("vit-tiny-dino-kit, fine-tuned, minus its frozen probe: F1", scores.Headline, StringComparison.Ordinal);
+        Assert.Contains("vit-tiny-dino-kit fine-tuned, minus its frozen probe: F1", scores.Headline, StringComparison.Ordinal);
         Assert.Contains("of 1 tasks", scores.Headline, StringComparison.Ordinal);
-        Assert.Equal("–", scores.Rows.Single(r => (string)r[1]! == Plan.Arms[0].Name)[5]);
-        Assert.All(scores.Rows.Where(r => (string)r[1]! != Plan.Arms[0].Name), r => Assert.Matches(@"^-?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\]$", (string)r[5]!));
+        Assert.Equal("–", scores.Rows.Single(r => (string)r[1]! == Plan.Arms[0].Name)[3]);
+        Assert.All(scores.Rows.Where(r => (string)r[1]! != Plan.Arms[0].Name), r => Assert.Matches(@"^-?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\]$", (string)r[3]!));
         Assert.NotEmpty(FigureRenderer.PlotlySpec(FineTuningReport.Figure(run, 50)));
         LineFigure curves = Assert.Single(FineTuningReport.Curves(run));
         Assert.Equal(6, curves.Series.Count);
         // The frozen probe's validation loss is epoch 0; training loss begins with epoch 1.
         Assert.Equal([(0.0, 2), (1.0, 1)], curves.Series.Take(2).Select(s => (s.X[0], s.X.Count)));
-        Assert.Equal([tuned.Epochs[0].ValidationLoss, tuned.Epochs[1].ValidationLoss], curves.Series.Single(s => s.Name == "vit-tiny-dino-kit, fine-tuned: validation").Y);
+        Assert.Equal([tuned.Epochs[0].ValidationLoss, tuned.Epochs[1].ValidationLoss], curves.Series.Single(s => s.Name == "pre-trained, fine-tuned: validation").Y);
         Assert.Equal(run.Results.OrderBy(r => r.Arm, StringComparer.Ordinal).Select(r => r.Seconds), FineTuningReport.Costs(run).Series.OrderBy(s => s.Name, StringComparer.Ordinal).Select(s => s.Values[0].Value));
         Assert.Equal(3, FineTuningReport.Trainings(run).Rows.Count);
         Assert.Contains("32 px", FineTuningReport.Settings(Plan, settings).ToString(), StringComparison.Ordinal);
@@ -105,12 +107,12 @@ public sealed class FineTuningRunTests : IDisposable
         FineTuningPlan plan = Plan with { Options = Plan.Options with { Batch = 8 } };
         Assert.ThrowsAny<OperationCanceledException>(() => Run(plan, (what, done, all) =>
         {
-            if (what.Contains("at one rate", StringComparison.Ordinal)) stop.Cancel();
+            if (what.Contains("from scratch", StringComparison.Ordinal)) stop.Cancel();
         }, stop.Token));
         var trained = new HashSet<string>();
         Assert.Equal(5, Run(plan, (what, _, _) => trained.Add(what)).Results.Count);
-        Assert.DoesNotContain("dots: vit-tiny-random, fine-tuned, seed 1", trained);
-        Assert.Contains("dots: vit-tiny-random, fine-tuned at one rate, seed 1", trained);
+        Assert.DoesNotContain("dots: random, fine-tuned, seed 1", trained);
+        Assert.Contains("dots: random, from scratch, seed 1", trained);
     }
 
     [Fact]

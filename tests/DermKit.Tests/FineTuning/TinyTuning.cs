@@ -14,15 +14,17 @@ internal sealed class TinyTuning : IDisposable
     private readonly TemporaryFolder folder = new();
     private readonly ImageCache source, seen;
 
-    public TinyTuning(int fit = 96, int validation = 32, int test = 96)
+    /// <param name="tinted">The bright cell is yellow in the upper half and cyan in the lower one.</param>
+    public TinyTuning(bool tinted = false)
     {
+        const int fit = 96, validation = 32, test = 96;
         var random = new Random(5);
         int[] cells = [.. Enumerable.Range(0, fit + validation + test).Select(i => i % 16)];
         int[] labels = [.. cells.Select(c => (c / 4 is 0 or 3) != (c % 4 is 0 or 3) ? 1 : 0)];
         string[] paths = [.. cells.Select((cell, i) =>
         {
             byte[] pixels = new byte[3 * 32 * 32];
-            for (int p = 0; p < pixels.Length; p++) pixels[p] = (byte)((p / 3 / 32 / 8 * 4) + (p / 3 % 32 / 8) == cell ? 190 + random.Next(60) : random.Next(100));
+            for (int p = 0; p < pixels.Length; p++) pixels[p] = (byte)((p / 3 / 32 / 8 * 4) + (p / 3 % 32 / 8) == cell && !(tinted && p % 3 == (cell < 8 ? 2 : 0)) ? 190 + random.Next(60) : random.Next(100));
             return folder.Write($"{i}.png", ImageCodec.EncodePng(new RgbImage(32, 32, pixels)));
         })];
         source = ImageCache.Build(folder.Path, paths, Options.Source);
