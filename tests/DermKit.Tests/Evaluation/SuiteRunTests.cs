@@ -49,6 +49,22 @@ public sealed class SuiteRunTests
         Assert.Contains($"n = {means[0].Units} test patients", ProbingReport.Headline(means), StringComparison.Ordinal);
         Assert.DoesNotContain(ProbingReport.Pictures(tasks[0], each: 40).Images, tile => tile.Note == "00.png" || tile.Note == "00");
         Assert.Equal("00.png", Assert.Single(ProbingReport.Quarantine(run).Rows)[0]);
+        Assert.Equal(run.Extractions.Select(e => e.FeaturesHash), again.Extractions.Select(e => e.FeaturesHash));
+        Assert.All(run.Extractions, e => Assert.Equal(64, e.FeaturesHash.Length));
+
+        // Test pictures ask, training pictures answer; one source has no others to search.
+        PictureSearch search = PictureSearch.Run(settings, tasks, Models["vit-tiny-random"], Plan, k: 3, across: false);
+        DermKit.Data.Split split = tasks[0].SplitFor(1);
+        Assert.Equal(run.Results[0].Ids.Order(), search.Answers.Select(a => tasks[0].Table.Ids[a.Asked.Row]).Order());
+        Assert.All(search.Answers, a => Assert.Equal((3, true), (a.Found.Count, a.Found.All(f => split.Train.Contains(f.Picture.Row)))));
+        Assert.All(search.Answers, a => Assert.Equal(a.Found.OrderByDescending(f => f.Cosine), a.Found));
+        Assert.Equal(1, PictureSearch.Precision(search.Answers, 1, 50).Value);
+        Assert.Equal(2 * 3, SearchReport.Pictures(search, count: 2, each: 2).Images.Count);
+        Assert.Equal(search.Answers.Count, (int)SearchReport.Precision([search], [1, 3], 50).Rows[0][3]!);
+        Assert.Empty(PictureSearch.Run(settings, tasks, Models["vit-tiny-random"], Plan).Answers);
+        // A model against itself: nothing to show.
+        Assert.Empty(DisagreementReport.Pictures(Disagreement.Of(run.Results, "vit-tiny-random", "vit-tiny-random", 1)[0], run).Images);
+
         Assert.Contains("'seed'", Assert.Throws<KitException>(() => ProbingReport.Groups(run, "dots", "vit-tiny-random", "linear", "seed")).Message, StringComparison.Ordinal);
     }
 
