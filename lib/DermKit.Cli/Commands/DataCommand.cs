@@ -52,7 +52,7 @@ internal static class DataCommand
     private static Command Check()
     {
         var name = new Argument<string?>("name") { Description = "A data set (default: every one that is here)", Arity = ArgumentArity.ZeroOrOne };
-        var pixels = new Option<bool>("--pixels") { Description = "Decodes every picture too, and names those that cannot be read" };
+        var pixels = new Option<bool>("--pixels") { Description = "Decodes every picture too, names those that cannot be read, and warns where test pictures have other colours than the rest" };
         var command = new Command("check", "Reads label files, compares counts, first and last label with the manifest, and names what is missing or altered") { name, pixels };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -66,10 +66,11 @@ internal static class DataCommand
                 try
                 {
                     ImageTable table = DataSetCatalog.Load(settings, set);
-                    (string Id, string Reason)[] unread = parsed.GetValue(pixels) ? Unread(table, cancellation) : [];
+                    ((string Id, string Reason)[] unread, string? colours) = parsed.GetValue(pixels) ? Look(table, FrozenTest.Mask(settings, table), cancellation) : ([], null);
                     wrong |= unread.Length > 0;
                     Console.WriteLine($"{(unread.Length > 0 ? "FAIL" : "PASS")}  {set}: {table.Count} images{(DataSetCatalog.IsFixture(settings, set) ? " (FIXTURE)" : "")}, hash {DataSetCatalog.Hash(DataSetCatalog.Folder(settings, set)!)[..12]}{(table.Absent.Count > 0 ? $"; {table.Absent.Count} that the labels name are not here, the first {table.Absent[0]}" : "")}");
                     foreach ((string id, string reason) in unread) Console.WriteLine($"      {id}: {reason}");
+                    if (colours is not null) Console.WriteLine($"WARN  {set}: {colours}");
                 }
                 catch (KitException e)
                 {
@@ -140,20 +141,22 @@ internal static class DataCommand
 
     private static IReadOnlyDictionary<string, DataSource> DataSources(KitSettings settings) => DataSource.All(DataRoot(settings));
 
-    private static (string, string)[] Unread(ImageTable table, CancellationToken cancellation)
+    private static ((string Id, string Reason)[] Unread, string? Colours) Look(ImageTable table, bool[] frozen, CancellationToken cancellation)
     {
+        double[] shares = new double[table.Count];
         var unread = new ConcurrentBag<(string Id, string Reason)>();
         Parallel.For(0, table.Count, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
         {
             try
             {
-                ImageCodec.Decode(table.Paths[i]);
+                shares[i] = CutValues.Share(ImageCodec.Decode(table.Paths[i]));
             }
             catch (ImageUnreadableException e)
             {
+                shares[i] = double.NaN;
                 unread.Add((table.Ids[i], e.Message));
             }
         });
-        return [.. unread.OrderBy(u => u.Id, StringComparer.Ordinal)];
+        return ([.. unread.OrderBy(u => u.Id, StringComparer.Ordinal)], CutValues.Warning(shares, frozen));
     }
 }
