@@ -1,4 +1,5 @@
 using DermKit.Imaging;
+using DermKit.Pretraining;
 using SkiaSharp;
 
 namespace DermKit.Benchmarks;
@@ -21,8 +22,8 @@ internal static class DecodeBenchmarks
     }
 
     /// <summary>
-    /// Caches of 256 x 256 from JPEG files of 600 x 450 on all cores, hashes included: as pre-training builds them, and exact as evaluation needs
-    /// them; the limit is Skia's plain decode of the same bytes on as many.
+    /// Caches from JPEG files of 600 x 450 on all cores, hashes included: as pre-training builds them (short side 256), and exact squares of 256; the limit is Skia's plain decode of
+    /// the same bytes on as many.
     /// </summary>
     public static IEnumerable<Row> CacheBuild()
     {
@@ -33,11 +34,11 @@ internal static class DecodeBenchmarks
             byte[][] files = [.. Enumerable.Range(0, Files).Select(i => ImageCodec.EncodeJpeg(Draw(600, 450, i), 90))];
             string[] paths = [.. files.Select((_, i) => Path.Combine(folder, $"{i}.jpg"))];
             for (int i = 0; i < Files; i++) File.WriteAllBytes(paths[i], files[i]);
-            var transform = new EvalTransform { Crop = 256, Filter = ResizeFilter.Bicubic };
+            EvalTransform kept = PretrainData.Kept(new()), exact = new() { Crop = 256, Filter = ResizeFilter.Bicubic };
             int build = 0;
             double[] seconds = Measure.Medians(7,
-                () => ImageCache.Build(Path.Combine(folder, $"{build++}"), paths, transform with { ScaledDecode = true }).Dispose(),
-                () => ImageCache.Build(Path.Combine(folder, $"{build++}"), paths, transform).Dispose(),
+                () => ImageCache.Build(Path.Combine(folder, $"{build++}"), paths, kept).Dispose(),
+                () => ImageCache.Build(Path.Combine(folder, $"{build++}"), paths, exact).Dispose(),
                 () => Parallel.ForEach(files, f => SKBitmap.Decode(f).Dispose()));
             yield return new("cache-build", Files / seconds[0], "images/s", seconds[2] / seconds[0]);
             yield return new("cache-build, exact", Files / seconds[1], "images/s", seconds[2] / seconds[1]);

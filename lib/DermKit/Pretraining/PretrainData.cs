@@ -55,7 +55,7 @@ public sealed class PretrainData : IDisposable
         if (sets.FirstOrDefault(set => DataSetCatalog.IsFixture(settings, set)) is { } standIn)
             throw new KitException($"Data set '{standIn}' in {DataSetCatalog.Folder(settings, standIn)} is a fixture, with drawn pictures under a real set's names; name the set 'synthetic', or bring the real one.");
         if (sets.Length == 0) sets = [Data.Synthetic.SyntheticDataSet.Name];
-        var transform = new EvalTransform { Resize = options.SourceSize, ShortSide = true, MaxSide = 4 * options.SourceSize, Crop = 0, Filter = ResizeFilter.Bicubic, ScaledDecode = true };
+        EvalTransform transform = Kept(options);
         bool original = options.CropSource == "original";
         if (!original && PretrainIndex.Find(settings, options, sets) is { } index && ImageCache.Reopen(settings.CacheDir, index.CacheKey, index.Files, transform, index.Quarantine) is { } known)
             return Enough(new(known, index.Sources), options, sets);
@@ -79,6 +79,9 @@ public sealed class PretrainData : IDisposable
         PretrainIndex.Save(settings, options, sets, cache, paths, all, sources);
         return Enough(new(cache, sources) { files = original ? [.. paths.Where((_, i) => cache.RowOf[i] >= 0)] : [], hashes = original ? [.. cache.ContentHashes.Where(h => h.Length > 0)] : [] }, options, sets);
     }
+
+    /// <summary>How pictures are kept for crops.</summary>
+    internal static EvalTransform Kept(PretrainOptions options) => new() { Resize = options.SourceSize, ShortSide = true, MaxSide = 4 * options.SourceSize, Crop = 0, Filter = ResizeFilter.Bicubic, ScaledDecode = true };
 
     private static PretrainData Enough(PretrainData data, PretrainOptions options, string[] sets)
     {
