@@ -106,8 +106,8 @@ public static class RareConditions
         Action<string, int, int>? progress = null, CancellationToken cancellation = default)
     {
         Device device = settings.TorchDevice();
-        ProbeTask[] brought = [.. tasks.Select(t => plan.Geometry is not var (width, height) || !t.Definition.DataSets.ContainsKey(Ham10000.Name) ? t
-            : t.Brought(OneGeometry.Bring(settings.CacheDir, t.Table.Paths, width, height, (done, all) => progress?.Invoke($"to one size: {t.Definition.Name}", done, all), cancellation), width, height))];
+        SuitePlan one = plan.Labels.Suite with { Geometry = plan.Geometry };
+        ProbeTask[] brought = [.. tasks.Select(t => t.Definition.DataSets.ContainsKey(Ham10000.Name) ? SuiteRun.Bring(settings, [t], one, progress, cancellation)[0] : t)];
         var rows = new List<ClassRows>();
         var curves = new List<LabelCurve>();
         int visited = 0, visits = tasks.Count * models.Count * plan.Labels.Suite.Seeds.Count;
