@@ -8,6 +8,7 @@ torch.ones(1).Dispose();
 double startUp = (DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSeconds;
 
 string? json = Option("--json"), filter = Option("--filter");
+double peerLimit = Option("--peer-seconds") is { } given ? double.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : 1200;
 (string Name, Func<IEnumerable<Row>> Run)[] benchmarks =
 [
     ("start-up", () => [new("start-up to the first torch operation", startUp, "s", null)]),
@@ -21,7 +22,7 @@ string? json = Option("--json"), filter = Option("--filter");
     ("knn", ProbeBenchmarks.Knn),
     ("knn-million", LabelBenchmarks.MillionRows),
     ("bootstrap-f1", LabelBenchmarks.BootstrapF1),
-    ("probes", LabelBenchmarks.Probes),
+    ("probes", () => LabelBenchmarks.Probes(peerLimit)),
     ("views-per-core", PretrainBenchmarks.Views),
     ("optimiser-clip-ema", PretrainBenchmarks.Optimiser),
     ("dino-step-fp32", () => PretrainBenchmarks.Step("fp32")),

@@ -99,14 +99,21 @@ internal sealed partial class Outline
         return writer.ToString();
     }
 
+    /// <summary>A displayed formula, which scrolls by touch or keyboard where the screen is narrower.</summary>
+    private static string Formula(string element, string math) => $"<{element} class=\"formula\" role=\"group\" aria-label=\"Formula\" tabindex=\"0\">{math}</{element}>";
+
     private sealed class InlineMath : HtmlObjectRenderer<MathInline>
     {
-        protected override void Write(HtmlRenderer renderer, MathInline math) => renderer.Write(MathMl.Render(math.Content.ToString(), math.DelimiterCount > 1));
+        protected override void Write(HtmlRenderer renderer, MathInline math)
+        {
+            string formula = MathMl.Render(math.Content.ToString(), math.DelimiterCount > 1);
+            renderer.Write(math.DelimiterCount > 1 ? Formula("span", formula) : formula);
+        }
     }
 
     private sealed class BlockMath : HtmlObjectRenderer<MathBlock>
     {
-        protected override void Write(HtmlRenderer renderer, MathBlock math) => renderer.Write($"<p class=\"formula\">{MathMl.Render(math.Lines.ToString(), block: true)}</p>");
+        protected override void Write(HtmlRenderer renderer, MathBlock math) => renderer.Write(Formula("p", MathMl.Render(math.Lines.ToString(), block: true)));
     }
 
     /// <summary>C# in its colours; other code as it is.</summary>
