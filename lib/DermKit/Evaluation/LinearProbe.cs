@@ -70,7 +70,8 @@ public static class LinearProbe
     /// <param name="target">[P, n, K] one-hot float64.</param>
     /// <param name="weights">[P, n] float64 weight of each row's loss.</param>
     /// <param name="options">C, tolerance, iterations, and whether to standardise.</param>
-    internal static (Tensor Coefficients, Tensor Intercepts, Tensor Mean, Tensor Scale, LogisticSolver.Solution Solution) Solve(Tensor x, Tensor target, Tensor weights, LinearOptions options)
+    /// <param name="turned">The features lie close to their principal axes, leading first, already.</param>
+    internal static (Tensor Coefficients, Tensor Intercepts, Tensor Mean, Tensor Scale, LogisticSolver.Solution Solution) Solve(Tensor x, Tensor target, Tensor weights, LinearOptions options, bool turned = false)
     {
         long n = x.shape[1], d = x.shape[2];
         Tensor mean = zeros([x.shape[0], 1, d], float64, x.device), scale = ones_like(mean);
@@ -81,19 +82,23 @@ public static class LinearProbe
             scale = scale.masked_fill(scale == Kept(0), Kept(1));
             x = (x - mean) / scale;
         }
-        // With fewer rows than columns the solution lies in the span of the rows: with X X^T = L L^T solve for L in place of X, where
-        // |W| is the same. The jitter, far under the tolerance, keeps equal rows from making the factor singular.
-        Tensor rows = x;
-        if (n < d)
-        {
-            Tensor gram = x.matmul(x.transpose(1, 2)), jitter = (Kept(1e-12) * gram.diagonal(0, 1, 2).mean([1L], keepdim: true).unsqueeze(2)).Plus(Kept(1e-30));
-            x = linalg.cholesky(gram.Plus(jitter * eye(n, n, float64, x.device)));
-        }
-        LogisticSolver.Solution solution = LogisticSolver.Solve(x, target, weights, options.C, options.Tolerance, options.MaxIterations);
-        long last = solution.Weights.shape[1] - 1;
-        Tensor coefficients = solution.Weights.narrow(1, 0, last);
-        if (n < d) coefficients = rows.transpose(1, 2).matmul(cholesky_solve(x.matmul(coefficients), x));
-        return (coefficients, solution.Weights.narrow(1, last, 1), mean, scale, solution);
+        // The penalty is the same in rotated axes. With fewer rows than columns the solution lies in the span of the rows, X^T U / s with X X^T = U s^2 U^T.
+        Tensor? axes = n < (turned ? d / 3 : d) ? Span(x) : turned ? null : PrincipalAxes(x.transpose(1, 2).matmul(x));
+        LogisticSolver.Solution solution = LogisticSolver.Solve(axes is null ? x : x.matmul(axes), target, weights, options.C, options.Tolerance, options.MaxIterations);
+        Tensor coefficients = solution.Weights.narrow(1, 1, solution.Weights.shape[1] - 1);
+        return (axes is null ? coefficients : axes.matmul(coefficients), solution.Weights.narrow(1, 0, 1), mean, scale, solution);
+    }
+
+    /// <summary>Eigenvectors of symmetric matrices [.., D, D] in columns, that of the largest eigenvalue first.</summary>
+    internal static Tensor PrincipalAxes(Tensor gram) => linalg.eigh(gram).Item2.flip(-1);
+
+    /// <summary>Orthonormal axes [P, D, n] of the rows' span; axes shorter than rounding are zero.</summary>
+    private static Tensor Span(Tensor x)
+    {
+        var (values, vectors) = linalg.eigh(x.matmul(x.transpose(1, 2)));
+        Tensor smallest = values.narrow(-1, values.shape[^1] - 1, 1) * Kept(1e-13);
+        Tensor inverse = where(values > smallest, values.clamp_min(double.Epsilon).rsqrt(), zeros_like(values));
+        return x.transpose(1, 2).matmul((vectors * inverse.unsqueeze(1)).flip(-1));
     }
 
     /// <summary>Class probabilities [M, classes] of feature rows [M, D].</summary>

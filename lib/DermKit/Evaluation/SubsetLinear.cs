@@ -7,8 +7,8 @@ namespace DermKit.Evaluation;
 /// <summary><see cref="LinearProbe"/> on many small sets drawn from the same training rows, sets of one size in batches: small regressions cost calls, not arithmetic.</summary>
 internal static class SubsetLinear
 {
-    /// <summary>Numbers of one batch's matrices, so that large sets do not fill the memory.</summary>
-    private const long BatchElements = 4_000_000;
+    /// <summary>Numbers of one batch's matrices, so that large sets stay in the processor's cache.</summary>
+    private const long BatchElements = 1_500_000;
 
     /// <summary>The predicted class of each test row for each draw, and how many regressions did not converge.</summary>
     /// <param name="train">[N, D] training features.</param>
@@ -24,7 +24,16 @@ internal static class SubsetLinear
         ProbeInput.Check("training", train, labels, classes);
         ProbeInput.Check("test", test, null, classes);
         ProbeInput.CheckColumns(train.shape[1], test);
-        using Tensor wide = test.to(float64);
+        using var kept = NewDisposeScope();
+        // Rotated once, all large draws lie close to their principal axes, and the penalty is the same there; small ones are solved in the span of their rows.
+        bool turned = !options.Standardise && draws.Max(d => d.Rows.Length) >= train.shape[1] / 3;
+        Tensor wide = test.to(float64);
+        if (turned)
+        {
+            train = train.to(float64);
+            Tensor axes = LinearProbe.PrincipalAxes(train.t().mm(train));
+            (train, wide) = (train.mm(axes), wide.mm(axes));
+        }
         int[][] calls = new int[draws.Count][];
         int open = 0, rowsOfTest = (int)test.shape[0];
         foreach (var size in draws.Select((draw, i) => (draw, i)).GroupBy(d => d.draw.Rows.Length))
@@ -36,7 +45,7 @@ internal static class SubsetLinear
                 Tensor x = train.index_select(0, ProbeInput.ToTensor(rows, train.device)).to(float64).reshape(batch.Length, size.Key, train.shape[1]);
                 Tensor target = nn.functional.one_hot(ProbeInput.ToTensor(Array.ConvertAll(rows, r => labels[r]), train.device), classes).to(float64).reshape(batch.Length, size.Key, classes);
                 // Every class has the same number of rows, so that balanced weights are 1.
-                var (coefficients, intercepts, mean, scale, solution) = LinearProbe.Solve(x, target, ones([batch.Length, size.Key], float64, train.device), options);
+                var (coefficients, intercepts, mean, scale, solution) = LinearProbe.Solve(x, target, ones([batch.Length, size.Key], float64, train.device), options, turned);
                 open += solution.GradientNorm.Count(g => g > options.Tolerance);
                 // One product for all problems: mean and scale go into the weights, because scaled test rows of each problem would fill the memory.
                 Tensor scaled = coefficients / scale.transpose(1, 2), offsets = intercepts - mean.matmul(scaled);
