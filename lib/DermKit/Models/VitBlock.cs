@@ -61,17 +61,12 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
 
     private (Tensor Q, Tensor K, Tensor V) Project(Tensor x, bool clsOnly)
     {
-        if (!clsOnly)
-        {
-            Tensor all = Split(qkv.forward(x), 3);
-            return (all[0], all[1], all[2]);
-        }
-        Tensor rest = Split(qkv.Part(x, dim, 2 * dim), 2);
-        return (Split(qkv.Part(x.narrow(1, 0, 1), 0, dim), 1)[0], rest[0], rest[1]);
+        Tensor[] parts = clsOnly ? [qkv.Part(x.narrow(1, 0, 1), 0, dim), .. qkv.Part(x, dim, 2 * dim).chunk(2, -1)] : qkv.forward(x).chunk(3, -1);
+        return (Heads(parts[0]), Heads(parts[1]), Heads(parts[2]));
     }
 
-    /// <summary>[B, T, parts * D] to [parts, B, heads, T, D / heads].</summary>
-    private Tensor Split(Tensor x, int parts) => x.reshape(x.shape[0], x.shape[1], parts, heads, -1).permute(2, 0, 3, 1, 4);
+    /// <summary>[B, T, D] to [B, heads, T, D / heads]. Whole parts are cut off before, because their gradients are then joined in one pass.</summary>
+    private Tensor Heads(Tensor x) => x.reshape(x.shape[0], x.shape[1], heads, -1).transpose(1, 2);
 }
 
 /// <summary>The two-layer perceptron of a block (fc1, fc2), with exact GELU or with CLIP's QuickGELU, x sigmoid(1.702 x).</summary>
