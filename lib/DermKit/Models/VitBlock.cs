@@ -11,8 +11,11 @@ namespace DermKit.Models;
 /// </summary>
 internal static class DotProduct
 {
+    /// <summary>Whether the explicit form is in use for a tensor's device and type; its products want heads that lie together.</summary>
+    public static bool IsExplicit(Tensor x) => x.device_type == DeviceType.META || (x.device_type == DeviceType.CPU && x.dtype == ScalarType.BFloat16);
+
     /// <summary>[B, heads, Tq, d], [B, heads, T, d] and [B, heads, T, d] to [B, heads, Tq, d]; causal: a token sees itself and those before it.</summary>
-    public static Tensor Attend(Tensor q, Tensor k, Tensor v, bool causal = false) => q.device_type == DeviceType.META || (q.device_type == DeviceType.CPU && q.dtype == ScalarType.BFloat16)
+    public static Tensor Attend(Tensor q, Tensor k, Tensor v, bool causal = false) => IsExplicit(q)
         ? matmul(Weights(q, k, causal), v)
         : nn.functional.scaled_dot_product_attention(q, k, v, is_casual: causal);
 
@@ -61,11 +64,20 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
 
     private (Tensor Q, Tensor K, Tensor V) Project(Tensor x, bool clsOnly)
     {
-        Tensor[] parts = clsOnly ? [qkv.Part(x.narrow(1, 0, 1), 0, dim), .. qkv.Part(x, dim, 2 * dim).chunk(2, -1)] : qkv.forward(x).chunk(3, -1);
-        return (Heads(parts[0]), Heads(parts[1]), Heads(parts[2]));
+        if (clsOnly)
+        {
+            Tensor[] rest = qkv.Part(x, dim, 2 * dim).chunk(2, -1);
+            return (Heads(qkv.Part(x.narrow(1, 0, 1), 0, dim)), Heads(rest[0]), Heads(rest[1]));
+        }
+        Tensor all = qkv.forward(x);
+        // Either way the gradients of the three are joined in one pass, which those of three selections are not.
+        Tensor[] parts = DotProduct.IsExplicit(all)
+            ? all.reshape(x.shape[0], x.shape[1], 3, heads, -1).permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+            : [.. all.chunk(3, -1).Select(Heads)];
+        return (parts[0], parts[1], parts[2]);
     }
 
-    /// <summary>[B, T, D] to [B, heads, T, D / heads]. Whole parts are cut off before, because their gradients are then joined in one pass.</summary>
+    /// <summary>[B, T, D] to [B, heads, T, D / heads].</summary>
     private Tensor Heads(Tensor x) => x.reshape(x.shape[0], x.shape[1], heads, -1).transpose(1, 2);
 }
 
