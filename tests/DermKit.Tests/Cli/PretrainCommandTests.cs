@@ -34,8 +34,10 @@ public sealed class PretrainCommandTests : IDisposable
         (code, text, error) = await Run("run", "--set", "epochs=3", "--set", "warmupEpochs=0");
         Assert.Equal(2, code);
         Assert.Contains("epochs was 2, is 3", text + error);
-        (code, text, error) = await Run("run", "--set", "epochs=2", "--set", "warmupEpochs=0", "--resume");
+        (code, text, error) = await Run("run", "--set", "epochs=2", "--set", "warmupEpochs=0", "--resume", "--export", tiny.Folder("made"), "--name", "small");
         Assert.True(code == 0, text + error);
+        using (JsonDocument made = JsonDocument.Parse(File.ReadAllText(Path.Combine(tiny.Folder("made"), "small.json"))))
+            Assert.Equal($"kit pretrain {Config} --set 'epochs=2' --set 'warmupEpochs=0'", made.RootElement.GetProperty("provenance").GetProperty("command").GetString());
         Assert.Contains("6 steps of 4 pictures, 6 done", text);
 
         (code, text, error) = await Run("other", "--set", "epoch=2");
