@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace DermKit.Imaging;
 
@@ -7,7 +8,8 @@ namespace DermKit.Imaging;
 public static class OneGeometry
 {
     /// <summary>
-    /// Resizes each picture (bilinear, antialiased when shrinking; the aspect ratio is not kept: of pictures that were squashed to a square, those that had this ratio get it back) and keeps it as PNG under the hash of its file.
+    /// Resizes each picture (bilinear, antialiased when shrinking; the aspect ratio is not kept: of pictures that were squashed to a square, those that had this ratio get it back) and keeps it as PNG under the hash of its bytes and its path:
+    /// equal pictures of two files stay two, or a split with one of them on either side would look as if it had one image twice.
     /// What was lost before stays lost: compression, and the sharpness of pictures that were smaller.
     /// </summary>
     /// <param name="cacheDir">The files lie in geometry-WxH/ under it.</param>
@@ -38,7 +40,8 @@ public static class OneGeometry
         try
         {
             byte[] bytes = ImageCodec.ReadFile(path, null);
-            string target = Path.Combine(folder, $"{Convert.ToHexStringLower(SHA256.HashData(bytes))[..32]}.png");
+            byte[] key = [.. SHA256.HashData(bytes), .. Encoding.UTF8.GetBytes(Path.GetFullPath(path))];
+            string target = Path.Combine(folder, $"{Convert.ToHexStringLower(SHA256.HashData(key))[..32]}.png");
             if (File.Exists(target)) return target;
             byte[] png = ImageCodec.EncodePng(PillowResize.Resize(ImageCodec.Decode(bytes, path), width, height, ResizeFilter.Bilinear));
             AtomicFile.Write(target, stream => stream.Write(png));

@@ -142,13 +142,18 @@ public sealed class CrossSetTests
         foreach ((int i, string path) in paths.Index()) File.WriteAllBytes(path, ImageCodec.EncodePng(i == 1 ? TestPictures.Draw(200, 150, i) : TestPictures.Draw(256 - 16 * i, 256 - 16 * i, i)));
         string broken = Path.Combine(folder.Path, "broken.png");
         File.WriteAllBytes(broken, [1, 2, 3]);
-        string[] made = OneGeometry.Bring(folder.Path, [.. paths, broken], 200, 150);
+        string copy = Path.Combine(folder.Path, "copy.png");
+        File.Copy(paths[0], copy);
+        string[] made = OneGeometry.Bring(folder.Path, [.. paths, broken, copy], 200, 150);
         Assert.Equal(broken, made[3]);
+        // A set may hold one picture twice, in training and in test: two images still, which the search for copies is to find.
+        Assert.NotEqual(made[0], made[4]);
+        Assert.Equal(ImageCodec.Decode(made[0]).Pixels, ImageCodec.Decode(made[4]).Pixels);
         Assert.All(made[..3], m => Assert.Equal((200, 150), (ImageCodec.Decode(m).Width, ImageCodec.Decode(m).Height)));
         Assert.Equal(PillowResize.Resize(ImageCodec.Decode(paths[0]), 200, 150, ResizeFilter.Bilinear).Pixels, ImageCodec.Decode(made[0]).Pixels);
         Assert.Equal(ImageCodec.Decode(paths[1]).Pixels, ImageCodec.Decode(made[1]).Pixels);
         DateTime written = File.GetLastWriteTimeUtc(made[0]);
-        Assert.Equal(made, OneGeometry.Bring(folder.Path, [.. paths, broken], 200, 150));
+        Assert.Equal(made, OneGeometry.Bring(folder.Path, [.. paths, broken, copy], 200, 150));
         Assert.Equal(written, File.GetLastWriteTimeUtc(made[0]));
     }
 }
