@@ -8,7 +8,12 @@ torch.ones(1).Dispose();
 double startUp = (DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSeconds;
 
 string? json = Option("--json"), filter = Option("--filter");
-double peerLimit = Option("--peer-seconds") is { } given ? double.Parse(given, System.Globalization.CultureInfo.InvariantCulture) : 1200;
+string peerSeconds = Option("--peer-seconds") ?? "1200";
+if (!double.TryParse(peerSeconds, System.Globalization.CultureInfo.InvariantCulture, out double peerLimit) || !(peerLimit > 0 && peerLimit <= 86_400))
+{
+    Console.Error.WriteLine($"--peer-seconds '{peerSeconds}': expected seconds, more than 0 and at most a day, after which scikit-learn is stopped.");
+    return 2;
+}
 (string Name, Func<IEnumerable<Row>> Run)[] benchmarks =
 [
     ("start-up", () => [new("start-up to the first torch operation", startUp, "s", null)]),

@@ -83,7 +83,9 @@ public static class LinearProbe
             x = (x - mean) / scale;
         }
         // The penalty is the same in rotated axes. With fewer rows than columns the solution lies in the span of the rows, X^T U / s with X X^T = U s^2 U^T.
-        Tensor? axes = n < (turned ? d / 3 : d) ? Span(x) : turned ? null : PrincipalAxes(x.transpose(1, 2).matmul(x));
+        // Where the features lie along their axes already, a span only pays when it is much the smaller.
+        bool spanned = n < (turned ? d / 3 : d);
+        Tensor? axes = spanned ? Span(x) : turned ? null : PrincipalAxes(x.transpose(1, 2).matmul(x));
         LogisticSolver.Solution solution = LogisticSolver.Solve(axes is null ? x : x.matmul(axes), target, weights, options.C, options.Tolerance, options.MaxIterations);
         Tensor coefficients = solution.Weights.narrow(1, 1, solution.Weights.shape[1] - 1);
         return (axes is null ? coefficients : axes.matmul(coefficients), solution.Weights.narrow(1, 0, 1), mean, scale, solution);
