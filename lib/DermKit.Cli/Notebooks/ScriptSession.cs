@@ -16,7 +16,7 @@ namespace DermKit.Cli.Notebooks;
 public sealed class ScriptSession : IDisposable
 {
     /// <summary>The namespaces that a cell may use without saying so; those of .NET Interactive.</summary>
-    private static readonly string[] Imports = ["System", "System.IO", "System.Text", "System.Collections", "System.Collections.Generic", "System.Threading.Tasks", "System.Linq"];
+    private static readonly string[] Imports = ["System", "System.Text", "System.Collections", "System.Collections.Generic", "System.Threading.Tasks", "System.Linq"];
 
     private static readonly Lazy<Dictionary<string, string>> HostAssemblies = new(() => ((string?)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") ?? "")
         .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)

@@ -91,9 +91,9 @@ public sealed class Display
         else if (isUpdate && _interactive is not null)
             _interactive.GetType().GetMethod("Update", [typeof(object)])!.Invoke(_interactive, [new DisplayedHtml(html, plain)]);
         else if (!isUpdate && InteractiveContext() is { } context)
-            // The extension method display(x) sends updates under another id in that host; this method does not.
-            _interactive = context.GetType().GetMethod("Display", [typeof(object), typeof(string[])])!
-                .Invoke(context, [new DisplayedHtml(html, plain), new[] { "text/html" }]);
+            // That host's display(x) sends updates under another id; its context's extension does not.
+            _interactive = context.GetType().Assembly.GetType("Microsoft.DotNet.Interactive.KernelInvocationContextExtensions")!
+                .GetMethod("Display", [context.GetType(), typeof(object), typeof(string[])])!.Invoke(null, [context, new DisplayedHtml(html, plain), new[] { "text/html", "text/plain" }]);
         else if (_line)
             Console.Write(Line(plain, Console.WindowWidth));
         else

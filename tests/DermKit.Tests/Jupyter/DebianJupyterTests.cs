@@ -1,7 +1,4 @@
-using DermKit.Cli.Notebooks;
-using DermKit.Data.Synthetic;
 using DermKit.Tests.Cli;
-using DermKit.Tests.Notebooks;
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 
@@ -70,40 +67,6 @@ public sealed partial class DebianJupyterTests : IDisposable
         // 3 s on a machine that has nothing else to do; the tests beside this one take their part of it.
         Assert.InRange(double.Parse(FirstResult().Match(text).Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture), 0, 15);
     }
-
-    public static TheoryData<string> Notebooks() => new(Directory.GetFiles(Path.Combine(GeneratedNotebook.Root, "notebooks"), "*.ipynb").Order(StringComparer.Ordinal).Select(f => Path.GetFileName(f)));
-
-    [Theory]
-    [MemberData(nameof(Notebooks))]
-    public async Task ANotebookHasTheSameResultsUnderNbconvertAndHeadless(string file)
-    {
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("KIT_JUPYTER") == "1", "each notebook twice, in minutes: set KIT_JUPYTER=1 to run it");
-        await DebianJupyter.InstallKernelAsync(folder.Path, "nbconvert");
-        string path = Path.Combine(GeneratedNotebook.Root, "notebooks", file), drawn = SyntheticDataSet.Ensure(KitSettings.FromEnvironment().CacheDir);
-        string Cache(string name)
-        {
-            string cache = Directory.CreateDirectory(Path.Combine(folder.Path, name)).FullName;
-            foreach (string shared in new[] { Path.GetFileName(drawn), "images", "features" })
-                Directory.CreateSymbolicLink(Path.Combine(cache, shared), Directory.CreateDirectory(Path.Combine(Path.GetDirectoryName(drawn)!, shared)).FullName);
-            return cache;
-        }
-        var options = new RunOptions { Root = GeneratedNotebook.Root, Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = null, ["KIT_CACHE_DIR"] = Cache("headless") } };
-        NotebookRun headless = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, TestContext.Current.CancellationToken);
-        Assert.True(headless.Error is null, headless.Error);
-        (int code, string text) = await DebianJupyter.PythonAsync(folder.Path, new Dictionary<string, string> { ["KIT_DATA_DIR"] = "", ["KIT_CACHE_DIR"] = Cache("jupyter"), ["KIT_MODE"] = "quick", ["KIT_DEVICE"] = "cpu" },
-            "-m", "nbconvert", "--to", "notebook", "--execute", "--ExecutePreprocessor.timeout=3600", "--output-dir", folder.Path, path);
-        Assert.True(code == 0, text);
-        string[] expected = Figures(headless.Executed);
-        Assert.NotEmpty(expected);
-        Assert.Equal(expected, Figures(NotebookDocument.Load(Path.Combine(folder.Path, file))));
-    }
-
-    /// <summary>The numbers of every figure; those of what was timed differ from run to run.</summary>
-    private static string[] Figures(NotebookDocument notebook) => [.. notebook.Cells.Where(c => c.IsCode && c.Id is not ("measure" or "rates" or "cost"))
-        .SelectMany(c => c.Outputs).Select(o => NotebookCell.Text(o!["data"]?["text/plain"])).Where(t => FigureText().IsMatch(t))];
-
-    [GeneratedRegex(@"^(\[[A-Z +]+\] )?Figure ")]
-    private static partial Regex FigureText();
 
     [GeneratedRegex(@"^ *test_(\w+) .* skipped", RegexOptions.Multiline)]
     private static partial Regex Skipped();
