@@ -22,13 +22,19 @@ try
 {
     // A cancelled run still asks its child to stop and writes the report of what ran. To a kernel Ctrl-C is no end: it takes the signal itself.
     ParseResult parsed = root.Parse(args);
-    TimeSpan? patience = args is ["jupyter", "run", ..] ? null : TimeSpan.FromSeconds(30);
+    // Training ends with its step, which on a cpu may take a minute, and with a checkpoint.
+    TimeSpan? patience = args switch { ["jupyter", "run", ..] => null, ["pretrain" or "compare", ..] => TimeSpan.FromMinutes(10), _ => TimeSpan.FromSeconds(30) };
     int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = patience });
     return parsed.Errors.Count > 0 ? 2 : code;
 }
 catch (KitException e)
 {
     await Console.Error.WriteLineAsync($"kit: {e.Message}");
+    return 2;
+}
+catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+{
+    await Console.Error.WriteLineAsync($"kit: {e.Message} What was finished is kept: make room, or let the file be written, and give the same command again.");
     return 2;
 }
 catch (OperationCanceledException)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchSharp;
 
 namespace DermKit;
@@ -44,6 +45,9 @@ public sealed record KitSettings(RunMode Mode, string Device, string Root, strin
             throw new KitException($"Device '{Device}' is unknown; expected cpu, cuda or cuda:N (KIT_DEVICE or --device).");
         if (!torch.TryInitializeDeviceType(DeviceType.CUDA))
             throw new KitException("CUDA is not available: build with -p:TorchBackend=cuda on a machine with an NVIDIA driver, or use --device cpu.");
+        int count = torch.cuda.device_count();
+        if (Device != "cuda" && !(int.TryParse(Device["cuda:".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number < count))
+            throw new KitException($"Device '{Device}': expected cuda or cuda:N with N below {count}, the number of devices here (KIT_DEVICE or --device).");
         return torch.device(Device);
     }
 

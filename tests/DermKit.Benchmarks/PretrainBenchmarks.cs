@@ -17,21 +17,27 @@ internal static class PretrainBenchmarks
 
     private static PretrainOptions Options(string precision) => new() { LocalCrops = 8, Batch = Batch, Precision = precision, FrozenLastLayerEpochs = 0 };
 
-    /// <summary>A whole update from ready views; the limit is the best rate of any kernel on a product of 4096 x 4096 matrices in the same type.</summary>
+    /// <summary>
+    /// A whole update from ready views; the limit is the best rate of any kernel on a product of 4096 x 4096 matrices in the same type. The ratio of the
+    /// row of plain modules is the time of <see cref="PlainDino"/>, which is float32, over that of the kit's step.
+    /// </summary>
     public static IEnumerable<Row> Step(string precision)
     {
         using var scope = NewDisposeScope();
         PretrainOptions options = Options(precision);
         using var dino = new Dino(options, CPU);
         using var updates = new Updates(dino, options, 1000);
-        using var views = new Views(randn(2 * Batch, 3, 224, 224), randn(8 * Batch, 3, 96, 96));
+        using var plain = new PlainDino();
+        Tensor globals = randn(2 * Batch, 3, 224, 224), locals = randn(8 * Batch, 3, 96, 96);
+        using var views = new Views(globals, locals);
         const int N = 4096;
         ScalarType type = precision == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
         Tensor a = randn(N, N).to(type), b = randn(N, N).to(type);
-        Action[] bodies = [() => updates.Next(views), () => Product(() => nn.functional.linear(a, b)), () => Product(() => MatrixPath.Convolution(a, b, null))];
+        Action[] bodies = [() => updates.Next(views), () => Product(() => nn.functional.linear(a, b)), () => Product(() => MatrixPath.Convolution(a, b, null)), () => plain.Step(globals, locals)];
         double[] seconds = Measure.Medians(5, bodies);
         double limit = 2e-9 * N * N * N / Math.Min(seconds[1], seconds[2]);
         yield return new($"dino-step-{precision}", Batch / seconds[0], "images/s", Batch / seconds[0] * FlopPerImage * 1e-9 / limit);
+        yield return new($"dino-step-{precision}, plain modules", Batch / seconds[3], "images/s", seconds[3] / seconds[0]);
         yield return new($"matrix product 4096, {precision}", limit, "GFLOP/s", null);
         const int Steps = 3;
         long before = GC.GetTotalAllocatedBytes(precise: true);

@@ -32,8 +32,9 @@ internal static class PretrainCommand
             string folder = parsed.GetValue(output) ?? Path.Combine(settings.CacheDir, "pretraining", stem);
             PretrainOptions options = PretrainOptions.Read(file, RunCommand.Pairs(parsed.GetValue(set) ?? []));
             if (parsed.GetValue(resume) && !Pretrainer.IsStarted(folder)) throw new KitException($"{folder}: no checkpoint to resume from. Name the run's folder with --out, or leave --resume out to begin.");
+            TorchSharp.torch.Device place = settings.TorchDevice();
             using PretrainData data = PretrainData.Open(settings, options, Display.Progress("decoding").Report, cancellation);
-            using var trainer = new Pretrainer(options, data, settings.TorchDevice(), folder);
+            using var trainer = new Pretrainer(options, data, place, folder);
             Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Used} pictures, {s.Frozen} frozen test pictures left out")));
             Console.WriteLine($"{trainer.Steps} steps of {options.Batch} pictures, {trainer.Done} done; {folder}");
             TrainingProgress progress = Display.Training(stem);

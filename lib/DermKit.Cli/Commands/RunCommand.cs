@@ -15,6 +15,10 @@ internal static class RunCommand
         var set = new Option<string[]>("--set") { Description = "name=value: a new value for a parameter of the notebooks; may be repeated", Arity = ArgumentArity.ZeroOrMore };
         var output = new Option<string>("--out") { Description = "Folder of the reports (default: reports/ of the kit)" };
         var timeout = new Option<double?>("--timeout") { Description = "Time limit of a cell in seconds; 0 for none (default: 900 in quick mode, else none)" };
+        timeout.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double?>() is { } given and not (>= 0 and <= NotebookRunner.MostSeconds)) result.AddError($"--timeout: expected seconds from 0 to {NotebookRunner.MostSeconds}, found {given}.");
+        });
         var command = new Command("run", "Runs notebooks and writes self-contained HTML reports with an index page") { notebooks, mode, device, set, output, timeout };
         command.SetAction(async (parsed, cancellation) =>
         {

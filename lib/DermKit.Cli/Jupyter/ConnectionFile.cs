@@ -22,7 +22,7 @@ internal sealed record ConnectionFile(IPAddress Address, int Shell, int Publish,
         JsonObject root;
         try
         {
-            root = JsonNode.Parse(File.ReadAllBytes(path)) as JsonObject ?? throw new KitException($"{path}: expected a connection file (a JSON object).");
+            root = JsonNode.Parse(File.ReadAllBytes(path), documentOptions: new() { AllowDuplicateProperties = false }) as JsonObject ?? throw new KitException($"{path}: expected a connection file (a JSON object).");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

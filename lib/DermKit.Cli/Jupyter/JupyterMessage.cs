@@ -56,6 +56,8 @@ internal sealed record JupyterMessage(IReadOnlyList<byte[]> Identities, JsonObje
         try
         {
             JsonObject[] read = [.. parts.Select(p => JsonNode.Parse(p, documentOptions: new() { MaxDepth = 256 })!.AsObject())];
+            // Here and not later: a type that is no text, or a key that is there twice, makes no message.
+            if ((string?)read[0]["msg_type"] is null || read.Any(part => part.Count < 0)) return null;
             return new([.. frames.Take(at)], read[0], read[1], read[3]);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException or ArgumentException)

@@ -31,6 +31,7 @@ internal sealed class Kernel : IDisposable
         _sockets = new KernelSockets(connection, Shell, request => _ = HandleAsync(request, control: true));
         // Before the first cell asks for it: the child needs a moment to begin.
         _child = StartAsync();
+        _sockets.Start();
     }
 
     /// <summary>How many messages were dropped for a wrong signature or form.</summary>

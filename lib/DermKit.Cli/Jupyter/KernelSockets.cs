@@ -52,8 +52,10 @@ internal sealed class KernelSockets : IDisposable
             }
         };
         _poller = [_shell, _control, _input, _heartbeat, _outgoing];
-        _poller.RunAsync("Jupyter sockets");
     }
+
+    /// <summary>Begins to take and to send; who takes requests may send from then on.</summary>
+    internal void Start() => _poller.RunAsync("Jupyter sockets");
 
     /// <summary>How many messages were no messages or had another key's signature.</summary>
     internal int Dropped { get; private set; }

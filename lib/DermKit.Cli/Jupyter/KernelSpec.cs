@@ -56,6 +56,8 @@ internal sealed partial record KernelSpec(string Name, string File, string Title
 
     private static IEnumerable<string> DataFolders() => [
         .. (Variable("JUPYTER_PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries), UserData(),
+        // The Python environment that is active here, whose clients look there too.
+        .. new[] { Variable("VIRTUAL_ENV"), Variable("CONDA_PREFIX") }.OfType<string>().Select(prefix => Path.Combine(prefix, "share", "jupyter")),
         .. RuntimeInformation.IsOSPlatform(OSPlatform.Windows)
             ? [Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData), "jupyter")]
             : new[] { "/usr/local/share/jupyter", "/usr/share/jupyter" }];
@@ -69,7 +71,7 @@ internal sealed partial record KernelSpec(string Name, string File, string Title
             string? host = (spec?["argv"] as JsonArray)?.Select(a => a?.ToString()).FirstOrDefault(a => Path.GetFileName(a) == "DermKit.Cli.dll");
             return new(name, file, spec?["display_name"]?.ToString() ?? name, host);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
             return new(name, file, "not readable", null);
         }

@@ -42,8 +42,11 @@ internal sealed record CellProgress(int Cell, int Cells, string Title, TimeSpan?
 /// <summary>Runs a notebook in a child process of its own and fills in its outputs. Stops at the first cell that fails, unless it is tagged raises-exception.</summary>
 internal static class NotebookRunner
 {
+    /// <summary>The longest time limit of a cell: thirty days.</summary>
+    internal const int MostSeconds = 30 * 24 * 3600;
+
     /// <summary>A notebook without outputs and with the new parameter values in a cell of their own; finds before a run what would stop it.</summary>
-    /// <exception cref="KitException">The file cannot be read, it names no kernel or one of another language, a cell is in another language, or a parameter's value does not fit its type.</exception>
+    /// <exception cref="KitException">The file cannot be read, it names no kernel or one of another language, a cell is in another language, a cell's time limit is none, or a parameter's value does not fit its type.</exception>
     internal static NotebookDocument Prepare(string path, IReadOnlyDictionary<string, string> set)
     {
         NotebookDocument notebook = NotebookDocument.Load(path);
@@ -54,6 +57,7 @@ internal static class NotebookRunner
             throw new KitException($"{path}: is for the kernel '{name}'; this host runs C# notebooks only ({Jupyter.KernelSpec.DefaultName}).");
         if (notebook.Cells.FirstOrDefault(c => c.IsCode && c.Language != "csharp") is { } other)
             throw new KitException($"{path}: the cell '{other.Id}' is for the kernel '{other.Language}'; this host runs csharp cells only.");
+        foreach (NotebookCell cell in notebook.Cells) _ = Limit(cell, path);
         notebook.ClearOutputs();
         Parameters.Inject(notebook, set);
         return notebook;
@@ -107,10 +111,14 @@ internal static class NotebookRunner
         return null;
     }
 
+    private static TimeSpan? Limit(NotebookCell cell, string where) => cell.Metadata["kit"]?["timeout"] is not { } given ? null
+        : given is JsonValue value && value.TryGetValue(out double seconds) && seconds is > 0 and <= MostSeconds ? TimeSpan.FromSeconds(seconds)
+        : throw new KitException($"{where}: the cell '{cell.Id}' has kit.timeout {given.ToJsonString()} in its metadata; expected seconds, more than 0 and at most {MostSeconds}.");
+
     private static async Task<(string? Error, bool Stopped)> RunCellAsync(
         SessionClient client, NotebookCell cell, string name, OutputRecorder recorder, RunOptions options, CancellationToken cancellation)
     {
-        TimeSpan limit = cell.Metadata["kit"]?["timeout"] is JsonValue seconds ? TimeSpan.FromSeconds((double)seconds) : options.Timeout ?? System.Threading.Timeout.InfiniteTimeSpan;
+        TimeSpan limit = Limit(cell, name) ?? options.Timeout ?? System.Threading.Timeout.InfiniteTimeSpan;
         // What the child cannot say itself: that its process died or was stopped.
         string Record(string kind, string message)
         {

@@ -102,9 +102,10 @@ public sealed class ScriptSession : IDisposable
     /// <summary>Gives the console back.</summary>
     public void Dispose()
     {
-        FlushStreams();
         Console.SetOut(_console.Out);
         Console.SetError(_console.Error);
+        _out.Dispose();
+        _error.Dispose();
         AppContext.SetData("DermKit.Display", null);
         AppContext.SetData("DermKit.Cancellation", null);
     }

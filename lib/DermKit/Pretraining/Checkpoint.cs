@@ -46,11 +46,14 @@ internal static class Checkpoint
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
         string Meta(string key) => file.Metadata.TryGetValue(key, out string? value) ? value : throw new KitException($"{path}: no checkpoint of pre-training, '{key}' is missing from its metadata. Name another folder.");
-        JsonElement stored = JsonDocument.Parse(Meta("options")).RootElement, wanted = JsonSerializer.SerializeToElement(options);
+        JsonElement stored = Stored(path, Meta("options")), wanted = JsonSerializer.SerializeToElement(options);
         string[] differing = [.. wanted.EnumerateObject()
             .Where(p => !stored.TryGetProperty(p.Name, out JsonElement was) || was.GetRawText() != p.Value.GetRawText())
             .Select(p => $"{JsonNamingPolicy.CamelCase.ConvertName(p.Name)} was {(stored.TryGetProperty(p.Name, out JsonElement was) ? was.GetRawText() : "not there")}, is {p.Value.GetRawText()}")];
         if (differing.Length > 0) throw new KitException($"{path}: made with other options: {string.Join("; ", differing)}. Take them back, or train in another folder.");
+        int Count(string key, int most) => int.TryParse(Meta(key), NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count <= most ? count
+            : throw new KitException($"{path}: '{key}' of its metadata is '{Meta(key)}'; expected a number from 0 to {most}. The file was changed; go back to another checkpoint, or train in another folder.");
+        (int done, int skipped) = (Count("step", updates.Steps), Count("skippedInRow", updates.Steps));
         if (Meta("data") != dataKey) throw new KitException($"{path}: made from other pictures ({Meta("data")}, here {dataKey}). Bring the same files, or train in another folder.");
         string threads = get_num_threads().ToString(CultureInfo.InvariantCulture);
         if (Meta("threads") != threads) throw new KitException($"{path}: made with {Meta("threads")} threads, here {threads}, which gives other roundings. Set OMP_NUM_THREADS={Meta("threads")}, or train in another folder.");
@@ -72,8 +75,20 @@ internal static class Checkpoint
             target.copy_(value);
         }
         updates.Optimiser.SetSteps(steps);
-        updates.SkippedInRow = int.Parse(Meta("skippedInRow"), CultureInfo.InvariantCulture);
-        updates.Done = int.Parse(Meta("step"), CultureInfo.InvariantCulture);
+        (updates.SkippedInRow, updates.Done) = (skipped, done);
+    }
+
+    private static JsonElement Stored(string path, string options)
+    {
+        try
+        {
+            if (JsonDocument.Parse(options).RootElement is { ValueKind: JsonValueKind.Object } stored) return stored;
+        }
+        catch (JsonException)
+        {
+            // Said below, as for JSON that is no object.
+        }
+        throw new KitException($"{path}: 'options' of its metadata are no JSON object. The file was changed; go back to another checkpoint, or train in another folder.");
     }
 
     private static string Kernel => MatrixPath.Kernel == MatrixKernel.Conv ? "conv" : "linear";

@@ -22,6 +22,7 @@ public sealed class Pretrainer : IDisposable
     private readonly MultiCrop crops;
     private readonly Updates updates;
     private readonly List<TrainingStep> log = [];
+    private int saved = -1;
 
     /// <summary>Prepares a run, or takes up the one in <paramref name="folder"/>.</summary>
     /// <param name="options">The run.</param>
@@ -84,7 +85,7 @@ public sealed class Pretrainer : IDisposable
     /// <param name="cancellation">Stops after the step that runs, with a checkpoint.</param>
     /// <returns><see cref="Log"/>.</returns>
     /// <exception cref="OperationCanceledException">Cancelled; the checkpoint is saved.</exception>
-    /// <exception cref="KitException">Loss or gradient were not finite three times in a row; the last checkpoint stays, and failure.safetensors holds the step.</exception>
+    /// <exception cref="KitException">Loss or gradient were not finite three times in a row, and failure.safetensors holds the step; or the last step left weights that are not. The last checkpoint stays.</exception>
     public IReadOnlyList<TrainingStep> Run(Action<TrainingStep>? progress = null, CancellationToken cancellation = default)
     {
         var clock = Stopwatch.StartNew();
@@ -94,7 +95,7 @@ public sealed class Pretrainer : IDisposable
         {
             if (cancellation.IsCancellationRequested)
             {
-                Save();
+                Save(afterSkip: true);
                 cancellation.ThrowIfCancellationRequested();
             }
             long start = Stopwatch.GetTimestamp();
@@ -105,13 +106,15 @@ public sealed class Pretrainer : IDisposable
             if (Done - from >= 50) (from, clock) = (Done, Stopwatch.StartNew());
             bool ends = Done % StepsPerEpoch == 0;
             if (ends && Ask(batch.Epoch + 1) is { } score) step = step with { Score = score };
-            bool best = step.Score > log.Select(s => s.Score).Where(s => !double.IsNaN(s)).DefaultIfEmpty(double.NegativeInfinity).Max();
             log.Add(step);
             progress?.Invoke(step);
-            if (Done == Steps || (options.CheckpointEvery > 0 ? Done % options.CheckpointEvery == 0 : ends)) Save();
-            if (best) Copy("best.safetensors");
+            if (options.CheckpointEvery > 0 ? Done % options.CheckpointEvery == 0 : ends) Save();
+            // Weights with the best score so far are not about to break, even if their step was skipped.
+            if (IsBest) Copy("best.safetensors", afterSkip: true);
             if (ends) Keep(batch.Epoch + 1);
         }
+        if (!updates.IsFinite) throw new KitException($"Pre-training, step {Done}: the last step left weights that are not finite. Lower baseLearningRate or clipGradient; the last checkpoint is from before.");
+        Save(afterSkip: true);
         return log;
     }
 
@@ -166,21 +169,30 @@ public sealed class Pretrainer : IDisposable
         return score;
     }
 
-    private void Save()
+    /// <summary>True when the last step has a score, and none before it has as high a one.</summary>
+    private bool IsBest => log is [.. var before, { Score: not double.NaN } last] && before.All(s => !(s.Score >= last.Score));
+
+    /// <summary>
+    /// Makes the checkpoint that of the last step. Broken weights, and those at a step that was skipped, which may be about to break, stay out of it:
+    /// they show in the next losses, which stop the run, and the checkpoint before them is the one to go back to.
+    /// </summary>
+    /// <param name="afterSkip">Keeps finite weights at a skipped step too, because no next loss will come.</param>
+    /// <returns>False when the checkpoint is an older one.</returns>
+    private bool Save(bool afterSkip = false)
     {
-        if (folder is null) return;
-        // Broken weights show in the next losses, which stop the run: the checkpoint before them is the one to go back to.
-        if (Done < Steps && (updates.SkippedInRow > 0 || !updates.IsFinite)) return;
+        if (folder is null || (updates.SkippedInRow > 0 && !afterSkip) || !updates.IsFinite) return false;
+        if (saved == Done) return true;
         // The log first: a log that is longer than its checkpoint is cut at the next start.
         TrainingLog.Write(Path.Combine(folder, TrainingLog.FileName), log);
         Checkpoint.Save(Path.Combine(folder, Checkpoint.FileName), updates, options, data.Key);
+        saved = Done;
+        return true;
     }
 
-    /// <summary>The newest checkpoint under a second name.</summary>
-    private void Copy(string name)
+    /// <summary>The checkpoint of the last step under a second name, unless that step is to have none.</summary>
+    private void Copy(string name, bool afterSkip = false)
     {
-        if (folder is null) return;
-        Save();
+        if (folder is null || !Save(afterSkip)) return;
         string temporary = Path.Combine(folder, name + ".tmp");
         File.Copy(Path.Combine(folder, Checkpoint.FileName), temporary, overwrite: true);
         File.Move(temporary, Path.Combine(folder, name), overwrite: true);
@@ -203,5 +215,8 @@ public sealed class Pretrainer : IDisposable
         // A log that was deleted begins anew; what a killed process was writing is of no use.
         if (File.Exists(Path.Combine(folder, TrainingLog.FileName))) log.AddRange(TrainingLog.Read(Path.Combine(folder, TrainingLog.FileName)).Take(Done));
         foreach (string left in Directory.GetFiles(folder, "*.tmp")) File.Delete(left);
+        saved = Done;
+        // A process that was killed between checkpoint and copy.
+        if (log.Count == Done && IsBest) Copy("best.safetensors");
     }
 }

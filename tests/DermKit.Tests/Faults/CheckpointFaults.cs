@@ -130,6 +130,20 @@ public sealed class CheckpointFaults : IDisposable
         Assert.Contains("no checkpoint of pre-training, 'options' is missing", Refused(Options));
     }
 
+    [Theory]
+    [InlineData("options", "{")]
+    [InlineData("options", "[1]")]
+    [InlineData("step", "three")]
+    [InlineData("step", "-1")]
+    [InlineData("step", "4")]
+    [InlineData("step", "99999999999999")]
+    [InlineData("skippedInRow", "")]
+    public void MetadataThatCannotBeReadAreNamed(string key, string value)
+    {
+        Rewrite(m => m[key] = value);
+        Assert.Contains($"'{key}' of its metadata", Refused(Options));
+    }
+
     [Fact]
     public void AMissingTensorIsNamed()
     {
@@ -195,6 +209,74 @@ public sealed class CheckpointFaults : IDisposable
         Assert.Equal(4, failure.Load("views.pictures").numel());
         using MethodOutput again = dino.Forward(new Views(failure.Load("views.globals"), failure.Load("views.locals")), trainer.Done - 1, (trainer.Done - 1) / 3);
         Assert.False(again.Loss.isfinite().item<bool>());
+    }
+
+    /// <summary>A run whose steps of these numbers find a weight that is not finite; it is mended before the next.</summary>
+    private static void RunWithBrokenSteps(Pretrainer trainer, params int[] broken)
+    {
+        Tensor weight = trainer.Method.Student.parameters().First();
+        using Tensor kept = weight.detach().clone();
+        void Before(int step)
+        {
+            using var noGrad = no_grad();
+            if (broken.Contains(step) && !broken.Contains(step - 1))
+            {
+                kept.copy_(weight);
+                weight.fill_(float.NaN);
+            }
+            else if (!broken.Contains(step) && broken.Contains(step - 1))
+            {
+                weight.copy_(kept);
+            }
+        }
+        Before(1);
+        trainer.Run(step => Before(step.Step + 1));
+    }
+
+    private static string StepOf(string file)
+    {
+        using SafeTensorsFile opened = SafeTensorsFile.Open(file);
+        return opened.Metadata["step"];
+    }
+
+    [Fact]
+    public void ASkippedStepAtTheEndOfAnEpochPutsNoOlderCheckpointUnderItsName()
+    {
+        PretrainOptions options = TinyPretraining.Options with { Epochs = 3, KeepLast = 9 };
+        using PretrainData data = tiny.Data(options);
+        using var trainer = new Pretrainer(options, data, CPU, tiny.Folder("skips"));
+        trainer.AfterEpoch = (epoch, _) => 0.1 * epoch;
+        RunWithBrokenSteps(trainer, 3, 6);
+        string folder = tiny.Folder("skips");
+        Assert.Equal([3, 6], trainer.Log.Where(s => s.Skipped).Select(s => s.Step));
+        Assert.Equal(["best.safetensors", "checkpoint.safetensors", "epoch-0003.safetensors"], Directory.GetFiles(folder, "*.safetensors").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        Assert.Equal(["9", "9", "9"], Directory.GetFiles(folder, "*.safetensors").Select(StepOf));
+    }
+
+    [Fact]
+    public void ARunThatEndsWithBrokenWeightsSaysSoAndKeepsTheCheckpointBefore()
+    {
+        PretrainOptions options = TinyPretraining.Options with { Epochs = 2 };
+        using PretrainData data = tiny.Data(options);
+        using var trainer = new Pretrainer(options, data, CPU, tiny.Folder("broken"));
+        Assert.Contains("step 6: the last step left weights that are not finite", Assert.Throws<KitException>(() => RunWithBrokenSteps(trainer, 6, 7)).Message);
+        Assert.Equal("3", StepOf(Path.Combine(tiny.Folder("broken"), "checkpoint.safetensors")));
+    }
+
+    [Fact]
+    public void ABestCheckpointThatAKilledProcessDidNotCopyIsThereAfterTheNextStart()
+    {
+        PretrainOptions options = TinyPretraining.Options with { Epochs = 1 };
+        using PretrainData data = tiny.Data(options);
+        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("best")))
+        {
+            trainer.AfterEpoch = (_, _) => 0.5;
+            trainer.Run();
+        }
+        string best = Path.Combine(tiny.Folder("best"), "best.safetensors");
+        byte[] copied = System.IO.File.ReadAllBytes(best);
+        System.IO.File.Delete(best);
+        using (new Pretrainer(options, data, CPU, tiny.Folder("best"))) Assert.Equal(copied, System.IO.File.ReadAllBytes(best));
     }
 
     [Theory]

@@ -84,10 +84,14 @@ internal static class DebianJupyter
     private const string Python = "/usr/bin/python3";
     private const string Packages = "python3-jupyter-kernel-test jupyter-nbconvert python3-nbclient";
 
+    /// <summary>Skips the test where the machine lacks a package.</summary>
+    internal static async Task NeedAsync(string folder, string module) =>
+        Assert.SkipUnless(File.Exists(Python) && (await PythonAsync(folder, "-c", $"import {module}")).Code == 0, $"No {module} in {Python}: apt-get install --no-install-recommends {Packages}");
+
     /// <summary>Installs the kit's kernel into a folder; skips the test where the machine lacks a package.</summary>
     internal static async Task InstallKernelAsync(string folder, string module)
     {
-        Assert.SkipUnless(File.Exists(Python) && (await PythonAsync(folder, "-c", $"import {module}")).Code == 0, $"No {module} in {Python}: apt-get install --no-install-recommends {Packages}");
+        await NeedAsync(folder, module);
         (int code, _, string error) = await KitProcess.Run(["jupyter", "install", "--prefix", folder]);
         Assert.True(code == 0, error);
     }

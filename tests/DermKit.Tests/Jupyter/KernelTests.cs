@@ -69,7 +69,7 @@ public sealed class KernelTests(SharedKernel shared) : IClassFixture<SharedKerne
     [Fact]
     public void AnErrorNamesTheLineOfTheCellAndStopsTheCellsBehindIt()
     {
-        string failing = kernel.Begin("int kept = 5;\nawait Task.Delay(300);\nthrow new IOException(\"disk\");"), behind = kernel.Begin("kept = 6;"), info = kernel.Begin("int x = \nmissing;", new() { ["stop_on_error"] = false });
+        string failing = kernel.Begin("int kept = 5;\nawait Task.Delay(300);\nthrow new System.IO.IOException(\"disk\");"), behind = kernel.Begin("kept = 6;"), info = kernel.Begin("int x = \nmissing;", new() { ["stop_on_error"] = false });
         KernelClient.Result error = kernel.Finish(failing);
         int count = (int)error.Reply["execution_count"]!;
         Assert.Equal(("error", "IOException", "disk"), (error.Status, (string?)error.Reply["ename"], (string?)error.Reply["evalue"]));
@@ -169,8 +169,9 @@ public sealed class KernelTests(SharedKernel shared) : IClassFixture<SharedKerne
         changed[^1][^3] ^= 1;
         kernel.SendRaw(changed);
         kernel.SendRaw(["no"u8.ToArray(), "message"u8.ToArray()]);
+        kernel.SendRaw(new JupyterMessage([], new JsonObject { ["msg_type"] = 7 }, [], []).ToFrames(kernel.Key));
         Assert.Equal("3", kernel.Execute("1 + 2").Value);
-        Assert.Equal(before + 3, kernel.Dropped);
+        Assert.Equal(before + 4, kernel.Dropped);
     }
 
     [Fact]

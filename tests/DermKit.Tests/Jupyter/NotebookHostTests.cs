@@ -32,6 +32,7 @@ public sealed partial class NotebookHostTests : IDisposable
         string? tool = Environment.GetEnvironmentVariable(Interactive);
         Assert.SkipWhen(string.IsNullOrEmpty(tool), $"each notebook twice, in minutes: dotnet tool install Microsoft.dotnet-interactive --tool-path DIR, then set {Interactive}=DIR/dotnet-interactive");
         Assert.True(File.Exists(tool), $"{Interactive}: there is no {tool}.");
+        await DebianJupyter.NeedAsync(folder.Path, "nbconvert");
         string kernel = Directory.CreateDirectory(Path.Combine(folder.Path, "share", "jupyter", "kernels", ".net-csharp")).FullName;
         File.WriteAllText(Path.Combine(kernel, "kernel.json"), JsonSerializer.Serialize(new { argv = new[] { tool, "jupyter", "--default-kernel", "csharp", "{connection_file}" }, display_name = ".NET (C#)", language = "C#" }));
         await CompareWithHeadless(file);

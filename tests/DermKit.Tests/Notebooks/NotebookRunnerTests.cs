@@ -91,23 +91,28 @@ public sealed class NotebookRunnerTests : IDisposable
     }
 
     [Theory]
-    [InlineData("Environment.Exit(0);", "ended with code 0")]
-    [InlineData("System.Diagnostics.Process.GetCurrentProcess().Kill();\nawait Task.Delay(60000);", "ended with code")]
-    public async Task ACellThatEndsItsProcessKeepsWhatWasPrinted(string source, string expected)
+    [InlineData("Console.WriteLine(\"kept\");\nEnvironment.Exit(0);", "ended with code 0", "kept\n")]
+    [InlineData("Console.Write(\"kept\");\nEnvironment.Exit(0);", "ended with code 0", "kept")]
+    [InlineData("Console.WriteLine(\"kept\");\nSystem.Diagnostics.Process.GetCurrentProcess().Kill();\nawait Task.Delay(60000);", "ended with code", "kept\n")]
+    [InlineData("Console.Write(\"kept\");\nawait Task.Delay(3000);\nSystem.Diagnostics.Process.GetCurrentProcess().Kill();\nawait Task.Delay(60000);", "ended with code", "kept")]
+    public async Task ACellThatEndsItsProcessKeepsWhatWasPrinted(string source, string expected, string printed)
     {
-        NotebookRun run = await _notebook.Code("1").Code($"Console.WriteLine(\"kept\");\n{source}").Code("3").RunAsync(Options);
+        NotebookRun run = await _notebook.Code("1").Code(source).Code("3").RunAsync(Options);
         Assert.StartsWith("cell-2: ProcessEnded: ", run.Error);
         Assert.Contains(expected, run.Error);
-        Assert.Equal("kept\n", Plain(run.Executed.Cells[1]));
+        Assert.Equal(printed, Plain(run.Executed.Cells[1]));
         string report = HtmlReport.Render(run);
         Assert.Contains("<strong>Stopped.</strong> cell-2: ProcessEnded", report);
         Assert.Contains("kept", report);
     }
 
-    [Fact]
-    public async Task AHundredMegabytesOfTextAreCut()
+    [Theory]
+    [InlineData("for (int i = 0; i < 1000; i++) Console.WriteLine(new string('x', 100_000));")]
+    [InlineData("for (int i = 0; i < 1000; i++) Console.Write(new string('x', 100_000));")]
+    [InlineData("Console.Write(new string('x', 100_000_000));")]
+    public async Task AHundredMegabytesOfTextAreCut(string source)
     {
-        NotebookRun run = await _notebook.Code("for (int i = 0; i < 1000; i++) Console.WriteLine(new string('x', 100_000));\n\"end\"").RunAsync(Options);
+        NotebookRun run = await _notebook.Code($"{source}\n\"end\"").RunAsync(Options);
         Assert.Null(run.Error);
         Assert.EndsWith("characters\nend", Plain(run.Executed.Cells[0]));
         Assert.True(HtmlReport.Render(run).Length < 2 * StreamLimit.MaxCharacters);
@@ -124,6 +129,20 @@ public sealed class NotebookRunnerTests : IDisposable
         string path = Path.Combine(_notebook.Folder, "other.ipynb");
         notebook.Save(path);
         Assert.Contains(expected, Assert.Throws<KitException>(() => NotebookRunner.Prepare(path, Options.Set)).Message);
+    }
+
+    [Theory]
+    [InlineData("-1")]
+    [InlineData("\"soon\"")]
+    [InlineData("1e300")]
+    [InlineData("[1]")]
+    public void ATimeLimitThatIsNoneIsRefusedBeforeTheRun(string limit)
+    {
+        string path = _notebook.Code("1").Limit(2).Save();
+        NotebookDocument notebook = NotebookDocument.Load(path);
+        notebook.Cells[0].Metadata["kit"]!["timeout"] = System.Text.Json.Nodes.JsonNode.Parse(limit);
+        notebook.Save(path);
+        Assert.Contains($"has kit.timeout {limit} in its metadata", Assert.Throws<KitException>(() => NotebookRunner.Prepare(path, Options.Set)).Message);
     }
 
     [Fact]
