@@ -19,6 +19,9 @@ internal static class NotebookHosts
         yield return code is null ? new(CheckStatus.Warn, "host", "no VS Code on PATH", "only to open the notebooks live: install VS Code with its Jupyter extension")
             : extended ? new(CheckStatus.Pass, "host", $"VS Code {code.Split('\n')[0].Trim()} with its Jupyter extension: code notebooks")
             : new(CheckStatus.Warn, "host", $"VS Code {code.Split('\n')[0].Trim()} without its Jupyter extension", "code --install-extension ms-toolsai.jupyter");
+        yield return Doctor.Output("dotnet-interactive", "--version") is { } interactive
+            ? new(CheckStatus.Pass, "host", $".NET Interactive {interactive.Split('+')[0].Trim()}: dotnet-interactive jupyter install, then choose '.NET (C#)' in the client")
+            : new(CheckStatus.Pass, "host", "no .NET Interactive on PATH, which nothing needs");
         foreach (Check kernel in Kernels(root)) yield return kernel;
     }
 

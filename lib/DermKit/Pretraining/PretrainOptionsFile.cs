@@ -9,7 +9,10 @@ public sealed partial record PretrainOptions
     /// <summary>The methods, as their authors spell them.</summary>
     public static IReadOnlyList<string> Methods { get; } = ["DINO", "iBOT", "SimCLR", "BYOL"];
 
-    /// <summary>The paper's settings of a method, as far as they were found; batch and crops are those of one of its four devices.</summary>
+    /// <summary>
+    /// The paper's settings of a method, as far as they were found. The batch of DINO and iBOT is that of its four devices together, that of SimCLR and
+    /// BYOL one device's: their files for full mode take four times as much.
+    /// </summary>
     /// <exception cref="KitException">The method is unknown; the nearest is named.</exception>
     public static PretrainOptions For(string method) => method switch
     {
@@ -31,6 +34,9 @@ public sealed partial record PretrainOptions
         (["DINO", "iBOT"], [nameof(Bottleneck), nameof(NormLastLayer), nameof(StudentTemperature), nameof(TeacherTemperature), nameof(TeacherTemperatureStart), nameof(TeacherTemperatureWarmup), nameof(CenterMomentum), nameof(FrozenLastLayerEpochs), nameof(LocalSize), nameof(LocalCrops), nameof(LocalScaleMin), nameof(LocalScaleMax)]),
         (["DINO", "iBOT", "BYOL"], [nameof(TeacherMomentum)]),
     ];
+
+    /// <summary>Keys that a ViT reads and ResNet-50 does not.</summary>
+    private static readonly string[] VitKeys = [nameof(Size), nameof(Depth), nameof(Dim), nameof(Heads), nameof(Patch), nameof(ImageSize), nameof(DropPath)];
 
     /// <summary>Reads a file of data/pretraining.</summary>
     /// <param name="path">The file.</param>
@@ -86,9 +92,14 @@ public sealed partial record PretrainOptions
         }
         Expect(Methods.Contains(Method), "method", Method, string.Join(", ", Methods));
         JsonElement own = JsonSerializer.SerializeToElement(this), defaults = JsonSerializer.SerializeToElement(For(Method));
+        void Unread(IEnumerable<string> keys, string why)
+        {
+            foreach (string key in keys) Expect(own.GetProperty(key).GetRawText() == defaults.GetProperty(key).GetRawText(), JsonNamingPolicy.CamelCase.ConvertName(key), own.GetProperty(key), $"no such key, because {why}");
+        }
         foreach ((string[] methods, string[] keys) in Particular.Where(p => !p.Methods.Contains(Method)))
-            foreach (string key in keys)
-                Expect(own.GetProperty(key).GetRawText() == defaults.GetProperty(key).GetRawText(), JsonNamingPolicy.CamelCase.ConvertName(key), own.GetProperty(key), $"no such key, because {Method} does not read it (only {string.Join(", ", methods)})");
+            Unread(keys, $"{Method} does not read it (only {string.Join(", ", methods)})");
+        if (Network == "ResNet-50") Unread(VitKeys, "ResNet-50 does not read it (only ViT)");
+        if (SharedHead) Unread([nameof(PatchOutputs)], "with sharedHead the patches have the outputs of CLS");
         Expect(Network is "ViT" or "ResNet-50", "network", Network, "ViT or ResNet-50");
         Expect(Network == "ViT" || Method is "SimCLR" or "BYOL", "network", Network, $"ViT for {Method}");
         Expect(Optimizer is "AdamW" or "Adam" or "LARS", "optimizer", Optimizer, "AdamW, Adam or LARS");
@@ -98,6 +109,12 @@ public sealed partial record PretrainOptions
         Expect(Batch >= 2 || Method is "DINO" or "iBOT", "batch", Batch, $"2 or more for {Method}, because batch normalisation of one picture is undefined");
         Expect(MostImages >= 0, "mostImages", MostImages, "0 (all) or more");
         Expect(Patch >= 1, "patch", Patch, "1 or more");
+        Expect(ImageSize >= Patch, "imageSize", ImageSize, $"at least a patch of {Patch} pixels");
+        Expect(Depth >= 0, "depth", Depth, "0 (that of the size) or more");
+        Expect(Dim >= 0, "dim", Dim, "0 (that of the size) or more");
+        Expect(Heads >= 0, "heads", Heads, "0 (that of the size) or more");
+        Expect(HeadHidden >= 1, "headHidden", HeadHidden, "1 or more");
+        Expect(Bottleneck >= 1, "bottleneck", Bottleneck, "1 or more");
         Expect(CropSource is "cached" or "original", "cropSource", CropSource, "cached or original");
         Expect(CropSource == "cached" || (GlobalSize % CropPass.Lanes == 0 && (LocalCrops == 0 || LocalSize % CropPass.Lanes == 0)), "cropSource", CropSource, $"cached, because views from original files are multiples of {CropPass.Lanes} pixels and here {GlobalSize} and {LocalSize}");
         Expect(SourceSize >= 16, "sourceSize", SourceSize, "16 or more pixels");
@@ -131,6 +148,10 @@ public sealed partial record PretrainOptions
         Expect(DropPath is >= 0 and < 1, "dropPath", DropPath, "0 to below 1");
         Expect(WarmupEpochs >= 0 && WarmupEpochs <= Epochs, "warmupEpochs", WarmupEpochs, $"0 to {Epochs}");
         Expect(BaseLearningRate > 0, "baseLearningRate", BaseLearningRate, "above 0");
+        Expect(MinLearningRate >= 0, "minLearningRate", MinLearningRate, "0 or more");
+        Expect(WeightDecay >= 0, "weightDecay", WeightDecay, "0 or more");
+        Expect(WeightDecayEnd >= 0, "weightDecayEnd", WeightDecayEnd, "0 or more");
+        Expect(ClipGradient >= 0, "clipGradient", ClipGradient, "0 (no limit) or more");
         Expect(MonitorEvery >= 1, "monitorEvery", MonitorEvery, "1 or more");
         Expect(KeepLast >= 0, "keepLast", KeepLast, "0 or more");
         Expect(KeepEvery >= 0, "keepEvery", KeepEvery, "0 or more");

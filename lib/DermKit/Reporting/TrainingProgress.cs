@@ -23,7 +23,7 @@ public sealed class TrainingProgress
     private Display? _display;
     private TrainingStep? _last;
     private TimeSpan _next;
-    private int _before;
+    private int _before, _skipped;
     private bool _warned;
 
     internal TrainingProgress(string label, string stamp = "", TimeProvider? time = null)
@@ -43,6 +43,7 @@ public sealed class TrainingProgress
             TimeSpan now = _time.GetElapsedTime(_start);
             if (_last is null) _before = step.Step - 1;
             _last = step;
+            if (step.Skipped) _skipped++;
             _recent.Enqueue((step.Step, now));
             if (_recent.Count > Window) _recent.Dequeue();
             _loss.Add(step.Step, step.Loss);
@@ -84,7 +85,7 @@ public sealed class TrainingProgress
 
     private string State(TrainingStep step, TimeSpan now, bool stopped)
     {
-        string rate = $"{Tables.Number(step.ImagesPerSecond)} images/s";
+        string rate = $"{Tables.Number(step.ImagesPerSecond)} images/s{(_skipped > 0 ? $", {_skipped} skipped" : "")}";
         if (stopped) return $"{rate}, stopped after {Tables.Duration(now)}";
         if (step.Step >= step.Steps) return $"{rate}, {Tables.Duration(now)}{(_before > 0 ? $" for the last {step.Step - _before} steps" : "")}";
         (int from, TimeSpan at) = _recent.Peek();

@@ -56,4 +56,18 @@ public sealed class ConfigTests
         Assert.Contains("key 'maskRatio': expected no such key, because DINO does not read it (only iBOT)", Refused("maskRatio", "0.5"));
         Assert.Contains("key 'network': expected ViT for DINO", Refused("network", "ResNet-50"));
     }
+
+    [Theory]
+    [InlineData("simclr-full", "dim", "96", "no such key, because ResNet-50 does not read it (only ViT)")]
+    [InlineData("byol-full", "dropPath", "0.1", "no such key, because ResNet-50 does not read it (only ViT)")]
+    [InlineData("ibot-full", "patchOutputs", "8192", "no such key, because with sharedHead the patches have the outputs of CLS")]
+    [InlineData("dino-quick", "heads", "-1", "0 (that of the size) or more, found -1")]
+    [InlineData("dino-quick", "headHidden", "0", "1 or more, found 0")]
+    [InlineData("dino-quick", "bottleneck", "0", "1 or more, found 0")]
+    [InlineData("dino-quick", "imageSize", "8", "at least a patch of 16 pixels, found 8")]
+    [InlineData("dino-quick", "weightDecay", "-1", "0 or more, found -1")]
+    [InlineData("dino-quick", "minLearningRate", "-1", "0 or more, found -1")]
+    [InlineData("dino-quick", "clipGradient", "-1", "0 (no limit) or more, found -1")]
+    public void AKeyThatChangesNothingAndAValueOutOfItsRangeAreRefused(string config, string key, string value, string expected) =>
+        Assert.Contains($"key '{key}': expected {expected}", Assert.Throws<KitException>(() => PretrainOptions.Named(Settings, config, new Dictionary<string, string> { [key] = value })).Message);
 }

@@ -58,6 +58,15 @@ public sealed class TrainingProgressTests : IDisposable
     }
 
     [Fact]
+    public void SkippedStepsAreCounted()
+    {
+        var progress = new TrainingProgress("DINO", "", _clock);
+        for (int i = 1; i <= 10; i++) progress.Report(Step(i, 10) with { Skipped = i is 3 or 7 });
+        Assert.Contains("images/s, 2 skipped, ", _shown[^1].Plain);
+        Assert.Contains("images/s, 2 skipped, ", _shown[^1].Html);
+    }
+
+    [Fact]
     public void TheChartStandsInWordsTooAndNeedsNoScript()
     {
         var progress = new TrainingProgress("a <b>", "", _clock);
