@@ -28,6 +28,9 @@ public sealed record SuitePlan
     /// <summary>Most test images of a task.</summary>
     public int MostTest { get; init; } = int.MaxValue;
 
+    /// <summary><see cref="MostTrain"/> and <see cref="MostTest"/> in words.</summary>
+    public string Most => MostTrain == int.MaxValue && MostTest == int.MaxValue ? "all" : $"{InWords(MostTrain)} and {InWords(MostTest)}";
+
     /// <summary>Size in pixels that every picture is brought to first (<see cref="OneGeometry"/>); null leaves them as they are.</summary>
     public (int Width, int Height)? Geometry { get; init; }
 
@@ -47,6 +50,8 @@ public sealed record SuitePlan
         RunMode.Workshop => new() { MostParameters = 10_000_000 },
         _ => new(),
     };
+
+    private static string InWords(int most) => most == int.MaxValue ? "all" : $"{most}";
 }
 
 /// <summary>What was extracted for one model: how long it took and with which weights.</summary>
