@@ -1,6 +1,7 @@
 using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Imaging;
+using MathNet.Numerics.Distributions;
 using System.Globalization;
 
 namespace DermKit.Reporting;
@@ -93,14 +94,14 @@ public static class ProbingReport
         (string, Func<ComparisonRow, object?>)[] columns =
         [
             ("Task", r => means ? $"{r.Task} ({r.Tasks} task{(r.Tasks == 1 ? "" : "s")})" : r.Task), ("Model", r => r.Model), ("Probe", r => r.Probe),
-            ("F1 [95 %]", r => Of(r.Score)), ("SD over seeds", r => r.SeedSpread),
+            ("F1 [95 %]", r => Of(r.Score)), ("SD over seeds", r => r.SeedSpread), ("Over seeds [95 %]", r => OverSeeds(r.Score.Value, r.SeedSpread, r.Seeds) is { } seeds ? seeds : "–"),
         ];
         if (paired) columns = [.. columns, ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Of(d.Difference) : "–"), ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")];
         return Tables.From(caption, rows, columns) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
             Headline = headline,
-            Note = $"{string.Join(" or ", rows.Select(r => r.Seeds).Distinct())} seeds.{(paired ? "" : " No second model is here, so there is no difference to a baseline.")}",
+            Note = $"{string.Join(" or ", rows.Select(r => r.Seeds).Distinct())} seeds. F1 [95 %] and differences resample test units and hold the seeds; over seeds [95 %] is Student's interval of the mean over seeds and holds the test units (–: no spread).{(paired ? "" : " No second model is here, so there is no difference to a baseline.")}",
         };
     }
 
@@ -184,6 +185,14 @@ public static class ProbingReport
 
     /// <summary>Name of a mean over tasks, short enough for a column.</summary>
     internal static string MeanOver(string mean, int tasks) => $"{tasks} {(mean == Comparison.Inside ? "seen" : "unseen")}";
+
+    /// <summary>Student's 95 % interval of a mean over seeds, mean ± t SD / sqrt(n) with n - 1 degrees of freedom; null without spread.</summary>
+    internal static Estimate? OverSeeds(double mean, double deviation, int seeds)
+    {
+        if (seeds < 2 || !(deviation > 0)) return null;
+        double half = StudentT.InvCDF(0, 1, seeds - 1, 0.975) * deviation / Math.Sqrt(seeds);
+        return new(mean, mean - half, mean + half);
+    }
 
     private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
 
