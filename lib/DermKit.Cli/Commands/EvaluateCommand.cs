@@ -22,9 +22,11 @@ internal static class EvaluateCommand
         {
             if (result.GetValueOrDefault<string?>() is { } text && Size(text) is null) result.AddError($"--geometry: expected width x height in pixels, such as 200x150, found '{text}'.");
         });
+        var precision = new Option<string?>("--precision") { Description = "fp32, or bf16: features in bfloat16 matrix products, up to twice as fast where the processor multiplies them natively; named cls4-bf16 (default: fp32)" };
+        precision.AcceptOnlyFromAmong("fp32", "bf16");
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
         var output = new Option<string?>("--out") { Description = "Folder of results.csv and leaderboard.csv (default: reports/evaluation of the kit)" };
-        var command = new Command("evaluate", "Probes frozen models on tasks; what is finished is kept, and the same command goes on") { tasks, models, baseline, split, geometry, mode, device, output };
+        var command = new Command("evaluate", "Probes frozen models on tasks; what is finished is kept, and the same command goes on") { tasks, models, baseline, split, geometry, precision, mode, device, output };
         // In a task of its own: Ctrl-C and SIGTERM are listened to only once the action has handed its task over.
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -32,7 +34,7 @@ internal static class EvaluateCommand
             settings = settings with { Device = parsed.GetValue(device) ?? settings.Device, Mode = parsed.GetValue(mode) is { } named ? Enum.Parse<RunMode>(named, ignoreCase: true) : settings.Mode };
             SuitePlan plan = SuitePlan.For(settings.Mode);
             string[]? Named(Option<string[]> option) => parsed.GetValue(option) is { Length: > 0 } names ? names : null;
-            plan = plan with { Tasks = Named(tasks), Models = Named(models), Baseline = parsed.GetValue(baseline) ?? plan.Baseline, Version = parsed.GetValue(split) is { } kind ? Enum.Parse<SplitVersion>(kind, ignoreCase: true) : plan.Version, Geometry = parsed.GetValue(geometry) is { } size ? Size(size) : null };
+            plan = plan with { Tasks = Named(tasks), Models = Named(models), Baseline = parsed.GetValue(baseline) ?? plan.Baseline, Version = parsed.GetValue(split) is { } kind ? Enum.Parse<SplitVersion>(kind, ignoreCase: true) : plan.Version, Geometry = parsed.GetValue(geometry) is { } size ? Size(size) : null, Precision = parsed.GetValue(precision) ?? plan.Precision };
             TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
             IReadOnlyList<ProbeTask> opened = SuiteRun.Open(settings, suite, plan);
             IReadOnlyList<ModelDefinition> chosen = SuiteRun.Choose(ModelRegistry.Load(Path.Combine(settings.Root, "data")), plan);

@@ -21,11 +21,11 @@ public sealed record ComparisonRow(string Model, string Task, string Probe, int 
 /// <summary>Tables over many results: model x task, and means that keep apart what was in the pre-training data.</summary>
 public static class Comparison
 {
-    /// <summary>Name of the mean over tasks whose training images are in the kit's pre-training data.</summary>
-    public const string Inside = "mean, in the kit's pre-training data";
+    /// <summary>Name of the mean over tasks whose training images are in the pre-training data of the kit or of a model that is compared.</summary>
+    public const string Inside = "mean, in pre-training data";
 
     /// <summary>Name of the mean over tasks whose images are not.</summary>
-    public const string Outside = "mean, not in the kit's pre-training data";
+    public const string Outside = "mean, not in pre-training data";
 
     /// <summary>A row for each model, task and probe.</summary>
     /// <param name="results">Any results.</param>
@@ -43,13 +43,20 @@ public static class Comparison
     /// <param name="baseline">Model to take paired differences to; null for none.</param>
     /// <param name="metric">The paper's F1 when null.</param>
     /// <param name="resamples">Bootstrap resamples.</param>
-    public static IReadOnlyList<ComparisonRow> Means(IEnumerable<TaskResult> results, string? baseline = null, Func<ClassCounts, double>? metric = null, int resamples = 1000) =>
-        Build(results.Where(r => r.InMeans).GroupBy(r => (r.InPretraining, r.Stamp, r.Probe)).OrderBy(g => g.Key.InPretraining ? 0 : 1).SelectMany(g =>
+    public static IReadOnlyList<ComparisonRow> Means(IEnumerable<TaskResult> results, string? baseline = null, Func<ClassCounts, double>? metric = null, int resamples = 1000)
+    {
+        TaskResult[] all = [.. results];
+        IReadOnlySet<string> seen = Seen(all);
+        return Build(all.Where(r => r.InMeans).GroupBy(r => (IsSeen: seen.Contains(r.Task), r.Stamp, r.Probe)).OrderBy(g => g.Key.IsSeen ? 0 : 1).SelectMany(g =>
         {
             string[] models = [.. g.Select(r => r.Model).Distinct()];
             var shared = g.GroupBy(r => r.Task).Where(t => models.All(m => t.Any(r => r.Model == m))).SelectMany(t => t);
-            return Groups(g.Key.InPretraining ? Inside : Outside, shared);
+            return Groups(g.Key.IsSeen ? Inside : Outside, shared);
         }), baseline, metric, resamples);
+    }
+
+    /// <summary>Tasks that one of the models has seen: they stay together for all, because a mean over other tasks is no comparison.</summary>
+    internal static IReadOnlySet<string> Seen(IEnumerable<TaskResult> results) => results.Where(r => r.InPretraining).Select(r => r.Task).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Wilcoxon signed-rank test of a model against a baseline over data sets; refused where those are too few or the scores are synthetic.</summary>
     /// <param name="results">Any results; tasks outside of means are left out.</param>

@@ -32,7 +32,7 @@ public static class FeatureExtractor
         (options, rows) = (options ?? new(), rows ?? [.. Enumerable.Range(0, cache.Count)]);
         string weights = WeightLoader.Hash(model);
         float[] values = Compute(model, cache, options, device ?? CPU, rows, done => progress?.Invoke(done, rows.Length), cancellation);
-        return new(values, rows.Length, Width(model, options), Key(weights, model.Architecture, cache, options, rows), weights);
+        return new(values, rows.Length, Width(model, options), Key(weights, model.Architecture, cache, options, rows), weights) { Precision = options.Precision };
     }
 
     /// <summary>Features of a normalised batch [B, 3, H, W] on the model's device: [B, width].</summary>

@@ -32,6 +32,9 @@ public sealed record FeatureOptions
 /// <param name="WeightsHash"><see cref="Models.Weights.WeightLoader.Hash"/> of the model.</param>
 public sealed record FeatureSet(float[] Values, int Count, int Width, string Key, string WeightsHash)
 {
+    /// <summary>That of <see cref="FeatureOptions.Precision"/>.</summary>
+    public string Precision { get; init; } = "fp32";
+
     /// <summary>All rows as float32 [Count, Width].</summary>
     public Tensor ToTensor(Device? device = null) => tensor(Values, [Count, Width], ScalarType.Float32, device);
 

@@ -25,6 +25,7 @@ public sealed class FeatureStore
     public FeatureStore(string cacheDir, int perFile = 256) => (folder, this.perFile) = (Path.Combine(cacheDir, "features"), perFile);
 
     /// <summary>As <see cref="FeatureExtractor.Extract"/>, reading what is there and writing what is not.</summary>
+    /// <exception cref="KitException">A feature is not finite.</exception>
     /// <exception cref="IOException">The cache folder is not writable.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; finished files stay.</exception>
     public FeatureSet Extract(Backbone model, ImageCache cache, FeatureOptions? options = null, Device? device = null,
@@ -44,12 +45,14 @@ public sealed class FeatureStore
             if (found is null)
             {
                 found = FeatureExtractor.Compute(model, cache, options, device ?? CPU, part, done => progress?.Invoke(first + done, rows.Length), cancellation);
+                if (Array.FindIndex(found, v => !float.IsFinite(v)) is var bad and >= 0)
+                    throw new KitException($"Features of picture {part[bad / width]} of the cache hold NaN or infinity: the weights are broken{(options.Precision == "fp32" ? "" : $", or too large for {options.Precision}; try fp32")}. Nothing of them is kept.");
                 Write(path, key, found, part.Length, width);
             }
             else progress?.Invoke(start + part.Length, rows.Length);
             found.CopyTo(values, (long)start * width);
         }
-        return new(values, rows.Length, width, FeatureExtractor.Key(weights, model.Architecture, cache, options, rows), weights);
+        return new(values, rows.Length, width, FeatureExtractor.Key(weights, model.Architecture, cache, options, rows), weights) { Precision = options.Precision };
     }
 
     private static void Write(string path, string key, float[] values, int rows, int width)
@@ -71,7 +74,7 @@ public sealed class FeatureStore
             float[] values = data.data<float>().ToArray();
             return Checksum(values) == file.Metadata.GetValueOrDefault("sha256") ? values : null;
         }
-        catch (KitException)
+        catch (Exception e) when (e is KitException or EndOfStreamException)
         {
             return null;
         }

@@ -23,8 +23,10 @@ public static class FeatureWidth
     /// <exception cref="KitException">The two were not scored on the same rows.</exception>
     public static IReadOnlyList<WidthRow> Compare(IEnumerable<TaskResult> own, IEnumerable<TaskResult> narrow, int resamples = 1000)
     {
-        var pairs = own.Where(r => r.InMeans).Join(narrow, r => (r.Task, r.Model, r.Probe, r.Seed), r => (r.Task, r.Model, r.Probe, r.Seed), (a, b) => (Own: a, Narrow: b)).GroupBy(p => (p.Own.InPretraining, p.Own.Model, p.Own.Probe, p.Own.BothStamps));
-        WidthRow[] rows = [.. pairs.OrderBy(g => g.Key.InPretraining ? 0 : 1).Select(g =>
+        TaskResult[] all = [.. own];
+        IReadOnlySet<string> seen = Comparison.Seen(all);
+        var pairs = all.Where(r => r.InMeans).Join(narrow, r => (r.Task, r.Model, r.Probe, r.Seed), r => (r.Task, r.Model, r.Probe, r.Seed), (a, b) => (Own: a, Narrow: b)).GroupBy(p => (IsSeen: seen.Contains(p.Own.Task), p.Own.Model, p.Own.Probe, p.Own.BothStamps));
+        WidthRow[] rows = [.. pairs.OrderBy(g => g.Key.IsSeen ? 0 : 1).Select(g =>
         {
             TestRows[] wide = [.. g.Select(p => p.Own.Rows)], few = [.. g.Select(p => p.Narrow.Rows)];
             Interval Score(TestRows[] panels)
@@ -32,7 +34,7 @@ public static class FeatureWidth
                 (double value, double[] resampled) = Bootstrap.Mean(panels, null, resamples);
                 return Bootstrap.Percentiles(value, resampled);
             }
-            return new WidthRow(g.Key.Model, g.Key.Probe, g.Key.InPretraining ? Comparison.Inside : Comparison.Outside, g.Select(p => p.Own.Task).Distinct().Count(),
+            return new WidthRow(g.Key.Model, g.Key.Probe, g.Key.IsSeen ? Comparison.Inside : Comparison.Outside, g.Select(p => p.Own.Task).Distinct().Count(),
                 [.. g.Select(p => p.Narrow.Pca).OfType<Reduction>()], Score(wide), Score(few), PairedTest.Difference(few, wide, resamples: resamples), double.NaN, g.Key.BothStamps);
         })];
         double[] adjusted = PairedTest.Holm([.. rows.Select(r => r.Difference.P)]);

@@ -10,7 +10,7 @@ namespace DermKit.Evaluation;
 /// <param name="Key">Hash of everything the scores depend on; a curve with another key is not reused.</param>
 /// <param name="WeightsHash">Hash of the weights.</param>
 /// <param name="DataHash">Hash over ids, labels and parts of the images.</param>
-/// <param name="InPretraining">Whether training images of the task are in the kit's pre-training data.</param>
+/// <param name="InPretraining">Whether training images of the task are in the pre-training data of the kit or of the model.</param>
 /// <param name="InMeans">False when the task stays outside every mean.</param>
 /// <param name="Stamp">What figures and tables of the task are stamped with.</param>
 /// <param name="Classes">Number of classes.</param>

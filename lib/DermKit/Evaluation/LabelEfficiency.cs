@@ -73,6 +73,8 @@ public static class LabelEfficiency
                 var clock = Stopwatch.StartNew();
                 using var scope = NewDisposeScope();
                 LabelDraw[] draws = [.. Enumerable.Range(0, plan.Repeats).SelectMany(r => LabelDraws.Draw(labels, classes, plan.Sizes, seed, r))];
+                if (draws.Length == 0)
+                    throw new KitException($"Task '{definition.Name}', seed {seed}: the smallest class has {counts.Min()} training images, fewer than the smallest size to draw ({plan.Sizes[0]}); name smaller sizes, or take more training images.");
                 Tensor fit = ProbeInput.Rows(features, train, rowOf), held = ProbeInput.Rows(features, test, rowOf);
                 int open = 0;
                 (int[] Predicted, int K)[] calls;
@@ -98,7 +100,7 @@ public static class LabelEfficiency
                     });
                     return means;
                 })];
-                made = [.. scores.Select((score, s) => new LabelCurve(definition.Name, definition.Version, source.Model, source.Features, probe, seed, keys[s], source.WeightsHash, dataHash, definition.InPretraining, definition.InMeans,
+                made = [.. scores.Select((score, s) => new LabelCurve(definition.Name, definition.Version, source.Model, source.Features, probe, seed, keys[s], source.WeightsHash, dataHash, source.HasSeen(definition), definition.InMeans,
                     Stamps.Join([definition.Stamp, source.Stamp]), classes, train.Length, test.Length, sizes, [.. plain.Select(v => v.Select(x => x[s]).ToArray())], [.. resampled.Select(v => v.Select(x => x[s]).ToArray())], Probing.Kit, clock.Elapsed.TotalSeconds,
                     probe == "knn" ? [.. sizes.Select(n => bySize[n].Select(c => c.K).ToArray())] : null, open == 0 ? unread : $"{open} of {draws.Length} regressions did not converge. {unread}".TrimEnd(), score.Name))];
                 foreach ((string? path, LabelCurve? curve) in paths.Zip(made))

@@ -56,7 +56,7 @@ public static class LabelSaving
         })];
     }
 
-    /// <summary>Savings on every task that both have, then over those inside and those outside the kit's pre-training data; tasks outside of means are in no group.</summary>
+    /// <summary>Savings on every task that both have, then over those inside and those outside the pre-training data of the kit or of one of the two models; tasks outside of means are in no group.</summary>
     /// <param name="curves">Mean curves of one run.</param>
     /// <param name="model">Model and probe.</param>
     /// <param name="baseline">Model and probe to compare with.</param>
@@ -68,7 +68,7 @@ public static class LabelSaving
         foreach ((MeanCurve a, MeanCurve b) in pairs)
             if (!a.Curves.Select(c => (c.Seed, c.DataHash, c.F1[0].Length)).SequenceEqual(b.Curves.Select(c => (c.Seed, c.DataHash, c.F1[0].Length))) || a.Resampled.Length != b.Resampled.Length || !a.Sizes.SequenceEqual(b.Sizes))
                 throw new KitException($"Label saving, task '{a.Task}': {a.Model} ({a.Probe}) and {b.Model} ({b.Probe}) were not drawn alike; compare curves of one run.");
-        var groups = pairs.Where(p => p.Model.Curves[0].InMeans).GroupBy(p => p.Model.Curves[0].InPretraining).OrderBy(g => g.Key ? 0 : 1).Where(g => g.Count() > 1);
+        var groups = pairs.Where(p => p.Model.Curves[0].InMeans).GroupBy(p => p.Model.Curves[0].InPretraining || p.Baseline.Curves[0].InPretraining).OrderBy(g => g.Key ? 0 : 1).Where(g => g.Count() > 1);
         return [.. pairs.Select(p => Row(p.Model.Task, [p])), .. groups.Select(g => Row(g.Key ? Comparison.Inside : Comparison.Outside, [.. g]))];
     }
 

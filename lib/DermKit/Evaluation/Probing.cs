@@ -15,11 +15,18 @@ namespace DermKit.Evaluation;
 /// <param name="WeightsHash">Hash of the weights.</param>
 /// <param name="Key">Key of the features: weights, preprocessing, variant and images.</param>
 /// <param name="Stamp">That of the model (<see cref="ModelDefinition.Stamp"/>).</param>
-public sealed record FeatureSource(string Model, string Features, string WeightsHash, string Key, string Stamp = "")
+/// <param name="PretrainedOn">That of the model (<see cref="ModelDefinition.PretrainedOn"/>).</param>
+public sealed record FeatureSource(string Model, string Features, string WeightsHash, string Key, string Stamp = "", IReadOnlyList<string>? PretrainedOn = null)
 {
+    /// <summary>Collections that models were pre-trained on, and the kit's data sets that lie in them.</summary>
+    private static readonly Dictionary<string, string[]> Collections = new() { ["isic"] = ["isic2017", "ham10000"], ["sd-260"] = ["sd-128"] };
+
     /// <summary>Extracted features of a model of the registry.</summary>
     internal static FeatureSource Of(FeatureSet features, ModelDefinition model) =>
-        new(model.Name, JsonSerializer.Serialize(model.Features).Trim('"'), features.WeightsHash, features.Key, model.Stamp);
+        new(model.Name, $"{JsonSerializer.Serialize(model.Features).Trim('"')}{(features.Precision == "fp32" ? "" : $"-{features.Precision}")}", features.WeightsHash, features.Key, model.Stamp, model.PretrainedOn);
+
+    /// <summary>True when training images of a task are in the kit's pre-training data or in this model's.</summary>
+    internal bool HasSeen(TaskDefinition task) => task.InPretraining || (PretrainedOn ?? []).Any(seen => task.DataSets.Keys.Any(set => set == seen || (Collections.GetValueOrDefault(seen)?.Contains(set) ?? false)));
 }
 
 /// <summary>Settings of <see cref="Probing"/>.</summary>
@@ -45,7 +52,7 @@ public sealed record ProbingOptions
 public static class Probing
 {
     /// <summary>Goes up whenever a probe, a metric or the bootstrap gives another number for the same inputs: kept results are then made again.</summary>
-    public const int Protocol = 1;
+    public const int Protocol = 2;
 
     /// <summary>The same for extracted features of a model of the registry.</summary>
     /// <inheritdoc cref="Run(Tensor, FeatureSource, ProbeTask, int, ProbingOptions?, Results?, int[], Dictionary{string, Pca}?)"/>
@@ -129,7 +136,7 @@ public static class Probing
     internal static string Key(FeatureSource source, ProbeTask task, string dataHash, int seed, string probe, object settings, params string[] more)
     {
         TaskDefinition definition = task.Definition;
-        string meaning = JsonSerializer.Serialize(new { Protocol, Split = task.Version, task.Geometry, definition.Name, definition.Version, definition.DataSets, definition.InPretraining, definition.InMeans, definition.Stamp });
+        string meaning = JsonSerializer.Serialize(new { Protocol, Split = task.Version, task.Geometry, definition.Name, definition.Version, definition.DataSets, InPretraining = source.HasSeen(definition), definition.InMeans, definition.Stamp });
         return Hash([meaning, source.Key, source.WeightsHash, dataHash, probe, JsonSerializer.Serialize(settings), $"{seed}", .. more]);
     }
 
@@ -165,7 +172,7 @@ public static class Probing
             WeightsHash: source.WeightsHash,
             DataHash: "",
             DataSet: string.Join(" + ", definition.DataSets.Keys),
-            InPretraining: definition.InPretraining,
+            InPretraining: source.HasSeen(definition),
             InMeans: definition.InMeans,
             Stamp: definition.Stamp,
             ClassNames: task.ClassNames,

@@ -13,12 +13,16 @@ public sealed record QualityAboveMajority(string Model, string Features, string 
     /// <summary>A row for each model, probe and mean over tasks. The most frequent class is that of the test part; of two classes with the positive one rarer its F1 is 0.</summary>
     /// <param name="results">Any results; tasks outside of means are left out.</param>
     /// <param name="resamples">Bootstrap resamples.</param>
-    public static IReadOnlyList<QualityAboveMajority> Of(IEnumerable<TaskResult> results, int resamples = 1000) =>
-        [.. results.Where(r => r.InMeans).GroupBy(r => (r.InPretraining, r.Model, r.Features, r.Probe, r.BothStamps)).OrderBy(g => g.Key.InPretraining ? 0 : 1).Select(g =>
+    public static IReadOnlyList<QualityAboveMajority> Of(IEnumerable<TaskResult> results, int resamples = 1000)
+    {
+        TaskResult[] all = [.. results];
+        IReadOnlySet<string> seen = Comparison.Seen(all);
+        return [.. all.Where(r => r.InMeans).GroupBy(r => (IsSeen: seen.Contains(r.Task), r.Model, r.Features, r.Probe, r.BothStamps)).OrderBy(g => g.Key.IsSeen ? 0 : 1).Select(g =>
         {
             TestRows[] own = [.. g.Select(r => r.Rows)];
             TestRows[] constant = [.. own.Select(rows => rows with { Predicted = [.. Enumerable.Repeat(rows.Truth.CountBy(t => t).OrderBy(c => c.Key).MaxBy(c => c.Value).Key, rows.Truth.Length)] })];
-            return new QualityAboveMajority(g.Key.Model, g.Key.Features, g.Key.Probe, g.Key.InPretraining ? Comparison.Inside : Comparison.Outside, g.Select(r => r.Task).Distinct().Count(),
+            return new QualityAboveMajority(g.Key.Model, g.Key.Features, g.Key.Probe, g.Key.IsSeen ? Comparison.Inside : Comparison.Outside, g.Select(r => r.Task).Distinct().Count(),
                 PairedTest.Difference(own, constant, resamples: resamples), g.Key.BothStamps);
         })];
+    }
 }

@@ -34,6 +34,9 @@ public sealed record SuitePlan
     /// <summary>Size in pixels that every picture is brought to first (<see cref="OneGeometry"/>); null leaves them as they are.</summary>
     public (int Width, int Height)? Geometry { get; init; }
 
+    /// <summary>Of feature extraction (<see cref="FeatureOptions.Precision"/>): fp32, or bf16.</summary>
+    public string Precision { get; init; } = "fp32";
+
     /// <summary>Model that the others are compared with.</summary>
     public string Baseline { get; init; } = "vit-tiny-random";
 
@@ -146,7 +149,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
                     {
                         var clock = Stopwatch.StartNew();
                         using Backbone backbone = model.Create(seed, device);
-                        features = store.Extract(backbone, cache, new FeatureOptions { Variant = model.Features }, device,
+                        features = store.Extract(backbone, cache, new FeatureOptions { Variant = model.Features, Precision = plan.Precision }, device,
                             progress: (done, all) => progress?.Invoke($"{model.Title}, seed {seed}", done, all), cancellation: cancellation);
                         extractions.Add(new(model.Name, model.Source == "random" ? seed : 0, cache.Count, clock.Elapsed.TotalSeconds, features.WeightsHash, model.Stamp, FeatureStore.Checksum(features.Values)));
                     }

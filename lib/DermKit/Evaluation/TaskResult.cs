@@ -14,7 +14,7 @@ namespace DermKit.Evaluation;
 /// <param name="WeightsHash">Hash of the weights.</param>
 /// <param name="DataHash">Hash over ids, labels and parts of the images.</param>
 /// <param name="DataSet">Data sets of the task, joined by " + ".</param>
-/// <param name="InPretraining">Whether training images of the task are in the kit's pre-training data.</param>
+/// <param name="InPretraining">Whether training images of the task are in the pre-training data of the kit or of the model.</param>
 /// <param name="InMeans">False when the score stays outside every mean and rank.</param>
 /// <param name="Stamp">What figures and tables of the task are stamped with.</param>
 /// <param name="ClassNames">Names of the classes.</param>

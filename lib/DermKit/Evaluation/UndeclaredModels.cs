@@ -31,7 +31,7 @@ internal static class UndeclaredModels
             {
                 model = Recognise(path, name);
             }
-            catch (KitException e)
+            catch (Exception e) when (e is KitException or IOException or UnauthorizedAccessException)
             {
                 model = Refused(path, name, 0, e.Message);
             }
@@ -62,6 +62,7 @@ internal static class UndeclaredModels
         {
             Name = name, Version = 1, Title = "", Family = "", Parameters = file.Entries.Values.Sum(e => e.Count), Source = path, Licence = "unknown", IsUndeclared = true,
             Stamp = file.Metadata.GetValueOrDefault("stamp") == Stamps.Fixture ? Stamps.Fixture : "",
+            PretrainedOn = file.Metadata.GetValueOrDefault("pretrainedOn")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [],
         };
 
         if (Shape("patch_embed.proj.weight") is [var dim, 3, var patch, var width] && patch == width && Shape("pos_embed") is [1, var positions, _] && file.Entries.ContainsKey("cls_token"))
@@ -73,7 +74,7 @@ internal static class UndeclaredModels
             return Fitting(file, model with
             {
                 Family = "vit", Size = size, Patch = (int)patch, ImageSize = side * (int)patch, LeaveOut = VisionTransformer.NotBackbone,
-                Title = $"undeclared, ViT-{char.ToUpperInvariant(size[0])}/{patch}", Note = $"undeclared: keys look like timm's ViT-{char.ToUpperInvariant(size[0])}/{patch}{under}. What it has seen is not known.",
+                Title = $"undeclared, ViT-{char.ToUpperInvariant(size[0])}/{patch}", Note = $"undeclared: keys look like timm's ViT-{char.ToUpperInvariant(size[0])}/{patch}{under}. {Seen(file)}",
             });
         }
         if (Shape("conv1.weight") is [_, 3, 7, 7] && Shape("layer1.0.conv3.weight") is [_, _, 1, 1])
@@ -87,7 +88,7 @@ internal static class UndeclaredModels
             return Fitting(file, model with
             {
                 Family = "resnet", ResNet = sizes, Features = FeatureVariant.AvgPool,
-                Title = $"undeclared, ResNet-{sizes.Depth}", Note = $"undeclared: keys look like torchvision's ResNet-{sizes.Depth}, blocks {string.Join(", ", sizes.Blocks)}, {sizes.Features} features{under}. What it has seen is not known.",
+                Title = $"undeclared, ResNet-{sizes.Depth}", Note = $"undeclared: keys look like torchvision's ResNet-{sizes.Depth}, blocks {string.Join(", ", sizes.Blocks)}, {sizes.Features} features{under}. {Seen(file)}",
             });
         }
         if (Shape("vision_model.embeddings.patch_embedding.weight") is [var wide, 3, var p, var q] && p == q && Shape("vision_model.embeddings.position_embedding.weight") is [var rows, _] && Shape("visual_projection.weight") is [_, _])
@@ -101,7 +102,7 @@ internal static class UndeclaredModels
             {
                 Family = "clip", Clip = clip, Patch = clip.Patch, ImageSize = clip.ImageSize, Features = FeatureVariant.Cls4PreNorm,
                 Title = $"undeclared, CLIP image tower, {wide} wide, {clip.Depth} blocks, patch {p}",
-                Note = $"undeclared: keys look like {(file.Family == WeightFamily.OpenAiClip ? "openai/CLIP's" : "Hugging Face's CLIPModel")}{under}; {clip.Heads} heads and {(clip.Activation == ClipActivation.QuickGelu ? "QuickGELU" : "GELU")} are {(text is null ? "assumed, as in OpenAI's weights" : "what the file says")}. What it has seen is not known.",
+                Note = $"undeclared: keys look like {(file.Family == WeightFamily.OpenAiClip ? "openai/CLIP's" : "Hugging Face's CLIPModel")}{under}; {clip.Heads} heads and {(clip.Activation == ClipActivation.QuickGelu ? "QuickGELU" : "GELU")} are {(text is null ? "assumed, as in OpenAI's weights" : "what the file says")}. {Seen(file)}",
             });
         }
         return Refused(path, name, model.Parameters, $"{Expected}; found {file.Entries.Count} tensors such as {string.Join(", ", file.Entries.Keys.Order(StringComparer.Ordinal).Take(4))}");
@@ -121,6 +122,8 @@ internal static class UndeclaredModels
         Name = name, Version = 1, Title = "undeclared, not recognised", Family = "", Parameters = parameters, Source = path, Licence = "unknown", IsUndeclared = true,
         Problem = $"{Path.GetFileName(path)} is here but not recognised: {problem.TrimEnd('.')}. Declare it in data/models/{name}.json, or take it out of the folder.",
     };
+
+    private static string Seen(MappedWeights file) => file.Metadata.GetValueOrDefault("pretrainedOn") is { Length: > 0 } sets ? $"It says that it has seen {sets}." : "What it has seen is not known.";
 
     private static ClipVisionConfig Architecture(string text)
     {

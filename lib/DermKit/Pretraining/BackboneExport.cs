@@ -33,7 +33,7 @@ public static class BackboneExport
             var half = backbone.state_dict().ToDictionary(p => p.Key, p => statistics.Contains(p.Key) ? p.Value : p.Value.detach().to(ScalarType.Float16));
             SafeTensors.Save(weights, half, new Dictionary<string, string>(provenance)
             {
-                ["architecture"] = backbone.Architecture, ["method"] = options.Method, ["steps"] = $"{trainer.Done}",
+                ["architecture"] = backbone.Architecture, ["method"] = options.Method, ["pretrainedOn"] = string.Join(", ", data.Sources.Where(s => s.Used > 0).Select(s => s.Set)), ["steps"] = $"{trainer.Done}",
                 ["preprocessing"] = "Resize((256, 256)) bilinear, CenterCrop(224), mean 0.485 0.456 0.406, std 0.229 0.224 0.225",
             });
         }

@@ -93,7 +93,7 @@ public static class ProbingReport
         bool means = rows.Any(r => r.Tasks > 1), paired = rows.Any(r => r.AgainstBaseline is not null);
         (string, Func<ComparisonRow, object?>)[] columns =
         [
-            ("Task", r => means ? $"{r.Task} ({r.Tasks} task{(r.Tasks == 1 ? "" : "s")})" : r.Task), ("Model", r => r.Model), ("Probe", r => r.Probe),
+            ("Task", r => means ? $"{r.Task} ({r.Tasks} task{(r.Tasks == 1 ? "" : "s")})" : r.Task), ("Model", r => r.Model), ("Probe", r => r.Probe), ("n test", r => r.Units),
             ("F1 [95 %]", r => Of(r.Score)), ("SD over seeds", r => r.SeedSpread), ("Over seeds [95 %]", r => OverSeeds(r.Score.Value, r.SeedSpread, r.Seeds) is { } seeds ? seeds : "–"),
         ];
         if (paired) columns = [.. columns, ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Of(d.Difference) : "–"), ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")];
@@ -101,7 +101,7 @@ public static class ProbingReport
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
             Headline = headline,
-            Note = $"{string.Join(" or ", rows.Select(r => r.Seeds).Distinct())} seeds. F1 [95 %] and differences resample test units and hold the seeds; over seeds [95 %] is Student's interval of the mean over seeds and holds the test units (–: no spread).{(paired ? "" : " No second model is here, so there is no difference to a baseline.")}",
+            Note = $"{string.Join(" or ", rows.Select(r => r.Seeds).Distinct())} seeds; n: test patients, lesions or images.{(paired ? $" Baseline: {Baseline(rows)}." : "")} F1 [95 %] and differences resample test units and hold the seeds; over seeds [95 %] is Student's interval of the mean over seeds and holds the test units (–: no spread).{(paired ? "" : " No second model is here, so there is no difference to a baseline.")}",
         };
     }
 
@@ -181,10 +181,13 @@ public static class ProbingReport
     }
 
     /// <summary>What <see cref="MeanOver"/> means.</summary>
-    internal const string SeenNote = "F1 is the mean over so many tasks; seen: their training images are in the kit's pre-training data.";
+    internal const string SeenNote = "F1 is the mean over so many tasks; seen: their training images are in the pre-training data of the kit or of a model here.";
 
     /// <summary>Name of a mean over tasks, short enough for a column.</summary>
     internal static string MeanOver(string mean, int tasks) => $"{tasks} {(mean == Comparison.Inside ? "seen" : "unseen")}";
+
+    /// <summary>The models without a difference on a task or mean where others have one.</summary>
+    private static string Baseline(IReadOnlyList<ComparisonRow> rows) => string.Join(", ", rows.Where(r => r.AgainstBaseline is null && rows.Any(o => o.AgainstBaseline is not null && (o.Task, o.Probe) == (r.Task, r.Probe))).Select(r => r.Model).Distinct());
 
     /// <summary>Student's 95 % interval of a mean over seeds, mean ± t SD / sqrt(n) with n - 1 degrees of freedom; null without spread.</summary>
     internal static Estimate? OverSeeds(double mean, double deviation, int seeds)

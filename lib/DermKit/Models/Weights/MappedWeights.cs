@@ -32,6 +32,8 @@ public sealed class MappedWeights : WeightFile
     /// <summary>The layers of torchvision's ResNet by their numbers in a Sequential, as lightly and others store them.</summary>
     private static readonly Dictionary<string, string> Numbered = new() { ["0"] = "conv1", ["1"] = "bn1", ["4"] = "layer1", ["5"] = "layer2", ["6"] = "layer3", ["7"] = "layer4" };
 
+    private const int MostWrappers = 16;
+
     private readonly WeightFile file;
     private readonly Dictionary<string, Source> sources = new(StringComparer.Ordinal);
 
@@ -40,7 +42,9 @@ public sealed class MappedWeights : WeightFile
         this.file = file;
         Metadata = file.Metadata;
         HashSet<string> keys = [.. file.Entries.Keys];
-        for (string prefix = ""; ;)
+        string prefix = "";
+        // Real files have up to four wrappers: one that never ends its wrapping is no network.
+        for (int wrappers = 0; wrappers <= MostWrappers; wrappers++)
         {
             if (Recognise(prefix) is var family && family != WeightFamily.Unknown)
             {
