@@ -46,6 +46,9 @@ public sealed class SuiteCommandTests : IDisposable
         Assert.True(code == 0, text + error);
         Assert.All(File.ReadAllLines(Path.Combine(Folder("out"), "results.csv")).Skip(1), line => Assert.Contains("med_node,2,original,64x48,", line));
         Assert.Equal(8, Directory.GetFiles(Path.Combine(Folder("cache"), "results"), "*.json", SearchOption.AllDirectories).Length);
+        (code, text, error) = await Run([.. command, "--precision", "bf16"]);
+        Assert.True(code == 0, text + error);
+        Assert.All(File.ReadAllLines(Path.Combine(Folder("out"), "results.csv")).Skip(1), line => Assert.Contains("vit-tiny-random,cls4-bf16,", line));
         (code, text, error) = await Run("evaluate", "--geometry", "64");
         Assert.NotEqual(0, code);
         Assert.Contains("200x150", text + error);

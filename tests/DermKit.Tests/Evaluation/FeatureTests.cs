@@ -111,6 +111,16 @@ public sealed class FeatureTests : IDisposable
     }
 
     [Fact]
+    public void FeaturesThatAreNotFiniteAreNotKept()
+    {
+        using ImageCache cache = Cache(paths);
+        using (no_grad()) model.parameters().First().fill_(float.NaN);
+        var store = new FeatureStore(folder.Path);
+        Assert.Contains("hold NaN or infinity: the weights are broken", Assert.Throws<KitException>(() => store.Extract(model, cache)).Message);
+        Assert.False(Directory.Exists(Path.Combine(folder.Path, "features")));
+    }
+
+    [Fact]
     public void AnInterruptedExtractionGoesOn()
     {
         using ImageCache cache = Cache(paths);

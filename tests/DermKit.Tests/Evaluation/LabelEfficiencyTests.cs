@@ -130,6 +130,7 @@ public sealed class LabelEfficiencyTests
         string Message(LabelPlan plan, ProbeTask? task = null, Tensor? features = null) => Assert.Throws<KitException>(() => LabelEfficiency.Run(features is null ? Features() : features, Source, task ?? Task(), 1, plan)).Message;
         Assert.Contains("class 'd' has no training image", Message(Plan, Task(classes: 4)), StringComparison.Ordinal);
         Assert.Contains("sizes", Message(Plan with { Sizes = [3, 1] }), StringComparison.Ordinal);
+        Assert.Contains("fewer than the smallest size to draw (100000)", Message(Plan with { Sizes = [100_000] }), StringComparison.Ordinal);
         Assert.Contains("sizes", Message(Plan with { Sizes = [] }), StringComparison.Ordinal);
         Assert.Contains("repeats", Message(Plan with { Repeats = 0 }), StringComparison.Ordinal);
         Assert.Contains("seeds", Message(Plan with { Suite = Plan.Suite with { Seeds = [1, 1] } }), StringComparison.Ordinal);

@@ -158,6 +158,20 @@ public sealed class ProbingTests
     }
 
     [Fact]
+    public void ATaskThatOneModelHasSeenIsInsideForAll()
+    {
+        using var scope = NewDisposeScope();
+        ProbeTask seen = Task("seen", set: "ham10000"), unseen = Task("unseen", set: "b");
+        ProbingOptions options = new() { Probes = ["knn"], Resamples = 10 };
+        TaskResult[] Of(string model, params string[] sets) => [.. new[] { seen, unseen }.SelectMany(t => Probing.Run(Features(1, 0.5), Source(model) with { PretrainedOn = sets }, t, 1, options))];
+        TaskResult[] results = [.. Of("collection", "isic", "med-node"), .. Of("named", "ham10000"), .. Of("neither", "imagenet")];
+        Assert.Equal([true, false, true, false, false, false], results.Select(r => r.InPretraining));
+        Assert.Equal(["collection seen", "collection unseen", "named seen", "named unseen", "neither seen", "neither unseen"],
+            Comparison.Means(results, resamples: 10).Select(r => $"{r.Model} {(r.Task == Comparison.Inside ? "seen" : "unseen")}").Order(StringComparer.Ordinal));
+        Assert.All(Comparison.Means(Of("neither", "imagenet"), resamples: 10), r => Assert.Equal((Comparison.Outside, 2), (r.Task, r.Tasks)));
+    }
+
+    [Fact]
     public void ATaskThatOneModelLacksIsOutOfTheMeanOfAll()
     {
         using var scope = NewDisposeScope();
