@@ -70,6 +70,18 @@ public static class Comparison
             .Select(t => (t.First().DataSet, t.Where(r => r.Model == model).Average(r => r.Metrics["f1"]), t.Where(r => r.Model == baseline).Average(r => r.Metrics["f1"])))]);
     }
 
+    /// <summary>Mean rank of each model over data sets that all have, with one probe (<see cref="PairedTest.MeanRanks"/>); null where those are too few or the scores are synthetic.</summary>
+    /// <param name="results">Any results; tasks outside of means are left out.</param>
+    /// <param name="probe">knn or linear.</param>
+    public static IReadOnlyDictionary<string, double>? MeanRanks(IEnumerable<TaskResult> results, string probe)
+    {
+        TaskResult[] all = [.. results.Where(r => r.InMeans && r.Probe == probe && r.BothStamps.Length == 0)];
+        string[] models = [.. all.Select(Name).Distinct()];
+        var tasks = all.GroupBy(r => r.Task).Where(t => models.All(m => t.Any(r => Name(r) == m)));
+        double[]? ranks = PairedTest.MeanRanks([.. tasks.Select(t => (t.First().DataSet, models.Select(m => t.Where(r => Name(r) == m).Average(r => r.Metrics["f1"])).ToArray()))]);
+        return ranks is null ? null : models.Zip(ranks).ToDictionary(p => p.First, p => p.Second);
+    }
+
     private static IEnumerable<(string Name, TaskResult[] Results)> Groups(string name, IEnumerable<TaskResult> results) =>
         results.GroupBy(r => (r.Model, r.Features, r.Probe)).Select(g => (name, g.OrderBy(r => r.Task, StringComparer.Ordinal).ThenBy(r => r.Seed).ToArray()));
 

@@ -105,6 +105,26 @@ public static class ProbingReport
         };
     }
 
+    /// <summary>Mean ranks over data sets, and each model's signed-rank test against the baseline; a sentence where those are too few.</summary>
+    /// <param name="results">Any results.</param>
+    /// <param name="baseline">Name of the baseline.</param>
+    public static object Ranks(IReadOnlyList<TaskResult> results, string baseline)
+    {
+        var rows = results.Select(r => r.Probe).Distinct().SelectMany(probe => (Comparison.MeanRanks(results, probe) ?? new Dictionary<string, double>())
+            .OrderBy(m => m.Value).Select(m => (Model: m.Key, Probe: probe, Rank: m.Value, Test: m.Key == baseline ? null : Comparison.SignedRank(results, m.Key, baseline, probe)))).ToArray();
+        int sets = results.Where(r => r.InMeans && r.BothStamps.Length == 0).Select(r => r.DataSet).Distinct().Count();
+        if (rows.Length == 0) return $"No ranks and no signed-rank test over tasks: {sets} distinct real data set(s); both need {PairedTest.FewestDataSets}, because tasks on the same images are one observation.";
+        double?[] p = [.. rows.Select(r => r.Test?.P)];
+        double[] adjusted = PairedTest.Holm([.. p.OfType<double>()]);
+        int next = 0;
+        double?[] corrected = [.. p.Select(value => value is null ? (double?)null : adjusted[next++])];
+        return Tables.From("Ranks over data sets", rows.Zip(corrected), ("Model", r => r.First.Model), ("Probe", r => r.First.Probe), ("Mean rank (1 is best)", r => r.First.Rank),
+            ("Rank sum", r => r.First.Test?.Statistic is { } sum ? sum : "–"), ("p (Holm)", r => r.Second is { } value ? value : "–")) with
+        {
+            Note = $"{sets} data sets, tasks of one averaged; {string.Join(" or ", results.GroupBy(r => r.Model).Select(g => g.Select(r => r.Seed).Distinct().Count()).Distinct())} seeds, averaged. Rank sum: the smaller one of Wilcoxon's signed-rank test against {baseline}, exact and two-sided. Data sets that a model has seen are among them.",
+        };
+    }
+
     /// <summary>The linear probe minus the kNN probe of the same model, task and seeds, paired on the test units.</summary>
     /// <param name="run">The run.</param>
     /// <param name="resamples">Bootstrap resamples.</param>

@@ -172,6 +172,22 @@ public sealed class ProbingTests
     }
 
     [Fact]
+    public void RanksNeedEightDataSets()
+    {
+        using var scope = NewDisposeScope();
+        ProbingOptions options = new() { Probes = ["knn"], Resamples = 10 };
+        TaskResult[] Of(int sets) => [.. Enumerable.Range(0, sets).SelectMany(i => new[] { ("good", 0.9), ("base", 0.3) }.SelectMany(m => Probing.Run(Features(i + 1, m.Item2), Source(m.Item1), Task($"t{i}", set: $"s{i}"), 1, options)))];
+        Assert.Contains("7 distinct real data set(s); both need 8", Assert.IsType<string>(DermKit.Reporting.ProbingReport.Ranks(Of(7), "base")));
+        TaskResult[] results = Of(8);
+        IReadOnlyDictionary<string, double> ranks = Comparison.MeanRanks(results, "knn")!;
+        Assert.Equal(3, ranks["good"] + ranks["base"], 12);
+        Assert.InRange(ranks["good"], 1, 1.3);
+        string table = Assert.IsType<DermKit.Reporting.Table>(DermKit.Reporting.ProbingReport.Ranks(results, "base")).ToString();
+        Assert.Contains("Mean rank (1 is best)", table);
+        Assert.Contains("8 data sets", table);
+    }
+
+    [Fact]
     public void ATaskThatOneModelLacksIsOutOfTheMeanOfAll()
     {
         using var scope = NewDisposeScope();

@@ -14,9 +14,6 @@ public static class FixtureSets
     /// <summary>File in a set's folder that says what it is.</summary>
     public const string Mark = "FIXTURE";
 
-    /// <summary>What every number that rests on these sets is stamped with.</summary>
-    public const string Stamp = "FIXTURE";
-
     private const int Photos = 96, Size = 112;
 
     /// <summary>Names of the sets.</summary>
