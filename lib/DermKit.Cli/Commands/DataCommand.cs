@@ -8,10 +8,10 @@ using System.CommandLine;
 
 namespace DermKit.Cli.Commands;
 
-/// <summary>kit data: which data sets there are, where they come from, whether what is here is whole, and to fetch those that need no registration.</summary>
+/// <summary>kit data: which data sets there are, where they come from, whether what is here is whole, which pictures are there twice, and to fetch those that need no registration.</summary>
 internal static class DataCommand
 {
-    internal static Command Create() => new("data", "Data sets: list, card, check, fetch, and fixtures that stand in for them") { List(), Card(), Check(), Fetch(), Fixtures() };
+    internal static Command Create() => new("data", "Data sets: list, card, check, duplicates, fetch, and fixtures that stand in for them") { List(), Card(), Check(), Duplicates(), Fetch(), Fixtures() };
 
     private static string DataRoot(KitSettings settings) => Path.Combine(settings.Root, "data");
 
@@ -79,6 +79,26 @@ internal static class DataCommand
                 }
             }
             return wrong ? 1 : 0;
+        }));
+        return command;
+    }
+
+    private static Command Duplicates()
+    {
+        var name = new Argument<string>("name") { Description = "A data set of kit data list that is here" };
+        var other = new Argument<string?>("other") { Description = "Another set that its pictures are looked for in, such as one to test on (default: pairs within the first)", Arity = ArgumentArity.ZeroOrOne };
+        var command = new Command("duplicates", "Near-duplicates within a set or between two, such as pre-training and downstream data: thumbnails rank the pairs, pixels confirm them, a person judges them") { name, other };
+        command.SetAction((parsed, cancellation) => Task.Run(() =>
+        {
+            KitSettings settings = KitSettings.FromEnvironment();
+            (string set, string? beside) = (parsed.GetValue(name)!, parsed.GetValue(other));
+            ImageTable first = DataSetCatalog.Load(settings, set), second = beside is null ? first : DataSetCatalog.Load(settings, beside);
+            IReadOnlyList<MatchedPair> pairs = Leakage.Find(first.Paths, beside is null ? null : second.Paths, cancellation: cancellation);
+            string where = beside is null ? $"within {set} ({first.Count} pictures)" : $"between {set} ({first.Count} pictures) and {beside} ({second.Count})";
+            string stamp = new[] { set, beside }.OfType<string>().Any(s => DataSetCatalog.IsFixture(settings, s)) ? Stamps.Fixture : "";
+            if (pairs.Count > 0) Console.WriteLine(LeakageReport.List($"Near-duplicates {where}", pairs, first, second, stamp));
+            Console.WriteLine($"{pairs.Count} pairs {where}. What does not look alike is not found: two photographs of one lesion may be.");
+            return 0;
         }));
         return command;
     }

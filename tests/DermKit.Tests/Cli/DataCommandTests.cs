@@ -1,4 +1,6 @@
 using DermKit.Data.Synthetic;
+using DermKit.Imaging;
+using DermKit.Tests.Imaging;
 
 namespace DermKit.Tests.Cli;
 
@@ -11,6 +13,28 @@ public sealed class DataCommandTests : IDisposable
 
     private Task<(int Code, string Out, string Error)> Run(params string[] arguments) =>
         KitProcess.Run(["data", .. arguments], new Dictionary<string, string> { ["KIT_DATA_DIR"] = folder.Path, ["KIT_CACHE_DIR"] = KitSettings.FromEnvironment().CacheDir, ["OMP_NUM_THREADS"] = "1" });
+
+    [Fact]
+    public async Task NearDuplicatesAreListedWithinASetAndBetweenTwo()
+    {
+        foreach ((string set, int[] pictures) in new[] { ("one", new[] { 1, 2, 3, 1 }), ("two", [4, 2]) })
+        {
+            string at = Directory.CreateDirectory(Path.Combine(folder.Path, set)).FullName;
+            for (int i = 0; i < pictures.Length; i++) File.WriteAllBytes(Path.Combine(at, $"{set}{i}.png"), ImageCodec.EncodePng(TestPictures.Draw(96, 80, pictures[i])));
+            File.WriteAllLines(Path.Combine(at, "labels.csv"), ["image,label", .. pictures.Select((_, i) => $"{set}{i}.png,{i % 2}")]);
+        }
+        (int code, string text, string error) = await Run("duplicates", "one");
+        Assert.True(code == 0, text + error);
+        Assert.Contains("1 pairs within one (4 pictures)", text);
+        Assert.Matches(@"one0\S* .*one3", text);
+        (code, text, error) = await Run("duplicates", "one", "two");
+        Assert.True(code == 0, text + error);
+        Assert.Contains("1 pairs between one (4 pictures) and two (2)", text);
+        Assert.Matches(@"one1\S* .*two1", text);
+        (code, _, error) = await Run("duplicates", "one", "tow");
+        Assert.Equal(2, code);
+        Assert.Contains("tow", error);
+    }
 
     [Fact]
     public async Task SetsAreListedDescribedAndChecked()
