@@ -2,6 +2,7 @@ using DermKit.Data;
 using DermKit.Data.Synthetic;
 using DermKit.Evaluation;
 using DermKit.Imaging;
+using DermKit.Models.Weights;
 using DermKit.Reporting;
 using System.Collections.Concurrent;
 using System.CommandLine;
@@ -53,7 +54,7 @@ internal static class DataCommand
     {
         var name = new Argument<string?>("name") { Description = "A data set (default: every one that is here)", Arity = ArgumentArity.ZeroOrOne };
         var pixels = new Option<bool>("--pixels") { Description = "Decodes every picture too, names those that cannot be read, and warns where test pictures have other colours than the rest" };
-        var command = new Command("check", "Reads label files, compares counts, first and last label with the manifest, and names what is missing or altered") { name, pixels };
+        var command = new Command("check", "Reads label files, compares counts, first and last label with the manifest and downloaded files with their hashes, and names what is missing or altered") { name, pixels };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             KitSettings settings = KitSettings.FromEnvironment();
@@ -63,12 +64,18 @@ internal static class DataCommand
             bool wrong = false;
             foreach (string set in sets)
             {
+                foreach (string file in Altered(settings, set))
+                {
+                    wrong = true;
+                    Console.WriteLine($"FAIL  {set}: {file}");
+                }
                 try
                 {
                     ImageTable table = DataSetCatalog.Load(settings, set);
                     ((string Id, string Reason)[] unread, string? colours) = parsed.GetValue(pixels) ? Look(table, FrozenTest.Mask(settings, table), cancellation) : ([], null);
-                    wrong |= unread.Length > 0;
-                    Console.WriteLine($"{(unread.Length > 0 ? "FAIL" : "PASS")}  {set}: {table.Count} images{(DataSetCatalog.IsFixture(settings, set) ? " (FIXTURE)" : "")}, hash {DataSetCatalog.Hash(DataSetCatalog.Folder(settings, set)!)[..12]}{(table.Absent.Count > 0 ? $"; {table.Absent.Count} that the labels name are not here, the first {table.Absent[0]}" : "")}");
+                    bool failed = unread.Length > 0;
+                    wrong |= failed;
+                    Console.WriteLine($"{(failed ? "FAIL" : "PASS")}  {set}: {table.Count} images{(DataSetCatalog.IsFixture(settings, set) ? " (FIXTURE)" : "")}, hash {DataSetCatalog.Hash(DataSetCatalog.Folder(settings, set)!)[..12]}{(table.Absent.Count > 0 ? $"; {table.Absent.Count} that the labels name are not here, the first {table.Absent[0]}" : "")}");
                     foreach ((string id, string reason) in unread) Console.WriteLine($"      {id}: {reason}");
                     if (colours is not null) Console.WriteLine($"WARN  {set}: {colours}");
                 }
@@ -81,6 +88,16 @@ internal static class DataCommand
             return wrong ? 1 : 0;
         }));
         return command;
+    }
+
+    /// <summary>Files of a set that data/sources.json gives a hash for, and that have another one.</summary>
+    private static string[] Altered(KitSettings settings, string set)
+    {
+        if (DataSetCatalog.IsFixture(settings, set) || !DataSources(settings).TryGetValue(set, out DataSource? source)) return [];
+        if (DataSetCatalog.Folder(settings, set) is not { } folder) return [];
+        return [.. source.Files.Select(f => (File: f, Path: Path.Combine(folder, f.Name))).Where(f => f.File.Sha256 is not null && File.Exists(f.Path))
+            .Select(f => (f.File, f.Path, Found: WeightLoader.FileHash(f.Path))).Where(f => f.Found != f.File.Sha256)
+            .Select(f => $"{f.Path}: altered, expected SHA-256 {f.File.Sha256}, found {f.Found}; get it again with kit data fetch {set} --file {f.File.Name}")];
     }
 
     private static Command Duplicates()

@@ -18,7 +18,7 @@ internal sealed class StreamCapture : TextWriter
     internal StreamCapture(string name, Action<JsonObject> emit) : base(System.Globalization.CultureInfo.InvariantCulture)
     {
         (_name, _emit) = (name, emit);
-        _later = new Timer(_ => Flush());
+        _later = new Timer(_ => FlushUnasked());
         AppDomain.CurrentDomain.ProcessExit += AtExit;
     }
 
@@ -71,7 +71,10 @@ internal sealed class StreamCapture : TextWriter
         base.Dispose(disposing);
     }
 
-    private void AtExit(object? sender, EventArgs e)
+    private void AtExit(object? sender, EventArgs e) => FlushUnasked();
+
+    /// <summary>On a thread where nobody waits for an error.</summary>
+    private void FlushUnasked()
     {
         try
         {

@@ -55,6 +55,9 @@ public sealed record ModelDefinition
     /// <summary>Number of parameters of the backbone (without a projection behind it), checked when it is built.</summary>
     public required long Parameters { get; init; }
 
+    /// <summary>Multiply-adds of one picture in billions, to two decimals, checked against the count where the kit builds the family; null when not given.</summary>
+    public double? GigaMacs { get; init; }
+
     /// <summary>"random", or a weights file relative to data/, such as weights/x.safetensors; where it is not there, one of the same name with another ending (.pth, .pt, .bin, ...) is taken.</summary>
     public required string Source { get; init; }
 

@@ -67,6 +67,7 @@ public sealed class ModelRegistry
             Expect(model.Family != "clip" || model.ClipVision.ImageSize == model.Transform.Crop, "imageSize", $"{model.Transform.Crop}, the crop of every transform, because a CLIP tower takes one size only");
             using Backbone built = model.Unset(META);
             if (model.Features != FeatureVariant.PaperScript) built.Width(model.Features);
+            Expect(model.GigaMacs is null || Math.Abs(model.GigaMacs.Value - model.Cost!.GigaMacs) <= 0.005, "gigaMacs", FormattableString.Invariant($"{model.Cost?.GigaMacs:0.00}, as counted layer by layer"));
         }
         catch (KitException e) when (!e.Message.StartsWith(path, StringComparison.Ordinal))
         {

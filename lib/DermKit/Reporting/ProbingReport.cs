@@ -20,7 +20,8 @@ public static class ProbingReport
 
     /// <summary>Every model of the registry, with what to get where weights are absent.</summary>
     public static Table Registry(ModelRegistry models) => Tables.From("Models of the registry", models.Models.OrderBy(m => m.IsPresent ? 0 : 1),
-        ("Model", m => m.Name), ("What", m => m.Title), ("Parameters", m => string.Create(CultureInfo.InvariantCulture, $"{m.Parameters / 1e6:0.0} M")),
+        ("Model", m => m.Name), ("What", m => m.Title), ("Parameters", m => string.Create(CultureInfo.InvariantCulture, $"{m.Parameters / 1e6:0.0} M")), ("GMACs", m => m.Cost is { } cost ? cost.GigaMacs : "–"),
+        ("Transform, features", m => $"{m.Preprocessing}, {m.Features}".ToLowerInvariant()), ("Licence", m => m.Licence),
         ("Has seen", m => string.Join(", ", m.PretrainedOn)), ("Weights", m => m.IsPresent ? m.Stamp.Length > 0 ? $"here, {m.Stamp}" : "here" : m.Missing)) with
     {
         Stamp = Stamps.Join(models.Models.Select(m => m.Stamp)),

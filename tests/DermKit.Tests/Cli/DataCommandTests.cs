@@ -15,6 +15,17 @@ public sealed class DataCommandTests : IDisposable
         KitProcess.Run(["data", .. arguments], new Dictionary<string, string> { ["KIT_DATA_DIR"] = folder.Path, ["KIT_CACHE_DIR"] = KitSettings.FromEnvironment().CacheDir, ["OMP_NUM_THREADS"] = "1" });
 
     [Fact]
+    public async Task ADownloadedFileThatWasAlteredIsNamed()
+    {
+        FixtureSets.Write(KitSettings.FromEnvironment(), folder.Path, "fitzpatrick17k");
+        Assert.Equal(0, (await Run("check", "fitzpatrick17k")).Code);
+        File.Delete(Path.Combine(folder.Path, "fitzpatrick17k", FixtureSets.Mark));
+        (int code, string text, _) = await Run("check", "fitzpatrick17k");
+        Assert.Equal(1, code);
+        Assert.Matches(@"FAIL  fitzpatrick17k: \S*fitzpatrick17k.csv: altered, expected SHA-256 851dfaab[0-9a-f]{56}, found [0-9a-f]{64}; get it again with kit data fetch fitzpatrick17k --file fitzpatrick17k.csv", text);
+    }
+
+    [Fact]
     public async Task NearDuplicatesAreListedWithinASetAndBetweenTwo()
     {
         foreach ((string set, int[] pictures) in new[] { ("one", new[] { 1, 2, 3, 1 }), ("two", [4, 2]) })

@@ -76,6 +76,7 @@ public sealed class ModelRegistryTests : IDisposable
     [InlineData("features", "projected", "no features 'Projected'")]
     [InlineData("preprocessing", "mone", "preprocessing")]
     [InlineData("imageSize", 8, "at most imageSize")]
+    [InlineData("gigaMacs", 1.3, "expected 1.25, as counted layer by layer")]
     public void AWrongFileIsRefusedByNameAndKey(string key, object value, string expected)
     {
         Write("m", m =>
