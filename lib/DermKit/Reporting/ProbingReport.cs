@@ -20,11 +20,12 @@ public static class ProbingReport
 
     /// <summary>Every model of the registry, with what to get where weights are absent.</summary>
     public static Table Registry(ModelRegistry models) => Tables.From("Models of the registry", models.Models.OrderBy(m => m.IsPresent ? 0 : 1),
-        ("Model", m => m.Name), ("What", m => m.Title), ("Parameters", m => string.Create(CultureInfo.InvariantCulture, $"{m.Parameters / 1e6:0.0} M")), ("GMACs", m => m.Cost is { } cost ? cost.GigaMacs : "–"),
-        ("Transform, features", m => $"{m.Preprocessing}, {m.Features}".ToLowerInvariant()), ("Licence", m => m.Licence),
-        ("Has seen", m => string.Join(", ", m.PretrainedOn)), ("Weights", m => m.IsPresent ? m.Stamp.Length > 0 ? $"here, {m.Stamp}" : "here" : m.Missing)) with
+        ("Model", m => m.Name), ("What", m => m.Title), ("Parameters, GMACs", m => string.Create(CultureInfo.InvariantCulture, $"{m.Parameters / 1e6:0.0} M, {m.Cost?.GigaMacs ?? double.NaN:0.00}")),
+        ("Features", m => $"{m.Features}{(m.Preprocessing == Preprocessing.Paper ? "" : $", transform {m.Preprocessing}")}".ToLowerInvariant()),
+        ("Has seen", m => string.Join(", ", m.PretrainedOn)), ("Weights and licence", m => $"{(m.IsPresent ? m.Stamp.Length > 0 ? $"here, {m.Stamp}" : "here" : m.Missing!.TrimEnd('.'))}; licence: {m.Licence}")) with
     {
         Stamp = Stamps.Join(models.Models.Select(m => m.Stamp)),
+        Note = "The transform is the paper's, but where another one stands with the features. GMACs: billions of multiply-adds for one picture.",
     };
 
     /// <summary>What each task will be probed with: images, classes and the unit that intervals resample.</summary>
@@ -94,15 +95,15 @@ public static class ProbingReport
         bool means = rows.Any(r => r.Tasks > 1), paired = rows.Any(r => r.AgainstBaseline is not null);
         (string, Func<ComparisonRow, object?>)[] columns =
         [
-            ("Task", r => means ? $"{r.Task} ({r.Tasks} task{(r.Tasks == 1 ? "" : "s")})" : r.Task), ("Model", r => r.Model), ("Probe", r => r.Probe), ("n test", r => r.Units),
-            ("F1 [95 %]", r => Of(r.Score)), ("SD over seeds", r => r.SeedSpread), ("Over seeds [95 %]", r => OverSeeds(r.Score.Value, r.SeedSpread, r.Seeds) is { } seeds ? seeds : "–"),
+            ("Task (n)", r => $"{r.Task} ({(means ? $"{r.Tasks} task{(r.Tasks == 1 ? "" : "s")}, " : "")}{r.Units})"), ("Model", r => r.Model), ("Probe", r => r.Probe),
+            ("F1 [95 %]", r => Of(r.Score)), ("SD over seeds (± 95 %)", r => OverSeeds(r.SeedSpread, r.Seeds) is { } half ? $"{Tables.Number(r.SeedSpread)} (± {Tables.Number(half)})" : r.SeedSpread),
         ];
         if (paired) columns = [.. columns, ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Of(d.Difference) : "–"), ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")];
         return Tables.From(caption, rows, columns) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
             Headline = headline,
-            Note = $"{string.Join(" or ", rows.Select(r => r.Seeds).Distinct())} seeds; n: test patients, lesions or images.{(paired ? $" Baseline: {Baseline(rows)}." : "")} F1 [95 %] and differences resample test units and hold the seeds; over seeds [95 %] is Student's interval of the mean over seeds and holds the test units (–: no spread).{(paired ? "" : " No second model is here, so there is no difference to a baseline.")}",
+            Note = $"{string.Join(" or ", rows.Select(r => r.Seeds).Distinct())} seeds; n: test patients, lesions or images.{(paired ? $" Baseline: {Baseline(rows)}." : "")} F1 [95 %] and differences resample test units and hold the seeds; ± is Student's interval of the mean over three or more seeds and holds the test units.{(paired ? "" : " No second model is here, so there is no difference to a baseline.")}",
         };
     }
 
@@ -210,13 +211,8 @@ public static class ProbingReport
     /// <summary>The models without a difference on a task or mean where others have one.</summary>
     private static string Baseline(IReadOnlyList<ComparisonRow> rows) => string.Join(", ", rows.Where(r => r.AgainstBaseline is null && rows.Any(o => o.AgainstBaseline is not null && (o.Task, o.Probe) == (r.Task, r.Probe))).Select(r => r.Model).Distinct());
 
-    /// <summary>Student's 95 % interval of a mean over seeds, mean ± t SD / sqrt(n) with n - 1 degrees of freedom; null without spread.</summary>
-    internal static Estimate? OverSeeds(double mean, double deviation, int seeds)
-    {
-        if (seeds < 2 || !(deviation > 0)) return null;
-        double half = StudentT.InvCDF(0, 1, seeds - 1, 0.975) * deviation / Math.Sqrt(seeds);
-        return new(mean, mean - half, mean + half);
-    }
+    /// <summary>Half of Student's 95 % interval of a mean over seeds, t SD / sqrt(n) with n - 1 degrees of freedom; null without spread, and for two seeds, whose t of 12.7 says nothing.</summary>
+    internal static double? OverSeeds(double deviation, int seeds) => seeds < 3 || !(deviation > 0) ? null : StudentT.InvCDF(0, 1, seeds - 1, 0.975) * deviation / Math.Sqrt(seeds);
 
     private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
 
