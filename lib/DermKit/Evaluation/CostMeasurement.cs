@@ -13,7 +13,7 @@ namespace DermKit.Evaluation;
 /// <param name="ImagesPerSecond">Median over the rounds.</param>
 /// <param name="Slowest">The slowest round.</param>
 /// <param name="Fastest">The fastest round.</param>
-/// <param name="PeakBytes">Most memory of one pass over what the process had before the model was made: weights and activations; null for batches below the plan's largest, and on a device other than the cpu.</param>
+/// <param name="PeakBytes">Most memory of one pass over what the process had before the model was made: weights and activations, 0 where the process gave more back meanwhile; null for batches below the plan's largest, and on a device other than the cpu.</param>
 public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSecond, double Slowest, double Fastest, long? PeakBytes)
 {
     /// <summary>fp32, or bf16: matrix products in bfloat16, weights and norms in float32.</summary>
@@ -73,7 +73,7 @@ public static class CostMeasurement
                     if (round == 0 && device.type == DeviceType.CPU)
                     {
                         ProcessMemory.Trimmed();
-                        peaks[(m, precision)] = ProcessMemory.PeakDuring(() => Pass(most)) - before;
+                        peaks[(m, precision)] = Math.Max(0, ProcessMemory.PeakDuring(() => Pass(most)) - before);
                     }
                     if (round == 0) continue;
                     // The first pass of a model pays for memory that later ones find again.
