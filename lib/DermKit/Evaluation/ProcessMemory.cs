@@ -22,8 +22,10 @@ internal static class ProcessMemory
     /// <summary>Bytes now, after garbage and what the C allocator holds in reserve went back to the system: a reserve left by one model would hide the growth of the next.</summary>
     public static long Trimmed()
     {
-        GC.Collect();
+        // Aggressive gives the managed heap's own reserve back too, which would otherwise go at some time during the measurement.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         GC.WaitForPendingFinalizers();
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         if (OperatingSystem.IsLinux() && NativeLibrary.TryLoad("libc.so.6", out nint libc) && NativeLibrary.TryGetExport(libc, "malloc_trim", out nint trim))
             Marshal.GetDelegateForFunctionPointer<MallocTrim>(trim)(0);
         return Now();
