@@ -55,9 +55,9 @@ internal sealed record JupyterMessage(IReadOnlyList<byte[]> Identities, JsonObje
         if (!CryptographicOperations.FixedTimeEquals(frames[at + 1], Signature(key, parts))) return null;
         try
         {
-            JsonObject[] read = [.. parts.Select(p => JsonNode.Parse(p, documentOptions: new() { MaxDepth = 256 })!.AsObject())];
-            // Here and not later: a type that is no text, or a key that is there twice, makes no message.
-            if ((string?)read[0]["msg_type"] is null || read.Any(part => part.Count < 0)) return null;
+            JsonObject[] read = [.. parts.Select(p => JsonNode.Parse(p, documentOptions: new() { MaxDepth = 256, AllowDuplicateProperties = false })!.AsObject())];
+            // Here and not later: a type that is no text makes no message.
+            if ((string?)read[0]["msg_type"] is null) return null;
             return new([.. frames.Take(at)], read[0], read[1], read[3]);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException or ArgumentException)
