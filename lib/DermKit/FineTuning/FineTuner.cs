@@ -37,6 +37,7 @@ internal sealed class FineTuner : IDisposable
     private readonly Device device;
     private readonly (string Name, Parameter Value)[] parameters;
     private readonly AdamW optimiser;
+    private readonly GradientClipping clipping;
     private readonly Tensor? classWeights;
 
     /// <summary>Prepares the training of a network that the caller disposes.</summary>
@@ -50,6 +51,7 @@ internal sealed class FineTuner : IDisposable
         (this.network, this.options, this.device) = (network, options, device);
         parameters = [.. network.named_parameters().Select(p => (p.name, p.parameter))];
         optimiser = new AdamW(parameters, (name, value) => network.Rule(name, value, options.LayerDecay));
+        clipping = new(parameters.Select(p => p.Value), options.ClipGradient);
         if (options.Balanced) classWeights = tensor(Array.ConvertAll(counts, c => (float)counts.Sum() / (counts.Length * c)), device: device).DetachFromDisposeScope();
     }
 
@@ -63,7 +65,7 @@ internal sealed class FineTuner : IDisposable
         using var scope = NewDisposeScope();
         Tensor loss = TunedNetwork.Loss(network.forward(views), labels, options.LabelSmoothing, classWeights);
         loss.backward();
-        Tensor norms = Gradients.Clip(parameters.Select(p => p.Value), options.ClipGradient);
+        Tensor norms = clipping.Step();
         optimiser.Step(learningRate, options.WeightDecay);
         foreach ((_, Parameter value) in parameters) value.grad = null;
         return (loss.detach().MoveToOuterDisposeScope(), norms.MoveToOuterDisposeScope());
@@ -135,6 +137,7 @@ internal sealed class FineTuner : IDisposable
     public void Dispose()
     {
         optimiser.Dispose();
+        clipping.Dispose();
         classWeights?.Dispose();
     }
 

@@ -42,7 +42,7 @@ public sealed record FineTuningOptions
     /// <summary>Weighs each class by N / (classes * its images) in the loss, as <see cref="Evaluation.LinearOptions.Balanced"/>. Off in MAE and in the kit's linear probe.</summary>
     public bool Balanced { get; init; }
 
-    /// <summary>Largest norm of one parameter's gradient, as in the kit's pre-training (Gradients.Clip); 0 for no limit, as MAE.</summary>
+    /// <summary>Largest norm of one parameter's gradient, as in the kit's pre-training (GradientClipping); 0 for no limit, as MAE.</summary>
     public double ClipGradient { get; init; } = 3;
 
     /// <summary>Smallest share of a picture's area in a training crop (MAE: 0.08, where a lesion is often out of sight).</summary>

@@ -1,4 +1,3 @@
-using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -10,29 +9,16 @@ namespace DermKit.Pretraining;
 /// </summary>
 public sealed class Adam : Optimizer
 {
-    private readonly (string Name, Parameter Value)[] decayed;
     private readonly AdamW moments;
 
-    /// <summary>One optimiser for all parameters that are trained.</summary>
-    public Adam(IEnumerable<(string Name, Parameter Value)> parameters)
-    {
-        (string Name, Parameter Value)[] all = [.. parameters];
-        decayed = [.. all.Where(p => Decays(p.Name, p.Value))];
-        moments = new AdamW(all);
-    }
+    /// <summary>One optimiser for all parameters that are trained; see <see cref="AdamW"/>.</summary>
+    public Adam(IEnumerable<(string Name, Parameter Value)> parameters) => moments = new AdamW(parameters, coupled: true);
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Names => moments.Names;
 
     /// <inheritdoc/>
-    public override void Step(double learningRate, double weightDecay)
-    {
-        using (no_grad())
-        using (NewDisposeScope())
-        using (Scalar decay = weightDecay)
-            foreach ((_, Parameter value) in decayed) value.grad?.add_(value, decay);
-        moments.Step(learningRate, 0);
-    }
+    public override void Step(double learningRate, double weightDecay) => moments.Step(learningRate, weightDecay);
 
     /// <inheritdoc/>
     internal override Dictionary<string, Tensor> State() => moments.State();

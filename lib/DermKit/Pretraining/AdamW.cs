@@ -11,57 +11,71 @@ namespace DermKit.Pretraining;
 /// </summary>
 public sealed class AdamW : Optimizer
 {
-    private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
-    private readonly List<Slot> slots;
-    private readonly (nint Parameter, nint Gradient, nint Mean, nint Square)[] addresses;
-    private readonly AdamWFactors[] factors;
-    private readonly int[] lengths;
+    private const double Beta1 = 0.9, Beta2 = 0.999;
+    private readonly bool coupled;
+    private readonly Slot[] slots;
+    private readonly TensorRows? layout;
+    private readonly Tensor? values, means, squares;
 
-    /// <summary>One optimiser for all parameters that are trained.</summary>
+    /// <summary>One optimiser for all parameters that are trained. On another device than the cpu it moves them into one block.</summary>
     /// <param name="parameters">Names and values.</param>
     /// <param name="rule">What the learning rate of a parameter is multiplied with, and whether weight decay acts on it; null for 1 and <see cref="Optimizer.Decays"/>.</param>
-    public AdamW(IEnumerable<(string Name, Parameter Value)> parameters, Func<string, Tensor, (double Rate, bool Decays)>? rule = null)
+    public AdamW(IEnumerable<(string Name, Parameter Value)> parameters, Func<string, Tensor, (double Rate, bool Decays)>? rule = null) : this(parameters, coupled: false, rule) { }
+
+    /// <summary>As above; coupled decay is added to the gradient, which makes it <see cref="Adam"/>.</summary>
+    internal AdamW(IEnumerable<(string Name, Parameter Value)> parameters, bool coupled, Func<string, Tensor, (double Rate, bool Decays)>? rule = null)
     {
+        this.coupled = coupled;
         rule ??= (name, value) => (1, Decays(name, value));
-        slots = [.. parameters.Select(p => new Slot(p.Name, p.Value, zeros_like(p.Value).DetachFromDisposeScope(), zeros_like(p.Value).DetachFromDisposeScope(), rule(p.Name, p.Value)))];
-        (addresses, factors, lengths) = (new (nint, nint, nint, nint)[slots.Count], new AdamWFactors[slots.Count], new int[slots.Count]);
+        slots = [.. parameters.Select(p => new Slot(p.Name, p.Value, rule(p.Name, p.Value)))];
+        Parameter[] all = Array.ConvertAll(slots, s => s.Parameter);
+        Tensor[] mean, square;
+        if (ParameterPass.Takes(all)) (mean, square) = (Array.ConvertAll(all, p => zeros_like(p)), Array.ConvertAll(all, p => zeros_like(p)));
+        else
+        {
+            layout = new TensorRows(all);
+            values = layout.Move(all).DetachFromDisposeScope();
+            (means, squares) = (zeros_like(values).DetachFromDisposeScope(), zeros_like(values).DetachFromDisposeScope());
+            (mean, square) = (layout.Inside(means), layout.Inside(squares));
+        }
+        for (int i = 0; i < slots.Length; i++) (slots[i].Mean, slots[i].Square) = (mean[i].DetachFromDisposeScope(), square[i].DetachFromDisposeScope());
     }
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Names => [.. slots.Select(s => s.Name)];
 
     /// <inheritdoc/>
-    public override unsafe void Step(double learningRate, double weightDecay)
+    public override void Step(double learningRate, double weightDecay)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        for (int i = 0; i < slots.Count; i++)
-        {
-            Slot slot = slots[i];
-            lengths[i] = 0;
-            if (slot.Parameter.grad is not { } gradient) continue;
-            slot.Steps++;
-            double own = learningRate * slot.Rule.Rate, keep = slot.Rule.Decays ? 1 - own * weightDecay : 1;
-            double correction1 = 1 - Math.Pow(Beta1, slot.Steps), correction2 = 1 - Math.Pow(Beta2, slot.Steps);
-            addresses[i] = (ParameterPass.Address(slot.Parameter), ParameterPass.Address(gradient), ParameterPass.Address(slot.Mean), ParameterPass.Address(slot.Square));
-            factors[i] = new((float)keep, (float)(1 - Beta1), (float)(1 - Beta2), (float)(1 / Math.Sqrt(correction2)), (float)(own / correction1), (float)Epsilon);
-            if (addresses[i] is { Parameter: not 0, Gradient: not 0, Mean: not 0, Square: not 0 })
-            {
-                lengths[i] = (int)gradient.numel();
-                continue;
-            }
-            using Scalar kept = keep, root = Math.Sqrt(correction2), rate = -own / correction1;
-            if (slot.Rule.Decays) slot.Parameter.mul_(kept);
-            slot.Mean.lerp_(gradient, 1 - Beta1);
-            slot.Square.mul_(Kept(Beta2)).addcmul_(gradient, gradient, Kept(1 - Beta2));
-            using Tensor denominator = slot.Square.sqrt().div_(root).PlusInPlace(Kept(Epsilon));
-            slot.Parameter.addcdiv_(slot.Mean, denominator, rate);
-        }
-        ParameterPass.Run(lengths, (i, first, count) =>
+        Tensor?[] gradients = Array.ConvertAll(slots, s => s.Parameter.grad);
+        AdamWFactors[] factors = [.. slots.Zip(gradients, (slot, gradient) => gradient is null ? AdamWFactors.None : slot.Next(learningRate, weightDecay, coupled))];
+        if (layout is not null) InRows(gradients, factors);
+        else InPasses(gradients, factors);
+    }
+
+    private unsafe void InPasses(Tensor?[] gradients, AdamWFactors[] factors)
+    {
+        (nint Parameter, nint Gradient, nint Mean, nint Square)[] addresses = [.. slots.Zip(gradients, (slot, gradient) => gradient is null ? default :
+            (ParameterPass.Address(slot.Parameter), ParameterPass.Address(gradient), ParameterPass.Address(slot.Mean), ParameterPass.Address(slot.Square)))];
+        ParameterPass.Run([.. slots.Zip(gradients, (slot, gradient) => gradient is null ? 0 : (int)slot.Parameter.numel())], (i, first, count) =>
         {
             var (parameter, gradient, mean, square) = addresses[i];
             ParameterPass.AdamW((float*)parameter + first, (float*)gradient + first, (float*)mean + first, (float*)square + first, count, factors[i]);
         });
+    }
+
+    private void InRows(Tensor?[] gradients, AdamWFactors[] factors)
+    {
+        Tensor[] columns = layout!.Columns([.. factors.Select(f => new[] { f.Keep, f.Pull, f.Share1, f.Share2, 1 - f.Share2, f.RootScale, f.Rate })]);
+        var (keep, pull, share1, share2, old2, rootScale, rate) = (columns[0], columns[1], columns[2], columns[3], columns[4], columns[5], columns[6]);
+        (Tensor gradient, Tensor mean, Tensor square, Tensor value) = (layout.Gather(gradients), means!, squares!, values!);
+        if (coupled) gradient.PlusInPlace(value * pull);
+        mean.PlusInPlace((gradient - mean).mul_(share1));
+        square.mul_(old2).PlusInPlace(gradient.Squared().mul_(share2));
+        Tensor denominator = square.sqrt().mul_(rootScale).PlusInPlace(Kept(AdamWFactors.Epsilon));
+        value.mul_(keep).sub_((mean * rate).div_(denominator));
     }
 
     /// <inheritdoc/>
@@ -76,7 +90,7 @@ public sealed class AdamW : Optimizer
     internal override void SetSteps(Tensor steps)
     {
         long[] values = [.. steps.data<long>()];
-        for (int i = 0; i < slots.Count; i++) slots[i].Steps = values[i];
+        for (int i = 0; i < slots.Length; i++) slots[i].Steps = values[i];
     }
 
     /// <inheritdoc/>
@@ -87,15 +101,25 @@ public sealed class AdamW : Optimizer
             slot.Mean.Dispose();
             slot.Square.Dispose();
         }
+        foreach (Tensor? rows in new[] { values, means, squares }) rows?.Dispose();
+        layout?.Dispose();
     }
 
-    private sealed class Slot(string name, Parameter parameter, Tensor mean, Tensor square, (double Rate, bool Decays) rule)
+    private sealed class Slot(string name, Parameter parameter, (double Rate, bool Decays) rule)
     {
         public string Name { get; } = name;
         public Parameter Parameter { get; } = parameter;
-        public Tensor Mean { get; } = mean;
-        public Tensor Square { get; } = square;
-        public (double Rate, bool Decays) Rule { get; } = rule;
+        public Tensor Mean { get; set; } = parameter;
+        public Tensor Square { get; set; } = parameter;
         public long Steps { get; set; }
+
+        /// <summary>Counts a step, and says what it does.</summary>
+        public AdamWFactors Next(double learningRate, double weightDecay, bool coupled)
+        {
+            Steps++;
+            double own = learningRate * rule.Rate, correction1 = 1 - Math.Pow(Beta1, Steps), correction2 = 1 - Math.Pow(Beta2, Steps);
+            double decay = rule.Decays ? weightDecay : 0;
+            return new(coupled ? 1 : 1 - own * decay, coupled ? decay : 0, 1 - Beta1, 1 - Beta2, 1 / Math.Sqrt(correction2), own / correction1);
+        }
     }
 }

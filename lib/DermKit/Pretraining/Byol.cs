@@ -13,7 +13,7 @@ namespace DermKit.Pretraining;
 public sealed class Byol : PretrainMethod
 {
     private readonly PairNetwork online, target;
-    private readonly (TorchSharp.Modules.Parameter[] Teacher, TorchSharp.Modules.Parameter[] Student) backbones, projections;
+    private readonly MovingAverage backbones, projections;
 
     /// <summary>Online and target network with the same weights, from the seed or file of the options.</summary>
     /// <exception cref="KitException">An option is out of its range, or the initial weights do not fit.</exception>
@@ -32,7 +32,7 @@ public sealed class Byol : PretrainMethod
         Dictionary<string, Tensor> source = online.state_dict();
         foreach ((string key, Tensor value) in target.state_dict()) value.copy_(source[key]);
         foreach (TorchSharp.Modules.Parameter parameter in target.parameters()) parameter.requires_grad_(false);
-        (backbones, projections) = (Gradients.Pairs(copy, made), Gradients.Pairs(target.Projection, online.Projection));
+        (backbones, projections) = (new(copy, made), new(target.Projection, online.Projection));
     }
 
     /// <inheritdoc/>
@@ -45,7 +45,7 @@ public sealed class Byol : PretrainMethod
     public override Backbone Backbone => online.Backbone;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running => [.. online.buffers(), .. target.buffers()];
+    public override IReadOnlyList<Tensor> Running => [.. online.buffers(), .. target.buffers(), .. target.parameters()];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State
@@ -62,8 +62,8 @@ public sealed class Byol : PretrainMethod
     /// <inheritdoc/>
     public override void BeforeStep(double momentum)
     {
-        Gradients.MovingAverage(backbones, momentum);
-        Gradients.MovingAverage(projections, momentum);
+        backbones.Step(momentum);
+        projections.Step(momentum);
     }
 
     /// <inheritdoc/>
@@ -82,6 +82,8 @@ public sealed class Byol : PretrainMethod
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        backbones.Dispose();
+        projections.Dispose();
         online.Dispose();
         target.Dispose();
     }

@@ -14,7 +14,7 @@ public sealed class Dino : PretrainMethod
     private readonly PretrainOptions options;
     private readonly double[] temperatures;
     private readonly DinoNetwork student, teacher;
-    private readonly (Parameter[] Teacher, Parameter[] Student) pairs;
+    private readonly MovingAverage average;
     private readonly DinoLoss loss;
     private readonly Generator? dropPath;
 
@@ -27,7 +27,7 @@ public sealed class Dino : PretrainMethod
         temperatures = Schedules.TeacherTemperature(options.TeacherTemperatureStart, options.TeacherTemperature, options.Epochs, options.TeacherTemperatureWarmup);
         student = new DinoNetwork(options, isStudent: true, device);
         teacher = DinoNetwork.TeacherOf(student, options, device);
-        pairs = Gradients.Pairs(teacher, student);
+        average = new(teacher, student);
         if (device.type != DeviceType.META)
             student.Backbone.DropPathGenerator = dropPath = new Generator(0, device);
         student.train();
@@ -51,7 +51,7 @@ public sealed class Dino : PretrainMethod
     public Tensor Center => loss.Center;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running => [loss.Center];
+    public override IReadOnlyList<Tensor> Running => [loss.Center, .. student.buffers(), .. teacher.buffers()];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State
@@ -89,11 +89,12 @@ public sealed class Dino : PretrainMethod
     public override bool IsFrozen(string parameter, int epoch) => epoch < options.FrozenLastLayerEpochs && parameter.Contains("last_layer", StringComparison.Ordinal);
 
     /// <inheritdoc/>
-    public override void AfterStep(double momentum) => Gradients.MovingAverage(pairs, momentum);
+    public override void AfterStep(double momentum) => average.Step(momentum);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        average.Dispose();
         student.Dispose();
         teacher.Dispose();
         loss.Dispose();
@@ -120,8 +121,9 @@ internal sealed class DinoNetwork : nn.Module
     {
         var teacher = new DinoNetwork(options, isStudent: false, device);
         using var noGrad = no_grad();
-        (Parameter[] slow, Parameter[] fast) = Gradients.Pairs(teacher, student);
-        for (int i = 0; i < slow.Length; i++) slow[i].copy_(fast[i]).requires_grad_(false);
+        using var scope = NewDisposeScope();
+        Dictionary<string, Tensor> source = student.state_dict();
+        foreach ((string key, Tensor value) in teacher.state_dict()) value.copy_(source[key]).requires_grad_(false);
         return teacher;
     }
 

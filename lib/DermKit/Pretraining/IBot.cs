@@ -13,7 +13,7 @@ public sealed class IBot : PretrainMethod
 {
     private readonly PretrainOptions options;
     private readonly DinoNetwork student, teacher;
-    private readonly (Parameter[] Teacher, Parameter[] Student) pairs;
+    private readonly MovingAverage average;
     private readonly IBotLoss loss;
     private readonly Generator? dropPath;
 
@@ -25,7 +25,7 @@ public sealed class IBot : PretrainMethod
         this.options = options;
         student = new DinoNetwork(options, isStudent: true, device);
         teacher = DinoNetwork.TeacherOf(student, options, device);
-        pairs = Gradients.Pairs(teacher, student);
+        average = new(teacher, student);
         if (device.type != DeviceType.META) student.Backbone.DropPathGenerator = dropPath = new Generator(0, device);
         student.train();
         teacher.train();
@@ -45,7 +45,7 @@ public sealed class IBot : PretrainMethod
     public override int Outputs => options.Outputs;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running => [loss.Cls.Center, loss.PatchCenter];
+    public override IReadOnlyList<Tensor> Running => [loss.Cls.Center, loss.PatchCenter, .. student.buffers(), .. teacher.buffers()];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State
@@ -92,11 +92,12 @@ public sealed class IBot : PretrainMethod
     public override bool IsFrozen(string parameter, int epoch) => epoch < options.FrozenLastLayerEpochs && parameter.Contains("last_layer", StringComparison.Ordinal);
 
     /// <inheritdoc/>
-    public override void AfterStep(double momentum) => Gradients.MovingAverage(pairs, momentum);
+    public override void AfterStep(double momentum) => average.Step(momentum);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        average.Dispose();
         student.Dispose();
         teacher.Dispose();
         loss.Dispose();

@@ -5,48 +5,37 @@ using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
-/// <summary>In what the published forms of LARS differ. The defaults are lightly-ai/lightly's.</summary>
-public sealed record LarsOptions
-{
-    /// <summary>Share of the old step in the new one, 0 to below 1.</summary>
-    public double Momentum { get; init; } = 0.9;
-
-    /// <summary>Trust coefficient: length of a step over that of the weights; 0 scales nothing, which is SGD.</summary>
-    public double Trust { get; init; } = 0.001;
-
-    /// <summary>Scales every parameter of more than one dimension; otherwise only those that weight decay acts on while it is not 0.</summary>
-    public bool ScalesUndecayed { get; init; }
-
-    /// <summary>Divides by the norm of gradient and decay together; otherwise by the sum of both norms and 1e-8.</summary>
-    public bool NormOfSum { get; init; }
-
-    /// <summary>Keeps the scaled learning rate from exceeding the given one.</summary>
-    public bool ClipsRate { get; init; }
-
-    /// <summary>lightly-ai/lightly, utils/lars.py.</summary>
-    public static LarsOptions Lightly { get; } = new();
-
-    /// <summary>facebookresearch/dino, utils.py.</summary>
-    public static LarsOptions Dino { get; } = new() { ScalesUndecayed = true, NormOfSum = true };
-
-    /// <summary>vturrisi/solo-learn, utils/lars.py, as its scripts for SimCLR and BYOL set it.</summary>
-    public static LarsOptions Solo { get; } = new() { Trust = 0.02, ScalesUndecayed = true, ClipsRate = true };
-
-    /// <summary>torch.optim.SGD with momentum 0.9.</summary>
-    public static LarsOptions Sgd { get; } = new() { Trust = 0 };
-}
-
 /// <summary>
 /// LARS (You et al. 2017, arXiv 1708.03888): SGD with momentum whose steps are as long, compared with a layer's weights, as the trust coefficient
 /// says, whatever the gradient's size. Nothing waits for the device. A parameter without a gradient is left as it is.
 /// </summary>
-/// <param name="parameters">All parameters that are trained.</param>
-/// <param name="options">The form; lightly's when null.</param>
-public sealed class Lars(IEnumerable<(string Name, Parameter Value)> parameters, LarsOptions? options = null) : Optimizer
+public sealed class Lars : Optimizer
 {
     private const double Epsilon = 1e-8;
-    private readonly LarsOptions options = options ?? LarsOptions.Lightly;
-    private readonly (string Name, Parameter Value, Tensor Velocity)[] slots = [.. parameters.Select(p => (p.Name, p.Value, zeros_like(p.Value).DetachFromDisposeScope()))];
+    private readonly LarsOptions options;
+    private readonly (string Name, Parameter Value, Tensor Velocity)[] slots;
+    private readonly TensorRows? layout;
+    private readonly Tensor? values, velocities;
+
+    /// <summary>One optimiser for all parameters that are trained. On another device than the cpu it moves them into one block.</summary>
+    /// <param name="parameters">Names and values.</param>
+    /// <param name="options">The form; lightly's when null.</param>
+    public Lars(IEnumerable<(string Name, Parameter Value)> parameters, LarsOptions? options = null)
+    {
+        this.options = options ?? LarsOptions.Lightly;
+        (string Name, Parameter Value)[] all = [.. parameters];
+        Parameter[] parts = Array.ConvertAll(all, p => p.Value);
+        Tensor[] moments;
+        if (ParameterPass.Takes(parts)) moments = Array.ConvertAll(parts, p => zeros_like(p));
+        else
+        {
+            layout = new TensorRows(parts);
+            values = layout.Move(parts).DetachFromDisposeScope();
+            velocities = zeros_like(values).DetachFromDisposeScope();
+            moments = layout.Inside(velocities);
+        }
+        slots = [.. all.Zip(moments, (p, velocity) => (p.Name, p.Value, velocity.DetachFromDisposeScope()))];
+    }
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Names => [.. slots.Select(s => s.Name)];
@@ -55,14 +44,54 @@ public sealed class Lars(IEnumerable<(string Name, Parameter Value)> parameters,
     public override void Step(double learningRate, double weightDecay)
     {
         using var noGrad = no_grad();
-        using Scalar rate = learningRate, down = -learningRate, decay = weightDecay;
-        foreach ((string name, Parameter value, Tensor velocity) in slots)
+        using var scope = NewDisposeScope();
+        Tensor?[] gradients = Array.ConvertAll(slots, s => s.Value.grad);
+        double[] decays = Array.ConvertAll(slots, s => Decays(s.Name, s.Value) ? weightDecay : 0);
+        bool[] scales = [.. slots.Zip(decays, (s, decay) => options.Trust != 0 && (options.ScalesUndecayed ? s.Value.dim() != 1 : decay != 0))];
+        if (layout is not null) InRows(gradients, decays, scales, learningRate);
+        else InPasses(gradients, decays, scales, learningRate);
+    }
+
+    private unsafe void InPasses(Tensor?[] gradients, double[] decays, bool[] scales, double learningRate)
+    {
+        (nint Value, nint Gradient, nint Velocity)[] at = [.. slots.Zip(gradients, (s, g) => g is null ? default : (ParameterPass.Address(s.Value), ParameterPass.Address(g), ParameterPass.Address(s.Velocity)))];
+        int[] lengths = [.. gradients.Select(g => (int)(g?.numel() ?? 0))], scaled = [.. lengths.Zip(scales, (length, scale) => scale ? length : 0)];
+        float[] pulls = Array.ConvertAll(decays, d => (float)d), factors = new float[slots.Length];
+        double[] weights = ParameterPass.Norms(scaled, (i, first, count) => ParameterPass.SumOfSquares((float*)at[i].Value + first, count));
+        double[] steps = ParameterPass.Norms(scaled, (i, first, count) => options.NormOfSum
+            ? ParameterPass.SumOfSquares((float*)at[i].Gradient + first, (float*)at[i].Value + first, pulls[i], count)
+            : ParameterPass.SumOfSquares((float*)at[i].Gradient + first, count));
+        for (int i = 0; i < factors.Length; i++)
         {
-            using var scope = NewDisposeScope();
-            if (value.grad is not { } gradient) continue;
-            velocity.mul_(Kept(options.Momentum)).PlusInPlace(Direction(value, gradient, weightDecay != 0 && Decays(name, value) ? decay : null, rate));
-            value.add_(velocity, down);
+            factors[i] = 1;
+            if (!scales[i] || lengths[i] == 0) continue;
+            double ratio = options.Trust * weights[i] / (options.NormOfSum ? steps[i] : steps[i] + decays[i] * weights[i] + Epsilon);
+            // Where a norm is 0 the gradient stays as it is, and only DINO's form keeps the decay.
+            if (weights[i] > 0 && steps[i] > 0) factors[i] = (float)(options.ClipsRate ? Math.Min(ratio / learningRate, 1) : ratio);
+            else if (!options.NormOfSum) pulls[i] = 0;
         }
+        ParameterPass.Run(lengths, (i, first, count) => ParameterPass.Momentum((float*)at[i].Value + first, (float*)at[i].Gradient + first, (float*)at[i].Velocity + first, count,
+            pulls[i], factors[i], (float)options.Momentum, (float)learningRate));
+    }
+
+    private void InRows(Tensor?[] gradients, double[] decays, bool[] scales, double learningRate)
+    {
+        (Tensor step, Tensor value, Tensor velocity) = (layout!.Gather(gradients), values!, velocities!);
+        Tensor[] numbers = layout.OnDevice([.. decays.Zip(scales, (decay, scale) => new double[] { decay, scale ? 1 : 0 })]).unbind(1);
+        (Tensor pulls, Tensor isScaled) = (numbers[0], numbers[1]);
+        if (options.NormOfSum) step.PlusInPlace(value * layout.Column(pulls));
+        Tensor weights = layout.Norms(value), steps = layout.Norms(step);
+        Tensor ratio = weights * Kept(options.Trust) / (options.NormOfSum ? steps : steps.Plus(weights * pulls).PlusInPlace(Kept(Epsilon)));
+        using Scalar rate = learningRate;
+        if (options.ClipsRate) ratio = (ratio / rate).clamp_max(Kept(1));
+        Tensor norms = (weights.minimum(steps) > Kept(0)).to(ratio.dtype);
+        if (!options.NormOfSum) step.PlusInPlace(value * layout.Column(pulls * norms.pow(isScaled)));
+        // The power 0 makes 1 of any ratio, of 0 / 0 too.
+        step.mul_(layout.Column(ratio.pow(norms * isScaled)));
+        // Where there is no gradient, nothing is to change: not the momentum either.
+        Tensor[] columns = layout.Columns([.. gradients.Select(g => g is null ? new double[] { 1, 0, 0 } : [options.Momentum, 1, -learningRate])]);
+        velocity.mul_(columns[0]).PlusInPlace(step.mul_(columns[1]));
+        value.PlusInPlace(velocity * columns[2]);
     }
 
     /// <inheritdoc/>
@@ -81,18 +110,8 @@ public sealed class Lars(IEnumerable<(string Name, Parameter Value)> parameters,
     public override void Dispose()
     {
         foreach ((_, _, Tensor velocity) in slots) velocity.Dispose();
-    }
-
-    /// <summary>Gradient with decay, scaled where this form scales.</summary>
-    private Tensor Direction(Tensor value, Tensor gradient, Scalar? decay, Scalar learningRate)
-    {
-        Tensor sum = decay is null ? gradient : gradient.Plus(value * decay);
-        if (options.Trust == 0 || !(options.ScalesUndecayed ? value.dim() != 1 : decay is not null)) return sum;
-        static Tensor Norm(Tensor x) => x.Squared().sum().sqrt();
-        Tensor weights = Norm(value), steps = Norm(options.NormOfSum ? sum : gradient);
-        Tensor ratio = weights * Kept(options.Trust) / (options.NormOfSum ? steps : (decay is null ? steps : steps.Plus(weights * decay)).Plus(Kept(Epsilon)));
-        if (options.ClipsRate) ratio = (ratio / learningRate).clamp_max(Kept(1));
-        // Where a norm is 0 the gradient stays as it is, and only DINO's form keeps the decay.
-        return where((weights > Kept(0)).logical_and(steps > Kept(0)), sum * ratio, options.NormOfSum ? sum : gradient);
+        values?.Dispose();
+        velocities?.Dispose();
+        layout?.Dispose();
     }
 }

@@ -20,6 +20,9 @@ internal static unsafe class ParameterPass
         fixed (byte* at = tensor.bytes) return (nint)at;
     }
 
+    /// <summary>True when the passes take all these tensors.</summary>
+    public static bool Takes(IEnumerable<Tensor> tensors) => tensors.All(t => Address(t) != 0);
+
     /// <summary>Calls the body with (tensor, first number, count) for all pieces of tensors of these lengths; nothing for a length of 0.</summary>
     public static void Run(ReadOnlySpan<int> lengths, Action<int, int, int> body)
     {
@@ -31,14 +34,13 @@ internal static unsafe class ParameterPass
         Parallel.For(0, pieces, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, i => body(all[i].Tensor, all[i].First, all[i].Count));
     }
 
-    /// <summary>Square root of the sum of squares of each tensor.</summary>
-    /// <param name="tensors">Addresses.</param>
-    /// <param name="lengths">Numbers of each.</param>
-    public static float[] Norms(nint[] tensors, int[] lengths)
+    /// <summary>Square root of the sum that the body gives of the pieces of each tensor of these lengths.</summary>
+    public static double[] Norms(ReadOnlySpan<int> lengths, Func<int, int, int, double> body)
     {
-        double[][] sums = [.. lengths.Select(length => new double[Pieces(length)])];
-        Run(lengths, (i, first, count) => sums[i][first / Piece] = SumOfSquares((float*)tensors[i] + first, count));
-        return [.. sums.Select(s => (float)Math.Sqrt(s.Sum()))];
+        double[][] sums = new double[lengths.Length][];
+        for (int i = 0; i < sums.Length; i++) sums[i] = new double[Pieces(lengths[i])];
+        Run(lengths, (i, first, count) => sums[i][first / Piece] = body(i, first, count));
+        return [.. sums.Select(s => Math.Sqrt(s.Sum()))];
     }
 
     /// <summary>x = factor * x.</summary>
@@ -62,28 +64,59 @@ internal static unsafe class ParameterPass
     /// <summary>One step of AdamW on numbers that share their factors.</summary>
     public static void AdamW(float* parameter, float* gradient, float* mean, float* square, int count, AdamWFactors f)
     {
-        Vector256<float> epsilon = Vector256.Create(f.Epsilon), share1 = Vector256.Create(f.Share1), share2 = Vector256.Create(f.Share2);
+        float keep = (float)f.Keep, pull = (float)f.Pull, take1 = (float)f.Share1, take2 = (float)f.Share2, old2 = (float)(1 - f.Share2), rootScale = (float)f.RootScale, rate = (float)f.Rate;
+        const float Small = (float)AdamWFactors.Epsilon;
+        Vector256<float> epsilon = Vector256.Create(Small), share1 = Vector256.Create(take1), share2 = Vector256.Create(take2), pulled = Vector256.Create(pull);
         int i = 0;
         for (; i <= count - Vector256<float>.Count; i += Vector256<float>.Count)
         {
-            Vector256<float> g = Vector256.Load(gradient + i), m = Vector256.Load(mean + i);
+            Vector256<float> p = Vector256.Load(parameter + i), g = Vector256.MultiplyAddEstimate(p, pulled, Vector256.Load(gradient + i)), m = Vector256.Load(mean + i);
             m = Vector256.MultiplyAddEstimate(g - m, share1, m);
-            Vector256<float> v = Vector256.MultiplyAddEstimate(g * g, share2, Vector256.Load(square + i) * (1 - f.Share2));
+            Vector256<float> v = Vector256.MultiplyAddEstimate(g * g, share2, Vector256.Load(square + i) * old2);
             m.Store(mean + i);
             v.Store(square + i);
-            Vector256<float> denominator = Vector256.MultiplyAddEstimate(Vector256.Sqrt(v), Vector256.Create(f.RootScale), epsilon);
-            (Vector256.Load(parameter + i) * f.Keep - m * f.Rate / denominator).Store(parameter + i);
+            Vector256<float> denominator = Vector256.MultiplyAddEstimate(Vector256.Sqrt(v), Vector256.Create(rootScale), epsilon);
+            (p * keep - m * rate / denominator).Store(parameter + i);
         }
         for (; i < count; i++)
         {
-            float g = gradient[i], m = mean[i] += (g - mean[i]) * f.Share1, v = square[i] = g * g * f.Share2 + square[i] * (1 - f.Share2);
-            parameter[i] = parameter[i] * f.Keep - m * f.Rate / (MathF.Sqrt(v) * f.RootScale + f.Epsilon);
+            float g = gradient[i] + parameter[i] * pull, m = mean[i] += (g - mean[i]) * take1, v = square[i] = g * g * take2 + square[i] * old2;
+            parameter[i] = parameter[i] * keep - m * rate / (MathF.Sqrt(v) * rootScale + Small);
         }
     }
 
-    private static int Pieces(int length) => (length + Piece - 1) / Piece;
+    /// <summary>One step of SGD with momentum: velocity = momentum * velocity + factor * (gradient + decay * parameter), parameter -= rate * velocity.</summary>
+    public static void Momentum(float* parameter, float* gradient, float* velocity, int count, float decay, float factor, float momentum, float rate)
+    {
+        Vector256<float> pull = Vector256.Create(decay), scale = Vector256.Create(factor), old = Vector256.Create(momentum);
+        int i = 0;
+        for (; i <= count - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256<float> p = Vector256.Load(parameter + i), g = Vector256.MultiplyAddEstimate(p, pull, Vector256.Load(gradient + i)) * scale;
+            Vector256<float> v = Vector256.MultiplyAddEstimate(Vector256.Load(velocity + i), old, g);
+            v.Store(velocity + i);
+            (p - v * rate).Store(parameter + i);
+        }
+        for (; i < count; i++) parameter[i] -= rate * (velocity[i] = velocity[i] * momentum + (gradient[i] + parameter[i] * decay) * factor);
+    }
 
-    private static double SumOfSquares(float* x, int count)
+    /// <summary>Sum of the squares of x + factor * y.</summary>
+    public static double SumOfSquares(float* x, float* y, float factor, int count)
+    {
+        Vector256<float> sum = default, scale = Vector256.Create(factor);
+        int i = 0;
+        for (; i <= count - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256<float> both = Vector256.MultiplyAddEstimate(Vector256.Load(y + i), scale, Vector256.Load(x + i));
+            sum = Vector256.MultiplyAddEstimate(both, both, sum);
+        }
+        double rest = 0;
+        for (; i < count; i++) rest += Math.Pow(x[i] + factor * y[i], 2);
+        return rest + Vector256.Sum(sum);
+    }
+
+    /// <summary>Sum of the squares of x.</summary>
+    public static double SumOfSquares(float* x, int count)
     {
         Vector256<float> a = default, b = default, c = default, d = default;
         int i = 0, step = Vector256<float>.Count;
@@ -96,13 +129,22 @@ internal static unsafe class ParameterPass
         for (; i < count; i++) rest += (double)x[i] * x[i];
         return rest + Vector256.Sum(a + b + c + d);
     }
+
+    private static int Pieces(int length) => (length + Piece - 1) / Piece;
 }
 
 /// <summary>What all numbers of one parameter share in a step of AdamW.</summary>
 /// <param name="Keep">1 - learning rate x weight decay.</param>
+/// <param name="Pull">Weight decay that is added to the gradient.</param>
 /// <param name="Share1">1 - beta1.</param>
 /// <param name="Share2">1 - beta2.</param>
 /// <param name="RootScale">1 / sqrt(1 - beta2^steps).</param>
 /// <param name="Rate">Learning rate / (1 - beta1^steps).</param>
-/// <param name="Epsilon">Added to the root.</param>
-internal readonly record struct AdamWFactors(float Keep, float Share1, float Share2, float RootScale, float Rate, float Epsilon);
+internal readonly record struct AdamWFactors(double Keep, double Pull, double Share1, double Share2, double RootScale, double Rate)
+{
+    /// <summary>Added to the root.</summary>
+    public const double Epsilon = 1e-8;
+
+    /// <summary>Leaves a parameter and its moments as they are.</summary>
+    public static AdamWFactors None { get; } = new(1, 0, 0, 0, 1, 0);
+}

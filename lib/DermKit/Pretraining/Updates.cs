@@ -13,6 +13,7 @@ internal sealed class Updates : IDisposable
 {
     private readonly PretrainOptions options;
     private readonly (string Name, Parameter Value)[] parameters;
+    private readonly GradientClipping clipping;
     private readonly double[] learningRates, decays, momenta;
 
     public Updates(PretrainMethod method, PretrainOptions options, int stepsPerEpoch)
@@ -26,6 +27,7 @@ internal sealed class Updates : IDisposable
             "LARS" => new Lars(parameters),
             _ => new AdamW(parameters),
         };
+        clipping = new(parameters.Select(p => p.Value), options.ClipGradient);
         learningRates = Schedules.Cosine(options.BaseLearningRate * options.Batch / 256, options.MinLearningRate, Steps, (int)Math.Round(options.WarmupEpochs * stepsPerEpoch));
         decays = Schedules.Cosine(options.WeightDecay, options.WeightDecayEnd, Steps);
         momenta = Schedules.Cosine(options.TeacherMomentum, 1, Steps);
@@ -65,17 +67,17 @@ internal sealed class Updates : IDisposable
     {
         using var scope = NewDisposeScope();
         int epoch = Done / StepsPerEpoch;
-        Method.BeforeStep(momenta[Done]);
         Tensor[] before;
         using (no_grad()) before = [.. Method.Running.Select(r => r.clone())];
+        Method.BeforeStep(momenta[Done]);
         using MethodOutput output = Method.Forward(views, Done, epoch);
-        double loss = output.Loss.Value();
-        if (!double.IsFinite(loss)) return Skip(loss, double.NaN, before);
         output.Loss.backward();
-        Tensor norms = Gradients.Clip(parameters.Select(p => p.Value), options.ClipGradient);
+        Tensor norms = clipping.Step();
         Norms?.Invoke(norms);
-        double norm = norms.Squared().sum().sqrt().Value();
-        if (!double.IsFinite(norm)) return Skip(loss, norm, before);
+        // The only wait for the device in a step.
+        double[] numbers = Numbers(output.Loss, norms.Squared().sum().sqrt(), output.PatchLoss);
+        (double loss, double norm) = (numbers[0], numbers[1]);
+        if (!double.IsFinite(loss) || !double.IsFinite(norm)) return Skip(loss, norm, before);
         SkippedInRow = 0;
         foreach ((string name, Parameter value) in parameters)
             if (Method.IsFrozen(name, epoch)) value.grad = null;
@@ -85,12 +87,20 @@ internal sealed class Updates : IDisposable
         Method.AfterStep(momenta[Done]);
         Done++;
         var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norm, 0);
-        double patches = output.PatchLoss?.Value() ?? 0;
+        double patches = numbers.ElementAtOrDefault(2);
         if (output.PatchLoss is not null) step = step with { PatchLoss = patches };
         if (Method.Outputs > 0) step = step with { LossRatio = (loss - patches) / Math.Log(Method.Outputs) };
         if (Done % options.MonitorEvery != 0 && Done != 1 && Done != Steps) return step;
         if (output.Targets is not null) step = step with { TeacherEntropy = CollapseMonitor.Entropy(output.Targets) };
         return step with { FeatureStd = CollapseMonitor.FeatureStd(output.Features), EffectiveRank = CollapseMonitor.EffectiveRank(output.Features) };
+    }
+
+    /// <summary>The values of scalars on the device, read at once; null is left out.</summary>
+    private static double[] Numbers(params Tensor?[] scalars)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        return [.. stack(scalars.OfType<Tensor>().Select(t => t.to(ScalarType.Float64))).cpu().data<double>()];
     }
 
     private TrainingStep Skip(double loss, double norm, Tensor[] before)
@@ -104,5 +114,9 @@ internal sealed class Updates : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Optimiser.Dispose();
+    public void Dispose()
+    {
+        Optimiser.Dispose();
+        clipping.Dispose();
+    }
 }

@@ -301,8 +301,7 @@ public sealed class CheckpointFaults : IDisposable
             Assert.True(double.IsNaN(step.Loss));
         }
         Assert.Equal((2, 1), (updates.Done, updates.SkippedInRow));
-        // BYOL's target moves before the views are seen, with weights that are finite.
-        Assert.All(student.State.Where(s => method != "BYOL" || !s.Key.Contains("_momentum.", StringComparison.Ordinal)), s => Assert.True(s.Value.Equals(before[s.Key]), $"{s.Key} was changed by a step that was skipped"));
+        Assert.All(student.State, s => Assert.True(s.Value.Equals(before[s.Key]), $"{s.Key} was changed by a step that was skipped"));
         using (Views good = Make(5)) Assert.False(updates.Next(good).Skipped);
         Assert.Equal((3, 0), (updates.Done, updates.SkippedInRow));
     }

@@ -20,11 +20,13 @@ public sealed class LarsParity
         using SafeTensorsFile file = Fixtures.Open(name);
         JsonElement config = file.Config();
         double[] rates = [.. config.GetProperty("lr").EnumerateArray().Select(e => e.GetDouble())], scheduled = [.. config.GetProperty("weight_decay_of_regularized").EnumerateArray().Select(e => e.GetDouble())];
+        // Float32 on the cpu takes the passes, all else the tensor operations on rows.
+        foreach (ScalarType type in new[] { float32, float64 })
         foreach ((string form, LarsOptions options) in new[] { ("sgd", LarsOptions.Sgd), ("dino_lars", LarsOptions.Dino), ("lightly_lars", LarsOptions.Lightly), ("solo_lars", LarsOptions.Solo) })
         {
             JsonElement own = config.GetProperty(form);
             double Number(string key, double otherwise) => own.TryGetProperty(key, out JsonElement e) && e.ValueKind == JsonValueKind.Number ? e.GetDouble() : otherwise;
-            (string Name, Parameter Value)[] parameters = [.. file.Entries.Keys.Where(k => k.StartsWith("init.", StringComparison.Ordinal)).Select(k => (k["init.".Length..], new Parameter(file.Load(k))))];
+            (string Name, Parameter Value)[] parameters = [.. file.Entries.Keys.Where(k => k.StartsWith("init.", StringComparison.Ordinal)).Select(k => (k["init.".Length..], new Parameter(file.Load(k).to(type))))];
             using var lars = new Lars(parameters, options with
             {
                 Momentum = Number("momentum", options.Momentum), Trust = Number("trust", Number("eta", options.Trust)),
@@ -33,7 +35,7 @@ public sealed class LarsParity
             int compared = 0;
             for (int step = 0; step < rates.Length; step++)
             {
-                foreach ((string key, Parameter value) in parameters) value.grad = file.Load($"grad.{step}.{key}");
+                foreach ((string key, Parameter value) in parameters) value.grad = file.Load($"grad.{step}.{key}").to(type);
                 lars.Step(rates[step] * Number("lr_scale", 1), Number("weight_decay", scheduled[step]));
                 foreach ((string key, Parameter value) in parameters.Where(p => file.Entries.ContainsKey($"{form}.{step}.{p.Name}")))
                 {

@@ -14,6 +14,9 @@ namespace DermKit.Tests.Parity;
 [Takes("clip_ema*.safetensors")]
 public sealed class TrainingPartsParity
 {
+    /// <summary>Float32 on the cpu takes the passes, all else the tensor operations on rows.</summary>
+    private static readonly ScalarType[] Ways = [float32, float64];
+
     public static TheoryData<string> ScheduleFiles => Fixtures.Named("schedules*.safetensors");
 
     public static TheoryData<string> OptimiserFiles => Fixtures.Named("optimizers*.safetensors");
@@ -43,10 +46,15 @@ public sealed class TrainingPartsParity
     [MemberData(nameof(OptimiserFiles))]
     public void AdamWIsTorchs(string name)
     {
+        foreach (ScalarType type in Ways) StepsAreTorchs(name, type);
+    }
+
+    private static void StepsAreTorchs(string name, ScalarType type)
+    {
         using var scope = NewDisposeScope();
         using SafeTensorsFile file = Fixtures.Open(name);
         JsonElement config = file.Config(), groups = config.GetProperty("groups");
-        (string Name, Parameter Value)[] parameters = [.. file.Entries.Keys.Where(k => k.StartsWith("init.", StringComparison.Ordinal)).Select(k => (k["init.".Length..], new Parameter(file.Load(k))))];
+        (string Name, Parameter Value)[] parameters = [.. file.Entries.Keys.Where(k => k.StartsWith("init.", StringComparison.Ordinal)).Select(k => (k["init.".Length..], new Parameter(file.Load(k).to(type))))];
         string[] Listed(string group) => [.. groups.GetProperty(group).EnumerateArray().Select(e => e.GetString()!).Order(StringComparer.Ordinal)];
         Assert.Equal(Listed("regularized"), parameters.Where(p => AdamW.Decays(p.Name, p.Value)).Select(p => p.Name).Order(StringComparer.Ordinal));
         Assert.Equal(Listed("not_regularized"), parameters.Where(p => !AdamW.Decays(p.Name, p.Value)).Select(p => p.Name).Order(StringComparer.Ordinal));
@@ -55,7 +63,7 @@ public sealed class TrainingPartsParity
         int compared = 0;
         for (int step = 0; step < rates.Length; step++)
         {
-            foreach ((string key, Parameter value) in parameters) value.grad = file.Load($"grad.{step}.{key}");
+            foreach ((string key, Parameter value) in parameters) value.grad = file.Load($"grad.{step}.{key}").to(type);
             adamW.Step(rates[step], decays[step]);
             foreach ((string key, Parameter value) in parameters.Where(p => file.Entries.ContainsKey($"adamw.{step}.{p.Name}")))
             {
@@ -71,8 +79,14 @@ public sealed class TrainingPartsParity
     [MemberData(nameof(ClippingFiles))]
     public void ClippingAndMovingAverageAreDinos(string name)
     {
+        foreach (ScalarType type in Ways) UpdatesAreDinos(name, type);
+    }
+
+    private static void UpdatesAreDinos(string name, ScalarType type)
+    {
         using var scope = NewDisposeScope();
         using SafeTensorsFile file = Fixtures.Open(name);
+        Tensor Load(string key) => file.Load(key).to(type);
         string[] keys = [.. file.Entries.Keys.Where(k => k.StartsWith("grad.", StringComparison.Ordinal)).Select(k => k["grad.".Length..])];
         // The order of the norms is that of the parameters, which the file's own order is not.
         string[] order = ["cls_token", "conv.weight", "conv.bias", "norm.weight", "norm.bias", "fc.weight", "fc.bias", "last_layer.weight_g", "last_layer.weight_v"];
@@ -80,15 +94,18 @@ public sealed class TrainingPartsParity
         foreach (JsonElement limit in file.Config().GetProperty("clip_per_parameter").EnumerateArray())
         {
             string text = limit.GetDouble().ToString(CultureInfo.InvariantCulture);
-            Parameter[] parameters = [.. order.Select(k => new Parameter(zeros_like(file.Load("grad." + k))) { grad = file.Load("grad." + k) })];
-            Fixtures.Close(Gradients.Clip(parameters, limit.GetDouble()), file.Load("norms." + text), 1e-5, "norms." + text);
+            Parameter[] parameters = [.. order.Select(k => new Parameter(zeros_like(Load("grad." + k))) { grad = Load("grad." + k) })];
+            using var clipping = new GradientClipping(parameters, limit.GetDouble());
+            Fixtures.Close(clipping.Step(), file.Load("norms." + text), 1e-5, "norms." + text);
             for (int i = 0; i < order.Length; i++) Fixtures.Close(parameters[i].grad!, file.Load($"clip{text}.{order[i]}"), 1e-5, $"clip{text}.{order[i]}");
         }
         foreach (JsonElement momentum in file.Config().GetProperty("ema_m").EnumerateArray())
         {
-            using var teacher = new Holder([.. order.Select(k => file.Load("ema.teacher." + k))]);
-            using var student = new Holder([.. order.Select(k => file.Load("ema.student." + k))]);
-            Gradients.MovingAverage(teacher, student, momentum.GetDouble());
+            using var teacher = new Holder([.. order.Select(k => Load("ema.teacher." + k))]);
+            using var student = new Holder([.. order.Select(k => Load("ema.student." + k))]);
+            foreach (Parameter parameter in teacher.parameters()) parameter.requires_grad_(false);
+            using var average = new MovingAverage(teacher, student);
+            average.Step(momentum.GetDouble());
             string text = momentum.GetDouble().ToString(CultureInfo.InvariantCulture);
             Parameter[] moved = [.. teacher.parameters()];
             for (int i = 0; i < order.Length; i++) Fixtures.Close(moved[i], file.Load($"ema.m{text}.{order[i]}"), 1e-5, $"ema.m{text}.{order[i]}");

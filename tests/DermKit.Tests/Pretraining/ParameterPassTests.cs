@@ -6,7 +6,7 @@ using Parameter = TorchSharp.Modules.Parameter;
 
 namespace DermKit.Tests.Pretraining;
 
-/// <summary>Float32 on the cpu takes the passes, float64 the tensor operations: both must say the same.</summary>
+/// <summary>Float32 on the cpu takes the passes, all else the tensor operations on rows, here float64: both must say the same.</summary>
 public sealed class ParameterPassTests
 {
     /// <summary>Shorter than a vector, no multiple of one, longer than a piece.</summary>
@@ -54,7 +54,8 @@ public sealed class ParameterPassTests
         foreach ((Parameter parameter, Parameter gradient) in single.Zip(Drawn(float32, 2))) parameter.grad = gradient.detach();
         foreach ((Parameter parameter, Parameter gradient) in exact.Zip(Drawn(float64, 2))) parameter.grad = gradient.detach();
         (single[1].grad, exact[1].grad) = (null, null);
-        Tensor norms = Gradients.Clip(single, limit), expected = Gradients.Clip(exact, limit);
+        using GradientClipping passes = new(single, limit), rows = new(exact, limit);
+        Tensor norms = passes.Step(), expected = rows.Step();
         Assert.Equal([3], norms.shape);
         Assert.True(norms.to(float64).allclose(expected, rtol: 1e-6));
         Near(exact.Where(p => p.grad is not null).Select(p => p.grad!), single.Where(p => p.grad is not null).Select(p => p.grad!));
@@ -68,7 +69,8 @@ public sealed class ParameterPassTests
         {
             Parameter parameter = new(zeros(100)) { grad = ones(100) };
             parameter.grad![57] = bad;
-            Assert.False(Gradients.Clip([parameter], 1).isfinite().item<bool>());
+            using var clipping = new GradientClipping([parameter], 1);
+            Assert.False(clipping.Step().isfinite().item<bool>());
         }
     }
 
@@ -78,8 +80,8 @@ public sealed class ParameterPassTests
         using var scope = NewDisposeScope();
         Parameter[] slow = Drawn(float32, 1), fast = Drawn(float32, 2), slowExact = Drawn(float64, 1), fastExact = Drawn(float64, 2);
         foreach (Parameter parameter in slow.Concat(slowExact)) parameter.requires_grad_(false);
-        Gradients.MovingAverage(([.. slow], [.. fast]), 0.996);
-        Gradients.MovingAverage(([.. slowExact], [.. fastExact]), 0.996);
+        using (var average = new MovingAverage(new Holder(slow), new Holder(fast))) average.Step(0.996);
+        using (var average = new MovingAverage(new Holder(slowExact), new Holder(fastExact))) average.Step(0.996);
         Near(slowExact, slow);
     }
 
@@ -94,7 +96,8 @@ public sealed class ParameterPassTests
             Parameter[] parameters = Drawn(float32, 1);
             foreach ((Parameter parameter, Parameter gradient) in parameters.Zip(Drawn(float32, 2))) parameter.grad = gradient.detach();
             using var adamW = new AdamW(parameters.Select((p, i) => ($"{i}", p)));
-            Gradients.Clip(parameters, 2);
+            using var clipping = new GradientClipping(parameters, 2);
+            clipping.Step();
             adamW.Step(0.01, 0.1);
             return parameters;
         }
@@ -105,6 +108,60 @@ public sealed class ParameterPassTests
         finally
         {
             set_num_threads(threads);
+        }
+    }
+
+    [Fact]
+    public void TheStateOfRowsIsTakenUp()
+    {
+        using var scope = NewDisposeScope();
+        Parameter[] first = Drawn(float64, 1), second = Drawn(float64, 2);
+        string[] names = ["a.bias", "a.weight", "b.bias", "b.weight"];
+        using AdamW run = new(names.Zip(first)), resumed = new(names.Zip(second));
+        void Step(AdamW optimiser, Parameter[] parameters, int step)
+        {
+            foreach ((Parameter parameter, Parameter gradient) in parameters.Zip(Drawn(float64, step))) parameter.grad = gradient.detach();
+            optimiser.Step(0.01, 0.3);
+        }
+        for (int step = 0; step < 3; step++) Step(run, first, step);
+        Dictionary<string, Tensor> state = run.State();
+        using (no_grad())
+        {
+            foreach ((Parameter to, Parameter from) in second.Zip(first)) to.copy_(from);
+            foreach ((string key, Tensor to) in resumed.State().Where(s => s.Key != "steps")) to.copy_(state[key]);
+        }
+        resumed.SetSteps(state["steps"]);
+        foreach ((AdamW optimiser, Parameter[] parameters) in new[] { (run, first), (resumed, second) }) Step(optimiser, parameters, 3);
+        Assert.All(first.Zip(second), p => Assert.True(p.First.Equals(p.Second)));
+    }
+
+    [Fact]
+    public void UpdatesStayOnTheirDevice()
+    {
+        using var scope = NewDisposeScope();
+        Parameter[] parameters = [.. Shapes.Select(shape => new Parameter(zeros(shape, device: META)) { grad = zeros(shape, device: META) })];
+        parameters[2].grad = null;
+        var named = parameters.Select((p, i) => ($"{i}.weight", p)).ToArray();
+        using var clipping = new GradientClipping(parameters, 1);
+        Assert.Equal((DeviceType.META, 3), (clipping.Step().device_type, clipping.Step().shape[0]));
+        foreach (DermKit.Pretraining.Optimizer optimiser in new DermKit.Pretraining.Optimizer[] { new AdamW(named), new DermKit.Pretraining.Adam(named), new Lars(named), new Lars(named, LarsOptions.Solo), new Lars(named, LarsOptions.Dino) })
+            using (optimiser)
+            {
+                optimiser.Step(0.1, 0.1);
+                Assert.All(optimiser.State().Where(s => s.Key != "steps"), s => Assert.Equal(DeviceType.META, s.Value.device_type));
+            }
+        using var teacher = new Holder([.. Shapes.Select(shape => new Parameter(zeros(shape, device: META), requires_grad: false))]);
+        using var average = new MovingAverage(teacher, new Holder(parameters));
+        average.Step(0.9);
+        Assert.Equal(Shapes, parameters.Select(p => p.shape));
+        Assert.All(parameters.Concat(teacher.parameters()), p => Assert.Equal(DeviceType.META, p.device_type));
+    }
+
+    private sealed class Holder : nn.Module
+    {
+        public Holder(Parameter[] values) : base(nameof(Holder))
+        {
+            for (int i = 0; i < values.Length; i++) register_parameter($"p{i}", values[i]);
         }
     }
 }
