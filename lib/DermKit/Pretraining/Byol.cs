@@ -33,6 +33,7 @@ public sealed class Byol : PretrainMethod
         foreach ((string key, Tensor value) in target.state_dict()) value.copy_(source[key]);
         foreach (TorchSharp.Modules.Parameter parameter in target.parameters()) parameter.requires_grad_(false);
         (backbones, projections) = (new(copy, made), new(target.Projection, online.Projection));
+        Running = [.. online.buffers(), .. target.buffers(), .. target.parameters()];
     }
 
     /// <inheritdoc/>
@@ -45,7 +46,7 @@ public sealed class Byol : PretrainMethod
     public override Backbone Backbone => online.Backbone;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running => [.. online.buffers(), .. target.buffers(), .. target.parameters()];
+    public override IReadOnlyList<Tensor> Running { get; }
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State

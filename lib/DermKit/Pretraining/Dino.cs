@@ -33,6 +33,7 @@ public sealed class Dino : PretrainMethod
         student.train();
         teacher.train();
         loss = new DinoLoss(options.Outputs, options.StudentTemperature, options.CenterMomentum, device);
+        Running = [loss.Center, .. student.buffers(), .. teacher.buffers()];
     }
 
     /// <inheritdoc/>
@@ -51,7 +52,7 @@ public sealed class Dino : PretrainMethod
     public Tensor Center => loss.Center;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running => [loss.Center, .. student.buffers(), .. teacher.buffers()];
+    public override IReadOnlyList<Tensor> Running { get; }
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State

@@ -25,13 +25,12 @@ public sealed class GradientClipping(IEnumerable<Parameter> parameters, double l
         Tensor?[] gradients = Array.ConvertAll(parameters, p => p.grad);
         Tensor[] present = [.. gradients.OfType<Tensor>()];
         if (present.Length == 0) return zeros(0).MoveToOuterDisposeScope();
-        return (ParameterPass.Takes(present) ? tensor(InPasses(present)) : InRows(gradients)).MoveToOuterDisposeScope();
+        nint[] addresses = Array.ConvertAll(present, ParameterPass.Address);
+        return (addresses.Contains(0) ? InRows(gradients) : tensor(InPasses(addresses, Array.ConvertAll(present, g => (int)g.numel())))).MoveToOuterDisposeScope();
     }
 
-    private unsafe float[] InPasses(Tensor[] gradients)
+    private unsafe float[] InPasses(nint[] addresses, int[] lengths)
     {
-        nint[] addresses = Array.ConvertAll(gradients, ParameterPass.Address);
-        int[] lengths = Array.ConvertAll(gradients, g => (int)g.numel());
         float[] norms = Array.ConvertAll(ParameterPass.Norms(lengths, (i, first, count) => ParameterPass.SumOfSquares((float*)addresses[i] + first, count)), norm => (float)norm);
         if (limit <= 0) return norms;
         float[] factors = Array.ConvertAll(norms, norm => (float)(limit / (norm + 1e-6)));

@@ -30,6 +30,7 @@ public sealed class IBot : PretrainMethod
         student.train();
         teacher.train();
         loss = new IBotLoss(options, device);
+        Running = [loss.Cls.Center, loss.PatchCenter, .. student.buffers(), .. teacher.buffers()];
     }
 
     /// <inheritdoc/>
@@ -45,7 +46,7 @@ public sealed class IBot : PretrainMethod
     public override int Outputs => options.Outputs;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running => [loss.Cls.Center, loss.PatchCenter, .. student.buffers(), .. teacher.buffers()];
+    public override IReadOnlyList<Tensor> Running { get; }
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State

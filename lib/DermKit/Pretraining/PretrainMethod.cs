@@ -49,7 +49,7 @@ public abstract class PretrainMethod : IDisposable
     /// <summary>All tensors that a checkpoint holds, by key, as they are: loading copies into them.</summary>
     public abstract IReadOnlyDictionary<string, Tensor> State { get; }
 
-    /// <summary>Tensors that <see cref="Forward"/> itself changes, such as centres and running statistics, so that a step can be taken back.</summary>
+    /// <summary>Tensors that <see cref="Forward"/> itself changes, such as centres and running statistics, so that a step can be taken back; listed once, as TorchSharp allocates much for each that it lists.</summary>
     public abstract IReadOnlyList<Tensor> Running { get; }
 
     /// <summary>The loss of the views of one batch.</summary>

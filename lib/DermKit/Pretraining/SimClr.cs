@@ -24,6 +24,7 @@ public sealed class SimClr : PretrainMethod
         this.options = options;
         Backbone made = backbone(true);
         network = new(options, made, ProjectionHead.SimClr(made.Dim, options.HeadHidden, options.Outputs, options.Seed + 1L, device), null, device);
+        Running = [.. network.buffers()];
     }
 
     /// <inheritdoc/>
@@ -36,7 +37,7 @@ public sealed class SimClr : PretrainMethod
     public override int Outputs => 2 * options.Batch - 1;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running => [.. network.buffers()];
+    public override IReadOnlyList<Tensor> Running { get; }
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State => network.state_dict();
