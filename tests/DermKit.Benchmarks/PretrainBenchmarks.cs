@@ -39,10 +39,16 @@ internal static class PretrainBenchmarks
         yield return new($"dino-step-{precision}", Batch / seconds[0], "images/s", Batch / seconds[0] * FlopPerImage * 1e-9 / limit);
         yield return new($"dino-step-{precision}, plain modules", Batch / seconds[3], "images/s", seconds[3] / seconds[0]);
         yield return new($"matrix product 4096, {precision}", limit, "GFLOP/s", null);
+        yield return Managed(precision, updates, views);
+    }
+
+    /// <summary>What .NET allocates in a step after the first ones.</summary>
+    private static Row Managed(string what, Updates updates, Views views)
+    {
         const int Steps = 3;
         long before = GC.GetTotalAllocatedBytes(precise: true);
         for (int i = 0; i < Steps; i++) updates.Next(views);
-        yield return new($"managed bytes per step, {precision}", (GC.GetTotalAllocatedBytes(precise: true) - before) / 1024.0 / Steps, "KB", null);
+        return new($"managed bytes per step, {what}", (GC.GetTotalAllocatedBytes(precise: true) - before) / 1024.0 / Steps, "KB", null);
     }
 
     /// <summary>A whole update of another method as the environment page measures its peers: iBOT on ViT-T with K = 8192, SimCLR and BYOL on ResNet-50 with two views of 224.</summary>
@@ -57,6 +63,7 @@ internal static class PretrainBenchmarks
         using var views = new Views(randn(2 * Batch, 3, 224, 224), options.LocalCrops == 0 ? null : randn(options.LocalCrops * Batch, 3, 96, 96), masks);
         double seconds = Measure.Medians(3, () => updates.Next(views))[0];
         yield return new($"{method.ToLowerInvariant()}-{(options.Network == "ViT" ? "" : "r50-")}step-{precision}", Batch / seconds, "images/s", null);
+        yield return Managed($"{method}, {precision}", updates, views);
     }
 
     /// <summary>

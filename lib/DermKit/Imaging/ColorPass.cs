@@ -12,16 +12,15 @@ internal static unsafe class ColorPass
     /// <summary>Jitters in their order, then grey.</summary>
     /// <param name="planes">In 0 to 1.</param>
     /// <param name="pixels">H * W.</param>
-    /// <param name="draw">Factors.</param>
-    /// <param name="order">The four jitters.</param>
-    public static void Apply(float* planes, int pixels, in ColorDraw draw, ReadOnlySpan<Jitter> order)
+    /// <param name="draw">Factors and order.</param>
+    public static void Apply(float* planes, int pixels, in ColorDraw draw)
     {
         Span<(Jitter Kind, float Factor)> steps = stackalloc (Jitter, float)[5];
         int count = 0;
-        foreach (Jitter kind in order)
+        foreach (Jitter kind in ColorDraw.Orders[draw.Order])
         {
             float factor = draw.Of(kind);
-            if (factor != (kind == Jitter.Hue ? 0 : 1)) steps[count++] = (kind, factor);
+            if (factor != ColorDraw.Neutral(kind)) steps[count++] = (kind, factor);
         }
         if (draw.Grey) steps[count++] = (Jitter.Saturation, 0);
         // Contrast needs the mean of all that comes before it.

@@ -61,6 +61,8 @@ public static class MatrixPath
     /// <summary>The same as <see cref="Linear"/> by oneDNN: rows become the pixels of pictures of height 1 whose channels lie innermost.</summary>
     internal static Tensor Convolution(Tensor x, Tensor weight, Tensor? bias)
     {
+        // A picture without pixels is refused by a convolution; a batch that has no masked patch is one.
+        if (x.numel() == 0) return nn.functional.linear(x, weight, bias);
         using var scope = NewDisposeScope();
         long inner = weight.shape[1], outer = weight.shape[0];
         long[] shape = [.. x.shape[..^1], outer];

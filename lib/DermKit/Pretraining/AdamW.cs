@@ -58,7 +58,7 @@ public sealed class AdamW : Optimizer
     private unsafe void InPasses(Tensor?[] gradients, AdamWFactors[] factors)
     {
         (nint Parameter, nint Gradient, nint Mean, nint Square)[] addresses = [.. slots.Zip(gradients, (slot, gradient) => gradient is null ? default :
-            (ParameterPass.Address(slot.Parameter), ParameterPass.Address(gradient), ParameterPass.Address(slot.Mean), ParameterPass.Address(slot.Square)))];
+            (ParameterPass.Address(slot.Parameter), ParameterPass.AddressInBlock(gradient), ParameterPass.Address(slot.Mean), ParameterPass.Address(slot.Square)))];
         ParameterPass.Run([.. slots.Zip(gradients, (slot, gradient) => gradient is null ? 0 : (int)slot.Parameter.numel())], (i, first, count) =>
         {
             var (parameter, gradient, mean, square) = addresses[i];

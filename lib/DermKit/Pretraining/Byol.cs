@@ -32,8 +32,7 @@ public sealed class Byol : PretrainMethod
         Dictionary<string, Tensor> source = online.state_dict();
         foreach ((string key, Tensor value) in target.state_dict()) value.copy_(source[key]);
         foreach (TorchSharp.Modules.Parameter parameter in target.parameters()) parameter.requires_grad_(false);
-        (backbones, projections) = (new(copy, made), new(target.Projection, online.Projection));
-        Running = [.. online.buffers(), .. target.buffers(), .. target.parameters()];
+        (backbones, projections) = (new(copy, made, canUndo: true), new(target.Projection, online.Projection, canUndo: true));
     }
 
     /// <inheritdoc/>
@@ -46,7 +45,7 @@ public sealed class Byol : PretrainMethod
     public override Backbone Backbone => online.Backbone;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running { get; }
+    public override IReadOnlyList<Tensor> Running => [.. online.buffers(), .. target.buffers()];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State
@@ -65,6 +64,13 @@ public sealed class Byol : PretrainMethod
     {
         backbones.Step(momentum);
         projections.Step(momentum);
+    }
+
+    /// <inheritdoc/>
+    public override void TakeBack()
+    {
+        backbones.Undo();
+        projections.Undo();
     }
 
     /// <inheritdoc/>

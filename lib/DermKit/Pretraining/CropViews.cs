@@ -19,8 +19,7 @@ public sealed record ViewRecipe(RandomResizedCrop Area, int Size, ColorJitter Co
 public readonly record struct PictureSize((int Width, int Height) Original, (int Width, int Height) Stored);
 
 /// <summary>
-/// Makes views by recipe, normalised by ImageNet's mean and deviation. Every draw depends on (seed, epoch, image, view) alone; the order of
-/// the colour jitters on (seed, epoch, view). Bytes on the cpu take one pass in vectors for each picture, all else tensor operations.
+/// Makes views by recipe, normalised by ImageNet's mean and deviation. Every draw depends on (seed, epoch, image, view) alone. Bytes on the cpu take one pass in vectors for each picture, all else tensor operations.
 /// </summary>
 public static class CropViews
 {
@@ -32,9 +31,9 @@ public static class CropViews
     /// <param name="seed">Decides the draws.</param>
     /// <param name="epoch">Decides the draws.</param>
     /// <param name="sizes">Sizes of each picture; null when each is W x H, and an original.</param>
-    /// <param name="groups">Recipes of one size each; views are numbered through all of them.</param>
+    /// <param name="groups">Recipes of one size and one largest blur each; views are numbered through all of them.</param>
     /// <returns>For each group float [recipes * B, 3, S, S] on the pictures' device: all pictures by the first recipe, then by the next.</returns>
-    /// <exception cref="ArgumentException">The numbers of pictures and ids differ.</exception>
+    /// <exception cref="ArgumentException">The numbers of pictures and ids differ, or the recipes of a group.</exception>
     public static Tensor[] Make(Tensor images, ReadOnlySpan<int> ids, long seed, int epoch, PictureSize[]? sizes, params IReadOnlyList<ViewRecipe[]> groups)
     {
         if (images.shape[0] != ids.Length || (sizes is not null && sizes.Length != ids.Length)) throw new ArgumentException($"Expected an id (and a size, where sizes are given) for each of {images.shape[0]} pictures, found {ids.Length} ids and {sizes?.Length ?? ids.Length} sizes.", nameof(ids));
@@ -49,77 +48,75 @@ public static class CropViews
         using var scope = NewDisposeScope();
         (int width, int height) = ((int)images.shape[3], (int)images.shape[2]);
         sizes ??= [.. Enumerable.Repeat(new PictureSize((width, height), (width, height)), ids.Length)];
-        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, sizes);
-        return passes ? Passes(images, sizes, groups, draws, Orders(seed, epoch, draws.Length)) : Operations(images, groups, draws, Orders(seed, epoch, draws.Length));
+        if (!groups.All(g => g.All(r => r.Size == g[0].Size && r.Colour.BlurMax == g[0].Colour.BlurMax))) throw new ArgumentException("Recipes of one group have one size and one largest blur.", nameof(groups));
+        var draws = new ViewDraw[ids.Length][];
+        for (int i = 0; i < draws.Length; i++) draws[i] = Draw(ids[i], seed, epoch, groups, sizes[i]);
+        return passes ? Passes(images, sizes, groups, draws) : Operations(images, groups, draws);
     }
 
-    /// <summary>The views of pictures of any size, such as the original files; cut and coloured on the cpu.</summary>
-    /// <param name="pictures">One for each id.</param>
+    /// <summary>The views of pictures of any size, such as the original files; cut and coloured on the cpu, each in memory no longer than that takes.</summary>
+    /// <param name="picture">Gives the picture of an id; called by several threads.</param>
     /// <param name="ids">Number of each picture in its data.</param>
     /// <param name="seed">Decides the draws.</param>
     /// <param name="epoch">Decides the draws.</param>
     /// <param name="device">Where the views go.</param>
     /// <param name="groups">Recipes of one size each, a multiple of <see cref="CropPass.Lanes"/>.</param>
     /// <returns>As the other overload.</returns>
-    /// <exception cref="ArgumentException">The numbers of pictures and ids differ.</exception>
-    public static unsafe Tensor[] Make(IReadOnlyList<RgbImage> pictures, ReadOnlySpan<int> ids, long seed, int epoch, Device device, params IReadOnlyList<ViewRecipe[]> groups)
+    public static unsafe Tensor[] Make(Func<int, RgbImage> picture, int[] ids, long seed, int epoch, Device device, params IReadOnlyList<ViewRecipe[]> groups)
     {
-        if (pictures.Count != ids.Length) throw new ArgumentException($"Expected an id for each of {pictures.Count} pictures, found {ids.Length}.", nameof(ids));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        ViewDraw[][] draws = Draw(ids, seed, epoch, groups, [.. pictures.Select(p => new PictureSize((p.Width, p.Height), (p.Width, p.Height)))]);
-        Jitter[][] orders = Orders(seed, epoch, draws.Length);
-        Tensor[] results = Room(groups, pictures.Count);
+        Tensor[] results = Room(groups, ids.Length);
         nint[] targets = Array.ConvertAll(results, ParameterPass.Address);
-        Parallel.For(0, pictures.Count, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, i =>
+        ImageCache.InParallel(ids.Length, default, i =>
         {
-            RgbImage picture = pictures[i];
-            byte[] rented = ArrayPool<byte>.Shared.Rent(3 * picture.Width * picture.Height);
-            picture.ToPlanes(rented);
-            fixed (byte* planes = rented) Cut(planes, (picture.Width, picture.Height), (picture.Width, picture.Height), i, pictures.Count, groups, draws, orders, targets);
+            RgbImage seen = picture(ids[i]);
+            (int Width, int Height) size = (seen.Width, seen.Height);
+            byte[] rented = ArrayPool<byte>.Shared.Rent(3 * size.Width * size.Height);
+            seen.ToPlanes(rented);
+            fixed (byte* planes = rented) Cut(planes, size, size, i, ids.Length, groups, Draw(ids[i], seed, epoch, groups, new(size, size)), targets);
             ArrayPool<byte>.Shared.Return(rented);
         });
         return [.. results.Select(r => r.to(device).MoveToOuterDisposeScope())];
     }
 
-    private static ViewDraw[][] Draw(ReadOnlySpan<int> ids, long seed, int epoch, IReadOnlyList<ViewRecipe[]> groups, PictureSize[] sizes)
+    /// <summary>The draws of one picture, for each view.</summary>
+    private static ViewDraw[] Draw(int id, long seed, int epoch, IReadOnlyList<ViewRecipe[]> groups, PictureSize size)
     {
-        var draws = new ViewDraw[groups.Sum(g => g.Length)][];
+        var draws = new ViewDraw[groups.Sum(g => g.Length)];
         int view = 0;
-        foreach (ViewRecipe recipe in groups.SelectMany(g => g))
-        {
-            draws[view] = new ViewDraw[ids.Length];
-            for (int i = 0; i < ids.Length; i++)
+        foreach (ViewRecipe[] group in groups)
+            foreach (ViewRecipe recipe in group)
             {
-                var random = new ImageRandom(seed, epoch, ids[i], view);
-                PictureSize size = sizes[i];
+                var random = new ImageRandom(seed, epoch, id, view);
                 CropBox box = recipe.Area.Draw(size.Original.Width, size.Original.Height, ref random).Scaled(size.Original, size.Stored);
-                draws[view][i] = new(box, random.Uniform() < 0.5, recipe.Colour.Draw(ref random));
+                draws[view++] = new(box, random.Uniform() < 0.5, recipe.Colour.Draw(ref random));
             }
-            view++;
-        }
         return draws;
     }
 
-    private static Jitter[][] Orders(long seed, int epoch, int views) => [.. Enumerable.Range(0, views).Select(v => ColorJitter.Order(new ImageRandom(seed, epoch, -1, v)))];
-
     private static Tensor[] Room(IReadOnlyList<ViewRecipe[]> groups, int batch) => [.. groups.Select(g => empty([g.Length * batch, 3, g[0].Size, g[0].Size]))];
 
-    private static Tensor[] Operations(Tensor images, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders)
+    private static Tensor[] Operations(Tensor images, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws)
     {
         Tensor unit = images.to(ScalarType.Float32).div_(Kept(255));
         Tensor PerChannel(ChannelValues values) => tensor([values.R, values.G, values.B], device: images.device).view(1, 3, 1, 1);
         Tensor mean = PerChannel(ImageNet.Mean), std = PerChannel(ImageNet.Std);
         int view = 0;
-        return [.. groups.Select(group => cat([.. group.Select(recipe =>
+        return [.. groups.Select(group =>
         {
-            ViewDraw[] drawn = draws[view];
-            Tensor crops = TensorCrop.ResizedCrop(unit, [.. drawn.Select(d => d.Box)], recipe.Size, recipe.Filter, [.. drawn.Select(d => d.Flip)]).clamp_(Kept(0), Kept(1));
-            return recipe.Colour.Apply(crops, [.. drawn.Select(d => d.Colour)], orders[view++]);
-        })], 0).sub_(mean).div_(std).MoveToOuterDisposeScope())];
+            ViewDraw[] drawn = [.. Enumerable.Range(view, group.Length).SelectMany(v => draws.Select(d => d[v]))];
+            Tensor crops = cat([.. group.Select((recipe, r) =>
+            {
+                ViewDraw[] own = drawn[(r * draws.Length)..((r + 1) * draws.Length)];
+                return TensorCrop.ResizedCrop(unit, [.. own.Select(d => d.Box)], recipe.Size, recipe.Filter, [.. own.Select(d => d.Flip)]);
+            })], 0).clamp_(Kept(0), Kept(1));
+            view += group.Length;
+            return group[0].Colour.Apply(crops, [.. drawn.Select(d => d.Colour)]).sub_(mean).div_(std).MoveToOuterDisposeScope();
+        })];
     }
 
-    private static unsafe Tensor[] Passes(Tensor images, PictureSize[] sizes, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders)
+    private static unsafe Tensor[] Passes(Tensor images, PictureSize[] sizes, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws)
     {
         int batch = (int)images.shape[0], height = (int)images.shape[2], width = (int)images.shape[3];
         Tensor[] results = Room(groups, batch);
@@ -128,13 +125,13 @@ public static class CropViews
         {
             byte* pictures = pixels;
             Parallel.For(0, batch, new ParallelOptions { MaxDegreeOfParallelism = get_num_threads() }, i =>
-                Cut(pictures + ((long)i * 3 * height * width), (width, height), sizes[i].Stored, i, batch, groups, draws, orders, targets));
+                Cut(pictures + ((long)i * 3 * height * width), (width, height), sizes[i].Stored, i, batch, groups, draws[i], targets));
         }
         return [.. results.Select(r => r.MoveToOuterDisposeScope())];
     }
 
     /// <summary>All views of picture i, which lies in the upper left corner of planes of bytes, into the groups' tensors.</summary>
-    private static unsafe void Cut(byte* picture, (int Width, int Height) room, (int Width, int Height) size, int i, int batch, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[][] draws, Jitter[][] orders, nint[] targets)
+    private static unsafe void Cut(byte* picture, (int Width, int Height) room, (int Width, int Height) size, int i, int batch, IReadOnlyList<ViewRecipe[]> groups, ViewDraw[] draws, nint[] targets)
     {
         float[] scratch = ArrayPool<float>.Shared.Rent(CropPass.ColumnsLength(size.Height, size.Width));
         fixed (float* columns = scratch)
@@ -147,9 +144,9 @@ public static class CropViews
                     ViewRecipe recipe = groups[g][r];
                     int side = recipe.Size, area = side * side;
                     float* target = (float*)targets[g] + ((((long)r * batch) + i) * 3 * area);
-                    ref readonly ViewDraw draw = ref draws[view][i];
+                    ref readonly ViewDraw draw = ref draws[view];
                     CropPass.Resize(columns, size.Height, size.Width, draw.Box, side, recipe.Filter, draw.Flip, target);
-                    ColorPass.Apply(target, area, draw.Colour, orders[view]);
+                    ColorPass.Apply(target, area, draw.Colour);
                     if (draw.Colour.Blur > 0) BlurPass.Apply(target, side, draw.Colour.Blur, recipe.Colour.BlurReach(side));
                     ColorPass.Finish(target, area, draw.Colour.Solarized, ImageNet.Mean, ImageNet.Std);
                 }

@@ -33,7 +33,6 @@ public sealed class Dino : PretrainMethod
         student.train();
         teacher.train();
         loss = new DinoLoss(options.Outputs, options.StudentTemperature, options.CenterMomentum, device);
-        Running = [loss.Center, .. student.buffers(), .. teacher.buffers()];
     }
 
     /// <inheritdoc/>
@@ -52,7 +51,7 @@ public sealed class Dino : PretrainMethod
     public Tensor Center => loss.Center;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running { get; }
+    public override IReadOnlyList<Tensor> Running => [loss.Center, .. student.buffers(), .. teacher.buffers()];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State

@@ -30,7 +30,6 @@ public sealed class IBot : PretrainMethod
         student.train();
         teacher.train();
         loss = new IBotLoss(options, device);
-        Running = [loss.Cls.Center, loss.PatchCenter, .. student.buffers(), .. teacher.buffers()];
     }
 
     /// <inheritdoc/>
@@ -46,7 +45,7 @@ public sealed class IBot : PretrainMethod
     public override int Outputs => options.Outputs;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running { get; }
+    public override IReadOnlyList<Tensor> Running => [loss.Cls.Center, loss.PatchCenter, .. student.buffers(), .. teacher.buffers()];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State

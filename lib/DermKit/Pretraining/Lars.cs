@@ -54,7 +54,7 @@ public sealed class Lars : Optimizer
 
     private unsafe void InPasses(Tensor?[] gradients, double[] decays, bool[] scales, double learningRate)
     {
-        (nint Value, nint Gradient, nint Velocity)[] at = [.. slots.Zip(gradients, (s, g) => g is null ? default : (ParameterPass.Address(s.Value), ParameterPass.Address(g), ParameterPass.Address(s.Velocity)))];
+        (nint Value, nint Gradient, nint Velocity)[] at = [.. slots.Zip(gradients, (s, g) => g is null ? default : (ParameterPass.Address(s.Value), ParameterPass.AddressInBlock(g), ParameterPass.Address(s.Velocity)))];
         int[] lengths = [.. gradients.Select(g => (int)(g?.numel() ?? 0))], scaled = [.. lengths.Zip(scales, (length, scale) => scale ? length : 0)];
         float[] pulls = Array.ConvertAll(decays, d => (float)d), factors = new float[slots.Length];
         double[] weights = ParameterPass.Norms(scaled, (i, first, count) => ParameterPass.SumOfSquares((float*)at[i].Value + first, count));

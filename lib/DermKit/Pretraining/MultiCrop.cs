@@ -35,7 +35,7 @@ public sealed class MultiCrop(PretrainOptions options)
     /// <exception cref="KitException">An original file is gone, cannot be read any more or was changed.</exception>
     public Views Make(PretrainData data, int[] numbers, int epoch, Device device)
     {
-        if (options.CropSource == "original") return Masked(CropViews.Make(data.Originals(numbers), numbers, options.Seed, epoch, device, recipes), numbers, epoch, device);
+        if (options.CropSource == "original") return Masked(CropViews.Make(data.Original, numbers, options.Seed, epoch, device, recipes), numbers, epoch, device);
         using Tensor pixels = data.Batch(numbers, device);
         return Make(pixels, numbers, epoch, data.Sizes(numbers));
     }

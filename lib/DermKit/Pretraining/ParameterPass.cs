@@ -20,6 +20,9 @@ internal static unsafe class ParameterPass
         fixed (byte* at = tensor.bytes) return (nint)at;
     }
 
+    /// <summary>Where a tensor's numbers lie, or those of a copy in one block that the caller's scope disposes.</summary>
+    public static nint AddressInBlock(Tensor tensor) => Address(tensor) is not 0 and var address ? address : Address(tensor.to(ScalarType.Float32).cpu().contiguous());
+
     /// <summary>True when the passes take all these tensors.</summary>
     public static bool Takes(IEnumerable<Tensor> tensors) => tensors.All(t => Address(t) != 0);
 

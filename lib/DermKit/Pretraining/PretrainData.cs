@@ -18,9 +18,9 @@ public sealed record PretrainingSet(string Set, int Images, int Frozen, int Used
 public sealed class PretrainData : IDisposable
 {
     private readonly ImageCache cache;
-    private string[] files = [], hashes = [];
+    private readonly OriginalFile[] originals;
 
-    private PretrainData(ImageCache cache, IReadOnlyList<PretrainingSet> sources) => (this.cache, Sources) = (cache, sources);
+    private PretrainData(ImageCache cache, IReadOnlyList<PretrainingSet> sources, OriginalFile[] originals) => (this.cache, Sources, this.originals) = (cache, sources, originals);
 
     /// <summary>Sets whose pictures may be in weights that are given on.</summary>
     private static readonly string[] Free = [DermKit.Data.DataSets.Isic2017.Name, DermKit.Data.DataSets.PadUfes20.Name];
@@ -56,9 +56,21 @@ public sealed class PretrainData : IDisposable
             throw new KitException($"Data set '{standIn}' in {DataSetCatalog.Folder(settings, standIn)} is a fixture, with drawn pictures under a real set's names; name the set 'synthetic', or bring the real one.");
         if (sets.Length == 0) sets = [Data.Synthetic.SyntheticDataSet.Name];
         EvalTransform transform = Kept(options);
-        bool original = options.CropSource == "original";
-        if (!original && PretrainIndex.Find(settings, options, sets) is { } index && ImageCache.Reopen(settings.CacheDir, index.CacheKey, index.Files, transform, index.Quarantine) is { } known)
-            return Enough(new(known, index.Sources), options, sets);
+        if (Known(settings, options, sets, transform) is { } known) return Enough(known, options, sets);
+        Index(settings, options, sets, transform, progress, cancellation);
+        // The lists of the first start would stay in the heap for the whole run.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        return Enough(Known(settings, options, sets, transform) ?? throw new KitException($"The pictures under {settings.DataDir} or the cache in {settings.CacheDir} changed while they were read; start again."), options, sets);
+    }
+
+    /// <summary>The pictures as the last start left them; null when there was none or something has changed.</summary>
+    private static PretrainData? Known(KitSettings settings, PretrainOptions options, string[] sets, EvalTransform transform) =>
+        PretrainIndex.Find(settings, options, sets) is { } index && ImageCache.Reopen(settings.CacheDir, index.CacheKey, index.Files, transform, index.Quarantine) is { } cache
+            ? new(cache, index.Sources, index.Originals) : null;
+
+    /// <summary>Reads lists and pictures, and notes what was found.</summary>
+    private static void Index(KitSettings settings, PretrainOptions options, string[] sets, EvalTransform transform, Action<int, int>? progress, CancellationToken cancellation)
+    {
         var found = new List<(string Set, int Images, string[] Free)>();
         foreach (string set in sets)
         {
@@ -75,9 +87,8 @@ public sealed class PretrainData : IDisposable
         }
         var used = paths.ToHashSet(StringComparer.Ordinal);
         PretrainingSet[] sources = [.. found.Select(f => new PretrainingSet(f.Set, f.Images, f.Images - f.Free.Length, f.Free.Count(used.Contains)))];
-        ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
+        using ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
         PretrainIndex.Save(settings, options, sets, cache, paths, all, sources);
-        return Enough(new(cache, sources) { files = original ? [.. paths.Where((_, i) => cache.RowOf[i] >= 0)] : [], hashes = original ? [.. cache.ContentHashes.Where(h => h.Length > 0)] : [] }, options, sets);
     }
 
     /// <summary>How pictures are kept for crops.</summary>
@@ -118,27 +129,22 @@ public sealed class PretrainData : IDisposable
     /// <summary>Sizes of the pictures of these numbers.</summary>
     public PictureSize[] Sizes(int[] numbers) => Array.ConvertAll(numbers, n => new PictureSize(cache.OriginalSize(n), cache.Size(n)));
 
-    /// <summary>The original files of these numbers, decoded; only where the options ask for them.</summary>
-    /// <exception cref="KitException">A file is gone, cannot be read any more or is another one than at the start.</exception>
-    public RgbImage[] Originals(int[] numbers)
+    /// <summary>The original file of a number, decoded; only where the options ask for them.</summary>
+    /// <exception cref="KitException">The file is gone, cannot be read any more or is another one than at the start.</exception>
+    public RgbImage Original(int number)
     {
-        if (files.Length == 0) throw new InvalidOperationException("These pictures were opened for crops from the cache.");
-        var pictures = new RgbImage[numbers.Length];
-        ImageCache.InParallel(numbers.Length, default, i =>
+        if (originals.Length == 0) throw new InvalidOperationException("These pictures were opened for crops from the cache.");
+        (string path, string hash) = originals[number];
+        try
         {
-            string path = files[numbers[i]];
-            try
-            {
-                byte[] bytes = ImageCodec.ReadFile(path, DecodeLimits.Default);
-                if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != hashes[numbers[i]]) throw new KitException($"{path} was changed while training; bring the old file back and go on from the checkpoint, or begin anew in another folder.");
-                pictures[i] = ImageCodec.Decode(bytes, path);
-            }
-            catch (Exception e) when (e is ImageUnreadableException or IOException)
-            {
-                throw new KitException($"{path} cannot be read any more ({e.Message}); bring it back and go on from the checkpoint.", e);
-            }
-        });
-        return pictures;
+            byte[] bytes = ImageCodec.ReadFile(path, DecodeLimits.Default);
+            if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != hash) throw new KitException($"{path} was changed while training; bring the old file back and go on from the checkpoint, or begin anew in another folder.");
+            return ImageCodec.Decode(bytes, path);
+        }
+        catch (Exception e) when (e is ImageUnreadableException or IOException)
+        {
+            throw new KitException($"{path} cannot be read any more ({e.Message}); bring it back and go on from the checkpoint.", e);
+        }
     }
 
     /// <summary>One picture as it is cropped from.</summary>

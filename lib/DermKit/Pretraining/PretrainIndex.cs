@@ -17,7 +17,8 @@ namespace DermKit.Pretraining;
 /// <param name="Quarantine">Pictures that cannot be read.</param>
 /// <param name="Watched">Folders, label files and frozen lists.</param>
 /// <param name="Sample">Some of the pictures, evenly spread.</param>
-internal sealed record PretrainIndex(string CacheKey, int Files, PretrainingSet[] Sources, Quarantined[] Quarantine, PretrainIndex.State[] Watched, PretrainIndex.State[] Sample)
+/// <param name="Originals">The files of the rows, for a run that crops from them; else empty.</param>
+internal sealed record PretrainIndex(string CacheKey, int Files, PretrainingSet[] Sources, Quarantined[] Quarantine, PretrainIndex.State[] Watched, PretrainIndex.State[] Sample, OriginalFile[] Originals)
 {
     private const int SampleSize = 256;
 
@@ -51,14 +52,20 @@ internal sealed record PretrainIndex(string CacheKey, int Files, PretrainingSet[
         string[] folders = [.. sets.Select(set => DataSetCatalog.Folder(settings, set)!), .. Directory.Exists(splits) ? [splits] : (string[])[]];
         string[] watched = [.. folders, .. folders.SelectMany(f => Directory.GetFiles(f, "*.csv")), .. allPaths.Select(p => Path.GetDirectoryName(p)!)];
         int step = Math.Max(1, paths.Length / SampleSize);
-        var index = new PretrainIndex(cache.Key, paths.Length, sources, [.. cache.Quarantine], [.. watched.Distinct(StringComparer.Ordinal).Select(State.Of)], [.. paths.Where((_, i) => i % step == 0).Select(State.Of)]);
+        var index = new PretrainIndex(cache.Key, paths.Length, sources, [.. cache.Quarantine], [.. watched.Distinct(StringComparer.Ordinal).Select(State.Of)], [.. paths.Where((_, i) => i % step == 0).Select(State.Of)],
+            options.CropSource == "original" ? [.. paths.Select((path, i) => new OriginalFile(path, cache.ContentHashes[i])).Where((_, i) => cache.RowOf[i] >= 0)] : []);
         AtomicFile.WriteAllText(PathOf(settings, options, sets), JsonSerializer.Serialize(index));
     }
 
     private static string PathOf(KitSettings settings, PretrainOptions options, string[] sets)
     {
         // The build is part of the name, because other code may read the lists in another way.
-        string means = JsonSerializer.Serialize(new { sets, options.MostImages, seed = options.MostImages > 0 ? options.Seed : 0, options.SourceSize, settings.DataDir, settings.Root, build = typeof(PretrainIndex).Module.ModuleVersionId });
+        string means = JsonSerializer.Serialize(new { sets, options.MostImages, seed = options.MostImages > 0 ? options.Seed : 0, options.SourceSize, options.CropSource, settings.DataDir, settings.Root, build = typeof(PretrainIndex).Module.ModuleVersionId });
         return Path.Combine(settings.CacheDir, "pretraining", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(means)))[..32] + ".json");
     }
 }
+
+/// <summary>A picture's own file.</summary>
+/// <param name="Path">Where it lies.</param>
+/// <param name="Hash">SHA-256 of its contents in lower-case hex.</param>
+internal sealed record OriginalFile(string Path, string Hash);

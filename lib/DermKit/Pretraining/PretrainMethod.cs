@@ -49,7 +49,7 @@ public abstract class PretrainMethod : IDisposable
     /// <summary>All tensors that a checkpoint holds, by key, as they are: loading copies into them.</summary>
     public abstract IReadOnlyDictionary<string, Tensor> State { get; }
 
-    /// <summary>Tensors that <see cref="Forward"/> itself changes, such as centres and running statistics, so that a step can be taken back; listed once, as TorchSharp allocates much for each that it lists.</summary>
+    /// <summary>Tensors that <see cref="Forward"/> itself changes, such as centres and running statistics, so that a step can be taken back.</summary>
     public abstract IReadOnlyList<Tensor> Running { get; }
 
     /// <summary>The loss of the views of one batch.</summary>
@@ -64,6 +64,9 @@ public abstract class PretrainMethod : IDisposable
     /// <summary>Called before the views of a step are seen: moves the teacher of a method that moves it first (BYOL).</summary>
     /// <param name="momentum">Of this step.</param>
     public virtual void BeforeStep(double momentum) { }
+
+    /// <summary>Takes <see cref="BeforeStep"/> back, for a step that is skipped.</summary>
+    public virtual void TakeBack() { }
 
     /// <summary>Called after the optimiser: moves the teacher of a method that moves it last (DINO, iBOT).</summary>
     /// <param name="momentum">Of this step.</param>

@@ -25,7 +25,8 @@ public sealed partial record PretrainOptions
 
     /// <summary>
     /// What crops are cut from: "cached", pictures with a short side of <see cref="SourceSize"/>, which loses the detail of small crops (at 256 a crop of a tenth of the
-    /// area is about 80 pixels wide); or "original", the files themselves, decoded anew in every epoch, which loses the time of decoding them.
+    /// area is about 80 pixels wide); or "original", the files themselves, decoded anew in every epoch, which loses the time of
+    /// decoding them. The first start makes the cached pictures all the same: they show what cannot be read, and notebooks draw them.
     /// </summary>
     public string CropSource { get; init; } = "cached";
 

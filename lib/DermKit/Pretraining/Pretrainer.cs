@@ -23,6 +23,7 @@ public sealed class Pretrainer : IDisposable
     private readonly Updates updates;
     private readonly List<TrainingStep> log = [];
     private int saved = -1;
+    private double best = double.NegativeInfinity;
 
     /// <summary>Prepares a run, or takes up the one in <paramref name="folder"/>.</summary>
     /// <param name="options">The run.</param>
@@ -85,7 +86,7 @@ public sealed class Pretrainer : IDisposable
     /// <param name="cancellation">Stops after the step that runs, with a checkpoint.</param>
     /// <returns><see cref="Log"/>.</returns>
     /// <exception cref="OperationCanceledException">Cancelled; the checkpoint is saved.</exception>
-    /// <exception cref="KitException">Loss or gradient were not finite three times in a row, and failure.safetensors holds the step; or the last step left weights that are not. The last checkpoint stays.</exception>
+    /// <exception cref="KitException">A picture cannot be read any more, and the checkpoint is saved, as after any failure of <see cref="AfterEpoch"/>. Loss or gradient were not finite three times in a row, and failure.safetensors holds the step; or the last step left weights that are not. The last checkpoint stays.</exception>
     public IReadOnlyList<TrainingStep> Run(Action<TrainingStep>? progress = null, CancellationToken cancellation = default)
     {
         var clock = Stopwatch.StartNew();
@@ -99,18 +100,19 @@ public sealed class Pretrainer : IDisposable
                 cancellation.ThrowIfCancellationRequested();
             }
             long start = Stopwatch.GetTimestamp();
-            using WaitingBatch batch = queue.Take();
+            using WaitingBatch batch = OrSave(queue.Take);
             TrainingStep step = Step(batch);
             Elapsed += Stopwatch.GetElapsedTime(start);
             step = step with { ImagesPerSecond = (Done - from) * options.Batch / clock.Elapsed.TotalSeconds };
             if (Done - from >= 50) (from, clock) = (Done, Stopwatch.StartNew());
-            bool ends = Done % StepsPerEpoch == 0;
-            if (ends && Ask(batch.Epoch + 1) is { } score) step = step with { Score = score };
             log.Add(step);
+            bool ends = Done % StepsPerEpoch == 0;
+            if (ends && OrSave(() => Ask(batch.Epoch + 1)) is { } score) log[^1] = step = step with { Score = score };
+            bool isBest = TakeBest(step.Score);
             progress?.Invoke(step);
             if (options.CheckpointEvery > 0 ? Done % options.CheckpointEvery == 0 : ends) Save();
             // Weights with the best score so far are not about to break, even if their step was skipped.
-            if (IsBest) Copy("best.safetensors", afterSkip: true);
+            if (isBest) Copy("best.safetensors", afterSkip: true);
             if (ends) Keep(batch.Epoch + 1);
         }
         if (!updates.IsFinite) throw new KitException($"Pre-training, step {Done}: the last step left weights that are not finite. Lower baseLearningRate or clipGradient; the last checkpoint is from before.");
@@ -169,8 +171,27 @@ public sealed class Pretrainer : IDisposable
         return score;
     }
 
-    /// <summary>True when the last step has a score, and none before it has as high a one.</summary>
-    private bool IsBest => log is [.. var before, { Score: not double.NaN } last] && before.All(s => !(s.Score >= last.Score));
+    /// <summary>Work besides the training itself: its failure costs no step that is done.</summary>
+    private T OrSave<T>(Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch
+        {
+            Save(afterSkip: true);
+            throw;
+        }
+    }
+
+    /// <summary>True when a score, NaN for none, is higher than all before it.</summary>
+    private bool TakeBest(double score)
+    {
+        if (!(score > best)) return false;
+        best = score;
+        return true;
+    }
 
     /// <summary>
     /// Makes the checkpoint that of the last step. Broken weights, and those at a step that was skipped, which may be about to break, stay out of it:
@@ -216,7 +237,9 @@ public sealed class Pretrainer : IDisposable
         if (File.Exists(Path.Combine(folder, TrainingLog.FileName))) log.AddRange(TrainingLog.Read(Path.Combine(folder, TrainingLog.FileName)).Take(Done));
         foreach (string left in Directory.GetFiles(folder, "*.tmp")) File.Delete(left);
         saved = Done;
+        bool isBest = false;
+        foreach (TrainingStep step in log) isBest = TakeBest(step.Score);
         // A process that was killed between checkpoint and copy.
-        if (log.Count == Done && IsBest) Copy("best.safetensors");
+        if (log.Count == Done && isBest) Copy("best.safetensors");
     }
 }

@@ -24,7 +24,6 @@ public sealed class SimClr : PretrainMethod
         this.options = options;
         Backbone made = backbone(true);
         network = new(options, made, ProjectionHead.SimClr(made.Dim, options.HeadHidden, options.Outputs, options.Seed + 1L, device), null, device);
-        Running = [.. network.buffers()];
     }
 
     /// <inheritdoc/>
@@ -37,7 +36,7 @@ public sealed class SimClr : PretrainMethod
     public override int Outputs => 2 * options.Batch - 1;
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running { get; }
+    public override IReadOnlyList<Tensor> Running => [.. network.buffers()];
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, Tensor> State => network.state_dict();

@@ -1,5 +1,4 @@
 using TorchSharp;
-using TorchSharp.Modules;
 using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
@@ -55,13 +54,13 @@ internal sealed class TensorRows : IDisposable
         return inside;
     }
 
-    /// <summary>Moves parameters of these shapes into rows, which they share from then on.</summary>
-    public Tensor Move(IReadOnlyList<Parameter> parameters)
+    /// <summary>Moves tensors of these shapes into rows, which they share from then on.</summary>
+    public Tensor Move(IReadOnlyList<Tensor> tensors)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        Tensor rows = Gather(parameters);
-        foreach ((Parameter parameter, Tensor place) in parameters.Zip(Inside(rows))) parameter.set_(place);
+        Tensor rows = Gather(tensors);
+        foreach ((Tensor moved, Tensor place) in tensors.Zip(Inside(rows))) moved.set_(place);
         return rows.MoveToOuterDisposeScope();
     }
 

@@ -14,6 +14,7 @@ internal sealed class Updates : IDisposable
     private readonly PretrainOptions options;
     private readonly (string Name, Parameter Value)[] parameters;
     private readonly GradientClipping clipping;
+    private readonly Snapshot running;
     private readonly double[] learningRates, decays, momenta;
 
     public Updates(PretrainMethod method, PretrainOptions options, int stepsPerEpoch)
@@ -27,6 +28,7 @@ internal sealed class Updates : IDisposable
             "LARS" => new Lars(parameters),
             _ => new AdamW(parameters),
         };
+        running = new(method.Running);
         clipping = new(parameters.Select(p => p.Value), options.ClipGradient);
         learningRates = Schedules.Cosine(options.BaseLearningRate * options.Batch / 256, options.MinLearningRate, Steps, (int)Math.Round(options.WarmupEpochs * stepsPerEpoch));
         decays = Schedules.Cosine(options.WeightDecay, options.WeightDecayEnd, Steps);
@@ -67,8 +69,7 @@ internal sealed class Updates : IDisposable
     {
         using var scope = NewDisposeScope();
         int epoch = Done / StepsPerEpoch;
-        Tensor[] before;
-        using (no_grad()) before = [.. Method.Running.Select(r => r.clone())];
+        running.Take();
         Method.BeforeStep(momenta[Done]);
         using MethodOutput output = Method.Forward(views, Done, epoch);
         output.Loss.backward();
@@ -77,7 +78,7 @@ internal sealed class Updates : IDisposable
         // The only wait for the device in a step.
         double[] numbers = Numbers(output.Loss, norms.Squared().sum().sqrt(), output.PatchLoss);
         (double loss, double norm) = (numbers[0], numbers[1]);
-        if (!double.IsFinite(loss) || !double.IsFinite(norm)) return Skip(loss, norm, before);
+        if (!double.IsFinite(loss) || !double.IsFinite(norm)) return Skip(loss, norm);
         SkippedInRow = 0;
         foreach ((string name, Parameter value) in parameters)
             if (Method.IsFrozen(name, epoch)) value.grad = null;
@@ -103,10 +104,10 @@ internal sealed class Updates : IDisposable
         return [.. stack(scalars.OfType<Tensor>().Select(t => t.to(ScalarType.Float64))).cpu().data<double>()];
     }
 
-    private TrainingStep Skip(double loss, double norm, Tensor[] before)
+    private TrainingStep Skip(double loss, double norm)
     {
-        using (no_grad())
-            foreach ((Tensor running, Tensor was) in Method.Running.Zip(before)) running.copy_(was);
+        running.Restore();
+        Method.TakeBack();
         Method.Student.zero_grad(set_to_none: true);
         SkippedInRow++;
         Done++;
@@ -118,5 +119,6 @@ internal sealed class Updates : IDisposable
     {
         Optimiser.Dispose();
         clipping.Dispose();
+        running.Dispose();
     }
 }

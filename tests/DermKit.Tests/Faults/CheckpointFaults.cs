@@ -254,6 +254,23 @@ public sealed class CheckpointFaults : IDisposable
     }
 
     [Fact]
+    public void AMonitorThatFailsCostsNoStep()
+    {
+        PretrainOptions options = TinyPretraining.Options with { Epochs = 3 };
+        byte[] whole = tiny.Run("monitored", options).Checkpoint;
+        using PretrainData data = tiny.Data(options);
+        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("unmonitored")))
+        {
+            trainer.AfterEpoch = (epoch, _) => epoch == 2 ? throw new InvalidOperationException("no labels") : null;
+            Assert.Equal("no labels", Assert.Throws<InvalidOperationException>(() => trainer.Run()).Message);
+        }
+        using var next = new Pretrainer(options, data, CPU, tiny.Folder("unmonitored"));
+        Assert.Equal((6, 6), (next.Done, next.Log.Count));
+        next.Run();
+        Assert.Equal(whole, System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("unmonitored"), "checkpoint.safetensors")));
+    }
+
+    [Fact]
     public void ARunThatEndsWithBrokenWeightsSaysSoAndKeepsTheCheckpointBefore()
     {
         PretrainOptions options = TinyPretraining.Options with { Epochs = 2 };

@@ -7,8 +7,7 @@ namespace DermKit.Tests.Imaging;
 /// <summary>What the cpu does to planes in vectors is what the tensor operations do.</summary>
 public sealed class PlanePassTests
 {
-    private static readonly ColorDraw None = new(1, 1, 1, 0, false, 0, false);
-    private static readonly Jitter[] Order = [Jitter.Hue, Jitter.Contrast, Jitter.Brightness, Jitter.Saturation];
+    private static readonly ColorDraw None = new(1, 1, 1, 0, false, 0, false, 0);
 
     private static Tensor Picture(long side) => rand([1, 3, side, side], generator: new Generator(5));
 
@@ -44,8 +43,8 @@ public sealed class PlanePassTests
                 ("hue", None with { Hue = factor - 1 }, TensorColor.Hue(picture, Of(factor - 1))),
                 ("grey", None with { Grey = true }, TensorColor.Grayscale(picture)),
             })
-                Near(expected, Changed(picture, at => ColorPass.Apply((float*)at, 32 * 32, draw, Order)), 2e-6, $"{what} {factor}");
-        Assert.True(picture.Equals(Changed(picture, at => ColorPass.Apply((float*)at, 32 * 32, None, Order))));
+                Near(expected, Changed(picture, at => ColorPass.Apply((float*)at, 32 * 32, draw)), 2e-6, $"{what} {factor}");
+        Assert.True(picture.Equals(Changed(picture, at => ColorPass.Apply((float*)at, 32 * 32, None))));
     }
 
     [Fact]
@@ -53,9 +52,22 @@ public sealed class PlanePassTests
     {
         using var scope = NewDisposeScope();
         Tensor picture = Picture(48);
-        var draw = new ColorDraw(0.7f, 1.3f, 0.8f, 0.08f, true, 0, false);
-        foreach (Jitter[] order in new[] { Order, [Jitter.Contrast, Jitter.Hue, Jitter.Saturation, Jitter.Brightness], [Jitter.Brightness, Jitter.Saturation, Jitter.Hue, Jitter.Contrast] })
-            Near(new ColorJitter().Apply(picture, [draw], order), Changed(picture, at => ColorPass.Apply((float*)at, 48 * 48, draw, order)), 5e-6, string.Join(", ", order));
+        ColorDraw[] draws = [.. ColorDraw.Orders.Select((_, i) => new ColorDraw(0.7f, 1.3f, 0.8f, 0.08f, true, 0, false, i))];
+        Assert.Equal((24, 24), (draws.Length, ColorDraw.Orders.Select(o => string.Join(',', o)).Distinct().Count()));
+        Tensor together = new ColorJitter().Apply(picture.expand(24, -1, -1, -1), draws);
+        for (int i = 0; i < draws.Length; i++)
+        {
+            Tensor[] jitters = [.. ColorDraw.Orders[i].Select(k => tensor([draws[i].Of(k)]))];
+            Tensor expected = ColorDraw.Orders[i].Zip(jitters).Aggregate(picture, (x, j) => j.First switch
+            {
+                Jitter.Brightness => TensorColor.Brightness(x, j.Second),
+                Jitter.Contrast => TensorColor.Contrast(x, j.Second),
+                Jitter.Saturation => TensorColor.Saturation(x, j.Second),
+                _ => TensorColor.Hue(x, j.Second),
+            });
+            Near(TensorColor.Grayscale(expected), Changed(picture, at => ColorPass.Apply((float*)at, 48 * 48, draws[i])), 5e-6, string.Join(", ", ColorDraw.Orders[i]));
+            Near(TensorColor.Grayscale(expected), together[i..(i + 1)], 5e-6, string.Join(", ", ColorDraw.Orders[i]));
+        }
     }
 
     [Theory]

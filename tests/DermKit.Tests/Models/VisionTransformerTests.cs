@@ -58,6 +58,7 @@ public sealed class VisionTransformerTests
     }
 
     [Theory]
+    [InlineData(0)]
     [InlineData(7)]
     [InlineData(16)]
     public void BothMatrixKernelsGiveTheSameValuesAndGradients(int rows)

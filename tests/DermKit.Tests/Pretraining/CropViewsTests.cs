@@ -26,8 +26,9 @@ public sealed class CropViewsTests
         IReadOnlyList<ViewRecipe[]> recipes =
         [
             [new(new(0.7, 1), 96, Strong with { Blur = 1 }), new(new(0.3, 1), 96, Strong with { Chance = 0 }), new(new(0.5, 1), 96, Strong)],
-            [new(new(0.01, 0.1), 16, Strong), new(new(0.05, 0.4), 16, Strong with { BlurMax = 8 })],
+            [new(new(0.01, 0.1), 16, Strong), new(new(0.05, 0.4), 16, Strong)],
             [new(new(0.05, 0.4), 112, Strong with { Solarize = 0 })],
+            [new(new(0.05, 0.4), 16, Strong with { BlurMax = 8 })],
         ];
         int[] ids = [.. Enumerable.Range(20, 12)];
         for (int epoch = 0; epoch < 6; epoch++)
