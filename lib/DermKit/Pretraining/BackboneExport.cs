@@ -25,6 +25,8 @@ public static class BackboneExport
     public static string Write(string folder, string name, Pretrainer trainer, PretrainOptions options, PretrainData data, IReadOnlyDictionary<string, string> provenance)
     {
         string weights = Path.Combine(folder, name + ".safetensors");
+        (string[] before, string start) = Start(options);
+        string[] seen = [.. data.Sources.Where(s => s.Used > 0).Select(s => s.Set).Union(before)];
         using (var scope = NewDisposeScope())
         {
             Backbone backbone = trainer.Backbone;
@@ -33,7 +35,7 @@ public static class BackboneExport
             var half = backbone.state_dict().ToDictionary(p => p.Key, p => statistics.Contains(p.Key) ? p.Value : p.Value.detach().to(ScalarType.Float16));
             SafeTensors.Save(weights, half, new Dictionary<string, string>(provenance)
             {
-                ["architecture"] = backbone.Architecture, ["method"] = options.Method, ["pretrainedOn"] = string.Join(", ", data.Sources.Where(s => s.Used > 0).Select(s => s.Set)), ["steps"] = $"{trainer.Done}",
+                ["architecture"] = backbone.Architecture, ["method"] = options.Method, ["pretrainedOn"] = string.Join(", ", seen), ["initialWeights"] = start, ["steps"] = $"{trainer.Done}",
                 ["preprocessing"] = "Resize((256, 256)) bilinear, CenterCrop(224), mean 0.485 0.456 0.406, std 0.229 0.224 0.225",
             });
         }
@@ -42,9 +44,18 @@ public static class BackboneExport
         AtomicFile.WriteAllText(Path.Combine(folder, name + ".json"), JsonSerializer.Serialize(new
         {
             weights = Path.GetFileName(weights), sha256 = hash, sha256OfFloat32Weights = WeightLoader.Hash(trainer.Backbone), steps = trainer.Done, of = trainer.Steps,
-            pictures = data.Sources.Select(s => new { set = s.Set, trained = s.Used, frozenAndNeverSeen = s.Frozen }), picturesInUse = data.Count, dataKey = data.Key,
+            pictures = data.Sources.Select(s => new { set = s.Set, trained = s.Used, frozenAndNeverSeen = s.Frozen }), picturesInUse = data.Count, pretrainedOn = seen, initialWeights = start, dataKey = data.Key,
             provenance, options,
         }, Indented) + "\n");
         return hash;
+    }
+
+    /// <summary>What the weights that a run starts from have seen, and which they are.</summary>
+    private static (string[] Seen, string File) Start(PretrainOptions options)
+    {
+        if (options.InitialWeights is not { } path) return ([], "random");
+        using MappedWeights file = MappedWeights.Open(path);
+        string seen = file.Metadata.GetValueOrDefault("pretrainedOn") is { Length: > 0 } sets ? sets : "unknown";
+        return (seen.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), $"{Path.GetFileName(path)}, SHA-256 {WeightLoader.FileHash(path)}");
     }
 }

@@ -11,7 +11,7 @@ namespace DermKit.Pretraining;
 /// <param name="Set">Name of the set.</param>
 /// <param name="Images">All its pictures.</param>
 /// <param name="Frozen">Of these the frozen test images, which training never sees.</param>
-/// <param name="Used">Pictures that this run trains on, those that cannot be read among them.</param>
+/// <param name="Used">Pictures that this run trains on.</param>
 public sealed record PretrainingSet(string Set, int Images, int Frozen, int Used);
 
 /// <summary>The pictures of a run: those of its sets without the frozen test images, scaled to one short side and mapped from one file.</summary>
@@ -86,19 +86,27 @@ public sealed class PretrainData : IDisposable
             paths = [.. shuffled[..options.MostImages].Order(StringComparer.Ordinal)];
         }
         var used = paths.ToHashSet(StringComparer.Ordinal);
-        PretrainingSet[] sources = [.. found.Select(f => new PretrainingSet(f.Set, f.Images, f.Images - f.Free.Length, f.Free.Count(used.Contains)))];
         using ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
+        used.ExceptWith(cache.Quarantine.Select(q => q.Path));
+        PretrainingSet[] sources = [.. found.Select(f => new PretrainingSet(f.Set, f.Images, f.Images - f.Free.Length, f.Free.Count(used.Contains)))];
         PretrainIndex.Save(settings, options, sets, cache, paths, all, sources);
     }
 
     /// <summary>How pictures are kept for crops.</summary>
     internal static EvalTransform Kept(PretrainOptions options) => new() { Resize = options.SourceSize, ShortSide = true, MaxSide = 4 * options.SourceSize, Crop = 0, Filter = ResizeFilter.Bicubic, ScaledDecode = true };
 
+    /// <summary>How many files cannot be read, the first of them and why; empty when all can be.</summary>
+    public string Unreadable => Quarantine.Count == 0 ? "" : $"{Quarantine.Count} of {Count + Quarantine.Count} pictures cannot be read and are left out; the first: {Quarantine[0].Path}: {Quarantine[0].Reason.Replace(Quarantine[0].Path, "it", StringComparison.Ordinal).TrimEnd('.')}";
+
     private static PretrainData Enough(PretrainData data, PretrainOptions options, string[] sets)
     {
-        if (data.Count >= options.Batch) return data;
+        if (data.Count >= options.Batch && data.Count > 0) return data;
+        (int count, string unreadable, int frozen) = (data.Count, data.Unreadable, data.Sources.Sum(s => s.Frozen));
         data.Dispose();
-        throw new KitException($"Pre-training on {string.Join(", ", sets)}: a batch has {options.Batch} pictures but only {data.Count} are here; lower 'batch' or add pictures.");
+        string what = $"Pre-training on {string.Join(", ", sets)}: a batch has {options.Batch} pictures but ";
+        if (unreadable.Length > 0) throw new KitException($"{what}only {count} can be read. {unreadable}. Bring them anew, or lower 'batch' to at most what can be read.");
+        if (count == 0) throw new KitException($"{what}there are none{(frozen > 0 ? $" besides {frozen} frozen test pictures" : "")}; add pictures to a set, or name another with 'sets'.");
+        throw new KitException($"{what}only {count} are here; lower 'batch' or add pictures.");
     }
 
     /// <summary>Numbers of the pictures of each step of an epoch; a rest that fills no batch is left out.</summary>

@@ -91,6 +91,7 @@ public sealed partial record PretrainOptions
             if (!condition) throw new KitException(FormattableString.Invariant($"{where}, key '{key}': expected {expected}, found {value}."));
         }
         Expect(Methods.Contains(Method), "method", Method, string.Join(", ", Methods));
+        Expect(Size is "tiny" or "small" or "base" or "large", "size", Size, "tiny, small, base or large");
         JsonElement own = JsonSerializer.SerializeToElement(this), defaults = JsonSerializer.SerializeToElement(For(Method));
         void Unread(IEnumerable<string> keys, string why)
         {
@@ -100,6 +101,9 @@ public sealed partial record PretrainOptions
             Unread(keys, $"{Method} does not read it (only {string.Join(", ", methods)})");
         if (Network == "ResNet-50") Unread(VitKeys, "ResNet-50 does not read it (only ViT)");
         if (SharedHead) Unread([nameof(PatchOutputs)], "with sharedHead the patches have the outputs of CLS");
+        if (TeacherTemperatureWarmup == 0 && Method is "DINO" or "iBOT") Expect(TeacherTemperatureStart == TeacherTemperature || TeacherTemperatureStart == For(Method).TeacherTemperatureStart, "teacherTemperatureStart", TeacherTemperatureStart, "no such key, because with a teacherTemperatureWarmup of 0 there is no start");
+        if (PatchTemperatureWarmup == 0 && Method == "iBOT") Expect(PatchTemperatureStart == PatchTemperature || PatchTemperatureStart == For(Method).PatchTemperatureStart, "patchTemperatureStart", PatchTemperatureStart, "no such key, because with a patchTemperatureWarmup of 0 there is no start");
+        if (LocalCrops == 0) Unread([nameof(LocalSize), nameof(LocalScaleMin), nameof(LocalScaleMax)], "there are no local crops");
         Expect(Network is "ViT" or "ResNet-50", "network", Network, "ViT or ResNet-50");
         Expect(Network == "ViT" || Method is "SimCLR" or "BYOL", "network", Network, $"ViT for {Method}");
         Expect(Optimizer is "AdamW" or "Adam" or "LARS", "optimizer", Optimizer, "AdamW, Adam or LARS");
@@ -113,6 +117,8 @@ public sealed partial record PretrainOptions
         Expect(Depth >= 0, "depth", Depth, "0 (that of the size) or more");
         Expect(Dim >= 0, "dim", Dim, "0 (that of the size) or more");
         Expect(Heads >= 0, "heads", Heads, "0 (that of the size) or more");
+        VitConfig vit = Vit(student: false);
+        Expect(vit.Dim % vit.Heads == 0, "heads", vit.Heads, $"a divisor of the width {vit.Dim}");
         Expect(HeadHidden >= 1, "headHidden", HeadHidden, "1 or more");
         Expect(Bottleneck >= 1, "bottleneck", Bottleneck, "1 or more");
         Expect(CropSource is "cached" or "original", "cropSource", CropSource, "cached or original");

@@ -11,6 +11,9 @@ namespace DermKit.Pretraining;
 /// </summary>
 internal sealed class Updates : IDisposable
 {
+    /// <summary>The schedules hold a number for each step: some gigabytes at most.</summary>
+    private const int MostSteps = 100_000_000;
+
     private readonly PretrainOptions options;
     private readonly (string Name, Parameter Value)[] parameters;
     private readonly GradientClipping clipping;
@@ -20,6 +23,7 @@ internal sealed class Updates : IDisposable
     public Updates(PretrainMethod method, PretrainOptions options, int stepsPerEpoch)
     {
         (Method, this.options, StepsPerEpoch) = (method, options, stepsPerEpoch);
+        if ((long)stepsPerEpoch * options.Epochs > MostSteps) throw new KitException($"Pre-training options, key 'epochs': expected at most {MostSteps / Math.Max(1, stepsPerEpoch)}, which is {MostSteps} steps of {options.Batch} pictures, found {options.Epochs}.");
         Steps = stepsPerEpoch * options.Epochs;
         parameters = [.. method.Student.named_parameters().Where(p => p.parameter.requires_grad)];
         Optimiser = options.Optimizer switch
@@ -90,7 +94,7 @@ internal sealed class Updates : IDisposable
         var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norm, 0);
         double patches = numbers.ElementAtOrDefault(2);
         if (output.PatchLoss is not null) step = step with { PatchLoss = patches };
-        if (Method.Outputs > 0) step = step with { LossRatio = (loss - patches) / Math.Log(Method.Outputs) };
+        if (Method.Outputs > 0) step = step with { LossRatio = (loss - patches) / (options.ClsWeight * Math.Log(Method.Outputs)) };
         if (Done % options.MonitorEvery != 0 && Done != 1 && Done != Steps) return step;
         if (output.Targets is not null) step = step with { TeacherEntropy = CollapseMonitor.Entropy(output.Targets) };
         return step with { FeatureStd = CollapseMonitor.FeatureStd(output.Features), EffectiveRank = CollapseMonitor.EffectiveRank(output.Features) };

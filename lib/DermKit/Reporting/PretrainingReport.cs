@@ -22,6 +22,7 @@ public static class PretrainingReport
     public static void NoteProvenance(PretrainData data, PretrainOptions options)
     {
         foreach (PretrainingSet set in data.Sources) Provenance.Note($"data {set.Set}", $"{set.Used} pictures, {set.Frozen} frozen ones left out");
+        if (data.Unreadable.Length > 0) Provenance.Note("pictures left out", data.Unreadable);
         Provenance.Note("pictures", data.Key);
         Provenance.Note("seed", $"{options.Seed}");
     }

@@ -1,4 +1,5 @@
 using DermKit.Pretraining;
+using System.Globalization;
 using System.Text;
 
 namespace DermKit.Reporting;
@@ -92,8 +93,12 @@ public sealed class TrainingProgress
         return step.Step == from ? rate : $"{rate}, {Tables.Duration((now - at) / (step.Step - from) * (step.Steps - step.Step))} left";
     }
 
-    private string LogLine(TrainingStep step, string state) => FormattableString.Invariant(
-        $"{_label}: step {step.Step} of {step.Steps}, epoch {step.Epoch:f2}, loss {step.Loss:f4} ({step.LossRatio:f3} of ln K), entropy {_lines[1].Last:f3}, std {_lines[2].Last:f3}, gradient {step.GradientNorm:f2}, {state}");
+    private string LogLine(TrainingStep step, string state)
+    {
+        // A method without a teacher's distribution has no entropy, one whose loss knows no K no share of it.
+        static string Known(double value, string text) => double.IsNaN(value) ? "" : string.Format(CultureInfo.InvariantCulture, text, value);
+        return string.Create(CultureInfo.InvariantCulture, $"{_label}: step {step.Step} of {step.Steps}, epoch {step.Epoch:f2}, loss {step.Loss:f4}{Known(step.LossRatio, " ({0:f3} of ln K)")}{Known(_lines[1].Last, ", entropy {0:f3}")}{Known(_lines[2].Last, ", std {0:f3}")}, gradient {step.GradientNorm:f2}, {state}");
+    }
 
     private string Html(TrainingStep step, string state)
     {

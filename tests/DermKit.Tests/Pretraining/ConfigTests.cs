@@ -57,11 +57,21 @@ public sealed class ConfigTests
         Assert.Contains("key 'network': expected ViT for DINO", Refused("network", "ResNet-50"));
     }
 
+    [Fact]
+    public void KeysOfLocalCropsAreRefusedWhereThereAreNone()
+    {
+        (PretrainOptions.For("DINO") with { LocalCrops = 0 }).Check();
+        Assert.Contains("key 'localSize': expected no such key, because there are no local crops", Assert.Throws<KitException>(() => (PretrainOptions.For("DINO") with { LocalCrops = 0, LocalSize = 64 }).Check()).Message);
+    }
+
     [Theory]
     [InlineData("simclr-full", "dim", "96", "no such key, because ResNet-50 does not read it (only ViT)")]
     [InlineData("byol-full", "dropPath", "0.1", "no such key, because ResNet-50 does not read it (only ViT)")]
     [InlineData("ibot-full", "patchOutputs", "8192", "no such key, because with sharedHead the patches have the outputs of CLS")]
     [InlineData("dino-quick", "heads", "-1", "0 (that of the size) or more, found -1")]
+    [InlineData("dino-quick", "heads", "5", "a divisor of the width 192, found 5")]
+    [InlineData("dino-quick", "size", "huge", "tiny, small, base or large, found huge")]
+    [InlineData("dino-full", "teacherTemperatureStart", "0.02", "no such key, because with a teacherTemperatureWarmup of 0 there is no start")]
     [InlineData("dino-quick", "headHidden", "0", "1 or more, found 0")]
     [InlineData("dino-quick", "bottleneck", "0", "1 or more, found 0")]
     [InlineData("dino-quick", "imageSize", "8", "at least a patch of 16 pixels, found 8")]

@@ -174,6 +174,60 @@ public sealed class PairTests : IDisposable
         foreach (string side in new[] { "backbone.", "backbone_momentum." }) Assert.All(found, p => Assert.True(p.Value.Equals(byol.State[side + p.Key]), side + p.Key));
     }
 
+    [Fact]
+    public void ARunThatStartsFromOtherWeightsSaysWhatTheyHaveSeen()
+    {
+        using var scope = NewDisposeScope();
+        string start = Path.Combine(tiny.Folder("stages"), "start.safetensors");
+        PretrainOptions first = Options("SimCLR") with { Epochs = 1, WarmupEpochs = 0 };
+        using PretrainData data = tiny.Data(first);
+        string[] Seen(PretrainOptions options, string name)
+        {
+            using var trainer = new Pretrainer(options, data, CPU);
+            trainer.Run();
+            BackboneExport.Write(tiny.Folder("stages"), name, trainer, options, data, new Dictionary<string, string>());
+            using var file = DermKit.Models.Weights.MappedWeights.Open(Path.Combine(tiny.Folder("stages"), name + ".safetensors"));
+            return [file.Metadata["pretrainedOn"], file.Metadata["initialWeights"]];
+        }
+        Assert.Equal(["tiny", "random"], Seen(first, "first"));
+        using (Backbone known = VisionTransformer.Random(first.Vit(student: false), 3))
+            DermKit.Models.Weights.SafeTensors.Save(start, known.state_dict(), new Dictionary<string, string> { ["pretrainedOn"] = "isic2017, tiny" });
+        Assert.Equal(["tiny, isic2017", $"start.safetensors, SHA-256 {DermKit.Models.Weights.WeightLoader.FileHash(start)}"], Seen(first with { InitialWeights = start }, "second"));
+        using (Backbone unknown = VisionTransformer.Random(first.Vit(student: false), 3))
+            DermKit.Models.Weights.SafeTensors.Save(start, unknown.state_dict());
+        Assert.Equal("tiny, unknown", Seen(first with { InitialWeights = start }, "third")[0]);
+    }
+
+    [Theory]
+    [InlineData("SimCLR")]
+    [InlineData("BYOL")]
+    public void AResNetThatIsTakenUpEndsWithTheSameBits(string name)
+    {
+        PretrainOptions options = Options(name, "ResNet-50") with { CheckpointEvery = 2 };
+        using PretrainData data = tiny.Data(options);
+        string whole = tiny.Folder("whole"), parts = tiny.Folder("parts");
+        using (var trainer = new Pretrainer(options, data, CPU, whole)) trainer.Run();
+        using (var stopped = new Pretrainer(options, data, CPU, parts))
+        {
+            using var stop = new CancellationTokenSource();
+            Assert.ThrowsAny<OperationCanceledException>(() => stopped.Run(s => { if (s.Step == 3) stop.Cancel(); }, stop.Token));
+        }
+        using (var taken = new Pretrainer(options, data, CPU, parts))
+        {
+            Assert.Equal(3, taken.Done);
+            taken.Run();
+        }
+        Assert.Equal(File.ReadAllBytes(Path.Combine(whole, "checkpoint.safetensors")), File.ReadAllBytes(Path.Combine(parts, "checkpoint.safetensors")));
+    }
+
+    [Fact]
+    public void MoreStepsThanSchedulesHoldAreRefused()
+    {
+        PretrainOptions options = Options("SimCLR") with { Epochs = 400_000_000 };
+        using PretrainData data = tiny.Data(options);
+        Assert.Contains("key 'epochs': expected at most 33333333", Assert.Throws<KitException>(() => new Pretrainer(options, data, CPU)).Message);
+    }
+
     internal static PretrainOptions Options(string method, string network = "ViT")
     {
         PretrainOptions tiny = PretrainOptions.For(method) with

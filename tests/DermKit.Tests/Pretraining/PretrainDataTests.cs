@@ -126,11 +126,15 @@ public sealed class PretrainDataTests : IDisposable
     [Fact]
     public void NoPictureToReadIsSaidInOneSentenceAndASetThatIsNotHereByName()
     {
+        string Refusal(PretrainOptions options) => Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, options)).Message;
+        Assert.Contains("only 12 are here; lower 'batch' or add pictures", Refusal(TinyPretraining.Options with { Batch = 13 }));
         foreach (string picture in Directory.GetFiles(Set, "*.png")) File.WriteAllText(picture, "no picture");
-        Assert.Equal("Pre-training on tiny: a batch has 4 pictures but only 0 are here; lower 'batch' or add pictures.",
-            Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, TinyPretraining.Options)).Message);
+        string broken = Refusal(TinyPretraining.Options);
+        Assert.StartsWith("Pre-training on tiny: a batch has 4 pictures but only 0 can be read. 12 of 12 pictures cannot be read and are left out; the first: ", broken);
+        Assert.Contains("0.png: ", broken);
+        Assert.EndsWith("Bring them anew, or lower 'batch' to at most what can be read.", broken);
         // The second start says the same.
-        Assert.Contains("only 0 are here", Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, TinyPretraining.Options)).Message);
+        Assert.Equal(broken, Refusal(TinyPretraining.Options));
         File.WriteAllText(Path.Combine(Set, "labels.csv"), "image,label\n");
         Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, TinyPretraining.Options));
         Assert.Contains("'absent' is not here", Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, TinyPretraining.Options with { Sets = ["absent"] })).Message);
@@ -143,7 +147,8 @@ public sealed class PretrainDataTests : IDisposable
         string Reason()
         {
             using PretrainData data = PretrainData.Open(tiny.Settings, TinyPretraining.Options);
-            Assert.Equal(11, data.Count);
+            Assert.Equal((11, 11), (data.Count, Assert.Single(data.Sources).Used));
+            Assert.StartsWith("1 of 12 pictures cannot be read and are left out; the first: ", data.Unreadable);
             return Assert.Single(data.Quarantine).Reason;
         }
         Assert.Equal(Reason(), Reason());

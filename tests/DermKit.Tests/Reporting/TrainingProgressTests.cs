@@ -134,12 +134,16 @@ public sealed class TrainingProgressTests : IDisposable
                 progress.Report(Step(i, 100, 0.999, 0.999));
                 _clock.Now += TimeSpan.FromSeconds(1);
             }
+            new TrainingProgress("BYOL", "", _clock).Report(Step(1, 1, 0.5, 0.5) with { LossRatio = double.NaN, TeacherEntropy = double.NaN });
         }
         finally
         {
             Console.SetOut(console);
         }
-        string[] lines = text.ToString().TrimEnd().Split('\n');
+        string[] both = text.ToString().Split("BYOL: ");
+        Assert.Contains("epoch", both[1]);
+        Assert.DoesNotContain("NaN", both[1]);
+        string[] lines = both[0].TrimEnd().Split('\n');
         Assert.Equal([1, 11, 21, 31, 41, 51, 61, 71, 81, 91, 100], lines.Where(l => l.Contains("step ", StringComparison.Ordinal) && !l.Contains("Looks", StringComparison.Ordinal)).Select(l => int.Parse(Regex.Match(l, @"step (\d+) of 100").Groups[1].Value)));
         Assert.Single(lines, l => l.Contains("Looks collapsed", StringComparison.Ordinal));
         Assert.Contains("loss 8.2917 (0.999 of ln K), entropy 0.999, std 0.600", lines[^1]);
