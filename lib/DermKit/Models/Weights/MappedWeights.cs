@@ -27,7 +27,7 @@ public enum WeightFamily
 public sealed class MappedWeights : WeightFile
 {
     /// <summary>Under what a checkpoint keeps a network, in the order in which they are looked for.</summary>
-    private static readonly string[] Wrappers = ["teacher.", "student.", "state_dict.", "model_state_dict.", "model.", "network.", "module.", "backbone.", "_orig_mod."];
+    private static readonly string[] Wrappers = ["teacher.", "student.", "state_dict.", "model_state_dict.", "model.", "network.", "net.", "module.", "backbone.", "_orig_mod."];
 
     /// <summary>The layers of torchvision's ResNet by their numbers in a Sequential, as lightly and others store them.</summary>
     private static readonly Dictionary<string, string> Numbered = new() { ["0"] = "conv1", ["1"] = "bn1", ["4"] = "layer1", ["5"] = "layer2", ["6"] = "layer3", ["7"] = "layer4" };
