@@ -1,3 +1,4 @@
+using DermKit.Data;
 using DermKit.Models;
 using static TorchSharp.torch;
 
@@ -32,7 +33,8 @@ public sealed class ModelRegistry
     {
         string folder = Path.Combine(dataRoot, "models");
         if (!Directory.Exists(folder)) throw new KitException($"{folder}: expected a folder with model files, found none.");
-        ModelDefinition[] declared = [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(f => Read(f, dataRoot))];
+        IReadOnlyDictionary<string, DataSource> origins = File.Exists(Path.Combine(dataRoot, "sources.json")) ? DataSource.All(dataRoot) : new Dictionary<string, DataSource>();
+        ModelDefinition[] declared = [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(f => Read(f, dataRoot, origins))];
         var sources = declared.Where(m => m.Source != "random").Select(m => Path.GetFullPath(m.WeightsPath)).ToHashSet(StringComparer.Ordinal);
         var names = declared.Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
         return new(folder, [.. declared, .. new[] { Path.Combine(dataRoot, "weights") }.Concat(weightsFolders).SelectMany(f => UndeclaredModels.Find(f, sources, names))]);
@@ -47,9 +49,10 @@ public sealed class ModelRegistry
         return File.Exists(path) ? File.ReadAllText(path) : throw new KitException($"{path}: expected the card of model '{model.Name}', found none.");
     }
 
-    private static ModelDefinition Read(string path, string dataRoot)
+    private static ModelDefinition Read(string path, string dataRoot, IReadOnlyDictionary<string, DataSource> origins)
     {
         ModelDefinition model = StrictJson.Read<ModelDefinition>(path) with { DataRoot = dataRoot };
+        if (origins.GetValueOrDefault(model.Name) is { Weights: true, Files.Length: > 0 } origin) model = model with { Weights = origin };
         void Expect(bool condition, string key, string expected)
         {
             if (!condition) throw new KitException($"{path}, key '{key}': expected {expected}.");
@@ -58,7 +61,8 @@ public sealed class ModelRegistry
         Expect(model.Version >= 1, "version", "1 or more");
         Expect(model.Seeds.Length > 0 && model.Seeds.Distinct().Count() == model.Seeds.Length, "seeds", "at least one seed, each once");
         Expect(model.Source == "random" || model.Seeds is [0], "seeds", "none for weights from a file");
-        Expect(model.Source == "random" || model.WhatToGet.Length > 0, "whatToGet", "what to get when the weights are not here");
+        Expect(model.Source == "random" || model.Weights is not null || model.WhatToGet.Length > 0, "whatToGet", "what to get when the weights are not here, or an entry of the model's name in data/sources.json");
+        Expect(model.Weights is not { } known || known.Licence == model.Licence, "licence", $"that of data/sources.json, '{model.Weights?.Licence}'");
         Expect(model.Source == "random" || !Path.IsPathRooted(model.Source) && !model.Source.Contains("..", StringComparison.Ordinal), "source", "\"random\" or a file inside data/");
         if (model.Family is not ("vit" or "clip" or "resnet")) return model;
         Expect(model.Patch > 0 && model.ImageSize >= model.Patch, "patch", "a side in pixels, at most imageSize");

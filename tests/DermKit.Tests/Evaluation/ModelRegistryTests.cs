@@ -1,3 +1,4 @@
+using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Models;
 using DermKit.Models.Weights;
@@ -30,6 +31,48 @@ public sealed class ModelRegistryTests : IDisposable
             Assert.Contains($"| {model.Parameters:n0} |", registry.Card(model));
             if (!model.IsPresent) Assert.Contains(model.Source.Split('/')[0], model.Missing);
         }
+    }
+
+    [Fact]
+    public void EveryAbsentModelNamesItsAddressAndItsPlace()
+    {
+        string data = Path.Combine(KitSettings.FromEnvironment().Root, "data");
+        IReadOnlyDictionary<string, DataSource> sources = DataSource.All(data);
+        ModelRegistry registry = ModelRegistry.Load(data);
+        ModelDefinition[] fetched = [.. registry.Models.Where(m => !m.IsUndeclared && m.Source.StartsWith("weights/", StringComparison.Ordinal))];
+        Assert.Superset(new HashSet<string> { "monet", "vit-tiny-imagenet", "resnet50-imagenet", "vit-tiny-dino-paper", "vit-tiny-ibot-paper", "resnet50-simclr-paper", "resnet50-byol-paper", "vit-small-dino-imagenet" }, fetched.Select(m => m.Name).ToHashSet());
+        // Beside those of models: the tokenizer's vocabulary and OpenAI's CLIPs, which are recognised by their keys.
+        Assert.Equal(fetched.Select(m => m.Name).Concat(["clip", "clip-openai"]).Order(StringComparer.Ordinal), sources.Where(s => s.Value.Weights).Select(s => s.Key).Order(StringComparer.Ordinal));
+        foreach (ModelDefinition model in fetched)
+        {
+            DataSource source = sources[model.Name];
+            Assert.False(source.Files[0].Optional);
+            foreach (SourceFile file in source.Files)
+            {
+                // Under this name the registry finds it, whatever its ending.
+                Assert.Equal(WeightFile.Stem(model.Source), WeightFile.Stem(file.Name));
+                Assert.Contains(file.Address, registry.Card(model));
+                if (model.Missing is not { } missing) continue;
+                Assert.Contains(file.Address, missing);
+                Assert.Contains($"data/weights/{file.Name}", missing);
+            }
+            if (model.Missing is { } absent) Assert.Contains($"kit data fetch {model.Name} --accept-licence", absent);
+        }
+        Assert.All(sources["clip-openai"].Files, f => Assert.Contains(f.Sha256!, f.Address));
+    }
+
+    [Fact]
+    public void ALicenceThatIsNotTheSourcesIsRefused()
+    {
+        Write("m", m => (m["source"], m["whatToGet"]) = ("weights/m.safetensors", ""));
+        void Source(string licence) => AtomicFile.WriteAllText(Path.Combine(folder.Path, "sources.json"), $$"""
+            { "m": { "title": "M", "weights": true, "address": "https://example.org/m", "licence": "{{licence}}", "citation": "C", "steps": "S",
+              "files": [ { "name": "m.pth", "address": "https://example.org/m.pth", "bytes": 5, "sha256": "{{new string('a', 64)}}" } ] } }
+            """);
+        Source("none");
+        Assert.Equal("weights not here: data/weights/m.safetensors. kit data fetch m --accept-licence puts https://example.org/m.pth there as data/weights/m.pth (licence: none), or you do.", Only().Missing);
+        Source("MIT");
+        Assert.Contains("key 'licence': expected that of data/sources.json, 'MIT'", Assert.Throws<KitException>(Only).Message);
     }
 
     [Fact]
