@@ -103,8 +103,8 @@ public sealed class TorchFile : WeightFile
         root = pickles[0][..^"data.pkl".Length];
         if (items.TryGetValue(root + "byteorder", out ZipItem? order) && order is { IsStored: true, Length: < 16 } && Encoding.ASCII.GetString(ZipDirectory.Content(stream, order, Broken)) is var word && word != "little")
             throw Broken($"its numbers are in the byte order '{word}'; expected little");
-        // A tensor of one number takes some 2 KB here, and its entry in the zip some 500 bytes.
-        var pickle = new Pickle(ZipDirectory.Content(stream, Stored(pickles[0]), Broken), (1 << 20) + 3 * stream.Length, Persistent, Call, Broken);
+        // A tensor of one number takes some 2 KB here, and its entry in the zip some 500 bytes: a small file of a hundred such tensors may pass.
+        var pickle = new Pickle(ZipDirectory.Content(stream, Stored(pickles[0]), Broken), (1 << 18) + 3 * stream.Length, Persistent, Call, Broken);
         var found = new Dictionary<string, WeightEntry>(StringComparer.Ordinal);
         Flatten("", pickle.Read(), 0, found, pickle);
         foreach (object? state in pickle.PassedOver) Flatten("_metadata", state, 0, found, pickle, "in the attributes of a dictionary");
@@ -141,7 +141,7 @@ public sealed class TorchFile : WeightFile
             var entry = new WeightEntry(path, tensor.Storage.Type, tensor.Shape);
             // Views may share a storage, so that a small file could ask for any amount of memory.
             bytes += entry.Bytes;
-            if (bytes > 4 * stream.Length) throw Broken("its tensors repeat one storage so often that they need over four times the file");
+            if (bytes > 3 * stream.Length) throw Broken("its tensors repeat one storage so often that they need over three times the file");
             pickle.Charge(300);
             if (!found.TryAdd(path, entry)) throw Broken($"its pickle has the key '{path}' twice");
             places[path] = tensor;
