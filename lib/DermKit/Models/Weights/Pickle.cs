@@ -30,7 +30,7 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
     [
         "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "collections.OrderedDict", "torch.Size", "argparse.Namespace",
         .. new[] { "Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool" }.Select(t => $"torch.{t}Storage"),
-        .. new[] { "int", "double", "bool", "tensor" }.Select(t => $"torch.jit._pickle.build_{t}list"),
+        .. new[] { "int", "double", "bool", "tensor" }.Select(t => $"torch.jit._pickle.build_{t}list"), "torch.jit._pickle.restore_type_tag",
     ];
 
     private readonly List<object?> stack = [];

@@ -172,6 +172,8 @@ public sealed class TorchFile : WeightFile
         ("torch._utils._rebuild_tensor_v2", [Storage storage, long offset, object?[] shape, object?[] strides, ..]) => Rebuild(storage, offset, Wholes(shape), Wholes(strides)),
         ("torch._utils._rebuild_parameter", [Rebuilt data, ..]) => data,
         ("torch.Size", [object?[] sizes]) => sizes,
+        // A container with its static type beside it, which says nothing of its tensors.
+        ("torch.jit._pickle.restore_type_tag", [{ } container, string]) => container,
         (['t', 'o', 'r', 'c', 'h', '.', 'j', 'i', 't', ..], [List<object?> list]) => list,
         _ => null,
     };

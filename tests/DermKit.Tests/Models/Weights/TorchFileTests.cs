@@ -70,9 +70,11 @@ public sealed class TorchFileTests : IDisposable
         var zip = new TorchZip();
         Tensor weight = randn(2, 3);
         byte[] inner = Object(Global("__torch__.torch.nn.modules.___torch_mangle_3", "Linear"), ("weight", zip.Tensor(weight)), ("training", False), ("sizes", Call(Global("torch.jit._pickle", "build_intlist"), List(Int(3)))));
-        zip.Write(File1, Object(Global("__torch__.clip", "Model"), ("visual", inner)), more: [("constants.pkl", Whole(EmptyTuple))]);
+        byte[] typed = Call(Global("torch.jit._pickle", "restore_type_tag"), Dict(("a", zip.Tensor(weight))), Text("Dict[str, Tensor]"));
+        zip.Write(File1, Object(Global("__torch__.clip", "Model"), ("visual", inner), ("buffers", typed)), more: [("constants.pkl", Whole(EmptyTuple))]);
         using WeightFile file = WeightFile.Open(File1);
-        Assert.Equal(("PyTorch zip (TorchScript)", "visual.weight"), (file.Format, Assert.Single(file.Entries.Keys)));
+        Assert.Equal("PyTorch zip (TorchScript)", file.Format);
+        Assert.Equal(["visual.weight", "buffers.a"], file.Entries.Keys);
         Assert.True(file.Load("visual.weight").Equals(weight));
     }
 
