@@ -8,19 +8,20 @@ namespace DermKit.Evaluation;
 public sealed class ModelRegistry
 {
     private readonly string folder;
+    private readonly List<ModelDefinition> models;
 
-    private ModelRegistry(string folder, IReadOnlyList<ModelDefinition> models) => (this.folder, Models) = (folder, models);
+    private ModelRegistry(string folder, List<ModelDefinition> models) => (this.folder, this.models) = (folder, models);
 
-    /// <summary>All models, those whose weights are not here too.</summary>
-    public IReadOnlyList<ModelDefinition> Models { get; }
+    /// <summary>All models, those whose weights are not here too, then files that were asked for by their paths.</summary>
+    public IReadOnlyList<ModelDefinition> Models => models;
 
     /// <summary>The models that can be made here and now.</summary>
     public IEnumerable<ModelDefinition> Present => Models.Where(m => m.IsPresent);
 
-    /// <summary>The model of that name.</summary>
+    /// <summary>The model of that name, or of the weights file at that path: one path is all that it takes to compare a file.</summary>
     /// <exception cref="KitException">There is none; the nearest is named.</exception>
-    public ModelDefinition this[string name] => Models.FirstOrDefault(m => m.Name == name)
-        ?? throw new KitException($"{folder}: no model '{name}'; did you mean '{KitException.Nearest(name, Models.Select(m => m.Name))}'?");
+    public ModelDefinition this[string name] => Models.FirstOrDefault(m => m.Name == name) ?? OfFile(name)
+        ?? throw new KitException($"{folder}: no model '{name}', nor a weights file of that path; did you mean '{KitException.Nearest(name, Models.Select(m => m.Name))}'?");
 
     /// <summary>
     /// Reads every data/models/*.json, and the keys of the weights files in data/weights that none of them names: such a file is a model of its own
@@ -47,6 +48,17 @@ public sealed class ModelRegistry
         if (model.IsUndeclared) return $"# {model.Title}\n\n{model.Missing ?? model.Note}\n";
         string path = Path.Combine(folder, $"{model.Name}.md");
         return File.Exists(path) ? File.ReadAllText(path) : throw new KitException($"{path}: expected the card of model '{model.Name}', found none.");
+    }
+
+    /// <summary>The model that a file belongs to, else one that its keys make of it, which is listed from then on.</summary>
+    private ModelDefinition? OfFile(string path)
+    {
+        if (!File.Exists(path)) return null;
+        string full = Path.GetFullPath(path);
+        if (models.Find(m => m.Source != "random" && Path.GetFullPath(m.WeightsPath) == full) is { } known) return known;
+        ModelDefinition? model = UndeclaredModels.Of(full, [.. models.Select(m => m.Name)]);
+        if (model is not null) models.Add(model);
+        return model;
     }
 
     private static ModelDefinition Read(string path, string dataRoot, IReadOnlyDictionary<string, DataSource> origins)

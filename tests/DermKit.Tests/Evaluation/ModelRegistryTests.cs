@@ -76,6 +76,29 @@ public sealed class ModelRegistryTests : IDisposable
     }
 
     [Fact]
+    public void OnePathBringsAFileIn()
+    {
+        Write("m", m => m["source"] = "weights/m.safetensors");
+        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny, 77);
+        string path = Path.Combine(folder.Path, "elsewhere", "m.pth"), words = folder.Write("words.pt", "Only words, no weights at all."u8.ToArray());
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        DermKit.Tests.Models.Weights.TorchZip.Save(path, source.state_dict().ToDictionary(p => "teacher.backbone." + p.Key, p => p.Value));
+        ModelRegistry registry = ModelRegistry.Load(folder.Path);
+        ModelDefinition model = registry[path];
+        Assert.Equal(("m-undeclared", true, FeatureVariant.Cls4), (model.Name, model.IsPresent, model.Features));
+        Assert.Same(model, registry[path]);
+        Assert.Same(model, registry["m-undeclared"]);
+        Assert.Contains(model, registry.Present);
+        using (Backbone made = model.Create(0)) Assert.Equal(WeightLoader.Hash(source), WeightLoader.Hash(made));
+        Assert.Equal([model], SuiteRun.Choose(registry, new SuitePlan { Models = [path], Baseline = "m-undeclared" }));
+        Assert.Contains("text instead of weights", registry[words].Missing);
+        Assert.Contains("nor a weights file of that path", Assert.Throws<KitException>(() => registry[path + "x"]).Message);
+        // A declared model's own file is that model.
+        File.Copy(path, Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "weights")).FullName, "m.pth"));
+        Assert.Equal("m", ModelRegistry.Load(folder.Path)[Path.Combine(folder.Path, "weights", "m.pth")].Name);
+    }
+
+    [Fact]
     public void ARandomModelIsItsSeed()
     {
         ModelDefinition model = ModelRegistry.Load(Path.Combine(KitSettings.FromEnvironment().Root, "data"))["vit-tiny-random"];
