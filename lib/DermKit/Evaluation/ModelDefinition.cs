@@ -123,7 +123,7 @@ public sealed record ModelDefinition
         : Source != "random" && !File.Exists(WeightsPath) ? $"weights not here: data/{Source}. {Remedy}".TrimEnd() : null);
 
     private string Remedy => Weights is not { } source ? WhatToGet
-        : $"kit data fetch {Name} --accept-licence puts {string.Join(", or ", source.Files.Select((f, i) => $"{(i > 0 ? $"with --file {f.Name} " : "")}{f.Address} there as data/weights/{f.Name}"))} (licence: {source.Licence}), or you do.";
+        : $"kit data fetch {Name} --accept-licence gets it (licence: {source.Licence}); by hand: {string.Join(", or ", source.Files.Select(f => $"{f.Address} as data/weights/{f.Name}"))}.";
 
     /// <summary>The fixed transform that <see cref="Preprocessing"/> names.</summary>
     [JsonIgnore]

@@ -70,7 +70,7 @@ public sealed class ModelRegistryTests : IDisposable
               "files": [ { "name": "m.pth", "address": "https://example.org/m.pth", "bytes": 5, "sha256": "{{new string('a', 64)}}" } ] } }
             """);
         Source("none");
-        Assert.Equal("weights not here: data/weights/m.safetensors. kit data fetch m --accept-licence puts https://example.org/m.pth there as data/weights/m.pth (licence: none), or you do.", Only().Missing);
+        Assert.Equal("weights not here: data/weights/m.safetensors. kit data fetch m --accept-licence gets it (licence: none); by hand: https://example.org/m.pth as data/weights/m.pth.", Only().Missing);
         Source("MIT");
         Assert.Contains("key 'licence': expected that of data/sources.json, 'MIT'", Assert.Throws<KitException>(Only).Message);
     }
