@@ -9,23 +9,25 @@ using System.CommandLine;
 
 namespace DermKit.Cli.Commands;
 
-/// <summary>kit data: which data sets there are, where they come from, whether what is here is whole, which pictures are there twice, and to fetch those that need no registration.</summary>
+/// <summary>kit data: which data sets and weights there are, where they come from, whether what is here is whole, which pictures are there twice, and to fetch those that need no registration.</summary>
 internal static class DataCommand
 {
-    internal static Command Create() => new("data", "Data sets: list, card, check, duplicates, fetch, and fixtures that stand in for them") { List(), Card(), Check(), Duplicates(), Fetch(), Fixtures() };
+    internal static Command Create() => new("data", "Data sets and weights: list, card, check, duplicates, fetch, and fixtures that stand in for them") { List(), Card(), Check(), Duplicates(), Fetch(), Fixtures() };
 
     private static string DataRoot(KitSettings settings) => Path.Combine(settings.Root, "data");
 
-    private static string State(KitSettings settings, string set) => DataSetCatalog.Folder(settings, set) is not { } folder ? "absent"
+    private static string State(KitSettings settings, string set, DataSource source) =>
+        source.Weights ? source.Present(settings, set) is [var first, ..] ? $"in {first.Path}" : "absent"
+        : DataSetCatalog.Folder(settings, set) is not { } folder ? "absent"
         : DataSetCatalog.IsFixture(settings, set) ? $"FIXTURE in {folder}" : DataSetCatalog.IsPresent(settings, set) ? $"in {folder}" : $"not whole in {folder}";
 
     private static Command List()
     {
-        var command = new Command("list", "Every data set, its licence, and whether it is here");
+        var command = new Command("list", "Every data set and every model's weights that have a source, their licence, and whether they are here");
         command.SetAction(_ =>
         {
             KitSettings settings = KitSettings.FromEnvironment();
-            foreach ((string set, DataSource source) in DataSources(settings)) Console.WriteLine($"{set,-16} {State(settings, set)}; {source.Title}; licence: {source.Licence}");
+            foreach ((string set, DataSource source) in DataSources(settings)) Console.WriteLine($"{set,-24} {State(settings, set, source)}; {source.Title}; licence: {source.Licence}");
             return 0;
         });
         return command;
@@ -33,14 +35,14 @@ internal static class DataCommand
 
     private static Command Card()
     {
-        var name = new Argument<string>("name") { Description = "A data set of kit data list" };
-        var command = new Command("card", "What a data set is, its licence, citation, files and steps, and the tasks on it") { name };
+        var name = new Argument<string>("name") { Description = "A name of kit data list" };
+        var command = new Command("card", "What a data set or a model's weights are, their licence, citation, files and steps, and the tasks on the set") { name };
         command.SetAction(parsed =>
         {
             KitSettings settings = KitSettings.FromEnvironment();
             string set = parsed.GetValue(name)!;
             DataSource source = DataSource.Of(DataRoot(settings), set);
-            Console.WriteLine($"{source.Title} ({set}): {State(settings, set)}\naddress:  {source.Address}\nlicence:  {source.Licence}\ncitation: {source.Citation}\nsteps:    {source.Steps}");
+            Console.WriteLine($"{source.Title} ({set}): {State(settings, set, source)}\naddress:  {source.Address}\nlicence:  {source.Licence}\ncitation: {source.Citation}\nsteps:    {source.Steps}");
             foreach (SourceFile file in source.Files)
                 Console.WriteLine($"file:     {file.Name}, {(file.Bytes is { } bytes ? $"{bytes} bytes" : "length unknown")}, SHA-256 {file.Sha256 ?? "unknown"}{(file.Unverified.Length > 0 ? $" ({file.Unverified})" : "")}{(file.Optional ? "; only when named with --file" : "")}\n          {file.Address}");
             foreach (DataSetManifest manifest in DataSetManifest.All(DataRoot(settings), set)) Console.WriteLine($"manifest: {manifest.Name}, {manifest.Images} images. {manifest.Note}");
@@ -52,22 +54,33 @@ internal static class DataCommand
 
     private static Command Check()
     {
-        var name = new Argument<string?>("name") { Description = "A data set (default: every one that is here)", Arity = ArgumentArity.ZeroOrOne };
+        var name = new Argument<string?>("name") { Description = "A data set or a model's weights (default: every one that is here)", Arity = ArgumentArity.ZeroOrOne };
         var pixels = new Option<bool>("--pixels") { Description = "Decodes every picture too, names those that cannot be read, and warns where test pictures have other colours than the rest" };
         var command = new Command("check", "Reads label files, compares counts, first and last label with the manifest and downloaded files with their hashes, and names what is missing or altered") { name, pixels };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
             KitSettings settings = KitSettings.FromEnvironment();
-            string[] sets = parsed.GetValue(name) is { } one ? [one] : [.. DataSources(settings).Keys.Where(s => DataSetCatalog.Folder(settings, s) is not null)];
+            IReadOnlyDictionary<string, DataSource> sources = DataSources(settings);
+            string[] sets = parsed.GetValue(name) is { } one ? [one] : [.. sources.Where(s => s.Value.Weights ? s.Value.Present(settings, s.Key).Length > 0 : DataSetCatalog.Folder(settings, s.Key) is not null).Select(s => s.Key)];
             if (parsed.GetValue(name) is { } asked && DataSetCatalog.Folder(settings, asked) is null) DataSource.Of(DataRoot(settings), asked);
-            if (sets.Length == 0) Console.WriteLine($"No data set in {settings.DataDir}; kit data list says which there are.");
+            if (sets.Length == 0) Console.WriteLine($"No data set in {settings.DataDir} and no weights that have a source; kit data list says which there are.");
             bool wrong = false;
             foreach (string set in sets)
             {
-                foreach (string file in Altered(settings, set))
+                DataSource? source = sources.GetValueOrDefault(set);
+                (SourceFile File, string Path)[] here = source?.Present(settings, set) ?? [];
+                foreach ((SourceFile file, string path) in here)
                 {
-                    wrong = true;
-                    Console.WriteLine($"FAIL  {set}: {file}");
+                    string? found = file.Sha256 is null ? null : WeightLoader.FileHash(path);
+                    wrong |= found != file.Sha256;
+                    if (found != file.Sha256) Console.WriteLine($"FAIL  {set}: {path}: altered, expected SHA-256 {file.Sha256}, found {found}; move it away and get it again with kit data fetch {set} --accept-licence --file {file.Name}");
+                    else if (source!.Weights) Console.WriteLine(found is null ? $"WARN  {set}: {path}: not verified, {file.Unverified}" : $"PASS  {set}: {path}: SHA-256 as expected");
+                }
+                if (source is { Weights: true })
+                {
+                    wrong |= here.Length == 0;
+                    if (here.Length == 0) Console.WriteLine($"FAIL  {set}: not in {source.Folder(settings, set)}; kit data fetch {set} --accept-licence gets it there");
+                    continue;
                 }
                 try
                 {
@@ -88,16 +101,6 @@ internal static class DataCommand
             return wrong ? 1 : 0;
         }));
         return command;
-    }
-
-    /// <summary>Files of a set that data/sources.json gives a hash for, and that have another one.</summary>
-    private static string[] Altered(KitSettings settings, string set)
-    {
-        if (DataSetCatalog.IsFixture(settings, set) || !DataSources(settings).TryGetValue(set, out DataSource? source)) return [];
-        if (DataSetCatalog.Folder(settings, set) is not { } folder) return [];
-        return [.. source.Files.Select(f => (File: f, Path: Path.Combine(folder, f.Name))).Where(f => f.File.Sha256 is not null && File.Exists(f.Path))
-            .Select(f => (f.File, f.Path, Found: WeightLoader.FileHash(f.Path))).Where(f => f.Found != f.File.Sha256)
-            .Select(f => $"{f.Path}: altered, expected SHA-256 {f.File.Sha256}, found {f.Found}; get it again with kit data fetch {set} --file {f.File.Name}")];
     }
 
     private static Command Duplicates()
@@ -122,40 +125,18 @@ internal static class DataCommand
 
     private static Command Fetch()
     {
-        var name = new Argument<string>("name") { Description = "A data set of kit data list" };
+        var name = new Argument<string>("name") { Description = "A name of kit data list" };
         var accept = new Option<bool>("--accept-licence") { Description = "You have read the licence that kit data card prints, and keep it" };
-        var only = new Option<string?>("--file") { Description = "One file of the set; the only way to an optional one, such as a cleaning list" };
-        var command = new Command("fetch", "Fetches what needs no registration into the data folder; an interrupted download goes on") { name, accept, only };
+        var only = new Option<string?>("--file") { Description = "One file of it; the only way to an optional one, such as a cleaning list" };
+        var command = new Command("fetch", "Fetches what needs no registration, data sets into the data folder and weights into data/weights; an interrupted download goes on") { name, accept, only };
         command.SetAction(async (parsed, cancellation) =>
         {
-            KitSettings settings = KitSettings.FromEnvironment();
-            string set = parsed.GetValue(name)!, folder = Path.Combine(settings.DataDir, set);
-            DataSource source = DataSource.Of(DataRoot(settings), set);
-            Console.WriteLine($"{source.Title}\nlicence:  {source.Licence} ({source.Address})\ncitation: {source.Citation}");
-            if (!parsed.GetValue(accept)) throw new KitException($"Data set '{set}': read its licence at {source.Address}; if you accept it, add --accept-licence.");
-            SourceFile[] files = parsed.GetValue(only) is { } wanted
-                ? [source.Files.FirstOrDefault(f => f.Name == wanted) ?? throw new KitException($"Data set '{set}' has no file '{wanted}' to fetch; did you mean '{KitException.Nearest(wanted, source.Files.Select(f => f.Name))}'?")]
-                : [.. source.Files.Where(f => !f.Optional)];
-            if (files.Length == 0) throw new KitException($"Data set '{set}' cannot be fetched without you: {source.Steps}");
             using var http = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
-            foreach (SourceFile file in files)
+            await SourceFetch.Run(KitSettings.FromEnvironment(), parsed.GetValue(name)!, parsed.GetValue(accept), parsed.GetValue(only), new Download(http), Console.WriteLine, file =>
             {
-                // An archive that was unpacked is gone; its mark says so.
-                string done = Path.Combine(folder, $".{file.Name}.unpacked");
-                if (file.Unpack && File.Exists(done))
-                {
-                    Console.WriteLine($"{file.Name} was unpacked before (delete {done} to fetch it again)");
-                    continue;
-                }
                 ProgressBar bar = Display.Progress(file.Name);
-                string path = await new Download(http).Fetch(file, folder, (there, all) => bar.Report((int)(there >> 10), (int)((all ?? there) >> 10)), cancellation);
-                Console.WriteLine($"{path}: {(file.Sha256 is null ? $"not verified, {file.Unverified}" : "SHA-256 as expected")}");
-                if (!file.Unpack) continue;
-                Console.WriteLine($"{Archive.Unpack(path, folder, cancellation: cancellation)} files unpacked into {folder}");
-                await File.WriteAllTextAsync(done, "", cancellation);
-                File.Delete(path);
-            }
-            Console.WriteLine($"Left to do: {source.Steps}\nThen: kit data check {set}");
+                return (there, all) => bar.Report((int)(there >> 10), (int)((all ?? there) >> 10));
+            }, cancellation);
             return 0;
         });
         return command;

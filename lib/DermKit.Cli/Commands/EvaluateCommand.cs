@@ -11,7 +11,7 @@ internal static class EvaluateCommand
     internal static Command Create()
     {
         var tasks = new Option<string[]>("--tasks") { Description = "Names in data/tasks (default: every real task whose data is here, else the synthetic ones)", AllowMultipleArgumentsPerToken = true };
-        var models = new Option<string[]>("--models") { Description = "Names in data/models or files in data/weights (default: every one that can be made here, within the mode's size)", AllowMultipleArgumentsPerToken = true };
+        var models = new Option<string[]>("--models") { Description = "Names in data/models, names of files in data/weights, or paths of weights files (default: every one that can be made here, within the mode's size)", AllowMultipleArgumentsPerToken = true };
         var baseline = new Option<string?>("--baseline") { Description = "Model that the others are compared with (default: vit-tiny-random)" };
         var mode = new Option<string?>("--mode") { Description = "quick, workshop or full (default: KIT_MODE, else quick)" };
         mode.AcceptOnlyFromAmong("quick", "workshop", "full");

@@ -3,10 +3,10 @@ using System.Text.Json.Serialization;
 
 namespace DermKit.Data;
 
-/// <summary>A file of a data set that has an address of its own.</summary>
+/// <summary>A file of a data set, or of a model's weights, that has an address of its own.</summary>
 public sealed record SourceFile
 {
-    /// <summary>Name that it gets in the set's folder.</summary>
+    /// <summary>Name that it gets in the folder, whatever its publisher calls it.</summary>
     public required string Name { get; init; }
 
     /// <summary>https address.</summary>
@@ -28,13 +28,13 @@ public sealed record SourceFile
     public bool Optional { get; init; }
 }
 
-/// <summary>Where a data set comes from, and under which terms: an entry of data/sources.json.</summary>
+/// <summary>Where a data set or the weights of a model come from, and under which terms: an entry of data/sources.json.</summary>
 public sealed record DataSource
 {
-    /// <summary>Name of the set as its authors call it.</summary>
+    /// <summary>Name of the set or model as its authors call it.</summary>
     public required string Title { get; init; }
 
-    /// <summary>Page that describes the set.</summary>
+    /// <summary>Page that describes it.</summary>
     public required string Address { get; init; }
 
     /// <summary>Licence or terms.</summary>
@@ -49,7 +49,18 @@ public sealed record DataSource
     /// <summary>Files that can be fetched without registration.</summary>
     public required SourceFile[] Files { get; init; }
 
-    /// <summary>Every entry of data/sources.json by set.</summary>
+    /// <summary>True for weights and what goes with them: files for data/weights of the kit, no data set.</summary>
+    public bool Weights { get; init; }
+
+    /// <summary>The folder that its files go into.</summary>
+    public string Folder(KitSettings settings, string name) => Weights ? Path.Combine(settings.Root, "data", "weights") : Path.Combine(settings.DataDir, name);
+
+    /// <summary>Its files that are where they belong, and their paths; none of a set of drawn fixtures, which have real files' names.</summary>
+    public (SourceFile File, string Path)[] Present(KitSettings settings, string name) =>
+        (Weights ? Folder(settings, name) : DataSetCatalog.IsFixture(settings, name) ? null : DataSetCatalog.Folder(settings, name)) is not { } folder ? []
+        : [.. Files.Select(f => (f, Path.Combine(folder, f.Name))).Where(f => File.Exists(f.Item2))];
+
+    /// <summary>Every entry of data/sources.json by the name of the set, or of the model whose weights it is.</summary>
     /// <param name="dataRoot">The kit's own data/ folder.</param>
     /// <exception cref="KitException">The file is not valid; the key or file is named.</exception>
     public static IReadOnlyDictionary<string, DataSource> All(string dataRoot)
@@ -80,12 +91,12 @@ public sealed record DataSource
         return all;
     }
 
-    /// <summary>The entry of one set.</summary>
+    /// <summary>The entry of one set or model.</summary>
     /// <exception cref="KitException">There is none; the nearest is named.</exception>
     public static DataSource Of(string dataRoot, string set)
     {
         IReadOnlyDictionary<string, DataSource> all = All(dataRoot);
-        return all.GetValueOrDefault(set) ?? throw new KitException($"data/sources.json: no data set '{set}'; did you mean '{KitException.Nearest(set, all.Keys)}'? There are: {string.Join(", ", all.Keys)}.");
+        return all.GetValueOrDefault(set) ?? throw new KitException($"data/sources.json: no data set and no weights '{set}'; did you mean '{KitException.Nearest(set, all.Keys)}'? There are: {string.Join(", ", all.Keys)}.");
     }
 
     private static readonly JsonSerializerOptions Json = new()

@@ -22,7 +22,9 @@ public static class ConceptScores
     /// <summary>Temperature of the softmax, 1 / exp(4.5944): MONET's own, not that of the weights file.</summary>
     public static readonly double Temperature = Math.Exp(-4.5944);
 
-    /// <summary>Captions for clinical photographs; {0} is the concept, and nothing in the caption to compare with.</summary>
+    private const string Place = " of {0}";
+
+    /// <summary>Captions for clinical photographs, {0} the concept; each is compared with itself up to " of {0}", such as "This is skin image", as in MONET's notebooks.</summary>
     public static readonly IReadOnlyList<string> Clinical = ["This is skin image of {0}", "This is dermatology image of {0}", "This is image of {0}"];
 
     /// <summary>Captions for dermoscopic pictures.</summary>
@@ -35,11 +37,11 @@ public static class ConceptScores
     /// <param name="terms">Words for the concept, such as erythema and redness; their cosines are averaged.</param>
     /// <param name="templates"><see cref="Clinical"/> when null. Their scores are averaged.</param>
     /// <returns>A score from 0 to 1 for each picture; 0.5 where the concept is as near as no concept.</returns>
-    /// <exception cref="ArgumentException">No term, no template, a template without {0}, or embeddings of another width.</exception>
+    /// <exception cref="ArgumentException">No term, no template, a template that does not end in " of {0}", or embeddings of another width.</exception>
     public static float[] Of(ClipModel model, Func<IReadOnlyList<string>, Tensor> tokenise, Tensor embeddings, IReadOnlyList<string> terms, IReadOnlyList<string>? templates = null)
     {
         templates ??= Clinical;
-        if (terms.Count == 0 || templates.Count == 0 || templates.Any(t => !t.Contains("{0}", StringComparison.Ordinal))) throw new ArgumentException("Expected at least one term, and templates with {0} in them.", nameof(terms));
+        if (terms.Count == 0 || templates.Count == 0 || templates.Any(t => !t.EndsWith(Place, StringComparison.Ordinal))) throw new ArgumentException($"Expected at least one term, and templates that end in '{Place}'.", nameof(terms));
         if (embeddings.dim() != 2 || embeddings.shape[1] != model.Text.Config.Projection)
             throw new ArgumentException($"Expected projected features [N, {model.Text.Config.Projection}], found [{string.Join(", ", embeddings.shape)}].", nameof(embeddings));
         using var scope = NewDisposeScope();
@@ -47,13 +49,14 @@ public static class ConceptScores
         Tensor pictures = ClipModel.Unit(embeddings), sum = zeros(embeddings.shape[0], device: embeddings.device);
         foreach (string template in templates)
         {
-            Tensor Cosine(IEnumerable<string> names)
+            Tensor Cosine(IEnumerable<string> texts)
             {
-                Tensor captions = ClipModel.Unit(model.Text.forward(tokenise([.. names.Select(n => template.Replace("{0}", n, StringComparison.Ordinal).TrimEnd())])));
+                Tensor captions = ClipModel.Unit(model.Text.forward(tokenise([.. texts])));
                 return matmul(pictures, captions.t()).mean([1]);
             }
+            string without = template[..^Place.Length];
             // The softmax over two is the sigmoid of their difference.
-            sum = sum.Plus(((Cosine(terms) - Cosine([""])) * Kept(1 / Temperature)).sigmoid());
+            sum = sum.Plus(((Cosine(terms.Select(t => $"{without} of {t}")) - Cosine([without])) * Kept(1 / Temperature)).sigmoid());
         }
         return (sum * Kept(1.0 / templates.Count)).cpu().data<float>().ToArray();
     }

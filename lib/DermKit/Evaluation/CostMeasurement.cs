@@ -13,7 +13,7 @@ namespace DermKit.Evaluation;
 /// <param name="ImagesPerSecond">Median over the rounds.</param>
 /// <param name="Slowest">The slowest round.</param>
 /// <param name="Fastest">The fastest round.</param>
-/// <param name="PeakBytes">Most memory of one pass over what the process had before the model was made: weights and activations, 0 where the process gave more back meanwhile; null for batches below the plan's largest, and on a device other than the cpu.</param>
+/// <param name="PeakBytes">Most memory of one pass over what the process had before the model was made: weights and activations, 0 where the process gave more back meanwhile. On an NVIDIA GPU, over what was in use before the first model: at most what this one reserved, and null for one that needed no more than the smaller ones before it, or without nvidia-smi. Null for batches below the plan's largest, and on other devices.</param>
 public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSecond, double Slowest, double Fastest, long? PeakBytes)
 {
     /// <summary>fp32, or bf16: matrix products in bfloat16, weights and norms in float32.</summary>
@@ -54,9 +54,21 @@ public static class CostMeasurement
         Tensor pictures = randn([most, 3, Side, Side], generator: generator).to(device), values = randn([Block], generator: generator).mul_(Kept(0.02)).to(device);
         var rates = new Dictionary<(int Model, string Precision, int Batch), List<double>>();
         var peaks = new Dictionary<(int Model, string Precision), long>();
-        // Round 0 is for memory, which a watching thread reads; it would disturb the clock.
+        GpuMemory? gpu = null;
+        if (device.type == DeviceType.CUDA)
+        {
+            // The context and the libraries of products are no model's.
+            foreach (string precision in precisions)
+            {
+                using Tensor block = values.view(1024, -1).to(precision == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32);
+                block.mm(block.t()).cpu();
+            }
+            gpu = new(Math.Max(0, device.index));
+        }
+        int done = 0;
+        // Round 0 is for memory, which a watching thread reads; it would disturb the clock. A GPU's grows with each larger model and never falls.
         for (int round = 0; round <= plan.Rounds; round++)
-            for (int m = 0; m < models.Count; m++)
+            foreach (int m in Enumerable.Range(0, models.Count).OrderBy(m => round == 0 ? models[m].Parameters : 0))
             {
                 long before = ProcessMemory.Trimmed();
                 using Backbone model = models[m].Unset(device);
@@ -75,6 +87,11 @@ public static class CostMeasurement
                         ProcessMemory.Trimmed();
                         peaks[(m, precision)] = Math.Max(0, ProcessMemory.PeakDuring(() => Pass(most)) - before);
                     }
+                    if (round == 0 && gpu is not null)
+                    {
+                        Pass(most);
+                        if (gpu.Growth() is { } growth) peaks[(m, precision)] = growth;
+                    }
                     if (round == 0) continue;
                     // The first pass of a model pays for memory that later ones find again.
                     Pass(1);
@@ -84,7 +101,7 @@ public static class CostMeasurement
                         own.Add(Rate(() => Pass(batch), batch, plan.Seconds));
                     }
                 }
-                progress?.Invoke(round * models.Count + m + 1, (plan.Rounds + 1) * models.Count);
+                progress?.Invoke(++done, (plan.Rounds + 1) * models.Count);
             }
         return [.. rates.OrderBy(r => r.Key.Model).Select(r => new MeasuredCost(models[r.Key.Model], r.Key.Batch, Bootstrap.Percentile([.. r.Value.Order()], 0.5), r.Value.Min(), r.Value.Max(),
             r.Key.Batch == most && peaks.TryGetValue((r.Key.Model, r.Key.Precision), out long peak) ? peak : null) { Precision = r.Key.Precision })];

@@ -1,3 +1,4 @@
+using DermKit.Data;
 using DermKit.Imaging;
 using DermKit.Models;
 using DermKit.Models.Weights;
@@ -85,7 +86,7 @@ public sealed record ModelDefinition
     /// <summary>What a reader must know beside the scores.</summary>
     public string Note { get; init; } = "";
 
-    /// <summary>What to get, and where to put it, when the weights are not here.</summary>
+    /// <summary>What to do when the weights are not here, where data/sources.json has no entry of the model's name.</summary>
     public string WhatToGet { get; init; } = "";
 
     /// <summary>FIXTURE where the weights are random numbers in a real model's format, else empty: stands on every number that rests on them.</summary>
@@ -105,6 +106,9 @@ public sealed record ModelDefinition
     /// <summary>The kit's data/ folder, which <see cref="Source"/> is relative to.</summary>
     internal string DataRoot { get; init; } = "";
 
+    /// <summary>The entry of data/sources.json that has the model's name; null when there is none.</summary>
+    internal DataSource? Weights { get; init; }
+
     /// <summary>Why an undeclared file cannot be used; null when it can.</summary>
     internal string? Problem { get; init; }
 
@@ -115,8 +119,11 @@ public sealed record ModelDefinition
     /// <summary>Null when the model can be made, else the reason in plain words and what to get.</summary>
     [JsonIgnore]
     public string? Missing => Problem
-        ?? (Family is not ("vit" or "clip" or "resnet") ? $"this version of the kit does not build the family '{Family}'. {WhatToGet}".TrimEnd()
-        : Source != "random" && !File.Exists(WeightsPath) ? $"weights not here: data/{Source}. {WhatToGet}".TrimEnd() : null);
+        ?? (Family is not ("vit" or "clip" or "resnet") ? $"this version of the kit does not build the family '{Family}'. {Remedy}".TrimEnd()
+        : Source != "random" && !File.Exists(WeightsPath) ? $"weights not here: data/{Source}. {Remedy}".TrimEnd() : null);
+
+    private string Remedy => Weights is not { } source ? WhatToGet
+        : $"kit data fetch {Name} --accept-licence gets it (licence: {source.Licence}); by hand: {string.Join(", or ", source.Files.Select(f => $"{f.Address} as data/weights/{f.Name}"))}.";
 
     /// <summary>The fixed transform that <see cref="Preprocessing"/> names.</summary>
     [JsonIgnore]
@@ -138,7 +145,7 @@ public sealed record ModelDefinition
     internal string WeightsPath => Path.Combine(DataRoot, Source) is var path && Source != "random" ? WeightFile.Find(path) ?? path : path;
 
     /// <summary>The keys of the weights file that have no place in the backbone.</summary>
-    internal IReadOnlyList<string> AllLeftOut => Family switch { "clip" => [.. ClipVisionTransformer.NotVision, .. LeaveOut], "resnet" => [.. Models.ResNet.NotBackbone, .. LeaveOut], _ => LeaveOut };
+    internal IReadOnlyList<string> AllLeftOut => Family switch { "clip" => [.. ClipVisionTransformer.NotVision, .. LeaveOut], "resnet" => [.. Models.ResNet.NotBackbone, .. LeaveOut], _ => [.. VisionTransformer.NotBackbone, .. LeaveOut] };
 
     internal VitConfig Vit => VitConfig.Named(Size) with { Patch = Patch, ImageSize = ImageSize, DropPath = DropPath };
 
@@ -167,7 +174,7 @@ public sealed record ModelDefinition
     {
         if (Missing is { } missing) throw new KitException($"Model '{Name}': {missing}");
         if (Sha256.Length > 0 && WeightLoader.FileHash(WeightsPath) is var hash && hash != Sha256)
-            throw new KitException($"{WeightsPath}: expected SHA-256 {Sha256}, found {hash}. {WhatToGet}".TrimEnd());
+            throw new KitException($"{WeightsPath}: expected SHA-256 {Sha256}, found {hash}. {Remedy}".TrimEnd());
         Backbone model = Source == "random" ? Random(seed, device) : Unset(device);
         try
         {

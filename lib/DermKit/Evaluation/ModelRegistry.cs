@@ -1,3 +1,4 @@
+using DermKit.Data;
 using DermKit.Models;
 using static TorchSharp.torch;
 
@@ -7,19 +8,20 @@ namespace DermKit.Evaluation;
 public sealed class ModelRegistry
 {
     private readonly string folder;
+    private readonly List<ModelDefinition> models;
 
-    private ModelRegistry(string folder, IReadOnlyList<ModelDefinition> models) => (this.folder, Models) = (folder, models);
+    private ModelRegistry(string folder, List<ModelDefinition> models) => (this.folder, this.models) = (folder, models);
 
-    /// <summary>All models, those whose weights are not here too.</summary>
-    public IReadOnlyList<ModelDefinition> Models { get; }
+    /// <summary>All models, those whose weights are not here too, then files that were asked for by their paths.</summary>
+    public IReadOnlyList<ModelDefinition> Models => models;
 
     /// <summary>The models that can be made here and now.</summary>
     public IEnumerable<ModelDefinition> Present => Models.Where(m => m.IsPresent);
 
-    /// <summary>The model of that name.</summary>
+    /// <summary>The model of that name, or of the weights file at that path: one path is all that it takes to compare a file.</summary>
     /// <exception cref="KitException">There is none; the nearest is named.</exception>
-    public ModelDefinition this[string name] => Models.FirstOrDefault(m => m.Name == name)
-        ?? throw new KitException($"{folder}: no model '{name}'; did you mean '{KitException.Nearest(name, Models.Select(m => m.Name))}'?");
+    public ModelDefinition this[string name] => Models.FirstOrDefault(m => m.Name == name) ?? OfFile(name)
+        ?? throw new KitException($"{folder}: no model '{name}', nor a weights file of that path; did you mean '{KitException.Nearest(name, Models.Select(m => m.Name))}'?");
 
     /// <summary>
     /// Reads every data/models/*.json, and the keys of the weights files in data/weights that none of them names: such a file is a model of its own
@@ -32,7 +34,8 @@ public sealed class ModelRegistry
     {
         string folder = Path.Combine(dataRoot, "models");
         if (!Directory.Exists(folder)) throw new KitException($"{folder}: expected a folder with model files, found none.");
-        ModelDefinition[] declared = [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(f => Read(f, dataRoot))];
+        IReadOnlyDictionary<string, DataSource> origins = File.Exists(Path.Combine(dataRoot, "sources.json")) ? DataSource.All(dataRoot) : new Dictionary<string, DataSource>();
+        ModelDefinition[] declared = [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(f => Read(f, dataRoot, origins))];
         var sources = declared.Where(m => m.Source != "random").Select(m => Path.GetFullPath(m.WeightsPath)).ToHashSet(StringComparer.Ordinal);
         var names = declared.Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
         return new(folder, [.. declared, .. new[] { Path.Combine(dataRoot, "weights") }.Concat(weightsFolders).SelectMany(f => UndeclaredModels.Find(f, sources, names))]);
@@ -47,9 +50,21 @@ public sealed class ModelRegistry
         return File.Exists(path) ? File.ReadAllText(path) : throw new KitException($"{path}: expected the card of model '{model.Name}', found none.");
     }
 
-    private static ModelDefinition Read(string path, string dataRoot)
+    /// <summary>The model that a file belongs to, else one that its keys make of it, which is listed from then on.</summary>
+    private ModelDefinition? OfFile(string path)
+    {
+        if (!File.Exists(path)) return null;
+        string full = Path.GetFullPath(path);
+        if (models.Find(m => m.Source != "random" && Path.GetFullPath(m.WeightsPath) == full) is { } known) return known;
+        ModelDefinition? model = UndeclaredModels.Of(full, [.. models.Select(m => m.Name)]);
+        if (model is not null) models.Add(model);
+        return model;
+    }
+
+    private static ModelDefinition Read(string path, string dataRoot, IReadOnlyDictionary<string, DataSource> origins)
     {
         ModelDefinition model = StrictJson.Read<ModelDefinition>(path) with { DataRoot = dataRoot };
+        if (origins.GetValueOrDefault(model.Name) is { Weights: true, Files.Length: > 0 } origin) model = model with { Weights = origin };
         void Expect(bool condition, string key, string expected)
         {
             if (!condition) throw new KitException($"{path}, key '{key}': expected {expected}.");
@@ -58,7 +73,8 @@ public sealed class ModelRegistry
         Expect(model.Version >= 1, "version", "1 or more");
         Expect(model.Seeds.Length > 0 && model.Seeds.Distinct().Count() == model.Seeds.Length, "seeds", "at least one seed, each once");
         Expect(model.Source == "random" || model.Seeds is [0], "seeds", "none for weights from a file");
-        Expect(model.Source == "random" || model.WhatToGet.Length > 0, "whatToGet", "what to get when the weights are not here");
+        Expect(model.Source == "random" || model.Weights is not null || model.WhatToGet.Length > 0, "whatToGet", "what to get when the weights are not here, or an entry of the model's name in data/sources.json");
+        Expect(model.Weights is not { } known || known.Licence == model.Licence, "licence", $"that of data/sources.json, '{model.Weights?.Licence}'");
         Expect(model.Source == "random" || !Path.IsPathRooted(model.Source) && !model.Source.Contains("..", StringComparison.Ordinal), "source", "\"random\" or a file inside data/");
         if (model.Family is not ("vit" or "clip" or "resnet")) return model;
         Expect(model.Patch > 0 && model.ImageSize >= model.Patch, "patch", "a side in pixels, at most imageSize");

@@ -23,19 +23,23 @@ internal static class UndeclaredModels
         string[] files = [.. Directory.GetFiles(folder).Select(Path.GetFullPath).Order(StringComparer.Ordinal)];
         HashSet<string> parts = [.. files.SelectMany(Parts)];
         foreach (string path in files.Where(p => !declared.Contains(p) && !parts.Contains(p)))
+            if (Of(path, taken) is { } model) yield return model;
+    }
+
+    /// <summary>The model of one file, whatever its folder; null for another kind of file than weights.</summary>
+    /// <param name="path">Full path.</param>
+    /// <param name="taken">Names that are in use; added to.</param>
+    public static ModelDefinition? Of(string path, HashSet<string> taken)
+    {
+        if (WeightFile.Stem(path) is not { } name) return null;
+        while (!taken.Add(name)) name += "-undeclared";
+        try
         {
-            if (WeightFile.Stem(path) is not { } name) continue;
-            while (!taken.Add(name)) name += "-undeclared";
-            ModelDefinition model;
-            try
-            {
-                model = Recognise(path, name);
-            }
-            catch (Exception e) when (e is KitException or IOException or UnauthorizedAccessException)
-            {
-                model = Refused(path, name, 0, e.Message);
-            }
-            yield return model;
+            return Recognise(path, name);
+        }
+        catch (Exception e) when (e is KitException or IOException or UnauthorizedAccessException)
+        {
+            return Refused(path, name, 0, e.Message);
         }
     }
 

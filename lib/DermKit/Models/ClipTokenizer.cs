@@ -48,7 +48,7 @@ public sealed class ClipTokenizer
 
     /// <summary>Null when the vocabulary is here, else what to get and where it goes.</summary>
     public static string? Missing(KitSettings settings) => Places(settings).Any(File.Exists) ? null
-        : $"CLIP's vocabulary is not here: expected {string.Join(" or ", Places(settings))}. Get {FileName} from openai/CLIP (data/sources.json, row clip) and put it there.";
+        : $"CLIP's vocabulary is not here: expected {string.Join(" or ", Places(settings))}. kit data fetch clip --accept-licence gets {FileName} from openai/CLIP (data/sources.json).";
 
     private static string[] Places(KitSettings settings) => [Path.Combine(settings.Root, "data", "weights", FileName), Path.Combine(settings.DataDir, "clip", FileName)];
 
@@ -57,7 +57,7 @@ public sealed class ClipTokenizer
     public static ClipTokenizer Read(string path)
     {
         string hash = WeightLoader.FileHash(path);
-        if (hash != Sha256) throw new KitException($"{path}: expected CLIP's vocabulary with SHA-256 {Sha256}, found {hash}. Get {FileName} from openai/CLIP again (data/sources.json, row clip).");
+        if (hash != Sha256) throw new KitException($"{path}: expected CLIP's vocabulary with SHA-256 {Sha256}, found {hash}. Move it away; kit data fetch clip --accept-licence gets {FileName} from openai/CLIP again (data/sources.json).");
         using var reader = new StreamReader(new GZipStream(File.OpenRead(path), CompressionMode.Decompress), Encoding.UTF8);
         return new([.. reader.ReadToEnd().Split('\n').Skip(1).Take(Merges)]);
     }

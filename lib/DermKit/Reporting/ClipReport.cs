@@ -38,6 +38,6 @@ public static class ClipReport
         [.. rows.GroupBy(r => (r.Concept, r.Templates)).Select(g => (IReadOnlyList<object?>)[g.Key.Concept, g.Key.Templates, .. g.Select(r => new Estimate(r.Score.Value, r.Score.Low, r.Score.High))])])
     {
         Stamp = Stamps.Join([task.Definition.Stamp, clip.Stamp]),
-        Note = $"Mean over test images, 0 to 1; 0.5 where captions with and without the concept are as near. Clinical captions: {string.Join("; ", ConceptScores.Clinical)}. Dermoscopic: {string.Join("; ", ConceptScores.Dermoscopic)}. {{0}} is the concept. The model's own transform, projected features.{(clip.Stamp.Length > 0 ? " The fixture's words are numbers made of letters: nothing here means anything." : "")}",
+        Note = $"Mean over test images, 0 to 1; 0.5 where captions with and without the concept are as near. Clinical captions: {string.Join("; ", ConceptScores.Clinical)}. Dermoscopic: {string.Join("; ", ConceptScores.Dermoscopic)}. {{0}} is the concept; each is compared with itself without the last two words. The model's own transform, projected features.{(clip.Stamp.Length > 0 ? " The fixture's words are numbers made of letters: nothing here means anything." : "")}",
     };
 }

@@ -32,7 +32,7 @@ public static class CostReport
             ("Time, x first", r => first.ImagesPerSecond / r.Best.ImagesPerSecond), ("GFLOP/s", r => 2 * r.Best.Model.GigaMacs * r.Best.ImagesPerSecond),
             ($"Peak MiB, batch {most}", r => r.Large.PeakBytes is { } bytes ? bytes / Mebi : double.NaN)) with
         {
-            Note = string.Create(CultureInfo.InvariantCulture, $"Batches {string.Join(", ", plan.Batches)}, {device}, {Environment.ProcessorCount} hardware threads; median [slowest, fastest] of {plan.Rounds} rounds in which the models take turns, from normalised pictures to features, decoding left out; the best batch is the fastest of those tried, and time and GFLOP/s are its. {(rows.Any(r => r.Best.Precision == "bf16") ? "bf16: matrix products in bfloat16, weights kept in float32 and converted in each pass." : "bf16 is not measured: this run leaves it out, or the processor has no instructions for it.")} The last block is computed for the CLS token only, so GFLOP/s, which divides the full count, flatters a little. Peak memory: growth of the process's anonymous memory from before the model is made to the most during one pass; weights and activations together; – on a GPU, whose memory is not read. Random weights: no file is needed.{Warning(measured)}"),
+            Note = string.Create(CultureInfo.InvariantCulture, $"Batches {string.Join(", ", plan.Batches)}, {device}, {Environment.ProcessorCount} hardware threads; median [slowest, fastest] of {plan.Rounds} rounds in which the models take turns, from normalised pictures to features, decoding left out; the best batch is the fastest of those tried, and time and GFLOP/s are its. {(rows.Any(r => r.Best.Precision == "bf16") ? "bf16: matrix products in bfloat16, weights kept in float32 and converted in each pass." : "bf16 is not measured: this run leaves it out, or the processor has no instructions for it.")} The last block is computed for the CLS token only, so GFLOP/s, which divides the full count, flatters a little. Peak memory: growth of the process's anonymous memory from before the model is made to the most during one pass; weights and activations together. {Gpu(device, rows.All(r => r.Large.PeakBytes is null))}Random weights: no file is needed.{Warning(measured)}"),
         };
     }
 
@@ -121,6 +121,11 @@ public static class CostReport
     /// <summary>The fastest batch of a model in float32; null where it was not measured. Architectures are compared by their counts, whatever the name.</summary>
     private static MeasuredCost? Best(IReadOnlyList<MeasuredCost> measured, ModelCost model) =>
         measured.Where(m => m.Precision == "fp32" && m.Model.Parameters == model.Parameters && m.Model.GigaMacs == model.GigaMacs).MaxBy(m => m.ImagesPerSecond);
+
+    /// <summary>What peak memory is on a GPU; empty for the cpu.</summary>
+    private static string Gpu(string device, bool isUnread) => device == "cpu" ? ""
+        : isUnread ? "On this device it is not read, because nvidia-smi is not here or tells nothing: –. "
+        : "On this device: growth of the memory in use, by nvidia-smi, from before the first model, smaller models first, so at most what a model reserved; – for one that needed no more than those before it. Other programs on the GPU count too. ";
 
     private static Estimate Rate(MeasuredCost m) => new(m.ImagesPerSecond, m.Slowest, m.Fastest);
 

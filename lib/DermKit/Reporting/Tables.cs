@@ -61,7 +61,7 @@ public sealed record Table(string Caption, IReadOnlyList<string> Columns, IReadO
     private bool Numeric(int column) => Rows.Count > 0 && Rows.Select(r => r[column] is Strong s ? s.Value : r[column]).All(value =>
         value is null or IFormattable or Estimate || (Tables.Text(value) is var text && !text.Any(char.IsLetter) && (text.Length == 0 || char.IsDigit(text.TrimStart('-', '–', '+', '<').FirstOrDefault('0')))));
 
-    private static string Cell(object? value) => value is Strong ? $"<strong>{Markup.Escape(Tables.Text(value))}</strong>" : Markup.Escape(Tables.Text(value));
+    private static string Cell(object? value) => value is Strong ? $"<strong>{Markup.Breakable(Tables.Text(value))}</strong>" : Markup.Breakable(Tables.Text(value));
 }
 
 /// <summary>A cell that stands out, such as the best of its column.</summary>
@@ -125,6 +125,9 @@ public static class Tables
 internal static class Markup
 {
     internal static string Escape(string text) => WebUtility.HtmlEncode(text);
+
+    /// <summary>Escaped, and an address may end a line after each of its slashes, so that no column is as wide as one.</summary>
+    internal static string Breakable(string text) => string.Join(' ', Escape(text).Split(' ').Select(word => word.Contains("://", StringComparison.Ordinal) ? word.Replace("/", "/<wbr>", StringComparison.Ordinal) : word));
 
     /// <summary>Escaped, and no line ends between a number and its per cent sign.</summary>
     internal static string Prose(string text) => Escape(text.Replace(" %", "\u00a0%"));

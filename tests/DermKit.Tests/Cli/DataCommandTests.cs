@@ -22,7 +22,7 @@ public sealed class DataCommandTests : IDisposable
         File.Delete(Path.Combine(folder.Path, "fitzpatrick17k", FixtureSets.Mark));
         (int code, string text, _) = await Run("check", "fitzpatrick17k");
         Assert.Equal(1, code);
-        Assert.Matches(@"FAIL  fitzpatrick17k: \S*fitzpatrick17k.csv: altered, expected SHA-256 851dfaab[0-9a-f]{56}, found [0-9a-f]{64}; get it again with kit data fetch fitzpatrick17k --file fitzpatrick17k.csv", text);
+        Assert.Matches(@"FAIL  fitzpatrick17k: \S*fitzpatrick17k.csv: altered, expected SHA-256 851dfaab[0-9a-f]{56}, found [0-9a-f]{64}; move it away and get it again with kit data fetch fitzpatrick17k --accept-licence --file fitzpatrick17k.csv", text);
     }
 
     [Fact]
@@ -54,7 +54,8 @@ public sealed class DataCommandTests : IDisposable
         (int code, string text, string error) = await Run("list");
         Assert.True(code == 0, text + error);
         string[] lines = text.Trim().Split('\n');
-        Assert.Equal(11, lines.Length);
+        Assert.Equal(20, lines.Length);
+        Assert.Contains(lines, l => l.StartsWith("monet ", StringComparison.Ordinal) && l.Contains("licence: none stated with the weights"));
         Assert.Contains(lines, l => l.StartsWith("ph2 ", StringComparison.Ordinal) && l.Contains("FIXTURE in"));
         Assert.Contains(lines, l => l.StartsWith("ddi ", StringComparison.Ordinal) && l.Contains("absent"));
 
@@ -62,6 +63,9 @@ public sealed class DataCommandTests : IDisposable
         Assert.True(code == 0, text + error);
         foreach (string part in new[] { "licence:  CC BY-NC-SA 3.0", "4104341 bytes", "851dfaabf1791c2a8b1c2957619f3e0673cf0002f4ce924a5c02d185c7d4a1cd", "manifest: full, 16577 images", "task:     fitzpatrick17k-low" })
             Assert.Contains(part, text);
+        (code, text, error) = await Run("card", "resnet50-imagenet");
+        Assert.True(code == 0, text + error);
+        foreach (string part in new[] { "licence:  BSD-3-Clause", "102530333 bytes", "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a", "https://download.pytorch.org/models/resnet50-0676ba61.pth" }) Assert.Contains(part, text);
         (code, _, error) = await Run("card", "fitzpatrik");
         Assert.Equal(2, code);
         Assert.Contains("did you mean 'fitzpatrick17k'?", error);
@@ -86,6 +90,13 @@ public sealed class DataCommandTests : IDisposable
         Assert.Equal(2, code);
         Assert.Contains("licence:  CC BY-NC-SA 3.0", text);
         Assert.Contains("add --accept-licence", error);
+        (code, text, error) = await Run("fetch", "vit-tiny-dino-paper");
+        Assert.Equal(2, code);
+        Assert.Contains("licence:  none stated", text);
+        Assert.Contains("add --accept-licence", error);
+        (code, _, error) = await Run("fetch", "clip-openai", "--accept-licence");
+        Assert.Equal(2, code);
+        Assert.Contains("Name one of the three with --file", error);
         (code, _, error) = await Run("fetch", "passion", "--accept-licence");
         Assert.Equal(2, code);
         Assert.Contains("cannot be fetched without you: Fill in the request form", error);

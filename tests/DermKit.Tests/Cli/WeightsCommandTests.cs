@@ -22,18 +22,20 @@ public sealed class WeightsCommandTests : IDisposable
         var zip = new TorchZip();
         Dictionary<string, Tensor> teacher = source.state_dict().ToDictionary(p => "module.backbone." + p.Key, p => p.Key == "cls_token" ? p.Value : p.Value.to(ScalarType.Float16));
         teacher["module.backbone.head.weight"] = zeros(3, 192);
-        zip.Write(path, Pickled.Dict(("epoch", Pickled.Int(7)), ("student", Pickled.Dict(("a", zip.Tensor(zeros(2))))), ("teacher", zip.State(teacher))));
+        zip.Write(path, Pickled.Dict(("epoch", Pickled.Int(7)), ("student", Pickled.Dict(("a", zip.Tensor(zeros(2))))), ("teacher", zip.State(teacher)),
+            ("optimizer", Pickled.Dict(("state", [.. Pickled.EmptyDict, .. Pickled.Int(0), .. Pickled.Dict(("exp_avg", zip.Tensor(zeros(5)))), (byte)'s'])))));
         (int code, string text, string error) = await KitProcess.Run(["weights", "inspect", path]);
         Assert.True(code == 0, text + error);
         Assert.Contains("PyTorch zip", text);
         Assert.Contains("its keys are those of timm's and DINO's ViT, under teacher.module.backbone.", text);
         Assert.Contains("  epoch = 7", text);
         Assert.Matches(@"teacher\.module\.backbone\.patch_embed\.proj\.weight +Float16 +\[192, 3, 16, 16\]", text);
+        Assert.Matches(@"optimizer\.state\.0\.exp_avg +Float32 +\[5\]", text);
         Assert.Contains(WeightLoader.FileHash(path), text);
 
         (code, text, error) = await KitProcess.Run(["weights", "convert", path, converted]);
         Assert.True(code == 0, text + error);
-        Assert.Contains("left out: student.a, head.weight", text);
+        Assert.Contains("left out: optimizer.state.0.exp_avg, student.a, head.weight", text);
         WeightLoader.LoadStrict(target, converted);
         Assert.All(target.state_dict(), p => Assert.True(p.Value.Equals(teacher["module.backbone." + p.Key].to(float32)), p.Key));
         using (SafeTensorsFile file = SafeTensorsFile.Open(converted))
@@ -45,7 +47,7 @@ public sealed class WeightsCommandTests : IDisposable
         (code, text, error) = await KitProcess.Run(["weights", "convert", path, converted, "--raw"]);
         Assert.True(code == 0, text + error);
         using SafeTensorsFile raw = SafeTensorsFile.Open(converted);
-        Assert.Equal(teacher.Keys.Select(k => "teacher." + k).Append("student.a").Order(StringComparer.Ordinal), raw.Entries.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(teacher.Keys.Select(k => "teacher." + k).Append("student.a").Append("optimizer.state.0.exp_avg").Order(StringComparer.Ordinal), raw.Entries.Keys.Order(StringComparer.Ordinal));
     }
 
     [Fact]

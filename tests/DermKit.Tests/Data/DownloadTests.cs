@@ -243,4 +243,32 @@ public sealed class DownloadTests : IDisposable
         AssertWhole();
         Assert.StartsWith("bytes=", ranges[1]);
     }
+
+    [Fact]
+    public async Task WeightsGoWhereTheRegistryLooksForThem()
+    {
+        System.IO.File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "data")).FullName, "sources.json"), $$"""
+            { "m": { "title": "The model M", "weights": true, "address": "{{address}}", "licence": "L", "citation": "C", "steps": "None.",
+              "files": [ { "name": "m.pth", "address": "{{address}}", "bytes": 300000, "sha256": "{{Hash}}" }, { "name": "m.pt", "address": "{{address}}", "bytes": null, "sha256": null, "unverified": "nobody says", "optional": true } ] } }
+            """);
+        KitSettings settings = MiniTrees.Settings(folder.Path) with { Root = folder.Path };
+        DataSource source = DataSource.Of(Path.Combine(folder.Path, "data"), "m");
+        var said = new List<string>();
+        Task Get(bool accepted, string? only = null) => SourceFetch.Run(settings, "m", accepted, only, new Download(http, 5, TimeSpan.FromMilliseconds(5)), said.Add, cancellation: TestContext.Current.CancellationToken);
+        Serve(Send(Body, 100_000), Send(Body));
+        Assert.Contains("add --accept-licence", (await Assert.ThrowsAsync<KitException>(() => Get(false))).Message);
+        Assert.Contains("licence:  L", Assert.Single(said));
+        Assert.Empty(ranges);
+        await Get(true);
+        string weights = Path.Combine(folder.Path, "data", "weights");
+        Assert.Equal(Body, System.IO.File.ReadAllBytes(Path.Combine(weights, "m.pth")));
+        Assert.Contains($"{Path.Combine(weights, "m.pth")}: SHA-256 as expected", said);
+        // Broken off once, gone on with, and the optional file not asked for.
+        Assert.Equal(2, ranges.Count);
+        Assert.StartsWith("bytes=", ranges[1]);
+        Assert.Equal(["m.pth"], source.Present(settings, "m").Select(f => f.File.Name));
+        await Get(true, "m.pt");
+        Assert.Contains($"{Path.Combine(weights, "m.pt")}: not verified, nobody says", said);
+        Assert.Contains("did you mean 'm.pth'", (await Assert.ThrowsAsync<KitException>(() => Get(true, "m.pthh"))).Message);
+    }
 }

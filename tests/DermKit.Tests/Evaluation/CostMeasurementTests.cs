@@ -47,4 +47,44 @@ public sealed class CostMeasurementTests
         Assert.Equal(CostMeasurement.MultipliesBf16(torch.CPU) ? ["fp32", "bf16"] : ["fp32"], measured.Select(m => m.Precision));
         Assert.All(measured, m => Assert.NotNull(m.PeakBytes));
     }
+
+    [Fact]
+    public void AGpusMemoryIsWhatNvidiaSmiSays()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the stand-in for nvidia-smi is a shell script");
+        using var folder = new TemporaryFolder();
+        string path = Environment.GetEnvironmentVariable("PATH")!, used = Path.Combine(folder.Path, "used"), asked = Path.Combine(folder.Path, "asked");
+        string script = folder.Write("nvidia-smi", System.Text.Encoding.UTF8.GetBytes($"#!/bin/sh\necho \"$@\" > '{asked}'\ncat '{used}'\n"));
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        long? Growth(GpuMemory memory, string answer)
+        {
+            File.WriteAllText(used, answer);
+            return memory.Growth();
+        }
+        string? visible = Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES");
+        try
+        {
+            Environment.SetEnvironmentVariable("PATH", $"{folder.Path}:{path}");
+            Environment.SetEnvironmentVariable("CUDA_VISIBLE_DEVICES", null);
+            File.WriteAllText(used, "1000\n");
+            var memory = new GpuMemory(1);
+            Assert.Equal("--query-gpu=memory.used --format=csv,noheader,nounits -i 1", File.ReadAllText(asked).Trim());
+            Assert.Equal(500L << 20, Growth(memory, "1500\n"));
+            // What an earlier model has reserved already says nothing of a later one.
+            Assert.Null(Growth(memory, "1500\n"));
+            Assert.Equal(1000L << 20, Growth(memory, "2000\n"));
+            Assert.Null(Growth(memory, "[N/A]\n"));
+            Environment.SetEnvironmentVariable("CUDA_VISIBLE_DEVICES", "3, GPU-5a");
+            Assert.Null(Growth(new GpuMemory(1), "7\n"));
+            Assert.EndsWith("-i GPU-5a", File.ReadAllText(asked).Trim(), StringComparison.Ordinal);
+            // Without it nothing is known, and that is no error.
+            Environment.SetEnvironmentVariable("PATH", Path.Combine(folder.Path, "none"));
+            Assert.Null(new GpuMemory(0).Growth());
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("PATH", path);
+            Environment.SetEnvironmentVariable("CUDA_VISIBLE_DEVICES", visible);
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Models;
 using DermKit.Models.Weights;
@@ -30,6 +31,71 @@ public sealed class ModelRegistryTests : IDisposable
             Assert.Contains($"| {model.Parameters:n0} |", registry.Card(model));
             if (!model.IsPresent) Assert.Contains(model.Source.Split('/')[0], model.Missing);
         }
+    }
+
+    [Fact]
+    public void EveryAbsentModelNamesItsAddressAndItsPlace()
+    {
+        string data = Path.Combine(KitSettings.FromEnvironment().Root, "data");
+        IReadOnlyDictionary<string, DataSource> sources = DataSource.All(data);
+        ModelRegistry registry = ModelRegistry.Load(data);
+        ModelDefinition[] fetched = [.. registry.Models.Where(m => !m.IsUndeclared && m.Source.StartsWith("weights/", StringComparison.Ordinal))];
+        Assert.Superset(new HashSet<string> { "monet", "vit-tiny-imagenet", "resnet50-imagenet", "vit-tiny-dino-paper", "vit-tiny-ibot-paper", "resnet50-simclr-paper", "resnet50-byol-paper", "vit-small-dino-imagenet" }, fetched.Select(m => m.Name).ToHashSet());
+        // Beside those of models: the tokenizer's vocabulary and OpenAI's CLIPs, which are recognised by their keys.
+        Assert.Equal(fetched.Select(m => m.Name).Concat(["clip", "clip-openai"]).Order(StringComparer.Ordinal), sources.Where(s => s.Value.Weights).Select(s => s.Key).Order(StringComparer.Ordinal));
+        foreach (ModelDefinition model in fetched)
+        {
+            DataSource source = sources[model.Name];
+            Assert.False(source.Files[0].Optional);
+            foreach (SourceFile file in source.Files)
+            {
+                // Under this name the registry finds it, whatever its ending.
+                Assert.Equal(WeightFile.Stem(model.Source), WeightFile.Stem(file.Name));
+                Assert.Contains(file.Address, registry.Card(model));
+                if (model.Missing is not { } missing) continue;
+                Assert.Contains(file.Address, missing);
+                Assert.Contains($"data/weights/{file.Name}", missing);
+            }
+            if (model.Missing is { } absent) Assert.Contains($"kit data fetch {model.Name} --accept-licence", absent);
+        }
+        Assert.All(sources["clip-openai"].Files, f => Assert.Contains(f.Sha256!, f.Address));
+    }
+
+    [Fact]
+    public void ALicenceThatIsNotTheSourcesIsRefused()
+    {
+        Write("m", m => (m["source"], m["whatToGet"]) = ("weights/m.safetensors", ""));
+        void Source(string licence) => AtomicFile.WriteAllText(Path.Combine(folder.Path, "sources.json"), $$"""
+            { "m": { "title": "M", "weights": true, "address": "https://example.org/m", "licence": "{{licence}}", "citation": "C", "steps": "S",
+              "files": [ { "name": "m.pth", "address": "https://example.org/m.pth", "bytes": 5, "sha256": "{{new string('a', 64)}}" } ] } }
+            """);
+        Source("none");
+        Assert.Equal("weights not here: data/weights/m.safetensors. kit data fetch m --accept-licence gets it (licence: none); by hand: https://example.org/m.pth as data/weights/m.pth.", Only().Missing);
+        Source("MIT");
+        Assert.Contains("key 'licence': expected that of data/sources.json, 'MIT'", Assert.Throws<KitException>(Only).Message);
+    }
+
+    [Fact]
+    public void OnePathBringsAFileIn()
+    {
+        Write("m", m => m["source"] = "weights/m.safetensors");
+        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny, 77);
+        string path = Path.Combine(folder.Path, "elsewhere", "m.pth"), words = folder.Write("words.pt", "Only words, no weights at all."u8.ToArray());
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        DermKit.Tests.Models.Weights.TorchZip.Save(path, source.state_dict().ToDictionary(p => "teacher.backbone." + p.Key, p => p.Value));
+        ModelRegistry registry = ModelRegistry.Load(folder.Path);
+        ModelDefinition model = registry[path];
+        Assert.Equal(("m-undeclared", true, FeatureVariant.Cls4), (model.Name, model.IsPresent, model.Features));
+        Assert.Same(model, registry[path]);
+        Assert.Same(model, registry["m-undeclared"]);
+        Assert.Contains(model, registry.Present);
+        using (Backbone made = model.Create(0)) Assert.Equal(WeightLoader.Hash(source), WeightLoader.Hash(made));
+        Assert.Equal([model], SuiteRun.Choose(registry, new SuitePlan { Models = [path], Baseline = "m-undeclared" }));
+        Assert.Contains("text instead of weights", registry[words].Missing);
+        Assert.Contains("nor a weights file of that path", Assert.Throws<KitException>(() => registry[path + "x"]).Message);
+        // A declared model's own file is that model.
+        File.Copy(path, Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "weights")).FullName, "m.pth"));
+        Assert.Equal("m", ModelRegistry.Load(folder.Path)[Path.Combine(folder.Path, "weights", "m.pth")].Name);
     }
 
     [Fact]

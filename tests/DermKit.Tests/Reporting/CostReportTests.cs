@@ -41,6 +41,9 @@ public sealed class CostReportTests
         Assert.Equal([("fp32", 1.0), ("fp32", 45.0), ("bf16", 0.5), ("bf16", 22.5)], both.Rows.Select(r => ((string)r[1]!, (double)r[5]!)));
         Assert.Contains("converted in each pass", both.Note);
         Assert.DoesNotContain("busy", table.Note);
+        Assert.DoesNotContain("nvidia-smi", table.Note);
+        Assert.Contains("by nvidia-smi, from before the first model", CostReport.Measured(Measured(), plan, "cuda").Note);
+        Assert.Contains("not read, because nvidia-smi is not here", CostReport.Measured([.. Measured().Select(m => m with { PeakBytes = null })], plan, "cuda:1").Note);
         MeasuredCost[] busy = [Measured()[0], Measured()[1] with { Slowest = 30 }, .. Measured()[2..]];
         Assert.Contains("fastest round of ViT-T/16 (fp32, batch 4) was 3.07 times as fast", CostReport.Measured(busy, plan, "cpu").Note);
         Table claim = CostReport.Claim(busy, [], [Registry["vit-tiny-random"]], "vit-tiny-random", Registry);

@@ -26,6 +26,13 @@ public sealed class TablesTests
     public void NumbersHaveUsefulDigits(double value, string expected) => Assert.Equal(expected, Tables.Number(value));
 
     [Fact]
+    public void AnAddressMayEndALineAtItsSlashes()
+    {
+        string html = Tables.From("T", new[] { "kit data fetch m/n gets https://example.org/a/b.pth there" }, ("Where", r => r)).ToHtml();
+        Assert.Contains(">kit data fetch m/n gets https:/<wbr>/<wbr>example.org/<wbr>a/<wbr>b.pth there<", html);
+    }
+
+    [Fact]
     public void AForeignCultureChangesNothing()
     {
         CultureInfo before = CultureInfo.CurrentCulture;

@@ -27,7 +27,7 @@ public enum WeightFamily
 public sealed class MappedWeights : WeightFile
 {
     /// <summary>Under what a checkpoint keeps a network, in the order in which they are looked for.</summary>
-    private static readonly string[] Wrappers = ["teacher.", "student.", "state_dict.", "model_state_dict.", "model.", "network.", "module.", "backbone.", "_orig_mod."];
+    private static readonly string[] Wrappers = ["teacher.", "student.", "state_dict.", "model_state_dict.", "model.", "network.", "net.", "module.", "backbone.", "_orig_mod."];
 
     /// <summary>The layers of torchvision's ResNet by their numbers in a Sequential, as lightly and others store them.</summary>
     private static readonly Dictionary<string, string> Numbered = new() { ["0"] = "conv1", ["1"] = "bn1", ["4"] = "layer1", ["5"] = "layer2", ["6"] = "layer3", ["7"] = "layer4" };
@@ -41,20 +41,8 @@ public sealed class MappedWeights : WeightFile
     {
         this.file = file;
         Metadata = file.Metadata;
-        HashSet<string> keys = [.. file.Entries.Keys];
-        string prefix = "";
-        // Real files have up to four wrappers: one that never ends its wrapping is no network.
-        for (int wrappers = 0; wrappers <= MostWrappers; wrappers++)
-        {
-            if (Recognise(prefix) is var family && family != WeightFamily.Unknown)
-            {
-                (Family, Prefix) = (family, prefix);
-                break;
-            }
-            string? next = Array.Find(Wrappers, w => keys.Any(k => k.StartsWith(prefix + w, StringComparison.Ordinal)));
-            if (next is null) break;
-            prefix += next;
-        }
+        IReadOnlyCollection<string> keys = [.. file.Entries.Keys];
+        if (Find("", keys, 0) is { } found) (Family, Prefix) = found;
         var entries = new Dictionary<string, WeightEntry>(StringComparer.Ordinal);
         foreach (WeightEntry entry in file.Entries.Values)
             if (entry.Name.StartsWith(Prefix, StringComparison.Ordinal)) Add(entries, entry, entry.Name[Prefix.Length..]);
@@ -126,6 +114,17 @@ public sealed class MappedWeights : WeightFile
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         target.view(-1).copy_(file.Load(source.Key).t().reshape(-1).narrow(0, first, target.numel()));
+    }
+
+    /// <summary>The first network among those under the wrappers, each looked into before the next; only keys that lie inside of one are looked at there.</summary>
+    private (WeightFamily Family, string Prefix)? Find(string prefix, IReadOnlyCollection<string> keys, int wrappers)
+    {
+        if (Recognise(prefix) is var family && family != WeightFamily.Unknown) return (family, prefix);
+        // Real files have up to four wrappers: one that never ends its wrapping is no network.
+        if (wrappers == MostWrappers) return null;
+        foreach (string inner in Wrappers.Select(w => prefix + w))
+            if (keys.Where(k => k.StartsWith(inner, StringComparison.Ordinal)).ToArray() is { Length: > 0 } inside && Find(inner, inside, wrappers + 1) is { } found) return found;
+        return null;
     }
 
     private WeightFamily Recognise(string prefix)

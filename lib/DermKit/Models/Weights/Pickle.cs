@@ -30,12 +30,13 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
     [
         "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "collections.OrderedDict", "torch.Size", "argparse.Namespace",
         .. new[] { "Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool" }.Select(t => $"torch.{t}Storage"),
-        .. new[] { "int", "double", "bool", "tensor" }.Select(t => $"torch.jit._pickle.build_{t}list"),
+        .. new[] { "int", "double", "bool", "tensor" }.Select(t => $"torch.jit._pickle.build_{t}list"), "torch.jit._pickle.restore_type_tag",
     ];
 
     private readonly List<object?> stack = [];
     private readonly Stack<int> marks = new();
     private readonly Dictionary<uint, object?> memo = [];
+    private readonly List<object?> passedOver = [];
     private long taken;
     private int at;
 
@@ -46,6 +47,9 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         for (byte code; (code = U8()) != '.';) Step(code);
         return Pop();
     }
+
+    /// <summary>Attributes of dictionaries, such as a state_dict's _metadata: no part of what was read, but a caller may look that no tensor is among them.</summary>
+    public IReadOnlyList<object?> PassedOver => passedOver;
 
     /// <summary>Counts memory that comes of the pickle.</summary>
     /// <exception cref="KitException">It is more than may be.</exception>
@@ -116,8 +120,14 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
     private void Build()
     {
         object? state = Pop(), target = stack.Count > 0 ? stack[^1] : throw Empty();
+        if (target is PickleObject { State.Count: > 0 }) throw broken("its pickle sets the attributes of an object twice");
         if (target is PickleObject plain) plain.State = state as OrderedDictionary<object, object?> ?? throw broken("its pickle sets attributes that are no dictionary");
-        else if (target is not OrderedDictionary<object, object?>) throw broken($"its pickle sets attributes of {Described(target)}");
+        else if (target is OrderedDictionary<object, object?>)
+        {
+            Charge(16);
+            passedOver.Add(state);
+        }
+        else throw broken($"its pickle sets attributes of {Described(target)}");
     }
 
     private PickleName Name(string module, string name)
@@ -137,7 +147,9 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         OrderedDictionary<object, object?> target = Top<OrderedDictionary<object, object?>>("a dictionary");
         Charge(64 * pairs.Length);
         if (pairs.Length % 2 != 0) throw broken("its pickle sets a key without a value");
-        for (int i = 0; i < pairs.Length; i += 2) target[pairs[i] ?? throw broken("its pickle has a dictionary with the key None")] = pairs[i + 1];
+        for (int i = 0; i < pairs.Length; i += 2)
+            // Python would keep the last one; torch.save writes no key twice.
+            if (!target.TryAdd(pairs[i] ?? throw broken("its pickle has a dictionary with the key None"), pairs[i + 1])) throw broken($"its pickle has a dictionary with the key {(pairs[i] is string text ? $"'{Shown(text)}'" : Described(pairs[i]))} twice");
     }
 
     private T Top<T>(string what) where T : class => (stack.Count > 0 && (marks.Count == 0 || marks.Peek() < stack.Count) ? stack[^1] : throw Empty()) as T ?? throw broken($"its pickle adds to {Described(stack[^1])} as to {what}");
@@ -229,7 +241,8 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
 
     private static string Shown(string text) => new([.. text.Take(100).Select(c => char.IsControl(c) ? '?' : c)]);
 
-    private static string Described(object? value) => value switch
+    /// <summary>What a value is, in words.</summary>
+    internal static string Described(object? value) => value switch
     {
         PickleName name => name.Text,
         null => "None",
@@ -237,6 +250,9 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         OrderedDictionary<object, object?> => "a dictionary",
         List<object?> => "a list",
         object?[] => "a tuple",
-        _ => "a number or tensor",
+        byte[] => "bytes",
+        PickleObject => "an object",
+        long or double or bool => "a number",
+        _ => "a tensor or storage",
     };
 }

@@ -8,8 +8,9 @@ namespace DermKit.Models.Weights;
 
 /// <summary>
 /// PyTorch's zip (torch.save since version 1.6, and TorchScript's archives): a pickle that says how tensors lie in uncompressed files beside it. Nothing in
-/// it is run (<see cref="Pickle"/>). Tensors inside of dictionaries, lists and modules are entries under their path, such as
-/// <c>teacher.backbone.cls_token</c>; values are read from the file straight into tensors.
+/// it is run (<see cref="Pickle"/>). Tensors inside of dictionaries, lists, tuples and modules are entries under their path, such as
+/// <c>teacher.backbone.cls_token</c> or <c>optimizer.state.0.exp_avg</c>, one that is all of the file under <c>tensor</c>; one that has no such path, as
+/// under a tuple for a key, is an error, so that no tensor is passed over. Values are read from the file straight into tensors.
 /// </summary>
 public sealed class TorchFile : WeightFile
 {
@@ -102,16 +103,18 @@ public sealed class TorchFile : WeightFile
         root = pickles[0][..^"data.pkl".Length];
         if (items.TryGetValue(root + "byteorder", out ZipItem? order) && order is { IsStored: true, Length: < 16 } && Encoding.ASCII.GetString(ZipDirectory.Content(stream, order, Broken)) is var word && word != "little")
             throw Broken($"its numbers are in the byte order '{word}'; expected little");
-        // A tensor of one number takes some 2 KB here, and its entry in the zip some 500 bytes.
-        var pickle = new Pickle(ZipDirectory.Content(stream, Stored(pickles[0]), Broken), (1 << 20) + 3 * stream.Length, Persistent, Call, Broken);
+        // A tensor of one number takes some 2 KB here, and its entry in the zip some 500 bytes: a small file of a hundred such tensors may pass.
+        var pickle = new Pickle(ZipDirectory.Content(stream, Stored(pickles[0]), Broken), (1 << 18) + 3 * stream.Length, Persistent, Call, Broken);
         var found = new Dictionary<string, WeightEntry>(StringComparer.Ordinal);
         Flatten("", pickle.Read(), 0, found, pickle);
+        foreach (object? state in pickle.PassedOver) Flatten("_metadata", state, 0, found, pickle, "in the attributes of a dictionary");
         if (found.Count == 0) throw Broken("its pickle holds no tensor");
         Entries = found;
         Metadata = values;
     }
 
-    private void Flatten(string path, object? value, int depth, Dictionary<string, WeightEntry> found, Pickle pickle)
+    /// <summary>Lists what lies under a path; nameless says why a tensor there has no path of its own, null when it has one.</summary>
+    private void Flatten(string path, object? value, int depth, Dictionary<string, WeightEntry> found, Pickle pickle, string? nameless = null)
     {
         if (depth > DepthCap) throw Broken($"its pickle is nested over {DepthCap} deep at '{Short(path)}'");
         pickle.Charge(64 + 2 * path.Length);
@@ -124,23 +127,36 @@ public sealed class TorchFile : WeightFile
         };
         foreach ((object key, object? item) in inner)
         {
-            string? name = key switch { string text => text, long number => number.ToString(CultureInfo.InvariantCulture), _ => null };
-            if (name is null) continue;
-            if (path.Length + name.Length > KeyCap) throw Broken($"its pickle has a key of over {KeyCap} characters, '{Short(path + name)}'");
-            Flatten(path.Length == 0 ? name : $"{path}.{name}", item, depth + 1, found, pickle);
+            string? name = KeyName(key);
+            if (name is null) Flatten(path, key, depth + 1, found, pickle, nameless ?? $"in a key of '{Short(path)}'");
+            string below = path.Length == 0 ? name ?? "" : $"{path}.{name}";
+            if (below.Length > KeyCap) throw Broken($"its pickle has a key of over {KeyCap} characters, '{Short(below)}'");
+            Flatten(below, item, depth + 1, found, pickle, nameless ?? (name is null ? $"in '{Short(path)}' under a key that is {Pickle.Described(key)}" : null));
         }
+        if (value is Storage) throw Broken($"it has a storage without a tensor at '{Short(path)}'; save a tensor of it");
         if (value is Rebuilt tensor)
         {
+            if (nameless is not null) throw Broken($"it has a tensor {nameless}, which no name in this kit could stand for; save it in a dictionary under text or a whole number");
+            if (path.Length == 0) path = "tensor";
             var entry = new WeightEntry(path, tensor.Storage.Type, tensor.Shape);
             // Views may share a storage, so that a small file could ask for any amount of memory.
             bytes += entry.Bytes;
-            if (bytes > 4 * stream.Length) throw Broken("its tensors repeat one storage so often that they need over four times the file");
+            if (bytes > 3 * stream.Length) throw Broken("its tensors repeat one storage so often that they need over three times the file");
             pickle.Charge(300);
             if (!found.TryAdd(path, entry)) throw Broken($"its pickle has the key '{path}' twice");
             places[path] = tensor;
         }
-        else if (path.Length > 0 && Shown(value) is { } shown && values.Count < 1_000) values.TryAdd(path, shown);
+        else if (nameless is null && path.Length > 0 && Shown(value) is { } shown && values.Count < 1_000) values.TryAdd(path, shown);
     }
+
+    /// <summary>A key as a part of a path; null for one that is no text and no number.</summary>
+    private static string? KeyName(object key) => key switch
+    {
+        string text => text,
+        bool truth => truth ? "True" : "False",
+        long or double => Convert.ToString(key, CultureInfo.InvariantCulture),
+        _ => null,
+    };
 
     private object Persistent(object? id)
     {
@@ -156,6 +172,8 @@ public sealed class TorchFile : WeightFile
         ("torch._utils._rebuild_tensor_v2", [Storage storage, long offset, object?[] shape, object?[] strides, ..]) => Rebuild(storage, offset, Wholes(shape), Wholes(strides)),
         ("torch._utils._rebuild_parameter", [Rebuilt data, ..]) => data,
         ("torch.Size", [object?[] sizes]) => sizes,
+        // A container with its static type beside it, which says nothing of its tensors.
+        ("torch.jit._pickle.restore_type_tag", [{ } container, string]) => container,
         (['t', 'o', 'r', 'c', 'h', '.', 'j', 'i', 't', ..], [List<object?> list]) => list,
         _ => null,
     };

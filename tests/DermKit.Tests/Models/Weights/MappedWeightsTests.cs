@@ -41,6 +41,17 @@ public sealed class MappedWeightsTests : IDisposable
     }
 
     [Fact]
+    public void AWrapperWithoutANetworkDoesNotHideTheNext()
+    {
+        using var scope = NewDisposeScope();
+        using VisionTransformer source = VisionTransformer.Random(Vit, 1);
+        TorchZip.Save(At("x.pth"), source.state_dict().ToDictionary(p => "state_dict.backbone." + p.Key, p => p.Value).Append(KeyValuePair.Create("teacher.x", zeros(1))).Append(KeyValuePair.Create("state_dict.model.head.weight", zeros(1))));
+        using MappedWeights file = MappedWeights.Open(At("x.pth"));
+        Assert.Equal((WeightFamily.Vit, "state_dict.backbone."), (file.Family, file.Prefix));
+        Assert.Equal(["state_dict.model.head.weight", "teacher.x"], file.Unused);
+    }
+
+    [Fact]
     public void TheAuthorsCheckpointGivesItsTeacher()
     {
         using var scope = NewDisposeScope();
@@ -95,7 +106,10 @@ public sealed class MappedWeightsTests : IDisposable
         TorchZip.Save(At("named.pth"), state.Append(KeyValuePair.Create("fc.weight", zeros(10, 28))));
         var numbers = new Dictionary<string, string> { ["conv1"] = "0", ["bn1"] = "1", ["layer1"] = "4", ["layer2"] = "5", ["layer3"] = "6", ["layer4"] = "7" };
         TorchZip.Save(At("numbered.ckpt"), state.ToDictionary(p => $"state_dict.backbone.{numbers[p.Key.Split('.')[0]]}{p.Key[p.Key.IndexOf('.')..]}", p => p.Value));
-        foreach (string file in new[] { "named.pth", "numbered.ckpt" })
+        // The authors' BYOL: the network, and again inside of the online and the target encoder.
+        TorchZip.Save(At("byol.pth"), state.SelectMany(p => new[] { "net.", "online_encoder.net.", "target_encoder.net." }.Select((of, i) => KeyValuePair.Create($"state_dict.{of}{p.Key}", i == 0 ? p.Value : zeros_like(p.Value))))
+            .Append(KeyValuePair.Create("state_dict.net.fc.bias", zeros(10))));
+        foreach (string file in new[] { "named.pth", "numbered.ckpt", "byol.pth" })
         {
             using ResNet model = ResNet.Random(config, 2);
             WeightLoader.LoadStrict(model, At(file), ResNet.NotBackbone);

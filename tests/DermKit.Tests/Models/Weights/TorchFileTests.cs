@@ -70,9 +70,11 @@ public sealed class TorchFileTests : IDisposable
         var zip = new TorchZip();
         Tensor weight = randn(2, 3);
         byte[] inner = Object(Global("__torch__.torch.nn.modules.___torch_mangle_3", "Linear"), ("weight", zip.Tensor(weight)), ("training", False), ("sizes", Call(Global("torch.jit._pickle", "build_intlist"), List(Int(3)))));
-        zip.Write(File1, Object(Global("__torch__.clip", "Model"), ("visual", inner)), more: [("constants.pkl", Whole(EmptyTuple))]);
+        byte[] typed = Call(Global("torch.jit._pickle", "restore_type_tag"), Dict(("a", zip.Tensor(weight))), Text("Dict[str, Tensor]"));
+        zip.Write(File1, Object(Global("__torch__.clip", "Model"), ("visual", inner), ("buffers", typed)), more: [("constants.pkl", Whole(EmptyTuple))]);
         using WeightFile file = WeightFile.Open(File1);
-        Assert.Equal(("PyTorch zip (TorchScript)", "visual.weight"), (file.Format, Assert.Single(file.Entries.Keys)));
+        Assert.Equal("PyTorch zip (TorchScript)", file.Format);
+        Assert.Equal(["visual.weight", "buffers.a"], file.Entries.Keys);
         Assert.True(file.Load("visual.weight").Equals(weight));
     }
 
@@ -92,6 +94,32 @@ public sealed class TorchFileTests : IDisposable
             Assert.Contains("it was cut after it was opened", Assert.Throws<EndOfStreamException>(() => file.Load("a")).Message);
         }
     }
+
+    [Fact]
+    public void EveryTensorIsListedWhateverHoldsIt()
+    {
+        using var scope = NewDisposeScope();
+        var zip = new TorchZip();
+        byte[] Next(float value) => zip.Tensor(tensor([value]));
+        byte[] state = [.. EmptyDict, (byte)'(', .. Int(0), .. Dict(("exp_avg", Next(1)), ("step", Int(3))), .. Int(1), .. Dict(("exp_avg", Next(2))), (byte)'u'];
+        zip.Write(File1, Dict(("model", zip.State([new("w", tensor([0f]))])), ("optimizer", Dict(("state", state), ("param_groups", List(Dict(("params", List(Int(0), Int(1)))))))),
+            ("flags", [.. EmptyDict, (byte)'(', .. True, .. Next(3), .. Real(0.5), .. Tuple(Next(4), List(Next(5))), (byte)'u']), ("ema", Object(Global("argparse", "Namespace"), ("shadow", List(Next(6))))),
+            // Keys that no path can stand for are no error where no tensor lies under them.
+            ("odd", Keyed(Tuple(Int(1)), Text("no tensor")))));
+        using WeightFile file = WeightFile.Open(File1);
+        Assert.Equal(["model.w", "optimizer.state.0.exp_avg", "optimizer.state.1.exp_avg", "flags.True", "flags.0.5.0", "flags.0.5.1.0", "ema.shadow.0"], file.Entries.Keys);
+        Assert.Equal([0f, 1, 2, 3, 4, 5, 6], file.Entries.Keys.Select(k => file.Load(k).item<float>()));
+        Assert.Equal(("3", "1"), (file.Metadata["optimizer.state.0.step"], file.Metadata["optimizer.param_groups.0.params.1"]));
+
+        var alone = new TorchZip();
+        string whole = alone.Write(Path.Combine(folder.Path, "one.pt"), alone.Tensor(tensor([7f])));
+        using WeightFile one = WeightFile.Open(whole);
+        Assert.Equal(("tensor", 7f), (Assert.Single(one.Entries.Keys), one.Load("tensor").item<float>()));
+    }
+
+    private static byte[] Six => Tensor(Storage("FloatStorage", "0", 6), 0, [6], [1]);
+
+    private static byte[] Keyed(byte[] key, byte[] value) => [.. EmptyDict, .. key, .. value, (byte)'s'];
 
     public static TheoryData<string, byte[], string> Attacks => new()
     {
@@ -150,7 +178,17 @@ public sealed class TorchFileTests : IDisposable
         { "doubled thirty times", [.. EmptyDict, .. Enumerable.Range(0, 30).SelectMany(_ => (byte[])[(byte)'q', 0, (byte)'h', 0, 0x86])], "unfolds to more than" },
         { "a hundred thousand dictionaries", [(byte)'(', .. Enumerable.Repeat((byte)'}', 100_000), (byte)'t'], "unfolds to more than" },
         { "a key twice", Dict(("a", Dict(("b", Tensor(Storage("FloatStorage", "0", 6), 0, [6], [1])))), ("a.b", Tensor(Storage("FloatStorage", "0", 6), 0, [6], [1]))), "key 'a.b' twice" },
-        { "a storage over and over", [.. Tensor(Storage("FloatStorage", "0", 6), 0, [6], [1]), (byte)'q', 0, .. List([.. Enumerable.Repeat<byte[]>([(byte)'h', 0], 1_000)])], "over four times the file" },
+        { "a storage over and over", [.. Tensor(Storage("FloatStorage", "0", 6), 0, [6], [1]), (byte)'q', 0, .. List([.. Enumerable.Repeat<byte[]>([(byte)'h', 0], 1_000)])], "over three times the file" },
+        { "a tensor under a tuple", Keyed(Tuple(Int(1), Text("a")), Six), "a tensor in '' under a key that is a tuple" },
+        { "a tensor deep under bytes", Dict(("a", Keyed([(byte)'C', 1, 65], List(None, Six)))), "a tensor in 'a' under a key that is bytes" },
+        { "a tensor under a name", Keyed(Global("torch", "FloatStorage"), Six), "under a key that is torch.FloatStorage" },
+        { "a tensor as a key", Dict(("a", Keyed(Six, None))), "a tensor in a key of 'a'" },
+        { "a tensor in a key", Keyed(Tuple(Six), None), "a tensor in a key of ''" },
+        { "a tensor in attributes", [.. Dict(("a", None)), .. Dict(("_metadata", List(Six))), (byte)'b'], "a tensor in the attributes of a dictionary" },
+        { "a storage without a tensor", Dict(("a", List(Storage("FloatStorage", "0", 6)))), "a storage without a tensor at 'a.0'" },
+        { "attributes twice", [.. Object(Global("argparse", "Namespace"), ("a", Six)), .. Dict(("b", None)), (byte)'b'], "attributes of an object twice" },
+        { "a key twice in one dictionary", Dict(("a", Six), ("a", None)), "a dictionary with the key 'a' twice" },
+        { "a number and its text", [.. EmptyDict, (byte)'(', .. Int(1), .. Six, .. Text("1"), .. Six, (byte)'u'], "key '1' twice" },
         { "a key without end", Dict((new string('k', 400), Tensor(Storage("FloatStorage", "0", 6), 0, [6], [1]))), "key of over 300" },
     };
 
