@@ -130,6 +130,9 @@ public sealed class CrossSetTests
         Assert.Equal(8, table.Rows.Count);
         Assert.Matches(@"^\[SYNTHETIC\] Trained on (one|two), tested on (one|two): AUROC 0\.\d\d .* the largest of 4 drops, .*n = 50 test units", table.Headline);
         Assert.Empty(CrossSetReport.Drops(drops, "Drops").Headline);
+        Assert.Contains("Holm over the 8 rows", table.Basis!.Comparison, StringComparison.Ordinal);
+        Assert.Equal(Basis.Mean([drops[0].Seeds]), table.Basis.Seeds);
+        Assert.Equal(Rows(turned: true).Select(r => r.Seed).Distinct().Count(), drops[0].Seeds);
         Assert.Equal(4, CrossSetReport.Figure(drops).Categories.Count);
         Assert.Equal(2, CrossSetReport.Figure(drops).Series.Count);
     }
