@@ -25,6 +25,9 @@ public static class LabelReport
         Note = "A draw is one labelled set: chosen, fitted, scored on all test images and on their bootstrap resamples. Time of features is not in it. A curve that was read back tells the time it took when it was made.",
     };
 
+    /// <summary>Curves with a remark, such as draws whose regression did not converge; a sentence where there is none.</summary>
+    public static object Remarks(LabelRun run) => ProbingReport.Remarks(run.Curves.Select(c => (c.Task, c.Model, c.Probe, c.Seed, c.Note)), Stamps.Join(run.Curves.Select(c => c.Stamp)));
+
     /// <summary>Mean F1 over labels of each class on one task, a line with its band for each model and probe. The figure of the task with the most labels has a headline.</summary>
     /// <exception cref="KitException">There is no curve of that task.</exception>
     public static LineFigure Curves(IReadOnlyList<MeanCurve> curves, ProbeTask task)

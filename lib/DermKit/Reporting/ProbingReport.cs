@@ -31,7 +31,7 @@ public static class ProbingReport
     /// <summary>What each task will be probed with: images, classes and the unit that intervals resample.</summary>
     public static Table Sizes(IReadOnlyList<ProbeTask> tasks) => Tables.From("Images of this run", tasks.Select(t => (Task: t, Split: t.SplitFor(TaskSuite.Seeds[0]))),
         ("Task", t => t.Task.Definition.Name), ("Training images", t => t.Split.Train.Length), ("Test images", t => t.Split.Test.Length),
-        ("Test units", t => t.Task.Patients is { } units ? t.Split.Test.Select(i => units[i]).Distinct().Count() : t.Split.Test.Length),
+        ("Test units", t => t.Split.Test.Select(t.Task.UnitOf).Distinct().Count()),
         ("Smallest test class", t => t.Task.ClassNames.Select((name, c) => (name, n: t.Split.Test.Count(i => t.Task.Labels[i] == c))).MinBy(p => p.n) is var least ? $"{least.n} ({least.name})" : ""),
         ("Note", t => t.Task.Definition.Note)) with { Stamp = Stamp(tasks), Note = "A unit is a patient or lesion where the set has ids, else an image." };
 
@@ -74,6 +74,17 @@ public static class ProbingReport
     {
         Note = "They are in no score; every other picture is.",
     };
+
+    /// <summary>Results with a remark, such as a regression that did not converge or a class without a test image; a sentence where there is none.</summary>
+    public static object Remarks(SuiteRun run) => Remarks(run.Results.Select(r => (r.Task, r.Model, r.Probe, r.Seed, r.Note)), run.Stamp);
+
+    internal static object Remarks(IEnumerable<(string Task, string Model, string Probe, int Seed, string Note)> results, string stamp)
+    {
+        var all = results.ToArray();
+        var said = all.Where(r => r.Note.Length > 0).GroupBy(r => (r.Task, r.Model, r.Probe, r.Note)).ToArray();
+        return said.Length == 0 ? $"No remark on any of {all.Length} results: every regression converged, every class has training and test images, every picture could be read."
+            : Tables.From("Remarks on single results", said, ("Task", r => r.Key.Task), ("Model", r => r.Key.Model), ("Probe", r => r.Key.Probe), ("Seeds", r => string.Join(", ", r.Select(x => x.Seed))), ("Remark", r => r.Key.Note)) with { Stamp = stamp };
+    }
 
     /// <summary>Score of every model and probe on every task, seeds averaged, with 95 % intervals.</summary>
     public static BarFigure Scores(IReadOnlyList<ComparisonRow> rows)
