@@ -2,6 +2,7 @@ using DermKit.Data;
 using DermKit.Imaging;
 using DermKit.Models;
 using System.Diagnostics;
+using System.Globalization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,6 +34,15 @@ public sealed record SuitePlan
 
     /// <summary>Size in pixels that every picture is brought to first (<see cref="OneGeometry"/>); null leaves them as they are.</summary>
     public (int Width, int Height)? Geometry { get; init; }
+
+    /// <summary><see cref="Geometry"/> in words.</summary>
+    public string PictureSize => Geometry is var (width, height) ? FormattableString.Invariant($"{width}x{height}") : "as they come";
+
+    /// <summary>Reads a <see cref="Geometry"/> such as 200x150; an empty text is null.</summary>
+    /// <exception cref="KitException">The text is no size from 1x1 to 4096x4096.</exception>
+    public static (int Width, int Height)? GeometryOf(string text) => text.Length == 0 ? null
+        : text.Split('x') is [var w, var h] && int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out int width) && int.TryParse(h, NumberStyles.None, CultureInfo.InvariantCulture, out int height) && width is > 0 and <= 4096 && height is > 0 and <= 4096
+            ? (width, height) : throw new KitException($"Geometry: expected width x height in pixels, such as 200x150, found '{text}'.");
 
     /// <summary>Of feature extraction (<see cref="FeatureOptions.Precision"/>): fp32, or bf16.</summary>
     public string Precision { get; init; } = "fp32";
@@ -122,14 +132,16 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         return new(results, tasks, extractions, quarantine);
     }
 
-    /// <summary>The tasks with their pictures brought to the plan's size.</summary>
+    /// <summary>The tasks with their pictures brought to the plan's size; everything that extracts features does this first.</summary>
     internal static IReadOnlyList<ProbeTask> Bring(KitSettings settings, IReadOnlyList<ProbeTask> tasks, SuitePlan plan, Action<string, int, int>? progress, CancellationToken cancellation) => plan.Geometry is not var (width, height) ? tasks
-        : [.. tasks.Select(t => t.Brought(OneGeometry.Bring(settings.CacheDir, t.Table.Paths, width, height, (done, all) => progress?.Invoke($"to one size: {t.Definition.Name}", done, all), cancellation), width, height))];
+        : [.. tasks.Select(t => t.Geometry == plan.PictureSize ? t : t.Brought(OneGeometry.Bring(settings.CacheDir, t.Table.Paths, width, height, (done, all) => progress?.Invoke($"to one size: {t.Definition.Name}", done, all), cancellation), width, height))];
 
     /// <summary>Extracts the features of every model and seed and hands them to <paramref name="use"/> once for each task, with the feature row of each row of its table.</summary>
     internal static (IReadOnlyList<Extraction>, IReadOnlyList<Quarantined>) Visit(KitSettings settings, IReadOnlyList<ProbeTask> tasks, IReadOnlyList<ModelDefinition> models, SuitePlan plan,
         Action<FeatureSet, ModelDefinition, ProbeTask, int, int[]> use, Action<string, int, int>? progress, CancellationToken cancellation)
     {
+        if (plan.Geometry is not null && tasks.FirstOrDefault(t => t.Geometry != plan.PictureSize) is { } asTheyCome)
+            throw new InvalidOperationException($"Task '{asTheyCome.Definition.Name}': the plan says {plan.PictureSize}, and its pictures were not brought to it.");
         Device device = settings.TorchDevice();
         string[] paths = [.. tasks.SelectMany(t => t.Table.Paths).Distinct(StringComparer.Ordinal)];
         var store = new FeatureStore(settings.CacheDir);

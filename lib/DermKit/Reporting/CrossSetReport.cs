@@ -10,7 +10,7 @@ public static class CrossSetReport
     /// <param name="plan">Names the size that pictures are brought to.</param>
     public static Table Sizes(IReadOnlyList<ProbeTask> tasks, CrossSetPlan plan) => Tables.From("The two sets", tasks.Select(t => (Task: t, Split: t.SplitFor(1))),
         ("Set", t => t.Task.Definition.Name), ("What", t => t.Task.Definition.Title), ("Training images", t => t.Split.Train.Length), ("Positive", t => t.Split.Train.Count(i => t.Task.Labels[i] == 1)),
-        ("Test images", t => t.Split.Test.Length), ("Positive in test", t => t.Split.Test.Count(i => t.Task.Labels[i] == 1)), ("Test units", t => t.Split.Test.Select(i => t.Task.Patients?[i] ?? t.Task.Table.Ids[i]).Distinct().Count())) with
+        ("Test images", t => t.Split.Test.Length), ("Positive in test", t => t.Split.Test.Count(i => t.Task.Labels[i] == 1)), ("Test units", t => t.Split.Test.Select(i => t.Task.UnitOf(i)).Distinct().Count())) with
     {
         Stamp = Stamps.Join(tasks.Select(t => t.Definition.Stamp)),
         Note = $"{(plan.Suite.Geometry is var (width, height) ? $"Every picture is brought to {width} x {height} pixels (bilinear, antialiased) before the protocol's transform; its compression stays what it was." : "Pictures are not brought to one size.")} {(plan.EqualTraining ? "Both sets are cut to the training images of the smaller one." : "")} A unit is a lesion or patient where the set has ids, else an image.".Replace("  ", " "),

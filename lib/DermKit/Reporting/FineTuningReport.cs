@@ -10,7 +10,7 @@ public static class FineTuningReport
     public static Table Settings(FineTuningPlan plan, KitSettings settings) => Tables.From("This run", new (string Setting, string Value)[]
     {
         ("Mode", $"{settings.Mode}"), ("Device", settings.Device), ("Pre-trained, random", $"{plan.Model}, {plan.Scratch}"), ("Most training and test images", plan.Suite.Most),
-        ("Seeds", string.Join(", ", plan.Suite.Seeds)), ("Image side", $"{plan.Options.Side} px"), ("Epochs, warm-up", FormattableString.Invariant($"{plan.Options.Epochs}, {plan.Options.WarmupEpochs}")), ("Batch", $"{plan.Options.Batch}"),
+        ("Seeds", string.Join(", ", plan.Suite.Seeds)), ("Pictures brought to", plan.Suite.PictureSize), ("Image side", $"{plan.Options.Side} px"), ("Epochs, warm-up", FormattableString.Invariant($"{plan.Options.Epochs}, {plan.Options.WarmupEpochs}")), ("Batch", $"{plan.Options.Batch}"),
         ("Peak learning rate of the head", FormattableString.Invariant($"{plan.Options.BaseLearningRate * plan.Options.Batch / 256:g3}")), ("Layer decay", FormattableString.Invariant($"{plan.Options.LayerDecay}")),
         ("Head starts as", plan.Options.HeadFromProbe ? "the frozen probe" : "zeros"), ("Class weights", plan.Options.Balanced ? "balanced" : "none"), ("Precision", plan.Options.Precision),
     }, ("Setting", r => r.Setting), ("Value", r => r.Value));

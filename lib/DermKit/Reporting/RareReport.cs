@@ -15,7 +15,7 @@ public static class RareReport
             int[] Of(int[] rows, int c) => [.. rows.Where(i => task.Labels[i] == c)];
             return Enumerable.Range(0, task.ClassNames.Length).Select(c => (Task: task, Name: task.ClassNames[c], Rare: rare.Contains(c), Share: (double)Of(split.Train, c).Length / split.Train.Length, Train: Of(split.Train, c), Test: Of(split.Test, c))).OrderBy(r => r.Train.Length);
         }), ("Task", r => r.Task.Definition.Name), ("Class", r => r.Name), ("Rare", r => r.Rare ? "rare" : ""), ("Training images", r => r.Train.Length), ("Share", r => $"{Math.Round(100 * r.Share, 1)} %"),
-        ("Test images", r => r.Test.Length == 0 ? "no test image" : r.Test.Length), ("Test units", r => r.Test.Select(i => r.Task.Patients?[i] ?? r.Task.Table.Ids[i]).Distinct().Count())) with
+        ("Test images", r => r.Test.Length == 0 ? "no test image" : r.Test.Length), ("Test units", r => r.Test.Select(i => r.Task.UnitOf(i)).Distinct().Count())) with
     {
         Stamp = Stamps.Join(tasks.Select(t => t.Definition.Stamp)),
         Note = $"A unit is a patient or lesion where the set has ids, else an image. Rare: {(plan.Named is not null ? "named by the settings" : plan.Rare > 0 ? $"the {plan.Rare} with the fewest training images" : "the third of a task's classes with the fewest training images, rounded up")}; a class without a test image is not scored."
