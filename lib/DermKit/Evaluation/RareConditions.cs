@@ -64,12 +64,12 @@ public static class RareConditions
 
     private static readonly string[] Real = ["ham10000-diagnosis", "pad_ufes_20", "pad-diagnosis"];
 
-    /// <summary>The tasks that the plan names, else HAM10000 and PAD-UFES-20 where they are here, else two on the drawn set; limited to the plan's numbers.</summary>
+    /// <summary>The tasks that the plan names, else HAM10000 and PAD-UFES-20, whole or in part, where they are here, else two on the drawn set; limited to the plan's numbers.</summary>
     /// <exception cref="KitException">A class is named that no task has; the nearest is named. Or as <see cref="SuiteRun.Open"/>.</exception>
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, RareConditionsPlan plan)
     {
         SuitePlan numbers = plan.Labels.Suite;
-        string[] here = [.. Real.Where(name => TaskSuite.Missing(suite[name], settings) is null)];
+        string[] here = [.. TaskSuite.Wholes([.. Real.Select(name => suite[name]).Where(t => TaskSuite.Missing(t, settings) is null)]).Select(t => t.Name)];
         string[] names = numbers.Tasks ?? (here.Length > 0 ? here : ["synthetic-diagnosis", "synthetic-rare-class"]);
         ProbeTask[] tasks = [.. SuiteRun.Open(settings, suite, numbers with { Tasks = names }).Select(t => plan.Fewest > 0 ? t.Thin(plan.Fewest) : t)];
         string[] classes = [.. tasks.SelectMany(t => t.ClassNames).Distinct()];

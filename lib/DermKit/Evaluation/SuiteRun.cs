@@ -11,7 +11,7 @@ namespace DermKit.Evaluation;
 /// <summary>How much of the suite to run. A mode changes these numbers and nothing else.</summary>
 public sealed record SuitePlan
 {
-    /// <summary>Names of the tasks; null for every real task whose data is here, and the synthetic ones where there is none.</summary>
+    /// <summary>Names of the tasks; null for every real task whose data is here and that is no part of another one, and the synthetic ones where there is none.</summary>
     public string[]? Tasks { get; init; }
 
     /// <summary>Which version of each task.</summary>
@@ -87,16 +87,17 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
     /// <summary>What everything that rests on all tasks and models of the run is stamped with.</summary>
     public string Stamp => Stamps.Join([.. Tasks.Select(t => t.Definition.Stamp), .. Extractions.Select(e => e.Stamp)]);
 
-    /// <summary>The tasks that a plan means, data present: those it names, else the real ones, else the synthetic ones.</summary>
+    /// <summary>The tasks that a plan means, data present: those it names, else the real ones but for parts of others, else the synthetic ones.</summary>
     /// <exception cref="KitException">A named task is unknown, its data is not here, or drawn and real tasks are mixed.</exception>
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, SuitePlan plan)
     {
         TaskDefinition[] here = [.. suite.Tasks.Where(t => TaskSuite.Missing(t, settings) is null)];
-        TaskDefinition[] real = [.. here.Where(t => t.Stamp.Length == 0)];
+        TaskDefinition[] real = TaskSuite.Wholes([.. here.Where(t => t.Stamp.Length == 0)]);
         TaskDefinition[] chosen = [.. plan.Tasks?.Select(name => suite[name]) ?? (real.Length > 0 ? real : here)];
         if (chosen.DistinctBy(t => (t.Stamp, t.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)))).Count() > 1)
             throw new KitException($"Tasks {string.Join(", ", chosen.Select(t => t.Name))}: drawn and real images share no table; run the synthetic ones and fixtures by themselves.");
-        return [.. chosen.Select(task => TaskSuite.Open(task, settings, plan.Version).Limit(plan.MostTrain, plan.MostTest))];
+        // A part that is named beside its whole is scored, and stays outside of means: the same images would count twice.
+        return [.. chosen.Select(task => TaskSuite.Open(chosen.FirstOrDefault(task.IsPartOf) is { } whole ? task with { InMeans = false, Note = $"{task.Note} Part of {whole.Name}: in no mean.".TrimStart() } : task, settings, plan.Version).Limit(plan.MostTrain, plan.MostTest))];
     }
 
     /// <summary>The models that a plan means: those it names, else every one that can be made here, within its limit.</summary>

@@ -111,7 +111,7 @@ public static class CostReport
         bool real = reference == "monet";
         ComparisonRow[] scored = [.. means.Where(m => m.AgainstBaseline is not null && (real || paired.Stamp.Length > 0))];
         foreach (ComparisonRow m in scored)
-            rows.Add(($"score: {m.Model}, {m.Probe}", real ? "comes close; no number for single tasks is published" : "", $"{(m.Stamp.Length > 0 ? $"[{m.Stamp}] " : "")}F1 minus {reference}'s: {Tables.Interval(m.AgainstBaseline!.Difference)}, {m.Task} ({m.Tasks} task{(m.Tasks == 1 ? "" : "s")}, {m.Units})", "paired bootstrap"));
+            rows.Add(($"score: {m.Model}, {m.Probe}", real ? "comes close; no number for single tasks is published" : "", $"{Stamps.Bracket(m.Stamp)}F1 minus {reference}'s: {Tables.Interval(m.AgainstBaseline!.Difference)}, {m.Task} ({m.Tasks} task{(m.Tasks == 1 ? "" : "s")}, {m.Units})", "paired bootstrap"));
         if (!real) rows.Add(("score against MONET", "comes close; no number for single tasks is published", "not tested here", registry["monet"].Missing ?? "its weights are here, but this mode leaves models of its size out: run workshop or full mode, or name it in modelNames"));
         return Tables.From("ViT-T against MONET, part by part", rows, ("Part of the claim", r => r.Part), ("Paper", r => r.Paper), ("Here", r => r.Here), ("How", r => r.How)) with
         {

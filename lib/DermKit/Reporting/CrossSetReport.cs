@@ -30,7 +30,7 @@ public static class CrossSetReport
             ("n (positive)", r => $"{r.Drop.Images} ({r.Drop.Positives})"), ("Within [95 %]", r => Tables.Interval(r.Drop.Within)), ("Across [95 %]", r => Tables.Interval(r.Drop.Across)), ("Drop [95 %]", r => Tables.Interval(r.Drop.Drop.Difference)), ("p (Holm)", r => r.P)) with
         {
             Stamp = Stamps.Join(drops.Select(d => d.Stamp)),
-            Headline = !headline || largest is null ? "" : $"{(largest.Stamp.Length > 0 ? $"[{largest.Stamp}] " : "")}Trained on {largest.Train}, tested on {largest.Test}: AUROC {Tables.Interval(largest.Across)} against {Tables.Interval(largest.Within)} within, the largest of {auroc.Length} drops, {Tables.Interval(largest.Drop.Difference)} ({largest.Model}, {largest.Probe}, n = {largest.Units} test units).",
+            Headline = !headline || largest is null ? "" : $"{Stamps.Bracket(largest.Stamp)}Trained on {largest.Train}, tested on {largest.Test}: AUROC {Tables.Interval(largest.Across)} against {Tables.Interval(largest.Within)} within, the largest of {auroc.Length} drops, {Tables.Interval(largest.Drop.Difference)} ({largest.Model}, {largest.Probe}, n = {largest.Units} test units).",
             Basis = new("test images, positive ones in brackets, in a column", Basis.Mean(drops.Select(d => d.Seeds)), Basis.Bootstrap(), Basis.Paired("drop: within minus across", $"the {drops.Count} rows")),
             Note = "Within: trained on the test set's own training part; across: on that of the other set. F1 is that of the positive class at probability 0.5, and depends on how frequent it is in either training part; AUROC does so little.",
         };

@@ -27,7 +27,7 @@ public static class FineTuningReport
             ("Balanced accuracy [95 %]", r => Tables.Interval(r.Second.Score)), ("SD of F1", r => r.First.SeedSpread)) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
-            Headline = $"{Prefix(rows)}{run.Plan.Model} fine-tuned, minus its frozen probe: F1 {string.Join("; ", tuned.Select(r => $"{Tables.Interval(r.AgainstBaseline!.Difference)} on {r.Task} ({r.Units} test patients, lesions or images)"))}. The 95 % interval is above 0 on {Count(i => i.Low > 0)} and below on {Count(i => i.High < 0)} of {tuned.Length} tasks.",
+            Headline = $"{Stamps.Bracket(Stamps.Join(rows.Select(r => r.Stamp)))}{run.Plan.Model} fine-tuned, minus its frozen probe: F1 {string.Join("; ", tuned.Select(r => $"{Tables.Interval(r.AgainstBaseline!.Difference)} on {r.Task} ({r.Units} test patients, lesions or images)"))}. The 95 % interval is above 0 on {Count(i => i.Low > 0)} and below on {Count(i => i.High < 0)} of {tuned.Length} tasks.",
             Basis = new($"{Basis.Units}, with each task", Basis.Mean(rows.Select(r => r.Seeds)), Basis.Bootstrap(), Basis.Paired($"each arm minus {run.Plan.Arms[0].Name}", $"the {rows.Count(r => r.AdjustedP is not null)} differences")),
             Note = $"Pre-trained: {run.Plan.Model}; random: {run.Plan.Scratch}. Frozen: the linear probe on all training images, at the same {run.Plan.Options.Side} pixels. Fine-tuning is trained on 85 % of those images and chooses its epoch on the rest. SD is over seeds. F1 is macro with more than two classes.",
         };
@@ -89,6 +89,4 @@ public static class FineTuningReport
     }
 
     private static string Seeds(FineTuningRun run) => run.Plan.Suite.Seeds.Count == 1 ? "one seed" : $"{run.Plan.Suite.Seeds.Count} seeds";
-
-    private static string Prefix(IEnumerable<ComparisonRow> rows) => Stamps.Join(rows.Select(r => r.Stamp)) is { Length: > 0 } stamp ? $"[{stamp}] " : "";
 }

@@ -97,7 +97,7 @@ public static class LabelReport
     private static string Span(MeanCurve c) =>
         $"{Stamp([c])}{c.Task}, {Name(c)}: mean F1 {Tables.Interval(c.F1[0])} with {c.Sizes[0]} and {Tables.Interval(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over draws and test units, {TestImages([c])}).";
 
-    private static string Stamp(IReadOnlyList<MeanCurve> curves) => curves[0].Curves[0].Stamp is { Length: > 0 } stamp ? $"[{stamp}] " : "";
+    private static string Stamp(IReadOnlyList<MeanCurve> curves) => Stamps.Bracket(curves[0].Curves[0].Stamp);
 
     private static string Bounded(SavingRow row) => double.IsNaN(row.Bounded) ? "not bounded" : $"{(row.AtLeast > 0 ? "≥ " : row.AtMost > 0 ? "≤ " : "")}{row.Bounded.ToString("0.00", CultureInfo.InvariantCulture)}";
 

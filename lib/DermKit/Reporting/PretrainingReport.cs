@@ -170,7 +170,7 @@ public static class PretrainingReport
             [line], "Step", "Macro F1 (0-1)")
         {
             Stamp = knn.Task.Definition.Stamp,
-            Headline = $"{(knn.Task.Definition.Stamp.Length > 0 ? $"[{knn.Task.Definition.Stamp}] " : "")}Online kNN while pre-training, {knn.Task.Definition.Title}: macro F1 {Tables.Interval(first)} after the first epoch, {Tables.Interval(last)} after the last (n = {knn.ValidationImages} validation images, none of them a frozen test image).",
+            Headline = $"{Stamps.Bracket(knn.Task.Definition.Stamp)}Online kNN while pre-training, {knn.Task.Definition.Title}: macro F1 {Tables.Interval(first)} after the first epoch, {Tables.Interval(last)} after the last (n = {knn.ValidationImages} validation images, none of them a frozen test image).",
         };
     }
 

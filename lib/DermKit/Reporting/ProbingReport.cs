@@ -72,6 +72,7 @@ public static class ProbingReport
     /// <summary>The pictures that could not be read, and why.</summary>
     public static Table Quarantine(SuiteRun run) => Tables.From($"Pictures that could not be read: {run.Quarantine.Count}", run.Quarantine, ("File", q => Path.GetFileName(q.Path)), ("Reason", q => q.Reason.Replace(q.Path, "it", StringComparison.Ordinal))) with
     {
+        Stamp = Stamps.Join(run.Tasks.Select(t => t.Definition.Stamp)),
         Note = "They are in no score; every other picture is.",
     };
 
@@ -82,7 +83,7 @@ public static class ProbingReport
     {
         var all = results.ToArray();
         var said = all.Where(r => r.Note.Length > 0).GroupBy(r => (r.Task, r.Model, r.Probe, r.Note)).ToArray();
-        return said.Length == 0 ? $"No remark on any of {all.Length} results: every regression converged, every class has training and test images, every picture could be read."
+        return said.Length == 0 ? $"{Stamps.Bracket(stamp)}No remark on any of {all.Length} results: every regression converged, every class has training and test images, every picture could be read."
             : Tables.From("Remarks on single results", said, ("Task", r => r.Key.Task), ("Model", r => r.Key.Model), ("Probe", r => r.Key.Probe), ("Seeds", r => string.Join(", ", r.Select(x => x.Seed))), ("Remark", r => r.Key.Note)) with { Stamp = stamp };
     }
 
@@ -127,7 +128,7 @@ public static class ProbingReport
         var rows = results.Select(r => r.Probe).Distinct().SelectMany(probe => (Comparison.MeanRanks(results, probe) ?? new Dictionary<string, double>())
             .OrderBy(m => m.Value).Select(m => (Model: m.Key, Probe: probe, Rank: m.Value, Test: m.Key == baseline ? null : Comparison.SignedRank(results, m.Key, baseline, probe)))).ToArray();
         int sets = results.Where(r => r.InMeans && r.BothStamps.Length == 0).Select(r => r.DataSet).Distinct().Count();
-        if (rows.Length == 0) return $"No ranks and no signed-rank test over tasks: {sets} distinct real data set(s); both need {PairedTest.FewestDataSets}, because tasks on the same images are one observation.";
+        if (rows.Length == 0) return $"{Stamps.Bracket(Stamps.Join(results.Select(r => r.BothStamps)))}No ranks and no signed-rank test over tasks: {sets} distinct real data set(s); both need {PairedTest.FewestDataSets}, because tasks on the same images are one observation.";
         double?[] p = [.. rows.Select(r => r.Test?.P)];
         double[] adjusted = PairedTest.Holm([.. p.OfType<double>()]);
         int next = 0;
@@ -161,7 +162,7 @@ public static class ProbingReport
 
     /// <summary>The best mean of each kind in one sentence, for the index page; empty when there is no mean.</summary>
     public static string Headline(IReadOnlyList<ComparisonRow> means) => string.Join(" ", means.GroupBy(m => (m.Task, m.Stamp)).Select(g => g.MaxBy(m => m.Score.Value)!)
-        .Select(m => $"{(m.Stamp.Length > 0 ? $"[{m.Stamp}] " : "")}Best {m.Task} ({m.Tasks} tasks): {m.Model}, {m.Probe} probe, F1 {Tables.Interval(m.Score)}, {(m.AgainstBaseline is { } d ? $"{Tables.Interval(d.Difference)} above the baseline, " : "")}n = {m.Units} test patients, lesions or images."));
+        .Select(m => $"{Stamps.Bracket(m.Stamp)}Best {m.Task} ({m.Tasks} tasks): {m.Model}, {m.Probe} probe, F1 {Tables.Interval(m.Score)}, {(m.AgainstBaseline is { } d ? $"{Tables.Interval(d.Difference)} above the baseline, " : "")}n = {m.Units} test patients, lesions or images."));
 
     /// <summary>The confusion matrix of one task, model and probe, summed over seeds.</summary>
     /// <exception cref="KitException">There is no such result.</exception>

@@ -53,7 +53,7 @@ public static class RareReport
             $"Points with intervals over the logarithm of training images: {string.Join("; ", shown.Select(s => $"{s.Size.Class} ({s.Size.TrainImages}), {s.Model} {Cell(s)}"))}.", groups, "Training images of the class (logarithmic)", $"{Name(metric)} (0-1)")
         {
             LogX = true, ShowLabels = true, SideBySide = true, XTicks = Ticks(shown.Min(s => s.Size.TrainImages), shown.Max(s => s.Size.TrainImages)), Stamp = Stamps.Join(shown.Select(s => s.Stamp)),
-            Headline = metric != "f1" ? "" : $"{Bracket(rarest[0].Stamp)}{task}, rarest class {rarest[0].Size.Class} ({rarest[0].Size.TrainImages} training images), {probe} probe: F1 {string.Join(", ", rarest.Select(s => $"{Cell(s)} with {s.Model}"))}, n = {rarest[0].Size.TestImages} test images of {rarest[0].Size.TestUnits} units.",
+            Headline = metric != "f1" ? "" : $"{Stamps.Bracket(rarest[0].Stamp)}{task}, rarest class {rarest[0].Size.Class} ({rarest[0].Size.TrainImages} training images), {probe} probe: F1 {string.Join(", ", rarest.Select(s => $"{Cell(s)} with {s.Model}"))}, n = {rarest[0].Size.TestImages} test images of {rarest[0].Size.TestUnits} units.",
         };
     }
 
@@ -69,7 +69,7 @@ public static class RareReport
             ("Model", d => d.Model), ("Probe", d => d.Probe), ("Difference [95 %]", d => d.Difference is { } x ? Tables.Interval(x.Difference) : "no test image"), ("p (Holm)", d => d.AdjustedP is { } p ? p : "–")) with
         {
             Stamp = Stamps.Join(differences.Select(d => d.Stamp)),
-            Headline = headline.Length == 0 || tested.Length == 0 ? "" : $"{Bracket(tested[0].Stamp)}{headline}: above on {up}, below on {down} of {tested.Length} pairs of class and probe after Holm's correction, n = {tested.Min(d => d.Size.TestImages)} to {tested.Max(d => d.Size.TestImages)} test images of a class.",
+            Headline = headline.Length == 0 || tested.Length == 0 ? "" : $"{Stamps.Bracket(tested[0].Stamp)}{headline}: above on {up}, below on {down} of {tested.Length} pairs of class and probe after Holm's correction, n = {tested.Min(d => d.Size.TestImages)} to {tested.Max(d => d.Size.TestImages)} test images of a class.",
             Basis = new("test images and units of the class in a column", Seeds(differences.Select(d => d.Size)), Basis.Bootstrap(), Basis.Paired($"minus {string.Join("; ", differences.Select(d => $"{d.AgainstModel}, {d.AgainstProbe}").Distinct())}", "the classes of a task, for each model and probe")),
             Note = $"{Undefined} An interval that holds 0 shows no difference, and does not show that there is none.",
         };
@@ -148,6 +148,4 @@ public static class RareReport
     private static string Test(ClassSize size) => $"{size.TestImages} ({size.TestUnits})";
 
     private static string Cell(ClassScore score) => score.Score is { } interval ? Tables.Interval(interval) : "no test image";
-
-    private static string Bracket(string stamp) => stamp.Length > 0 ? $"[{stamp}] " : "";
 }

@@ -79,7 +79,7 @@ public static class SkinToneReport
             ("Patients", g => $"{g.Gap.FirstUnits} and {g.Gap.SecondUnits}"), ("Gap [95 %]", g => Cell(g.Gap.Difference)), ("p (Holm)", g => g.AdjustedP)) with
         {
             Stamp = Stamps.Join(gaps.Select(g => g.Stamp)),
-            Headline = widest is null ? "" : $"{(widest.Stamp.Length > 0 ? $"[{widest.Stamp}] " : "")}{found} of {gaps.Count} gaps between skin types are told from none; the smallest p has {widest.Task}, {widest.Model}, {widest.Probe}: {widest.Gap.First} minus {widest.Gap.Second} {Cell(widest.Gap.Difference)}, n = {widest.Gap.FirstUnits} and {widest.Gap.SecondUnits} patients.",
+            Headline = widest is null ? "" : $"{Stamps.Bracket(widest.Stamp)}{found} of {gaps.Count} gaps between skin types are told from none; the smallest p has {widest.Task}, {widest.Model}, {widest.Probe}: {widest.Gap.First} minus {widest.Gap.Second} {Cell(widest.Gap.Difference)}, n = {widest.Gap.FirstUnits} and {widest.Gap.SecondUnits} patients.",
             Basis = new("patients of both groups in a column", Seeds(gaps), Basis.Bootstrap("the patients of both groups together"), Basis.Paired("lighter minus darker, within one model and probe", $"all {gaps.Count} rows")),
             Note = $"Positive: better on lighter skin. Macro F1 over the classes that both groups have, else F1 of the positive class; {gaps.Sum(g => g.Gap.Difference.Undefined)} resamples without a positive row are left out. An interval that holds 0 shows no gap, and does not show that there is none.",
         };

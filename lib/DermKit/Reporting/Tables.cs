@@ -42,7 +42,7 @@ public sealed record Table(string Caption, IReadOnlyList<string> Columns, IReadO
         string[][] lines = [[.. Columns], .. Rows.Select(r => r.Select(Tables.Text).ToArray())];
         int[] widths = [.. Columns.Select((_, c) => lines.Max(l => c < l.Length ? l[c].Length : 0))];
         string Line(string[] cells) => string.Join("  ", cells.Select((t, c) => c > 0 && Numeric(c) ? t.PadLeft(widths[c]) : t.PadRight(widths[c]))).TrimEnd();
-        return $"{(Stamp.Length > 0 ? $"[{Stamp}] " : "")}{Caption}\n{string.Join('\n', lines.Select(Line))}{(Under.Length > 0 ? $"\n{Under}" : "")}";
+        return $"{Stamps.Bracket(Stamp)}{Caption}\n{string.Join('\n', lines.Select(Line))}{(Under.Length > 0 ? $"\n{Under}" : "")}";
     }
 
     private string Under => Basis is null ? Note : $"{Basis} {Note}".TrimEnd();

@@ -126,6 +126,26 @@ public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture
     }
 
     [Fact]
+    public void APartOfASetDoesNotCountBesideTheWhole()
+    {
+        // A fixture stands for the whole of PAD-UFES-20 and for its part.
+        Assert.All(new[] { "pad_ufes_20", "pad-diagnosis" }, name => Assert.Null(TaskSuite.Missing(tree.Suite[name], tree.Settings)));
+        string[] Names(IEnumerable<ProbeTask> tasks) => [.. tasks.Select(t => t.Definition.Name)];
+        Assert.Equal(["ham10000-diagnosis", "pad_ufes_20"], Names(RareConditions.Open(tree.Settings, tree.Suite, new())));
+        string[] all = Names(SuiteRun.Open(tree.Settings, tree.Suite, new()));
+        Assert.Contains("pad_ufes_20", all);
+        Assert.DoesNotContain("pad-diagnosis", all);
+        // Another question of the same part is not the same.
+        Assert.Contains("pad-malignant", all);
+        Assert.DoesNotContain("pad-diagnosis", Names(SkinTone.Open(tree.Settings, tree.Suite, new())));
+        // Named by hand it is scored, and in no mean.
+        IReadOnlyList<ProbeTask> both = SuiteRun.Open(tree.Settings, tree.Suite, new() { Tasks = ["pad-diagnosis", "pad_ufes_20"] });
+        Assert.Equal([false, true], both.Select(t => t.Definition.InMeans));
+        Assert.EndsWith("Part of pad_ufes_20: in no mean.", both[0].Definition.Note, StringComparison.Ordinal);
+        Assert.True(SuiteRun.Open(tree.Settings, tree.Suite, new() { Tasks = ["pad-diagnosis"] })[0].Definition.InMeans);
+    }
+
+    [Fact]
     public void NothingIsPretrainedOnAFixture() => Assert.Contains("is a fixture", Assert.Throws<KitException>(() =>
         PretrainData.Open(tree.Settings, new PretrainOptions { Sets = [PadUfes20.Name] })).Message);
 
