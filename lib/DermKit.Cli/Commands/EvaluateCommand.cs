@@ -42,6 +42,9 @@ internal static class EvaluateCommand
             }, cancellation);
             ComparisonRow[] rows = [.. Comparison.Means(run.Results, plan.Baseline), .. Comparison.Table(run.Results, plan.Baseline)];
             Console.WriteLine(ProbingReport.Scores("Leaderboard", rows));
+            Console.WriteLine(ProbingReport.Ranks(run.Results, plan.Baseline));
+            Console.WriteLine(ProbingReport.Remarks(run));
+            if (run.Quarantine.Count > 0) Console.WriteLine(ProbingReport.Quarantine(run));
             string folder = parsed.GetValue(output) ?? Path.Combine(settings.Root, "reports", "evaluation");
             Leaderboard.Save(Leaderboard.Results(run.Results), Path.Combine(folder, "results.csv"));
             Leaderboard.Save(Leaderboard.Rows(rows), Path.Combine(folder, "leaderboard.csv"));

@@ -70,7 +70,7 @@ public static class LabelReport
             Stamp = curves[0].Curves[0].Stamp,
             Headline = headline,
             Basis = new("test images, with each task", $"{Draws(drawn[0])}, averaged", "95 %, percentile bootstrap over seeds, the draws of each and test patients, lesions or images together",
-                $"{model.Model} ({model.Probe}) against {baseline.Model} ({baseline.Probe}), on the same draws and resamples; no p, one comparison of labels and one of F1 a row"),
+                $"{model.Model} ({model.Probe}) against {baseline.Model} ({baseline.Probe}), on the same draws and resamples; no p"),
             Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model at the same mean F1, interpolated over log n. Ratio: geometric mean where it can be read off. ≥ (at least): the model is above that F1 with the fewest labels already. ≤ (at most): the model does not reach it. Bounded: the mean over all pairs, such pairs counted with their bound, which says something when all point one way. "
                 + "Falling: curves whose mean goes down somewhere; where one has an F1 more than once, the n nearest to the baseline's counts. F1 gain: model minus baseline with the most labels.",
         };

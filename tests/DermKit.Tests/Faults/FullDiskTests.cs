@@ -22,7 +22,13 @@ public sealed class FullDiskTests
 
     private static string[] Files(string folder) => [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
 
-    private static void AssertFull(Action write) => Assert.True(FullDisk.Is(Assert.Throws<IOException>(write)));
+    private static void AssertFull(Action write)
+    {
+        IOException e = Assert.Throws<IOException>(write);
+        Assert.True(FullDisk.Is(e));
+        Assert.DoesNotContain(".tmp", e.Message, StringComparison.Ordinal);
+        Assert.Contains("make room", e.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public Task UnpackingLeavesTheFolderAsItWas() => SmallDisk.Run(disk =>
@@ -147,7 +153,7 @@ public sealed class FullDiskTests
         string script = $"unshare -rm bash -c 'mount -t tmpfs -o size={Math.Max(1, room) * Page / 1024}k none \"$0\" && \"$@\"; code=$?; cp -a \"$0\"/. {Folder("left")}; exit $code' {Folder("full")} \"$@\"";
         (code, text, error) = await KitProcess.Run(Command("full"), Environment("full"), script);
         Assert.True(code == 2, $"{code}\n{text}{error}");
-        Assert.Matches($@"^kit: No space left on device : '{Folder("full")}/{where}\S+' What was finished is kept: make room, or let the file be written, and give the same command again\.$", Assert.Single(error.Trim().Split('\n')));
+        Assert.Matches($@"^kit: No space left on device: {Folder("full")}/{where}\S+ is not written, what was there before is whole; make room\. What was finished is kept: give the same command again once the file can be written\.$", Assert.Single(error.Trim().Split('\n')));
         string[] kept = Files(Folder("left"));
         Assert.Equal(inOrder[..last].Select(f => Relative(f.FullName, "whole")).Order(StringComparer.Ordinal), kept.Select(f => Relative(f, "left")));
         DateTime[] written = Array.ConvertAll(kept, File.GetLastWriteTimeUtc);

@@ -5,6 +5,7 @@ using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Models;
 using DermKit.Pretraining;
+using DermKit.Reporting;
 
 namespace DermKit.Tests.Data.Synthetic;
 
@@ -123,6 +124,24 @@ public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture
             Assert.All(results, r => Assert.Equal((Stamps.Fixture, task.SplitFor(1).Test.Length), (r.BothStamps, r.Predicted.Length)));
             Assert.All(results, r => Assert.InRange(r.Metrics["f1"], 0, 1));
         }
+    }
+
+    [Fact]
+    public void SkinTypesAreReportedForEverySetThatHasThem()
+    {
+        var plan = new SkinTonePlan { Suite = new() { Seeds = [1], Probing = new() { Probes = ["knn"], Resamples = 20 } }, Folds = 2, FewestUnits = 1 };
+        IReadOnlyList<ProbeTask> tasks = [.. SkinTone.Open(tree.Settings, tree.Suite, plan).Where(t => t.Definition.Paper is not null)];
+        Assert.Equal(["ddi-malignant", "fitzpatrick17k-high", "fitzpatrick17k-low", "fitzpatrick17k-mid", "pad_ufes_20", "passion-conditions", "passion-impetigo"], tasks.Select(t => t.Definition.Name).Order(StringComparer.Ordinal));
+        ModelDefinition model = ModelRegistry.Load(Path.Combine(tree.Settings.Root, "data"))["vit-tiny-random"] with { Side = 32 };
+        SkinToneRun run = SkinTone.Run(tree.Settings, tasks, [model], plan);
+        foreach (ProbeTask task in tasks)
+        {
+            Table scores = SkinToneReport.Scores(run, task.Definition.Name, plan);
+            Assert.Equal((Stamps.Fixture, true), (scores.Stamp, scores.Rows.Count > 1));
+            Assert.All(scores.Rows, r => Assert.NotEqual("–", r[^1]));
+        }
+        // A gap with its interval for every set; PASSION's fixture has one condition for each type, so that no two types can be compared by condition.
+        Assert.Superset(tasks.Select(t => t.Definition.Name).Where(n => n != "passion-conditions").ToHashSet(), SkinToneReport.Gaps(run, plan).Select(g => g.Task).ToHashSet());
     }
 
     [Fact]
