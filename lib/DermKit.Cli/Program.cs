@@ -34,7 +34,7 @@ catch (KitException e)
 }
 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
 {
-    await Console.Error.WriteLineAsync($"kit: {e.Message} What was finished is kept: make room, or let the file be written, and give the same command again.");
+    await Console.Error.WriteLineAsync($"kit: {e.Message} What was finished is kept: give the same command again once the file can be written.");
     return 2;
 }
 catch (OperationCanceledException)

@@ -27,6 +27,11 @@ public static class AtomicFile
             }
             File.Move(temporary, full, overwrite: true);
         }
+        catch (IOException e) when (FullDisk.Is(e))
+        {
+            // The system names the temporary file, which nobody knows.
+            throw new IOException($"{e.Message.Split(" : ")[0]}: {full} is not written, what was there before is whole; make room.", e) { HResult = e.HResult };
+        }
         finally
         {
             File.Delete(temporary);

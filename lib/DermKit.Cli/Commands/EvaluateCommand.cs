@@ -1,7 +1,6 @@
 using DermKit.Evaluation;
 using DermKit.Reporting;
 using System.CommandLine;
-using System.Globalization;
 
 namespace DermKit.Cli.Commands;
 
@@ -18,10 +17,6 @@ internal static class EvaluateCommand
         var split = new Option<string?>("--split") { Description = "strict (patients and lesions apart, the kit's) or original (the authors' own split) (default: strict)" };
         split.AcceptOnlyFromAmong("strict", "original");
         var geometry = new Option<string?>("--geometry") { Description = "Width x height in pixels that every picture is brought to first, antialiased, such as 200x150 (default: as they come)" };
-        geometry.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<string?>() is { } text && Size(text) is null) result.AddError($"--geometry: expected width x height in pixels, such as 200x150, found '{text}'.");
-        });
         var precision = new Option<string?>("--precision") { Description = "fp32, or bf16: features in bfloat16 matrix products, up to twice as fast where the processor multiplies them natively; named cls4-bf16 (default: fp32)" };
         precision.AcceptOnlyFromAmong("fp32", "bf16");
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
@@ -34,7 +29,7 @@ internal static class EvaluateCommand
             settings = settings with { Device = parsed.GetValue(device) ?? settings.Device, Mode = parsed.GetValue(mode) is { } named ? Enum.Parse<RunMode>(named, ignoreCase: true) : settings.Mode };
             SuitePlan plan = SuitePlan.For(settings.Mode);
             string[]? Named(Option<string[]> option) => parsed.GetValue(option) is { Length: > 0 } names ? names : null;
-            plan = plan with { Tasks = Named(tasks), Models = Named(models), Baseline = parsed.GetValue(baseline) ?? plan.Baseline, Version = parsed.GetValue(split) is { } kind ? Enum.Parse<SplitVersion>(kind, ignoreCase: true) : plan.Version, Geometry = parsed.GetValue(geometry) is { } size ? Size(size) : null, Precision = parsed.GetValue(precision) ?? plan.Precision };
+            plan = plan with { Tasks = Named(tasks), Models = Named(models), Baseline = parsed.GetValue(baseline) ?? plan.Baseline, Version = parsed.GetValue(split) is { } kind ? Enum.Parse<SplitVersion>(kind, ignoreCase: true) : plan.Version, Geometry = SuitePlan.GeometryOf(parsed.GetValue(geometry) ?? ""), Precision = parsed.GetValue(precision) ?? plan.Precision };
             TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
             IReadOnlyList<ProbeTask> opened = SuiteRun.Open(settings, suite, plan);
             IReadOnlyList<ModelDefinition> chosen = SuiteRun.Choose(ModelRegistry.Load(Path.Combine(settings.Root, "data")), plan);
@@ -47,6 +42,9 @@ internal static class EvaluateCommand
             }, cancellation);
             ComparisonRow[] rows = [.. Comparison.Means(run.Results, plan.Baseline), .. Comparison.Table(run.Results, plan.Baseline)];
             Console.WriteLine(ProbingReport.Scores("Leaderboard", rows));
+            Console.WriteLine(ProbingReport.Ranks(run.Results, plan.Baseline));
+            Console.WriteLine(ProbingReport.Remarks(run));
+            if (run.Quarantine.Count > 0) Console.WriteLine(ProbingReport.Quarantine(run));
             string folder = parsed.GetValue(output) ?? Path.Combine(settings.Root, "reports", "evaluation");
             Leaderboard.Save(Leaderboard.Results(run.Results), Path.Combine(folder, "results.csv"));
             Leaderboard.Save(Leaderboard.Rows(rows), Path.Combine(folder, "leaderboard.csv"));
@@ -55,8 +53,4 @@ internal static class EvaluateCommand
         }));
         return command;
     }
-
-    private static (int Width, int Height)? Size(string text) =>
-        text.Split('x') is [var w, var h] && int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out int width) && int.TryParse(h, NumberStyles.None, CultureInfo.InvariantCulture, out int height) && width is > 0 and <= 4096 && height is > 0 and <= 4096
-            ? (width, height) : null;
 }

@@ -21,10 +21,10 @@ public sealed record DataSetManifest
     /// <summary>Images of each class for each split ("all" for a set without one); class "*" counts all classes together, split "*" alone all splits.</summary>
     public required Dictionary<string, Dictionary<string, int>> Counts { get; init; }
 
-    /// <summary>Id and diagnosis of the first row; null when not known.</summary>
+    /// <summary>Id and diagnosis of the first row, "*" for an id that is not known; null when neither is.</summary>
     public string[]? First { get; init; }
 
-    /// <summary>Id and diagnosis of the last row; null when not known.</summary>
+    /// <summary>Id and diagnosis of the last row, as <see cref="First"/>.</summary>
     public string[]? Last { get; init; }
 
     /// <summary>A CSV beside this file whose image_id column lists the images that count; others in the folder are left out.</summary>
@@ -71,6 +71,7 @@ public sealed record DataSetManifest
         void Compare(string place, string[] expected, int row)
         {
             string[] found = row >= 0 && row < table.Count ? [table.Ids[row], labels[row] ?? ""] : ["no row", ""];
+            if (expected[0] == "*") found[0] = "*";
             if (!found.SequenceEqual(expected)) wrong.Add($"{place} row {string.Join(" = ", expected)}, found {string.Join(" = ", found)}");
         }
     }

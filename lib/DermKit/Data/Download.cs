@@ -13,15 +13,13 @@ namespace DermKit.Data;
 /// <param name="pause">Between two of them.</param>
 public sealed class Download(HttpClient http, int attempts = 5, TimeSpan? pause = null)
 {
-    private const int DiskFull = 28, DiskFullOnWindows = 112;
-
     /// <summary>Fetches a file into a folder, or returns at once where it is there and is the right one.</summary>
     /// <param name="file">What to fetch.</param>
     /// <param name="folder">Made when absent.</param>
     /// <param name="progress">Called with (bytes there, bytes of all or null).</param>
     /// <param name="cancellation">Stops; what arrived stays.</param>
     /// <returns>Path of the whole file.</returns>
-    /// <exception cref="KitException">The server refuses, the connection breaks again and again, the disk is full, or the file is not the one that data/sources.json says.</exception>
+    /// <exception cref="KitException">The server refuses, the connection breaks again and again, the disk is full or a quota used up, or the file is not the one that data/sources.json says.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async Task<string> Fetch(SourceFile file, string folder, Action<long, long?>? progress = null, CancellationToken cancellation = default)
     {
@@ -41,16 +39,16 @@ public sealed class Download(HttpClient http, int attempts = 5, TimeSpan? pause 
             {
                 if (await Attempt(file, part, progress, cancellation)) break;
             }
-            catch (Exception e) when (e is HttpRequestException or HttpIOException or IOException && !IsDiskFull(e) || e is TaskCanceledException && !cancellation.IsCancellationRequested)
+            catch (Exception e) when (e is HttpRequestException or HttpIOException or IOException && !FullDisk.Is(e) || e is TaskCanceledException && !cancellation.IsCancellationRequested)
             {
                 // A connection that brought something counts from the start again.
                 if (Length(part) > before) attempt = 1;
                 if (attempt >= attempts)
                     throw new KitException($"{file.Address}: the connection broke {attempts} times ({e.Message}), {Length(part)}{(file.Bytes is { } all ? $" of {all}" : "")} bytes are there; the same command goes on.", e);
             }
-            catch (IOException e) when (IsDiskFull(e))
+            catch (IOException e) when (FullDisk.Is(e))
             {
-                throw new KitException($"{part}: the disk is full after {Length(part)} bytes; they stay. Make room, and the same command goes on.", e);
+                throw new KitException($"{part}: the disk is full, or a quota used up, after {Length(part)} bytes; they stay. Make room, and the same command goes on.", e);
             }
             if (attempt >= attempts) throw new KitException($"{file.Address}: the server does not say which part it sends; {Length(part)} bytes are there. Try later, or fetch it by hand.");
             await Task.Delay(pause ?? TimeSpan.FromSeconds(2 * attempt), cancellation);
@@ -113,7 +111,12 @@ public sealed class Download(HttpClient http, int attempts = 5, TimeSpan? pause 
             Forget(part);
             throw new KitException($"{file.Address}: expected {expected} bytes, the server offers {all}; the file was replaced by its publisher, or the address leads elsewhere: see the set's page.");
         }
-        if (!goesOn) Remember(part, response.Headers.ETag);
+        if (!goesOn)
+        {
+            // The old part goes before its mark does: with a new mark it would be joined to another version.
+            Forget(part);
+            Remember(part, response.Headers.ETag);
+        }
         await using (var stream = new FileStream(part, goesOn ? FileMode.Append : FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 16))
         {
             await using Stream body = await response.Content.ReadAsStreamAsync(cancellation);
@@ -154,6 +157,4 @@ public sealed class Download(HttpClient http, int attempts = 5, TimeSpan? pause 
     }
 
     private static long Length(string path) => File.Exists(path) ? new FileInfo(path).Length : 0;
-
-    private static bool IsDiskFull(Exception e) => e is IOException && (e.HResult & 0xFFFF) is DiskFull or DiskFullOnWindows;
 }

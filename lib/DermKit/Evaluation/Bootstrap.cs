@@ -24,6 +24,9 @@ public sealed record TestRows(string Task, string DataSet, int Classes, string[]
 /// </summary>
 public static class Bootstrap
 {
+    /// <summary>Number of units over all tasks and seeds; a unit of another data set is another one.</summary>
+    internal static int UnitsOf(IEnumerable<TestRows> panels) => panels.SelectMany(p => p.Units.Select(u => (p.DataSet, u))).Distinct().Count();
+
     /// <summary>Draws units with replacement, as many as there are.</summary>
     /// <param name="units">Unit of each row; a null is a unit of its own.</param>
     /// <param name="resamples">Number of resamples R.</param>

@@ -97,7 +97,7 @@ public static class Comparison
             return new ComparisonRow(Name(first), group.Name, first.Probe, panels.Select(p => p.Task).Distinct().Count(), seeds.Length,
                 Bootstrap.Percentiles(value, resampled), Spread(seeds), Against(group, out string paired), null, Stamps.Join([first.BothStamps, paired]))
             {
-                Units = panels.SelectMany(p => p.Units.Select(u => (p.DataSet, u))).Distinct().Count(),
+                Units = Bootstrap.UnitsOf(panels),
             };
         })];
         double[] adjusted = PairedTest.Holm([.. rows.Where(r => r.AgainstBaseline is not null).Select(r => r.AgainstBaseline!.P)]);

@@ -73,6 +73,7 @@ public static class ConceptScores
     /// <exception cref="KitException">Weights or vocabulary are not here, or the file has no text tower.</exception>
     public static IReadOnlyList<ConceptRow> Run(KitSettings settings, ModelDefinition clip, IReadOnlyList<ProbeTask> tasks, IReadOnlyList<string[]> concepts, SuitePlan plan)
     {
+        tasks = SuiteRun.Bring(settings, tasks, plan, null, default);
         ProbeTask task = tasks[0];
         if (clip.Missing is { } missing) throw new KitException($"Model '{clip.Name}': {missing}");
         Device device = settings.TorchDevice();
@@ -90,7 +91,7 @@ public static class ConceptScores
                 {
                     float[] scores = Of(model, texts => words?.Batch(texts, device: device) ?? ClipFixture.Tokens(texts).to(device), embeddings, terms, templates);
                     rows.AddRange(task.ClassNames.Select((label, c) => (label, own: Enumerable.Range(0, test.Length).Where(i => task.Labels[test[i]] == c).ToArray())).Where(p => p.own.Length > 0)
-                        .Select(p => new ConceptRow(string.Join(", ", terms), name, p.label, p.own.Length, Mean([.. p.own.Select(i => (double)scores[i])], [.. p.own.Select(i => task.Patients?[test[i]] ?? task.Table.Ids[test[i]])], plan.Probing.Resamples))));
+                        .Select(p => new ConceptRow(string.Join(", ", terms), name, p.label, p.own.Length, Mean([.. p.own.Select(i => (double)scores[i])], [.. p.own.Select(i => task.UnitOf(test[i]))], plan.Probing.Resamples))));
                 }
         }, null, default);
         return rows;

@@ -15,6 +15,9 @@ namespace DermKit.Evaluation;
 /// <param name="Drop">Within minus across, both scored on the same resampled units.</param>
 public sealed record CrossDrop(string Test, string Train, string Model, string Probe, string Metric, string Stamp, int Images, int Positives, int Units, Interval Within, Interval Across, PairedDifference Drop)
 {
+    /// <summary>Number of seeds.</summary>
+    public int Seeds { get; init; } = 1;
+
     /// <summary>The metrics: area under the ROC curve, which does not depend on how frequent the positive class is in either set, and F1 of the positive class at probability 0.5, which does.</summary>
     public static IReadOnlyList<string> Metrics { get; } = ["auroc", "f1"];
 
@@ -39,7 +42,7 @@ public sealed record CrossDrop(string Test, string Train, string Model, string P
                 Func<ushort[], double> own = Mean(within, metric), other = Mean(across, metric);
                 double[] a = Bootstrap.Values(draws, own), b = Bootstrap.Values(draws, other), d = [.. a.Zip(b, (x, y) => x - y)];
                 return new CrossDrop(g.Key.Test, across[0].Train, g.Key.Model, g.Key.Probe, metric, first.Stamp, first.Truth.Length, positives, first.Units.Distinct().Count(),
-                    Bootstrap.Percentiles(own([]), a), Bootstrap.Percentiles(other([]), b), new(Bootstrap.Percentiles(own([]) - other([]), d), PairedTest.TwoSided(d)));
+                    Bootstrap.Percentiles(own([]), a), Bootstrap.Percentiles(other([]), b), new(Bootstrap.Percentiles(own([]) - other([]), d), PairedTest.TwoSided(d))) { Seeds = within.Length };
             });
         })];
 

@@ -9,7 +9,7 @@ namespace DermKit.Evaluation;
 /// <summary>How two sets are crossed. A mode changes the numbers of <see cref="Suite"/> and nothing else.</summary>
 public sealed record CrossSetPlan
 {
-    /// <summary>Models, seeds, limits, probes and the size that pictures are brought to; its tasks are of no effect.</summary>
+    /// <summary>Models, seeds, limits, probes and the size that pictures are brought to; its tasks and their version are of no effect.</summary>
     public SuitePlan Suite { get; init; } = new() { Geometry = (200, 150) };
 
     /// <summary>Gives both sets as many training images as the smaller one has, so that a drop does not come from their number.</summary>
@@ -154,7 +154,7 @@ public static class CrossSet
                     ProbeTask task = tasks[to];
                     int start = to == 0 ? 0 : test[0].Length;
                     rows.Add(new(tasks[from].Definition.Name, task.Definition.Name, source.Model, probe, seed, Stamps.Join([task.Definition.Stamp, source.Stamp]), train.Length,
-                        [.. test[to].Select(r => task.Table.Ids[r])], [.. test[to].Select(r => task.Patients?[r] ?? task.Table.Ids[r])], [.. test[to].Select(r => task.Labels[r])],
+                        [.. test[to].Select(r => task.Table.Ids[r])], [.. test[to].Select(r => task.UnitOf(r))], [.. test[to].Select(r => task.Labels[r])],
                         outcome.Predicted[start..(start + test[to].Length)], [.. Enumerable.Range(start, test[to].Length).Select(i => outcome.Probabilities[i, 1])]));
                 }
             }

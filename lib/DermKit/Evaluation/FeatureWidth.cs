@@ -11,7 +11,14 @@ namespace DermKit.Evaluation;
 /// <param name="Difference">Narrow minus own, paired on the test units.</param>
 /// <param name="AdjustedP">Its p after Holm's correction over all rows.</param>
 /// <param name="Stamp">That of tasks and model.</param>
-public sealed record WidthRow(string Model, string Probe, string Task, int Tasks, IReadOnlyList<Reduction> Kept, Interval Own, Interval Narrow, PairedDifference Difference, double AdjustedP, string Stamp);
+public sealed record WidthRow(string Model, string Probe, string Task, int Tasks, IReadOnlyList<Reduction> Kept, Interval Own, Interval Narrow, PairedDifference Difference, double AdjustedP, string Stamp)
+{
+    /// <summary>Number of test units (patients, lesions or images) that the intervals resample, over all tasks.</summary>
+    public int Units { get; init; }
+
+    /// <summary>Number of seeds.</summary>
+    public int Seeds { get; init; }
+}
 
 /// <summary>Whether a model owes its score to the number of its features: every model at one width.</summary>
 public static class FeatureWidth
@@ -35,7 +42,10 @@ public static class FeatureWidth
                 return Bootstrap.Percentiles(value, resampled);
             }
             return new WidthRow(g.Key.Model, g.Key.Probe, g.Key.IsSeen ? Comparison.Inside : Comparison.Outside, g.Select(p => p.Own.Task).Distinct().Count(),
-                [.. g.Select(p => p.Narrow.Pca).OfType<Reduction>()], Score(wide), Score(few), PairedTest.Difference(few, wide, resamples: resamples), double.NaN, g.Key.BothStamps);
+                [.. g.Select(p => p.Narrow.Pca).OfType<Reduction>()], Score(wide), Score(few), PairedTest.Difference(few, wide, resamples: resamples), double.NaN, g.Key.BothStamps)
+            {
+                Units = Bootstrap.UnitsOf(wide), Seeds = g.Select(p => p.Own.Seed).Distinct().Count(),
+            };
         })];
         double[] adjusted = PairedTest.Holm([.. rows.Select(r => r.Difference.P)]);
         return [.. rows.Zip(adjusted, (row, p) => row with { AdjustedP = p })];

@@ -18,6 +18,9 @@ public sealed record GroupScore(string Group, int Images, int Units, Interval? F
 /// <param name="StandardError">Standard deviation of the resampled differences.</param>
 public sealed record GroupGap(string First, string Second, int FirstUnits, int SecondUnits, Interval Difference, double P, double StandardError)
 {
+    /// <summary>Number of seeds.</summary>
+    public int Seeds { get; init; } = 1;
+
     /// <summary>See <see cref="PairedTest.Detectable"/>.</summary>
     public double Detectable => PairedTest.Detectable(StandardError);
 
@@ -83,7 +86,7 @@ public static class GroupGaps
             return sum;
         }
         double[] values = Bootstrap.Values(draws, Difference);
-        return new(first, second, Units(a), Units(b), Bootstrap.Percentiles(Difference([]), values), PairedTest.TwoSided(values), PairedTest.StandardError(values));
+        return new(first, second, Units(a), Units(b), Bootstrap.Percentiles(Difference([]), values), PairedTest.TwoSided(values), PairedTest.StandardError(values)) { Seeds = seeds.Count };
     }
 
     // Of two classes the positive one's F1, undefined without a positive row; of more the mean over those that the groups share.

@@ -27,6 +27,7 @@ public static class LabelEfficiency
     {
         plan.Check();
         Device device = settings.TorchDevice();
+        tasks = SuiteRun.Bring(settings, tasks, plan.Suite, progress, cancellation);
         var curves = new List<LabelCurve>();
         int all = tasks.Count * models.Count * plan.Suite.Seeds.Count;
         (IReadOnlyList<Extraction> extractions, IReadOnlyList<Quarantined> quarantine) = SuiteRun.Visit(settings, tasks, models, plan.Suite, (features, model, task, seed, rowOf) =>
@@ -76,7 +77,7 @@ public static class LabelEfficiency
                 if (draws.Length == 0)
                     throw new KitException($"Task '{definition.Name}', seed {seed}: the smallest class has {counts.Min()} training images, fewer than the smallest size to draw ({plan.Sizes[0]}); name smaller sizes, or take more training images.");
                 Tensor fit = ProbeInput.Rows(features, train, rowOf), held = ProbeInput.Rows(features, test, rowOf);
-                int open = 0;
+                LabelDraw[] open = [];
                 (int[] Predicted, int K)[] calls;
                 if (probe == "knn") calls = SubsetKnn.Predict(fit, labels, held, classes, draws, plan.Suite.Probing.Knn, cancellation);
                 else
@@ -87,7 +88,7 @@ public static class LabelEfficiency
                 ILookup<int, (int[] Predicted, int K)> bySize = draws.Zip(calls).ToLookup(p => p.First.PerClass, p => p.Second);
                 int[] sizes = [.. bySize.Select(g => g.Key).Order()];
                 // One stream of units for all models, seeds and tasks on the same test rows: their differences are paired.
-                ushort[][] units = Bootstrap.Draw([.. test.Select(r => task.Patients?[r] ?? task.Table.Ids[r])], plan.Suite.Probing.Resamples, 1);
+                ushort[][] units = Bootstrap.Draw([.. test.Select(r => task.UnitOf(r))], plan.Suite.Probing.Resamples, 1);
                 // Calls are counted once for all scores.
                 double[][] Scored(int size, ushort[] weights) => [.. bySize[size].Select(s => ClassCounts.Of(truth, s.Predicted, classes, weights)).Select(c => scores.Select(s => s.Of(c)).ToArray())];
                 double[][][] plain = [.. sizes.Select(n => Scored(n, []))], resampled = [.. sizes.Select(n =>
@@ -102,7 +103,7 @@ public static class LabelEfficiency
                 })];
                 made = [.. scores.Select((score, s) => new LabelCurve(definition.Name, definition.Version, source.Model, source.Features, probe, seed, keys[s], source.WeightsHash, dataHash, source.HasSeen(definition), definition.InMeans,
                     Stamps.Join([definition.Stamp, source.Stamp]), classes, train.Length, test.Length, sizes, [.. plain.Select(v => v.Select(x => x[s]).ToArray())], [.. resampled.Select(v => v.Select(x => x[s]).ToArray())], Probing.Kit, clock.Elapsed.TotalSeconds,
-                    probe == "knn" ? [.. sizes.Select(n => bySize[n].Select(c => c.K).ToArray())] : null, open == 0 ? unread : $"{open} of {draws.Length} regressions did not converge. {unread}".TrimEnd(), score.Name))];
+                    probe == "knn" ? [.. sizes.Select(n => bySize[n].Select(c => c.K).ToArray())] : null, $"{Unconverged(open, draws.Length)} {unread}".Trim(), score.Name))];
                 foreach ((string? path, LabelCurve? curve) in paths.Zip(made))
                     if (path is not null) Results.Write(path, curve!);
             }
@@ -110,4 +111,7 @@ public static class LabelEfficiency
         }
         return curves;
     }
+
+    private static string Unconverged(LabelDraw[] open, int all) => open.Length == 0 ? ""
+        : $"{open.Length} of {all} regressions did not converge, and their scores are lower bounds: {string.Join(", ", open.Take(5).Select(d => $"n = {d.PerClass} draw {d.Repeat + 1}"))}{(open.Length > 5 ? ", ..." : "")}.";
 }

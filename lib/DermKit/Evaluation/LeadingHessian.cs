@@ -34,9 +34,20 @@ internal sealed record LeadingHessian(Tensor Inverse, Tensor Rest) : IDisposable
         Tensor blocks = (z.transpose(1, 2).unsqueeze(1) * curvature.transpose(1, 2).unsqueeze(2)).matmul(z.unsqueeze(1));
         // The intercept has no penalty: where all probabilities are 0 or 1 in rounding, its curvature is as well.
         Tensor jitter = Kept(1e-12) * blocks.diagonal(0, 2, 3).mean([2L], keepdim: true).Plus(Kept(1e-12));
-        Tensor inverse = cholesky_inverse(linalg.cholesky(blocks.Plus(jitter.Plus(penalty.narrow(0, 0, lead).flatten()).diag_embed())));
+        Tensor inverse = cholesky_inverse(Factor(blocks.Plus(jitter.Plus(penalty.narrow(0, 0, lead).flatten()).diag_embed())));
         Tensor rest = square.narrow(2, lead, x.shape[2] - lead).transpose(1, 2).matmul(curvature).Plus(penalty.narrow(0, lead, x.shape[2] - lead));
         return new(inverse.MoveToOuterDisposeScope(), rest.MoveToOuterDisposeScope());
+    }
+
+    // A block that is not positive definite in rounding, or not finite, is replaced by its diagonal: one problem must not end the others of its batch.
+    private static Tensor Factor(Tensor blocks)
+    {
+        var (factor, info) = linalg.cholesky_ex(blocks);
+        Tensor failed = info != 0;
+        if (!failed.any().item<bool>()) return factor;
+        Tensor diagonal = blocks.diagonal(0, 2, 3);
+        diagonal = where(diagonal.isfinite() & (diagonal > Kept(0)), diagonal, ones_like(diagonal)).sqrt().diag_embed();
+        return where(failed.unsqueeze(-1).unsqueeze(-1), diagonal, factor);
     }
 
     /// <summary>Its inverse times a direction [P, d, R].</summary>

@@ -50,30 +50,27 @@ internal static class LogisticSolver
         Point at = At(zeros([problems, x.shape[2], binary ? 1 : classes], float64, x.device));
         LeadingHessian near = LeadingHessian.At(x, at.Probabilities, rowWeights, penalty);
         var history = new List<(Tensor Step, Tensor Change, Tensor Inverse)>();
-        int iteration = 0, refresh = 3, failures = 0;
-        while (at.Norm.Any(n => n > tolerance) && iteration < maxIterations && failures < 2)
+        int iteration = 0, refresh = 3;
+        int[] failures = new int[problems];
+        bool[] Open() => [.. at.Norm.Select((n, p) => n > tolerance && failures[p] < 2)];
+        for (bool[] open = Open(); open.Contains(true) && iteration < maxIterations; open = Open())
         {
             using var step = NewDisposeScope();
             Tensor direction = -Apply(history, near, at.Gradient);
-            Point? next = Search(At, at, direction, tolerance);
+            (Point next, bool[] stuck) = Search(At, at, direction, open);
             iteration++;
-            bool renew = iteration == refresh || next is null;
+            bool renew = iteration == refresh || stuck.Contains(true);
             if (iteration == refresh) refresh = 2 * refresh + 2;
-            if (next is null)
-            {
-                // Rounding has spoiled the curvature pairs: once more from a fresh matrix, then give up.
-                failures++;
-                Forget(history, history.Count);
-            }
-            else
-            {
-                failures = 0;
-                Tensor moved = next.Weights - at.Weights, change = next.Gradient - at.Gradient, product = Dot(moved, change);
-                history.Add((moved, change, where(product > Kept(0), Kept(1) / product, zeros_like(product))));
-                Forget(history, history.Count - Memory);
-                foreach (Tensor t in new[] { at.Weights, at.Gradient, at.Probabilities }) t.Dispose();
-                at = next;
-            }
+            for (int p = 0; p < problems; p++)
+                if (open[p]) failures[p] = stuck[p] ? failures[p] + 1 : 0;
+            Tensor moved = next.Weights - at.Weights, change = next.Gradient - at.Gradient, product = Dot(moved, change);
+            history.Add((moved, change, where(product > Kept(0), Kept(1) / product, zeros_like(product))));
+            Forget(history, history.Count - Memory);
+            foreach (Tensor t in new[] { at.Weights, at.Gradient, at.Probabilities }) t.Dispose();
+            at = next;
+            // Rounding has spoiled the curvature pairs of these: once more from a fresh matrix, then they stay where they are. The others go on.
+            if (stuck.Contains(true))
+                foreach (var (_, _, inverse) in history) inverse.masked_fill_(Mask(stuck, inverse.device), Kept(0));
             if (renew)
             {
                 near.Dispose();
@@ -109,20 +106,25 @@ internal static class LogisticSolver
     }
 
     // Strong Wolfe conditions, each problem with its own bracket; the function is convex, so its slope only grows along the line.
-    private static Point? Search(Func<Tensor, Point> at, Point start, Tensor direction, double tolerance)
+    // A problem that finds no point is stuck: it stays where it is, and the others keep the points they found.
+    private static (Point Next, bool[] Stuck) Search(Func<Tensor, Point> at, Point start, Tensor direction, bool[] open)
     {
-        double[] slope = Values(Dot(start.Gradient, direction)), step = [.. start.Norm.Select(n => n > tolerance ? 1.0 : 0.0)];
+        Point Moved(double[] lengths) =>
+            at(start.Weights.Plus(direction.masked_fill(Mask([.. lengths.Select(l => l == 0)], direction.device), Kept(0)) * tensor(lengths, [lengths.Length, 1, 1], device: direction.device)));
+        double[] slope = Values(Dot(start.Gradient, direction)), step = [.. open.Select(o => o ? 1.0 : 0.0)];
         double[] low = new double[step.Length], lowSlope = [.. slope], high = new double[step.Length], highSlope = new double[step.Length];
+        bool[] stuck = [.. open];
         for (int trial = 0; trial < Trials; trial++)
         {
-            Point next = at(start.Weights.Plus(direction * tensor(step, [step.Length, 1, 1], device: direction.device)));
+            Point next = Moved(step);
             double[] slopes = Values(Dot(next.Gradient, direction));
             bool done = true;
             for (int p = 0; p < step.Length; p++)
             {
                 if (step[p] == 0) continue;
                 bool tooHigh = !(next.Value[p] <= start.Value[p] + Decrease * step[p] * slope[p] + 1e-12 * Math.Abs(start.Value[p]));
-                if (!tooHigh && Math.Abs(slopes[p]) <= -Curvature * slope[p]) continue;
+                stuck[p] = tooHigh || !(Math.Abs(slopes[p]) <= -Curvature * slope[p]);
+                if (!stuck[p]) continue;
                 done = false;
                 if (tooHigh || slopes[p] > 0) (high[p], highSlope[p]) = (step[p], slopes[p]);
                 else (low[p], lowSlope[p]) = (step[p], slopes[p]);
@@ -133,10 +135,13 @@ internal static class LogisticSolver
                     step[p] = low[p] + (high[p] - low[p]) * (double.IsFinite(share) ? Math.Clamp(share, 0.1, 0.9) : 0.5);
                 }
             }
-            if (done) return next;
+            if (done) return (next, stuck);
         }
-        return null;
+        return (Moved([.. step.Select((s, p) => stuck[p] ? 0 : s)]), stuck);
     }
+
+    // [P, 1, 1], true where a problem is meant.
+    private static Tensor Mask(bool[] problems, Device device) => tensor(problems, [problems.Length, 1, 1], device: device);
 
     private static Tensor Dot(Tensor a, Tensor b) => (a * b).sum([1L, 2L], keepdim: true);
 

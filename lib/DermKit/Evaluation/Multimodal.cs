@@ -86,6 +86,7 @@ public static class Multimodal
     public static MultimodalRun Run(KitSettings settings, ProbeTask task, IReadOnlyList<ModelDefinition> models, MultimodalPlan plan, Action<string, int, int>? progress = null, CancellationToken cancellation = default)
     {
         Device device = settings.TorchDevice();
+        task = SuiteRun.Bring(settings, [task], plan.Suite, progress, cancellation)[0];
         var arms = new List<ArmRows>();
         int done = 0;
         (var extractions, var quarantine) = SuiteRun.Visit(settings, [task], models, plan.Suite, (features, model, _, seed, rowOf) =>
@@ -153,7 +154,7 @@ public static class Multimodal
     {
         IReadOnlyList<MetadataGroup> groups = MetadataGroup.In(task.Table);
         int[] train = task.SplitFor(seed).Train;
-        int[] fold = CrossFolds.Assign([.. train.Select(i => task.Patients?[i] ?? task.Table.Ids[i])], Labels(task, train), plan.Folds, seed);
+        int[] fold = CrossFolds.Assign([.. train.Select(i => task.UnitOf(i))], Labels(task, train), plan.Folds, seed);
         (string Group, string Kind, IReadOnlyList<MetadataGroup> With)[] asked = [("", "all", groups),
             .. groups.Select(g => (g.Name, "without", (IReadOnlyList<MetadataGroup>)[.. groups.Where(o => o != g)])), .. groups.Select(g => (g.Name, "alone", (IReadOnlyList<MetadataGroup>)[g]))];
         Split inner = task.Redraw(seed);
@@ -190,5 +191,5 @@ public static class Multimodal
     private static int[] Labels(ProbeTask task, int[] rows) => Array.ConvertAll(rows, r => task.Labels[r]);
 
     private static TestRows Rows(ProbeTask task, int[] rows, int[] predicted) => new(task.Definition.Name, string.Join(" + ", task.Definition.DataSets.Keys), task.ClassNames.Length,
-        [.. rows.Select(r => task.Patients?[r] ?? task.Table.Ids[r])], Labels(task, rows), predicted);
+        [.. rows.Select(r => task.UnitOf(r))], Labels(task, rows), predicted);
 }

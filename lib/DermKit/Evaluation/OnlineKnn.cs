@@ -25,7 +25,7 @@ public sealed class OnlineKnn : IDisposable
     {
         (Task, this.cache, this.rows, this.device) = (task, cache, rows, device);
         (classes, fitLabels, heldLabels) = (task.ClassNames.Length, Array.ConvertAll(fit, i => task.Labels[i]), Array.ConvertAll(held, i => task.Labels[i]));
-        draws = Bootstrap.Draw([.. held.Select(i => task.Patients?[i] ?? task.Table.Ids[i])], Resamples, seed);
+        draws = Bootstrap.Draw([.. held.Select(i => task.UnitOf(i))], Resamples, seed);
     }
 
     /// <summary>The task that the labels come from.</summary>

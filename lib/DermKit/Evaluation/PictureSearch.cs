@@ -40,6 +40,7 @@ public sealed record PictureSearch(string Model, bool Across, IReadOnlyList<Answ
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static PictureSearch Run(KitSettings settings, IReadOnlyList<ProbeTask> tasks, ModelDefinition model, SuitePlan plan, int k = 10, bool across = true, Action<string, int, int>? progress = null, CancellationToken cancellation = default)
     {
+        tasks = SuiteRun.Bring(settings, tasks, plan, progress, cancellation);
         ProbeTask[] chosen = [.. tasks.Where(t => t.Definition.InMeans).GroupBy(t => string.Join(" + ", t.Definition.DataSets.Keys)).Select(g => g.MaxBy(t => t.ClassNames.Length)!)];
         if (chosen.Length == 0) throw new KitException("Search: none of the tasks counts in means; name one that does (taskNames).");
         FeatureSet? features = null;
@@ -80,7 +81,7 @@ public sealed record PictureSearch(string Model, bool Across, IReadOnlyList<Answ
         Answer[] counted = [.. answers.Where(a => a.Chance > 0)];
         if (counted.Length == 0) throw new ArgumentException("Expected at least one picture whose label can be found.", nameof(answers));
         double[] hits = [.. counted.Select(a => a.Found.Take(k).Average(f => f.Picture.Label == a.Asked.Label ? 1.0 : 0))];
-        ushort[][] draws = Bootstrap.Draw([.. counted.Select(a => $"{a.Asked.Task.Definition.Name} {a.Asked.Task.Patients?[a.Asked.Row] ?? a.Asked.Task.Table.Ids[a.Asked.Row]}")], resamples, 1);
+        ushort[][] draws = Bootstrap.Draw([.. counted.Select(a => $"{a.Asked.Task.Definition.Name} {a.Asked.Task.UnitOf(a.Asked.Row)}")], resamples, 1);
         return Bootstrap.Percentiles(hits.Average(), Bootstrap.Values(draws, w => hits.Zip(w, (h, n) => h * n).Sum() / w.Sum(n => n)));
     }
 }

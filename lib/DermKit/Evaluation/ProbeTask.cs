@@ -33,8 +33,15 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     /// <summary>What the bootstrap resamples as one: patient, lesion or case of each image (an image without one stands for itself); null when the set has none.</summary>
     public string[]? Patients { get; } = definition.Unit is { } unit ? [.. table.Column(unit).Zip(table.Ids, (u, id) => u ?? $"image {id}")] : null;
 
+    /// <summary>What row <paramref name="row"/> is resampled and split with: its patient, lesion or case, else its own id.</summary>
+    public string UnitOf(int row) => Patients?[row] ?? Table.Ids[row];
+
     /// <summary>The same task on some of its images, in the order given.</summary>
     public ProbeTask Only(int[] rows) => new(Definition, Table.Rows(rows), [.. rows.Select(i => Labels[i])], ClassNames, [.. rows.Select(i => frozen[i])]) { Version = Version, Geometry = Geometry };
+
+    /// <summary>The same images with another frozen test part, such as a fold.</summary>
+    /// <param name="held">For each image: true when nothing is trained on it.</param>
+    public ProbeTask Held(bool[] held) => new(Definition with { Split = SplitKind.Frozen }, Table, Labels, ClassNames, held) { Geometry = Geometry };
 
     /// <summary>The same images, brought to one size, in other files.</summary>
     /// <param name="paths">File of each row.</param>
@@ -60,7 +67,7 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     public Split Redraw(int seed)
     {
         int[] rows = SplitFor(seed).Train;
-        Split drawn = Splits.ByPatient([.. rows.Select(i => Patients?[i] ?? Table.Ids[i])], [.. rows.Select(i => Labels[i])], seed);
+        Split drawn = Splits.ByPatient([.. rows.Select(i => UnitOf(i))], [.. rows.Select(i => Labels[i])], seed);
         Split within = new([.. drawn.Train.Select(i => rows[i])], [.. drawn.Test.Select(i => rows[i])]);
         return Version == SplitVersion.Original && Definition.Original is not null ? within : Checked(within);
     }

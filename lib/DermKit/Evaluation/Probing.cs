@@ -155,7 +155,7 @@ public static class Probing
     {
         TaskDefinition definition = task.Definition;
         int[] truth = Array.ConvertAll(test, r => task.Labels[r]);
-        string[] ids = Array.ConvertAll(test, r => task.Table.Ids[r]), units = Array.ConvertAll(test, r => task.Patients?[r] ?? task.Table.Ids[r]);
+        string[] ids = Array.ConvertAll(test, r => task.Table.Ids[r]), units = Array.ConvertAll(test, r => task.UnitOf(r));
         int[,] confusion = Metrics.ConfusionMatrix(truth, outcome.Predicted, task.ClassNames.Length);
         string[] absent = [.. task.ClassNames.Where((_, c) => !truth.Contains(c))];
         string undefined = absent.Length == 0 ? "" : $"No test image of {string.Join(", ", absent)}: AUROC is not defined.";

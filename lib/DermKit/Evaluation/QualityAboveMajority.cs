@@ -10,6 +10,12 @@ namespace DermKit.Evaluation;
 /// <param name="Stamp">That of tasks and model.</param>
 public sealed record QualityAboveMajority(string Model, string Features, string Probe, string Task, int Tasks, PairedDifference Above, string Stamp)
 {
+    /// <summary>Number of test units (patients, lesions or images) that the interval resamples, over all tasks.</summary>
+    public int Units { get; init; }
+
+    /// <summary>Number of seeds.</summary>
+    public int Seeds { get; init; }
+
     /// <summary>A row for each model, probe and mean over tasks. The most frequent class is that of the test part; of two classes with the positive one rarer its F1 is 0.</summary>
     /// <param name="results">Any results; tasks outside of means are left out.</param>
     /// <param name="resamples">Bootstrap resamples.</param>
@@ -22,7 +28,10 @@ public sealed record QualityAboveMajority(string Model, string Features, string 
             TestRows[] own = [.. g.Select(r => r.Rows)];
             TestRows[] constant = [.. own.Select(rows => rows with { Predicted = [.. Enumerable.Repeat(rows.Truth.CountBy(t => t).OrderBy(c => c.Key).MaxBy(c => c.Value).Key, rows.Truth.Length)] })];
             return new QualityAboveMajority(g.Key.Model, g.Key.Features, g.Key.Probe, g.Key.IsSeen ? Comparison.Inside : Comparison.Outside, g.Select(r => r.Task).Distinct().Count(),
-                PairedTest.Difference(own, constant, resamples: resamples), g.Key.BothStamps);
+                PairedTest.Difference(own, constant, resamples: resamples), g.Key.BothStamps)
+            {
+                Units = Bootstrap.UnitsOf(own), Seeds = g.Select(r => r.Seed).Distinct().Count(),
+            };
         })];
     }
 }

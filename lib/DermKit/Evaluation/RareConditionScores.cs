@@ -6,7 +6,11 @@ namespace DermKit.Evaluation;
 /// <param name="TrainImages">Training images.</param>
 /// <param name="TestImages">Test images; with a split that a seed draws, those of the first seed.</param>
 /// <param name="TestUnits">Patients, lesions or images among them.</param>
-public sealed record ClassSize(string Task, string Class, int TrainImages, int TestImages, int TestUnits);
+public sealed record ClassSize(string Task, string Class, int TrainImages, int TestImages, int TestUnits)
+{
+    /// <summary>Number of seeds that its scores are means of.</summary>
+    public int Seeds { get; init; } = 1;
+}
 
 /// <summary>The score of one class, seeds averaged.</summary>
 /// <param name="Size">The class.</param>
@@ -48,7 +52,7 @@ public static class RareConditionScores
         [.. Sets(rows).SelectMany(set => Metrics.SelectMany(metric =>
         {
             (double[] values, double[][] resampled) = Values(set, metric, resamples);
-            return Order(set[0]).Select(c => new ClassScore(Size(set[0], c), set[0].Model, set[0].Probe, metric, double.IsNaN(values[c]) ? null : Bootstrap.Percentiles(values[c], [.. resampled.Select(r => r[c])]), set[0].Stamp));
+            return Order(set[0]).Select(c => new ClassScore(Size(set, c), set[0].Model, set[0].Probe, metric, double.IsNaN(values[c]) ? null : Bootstrap.Percentiles(values[c], [.. resampled.Select(r => r[c])]), set[0].Stamp));
         }))];
 
     /// <summary>The difference of each model and probe to another pair, class by class, both on the same resampled units.</summary>
@@ -79,7 +83,7 @@ public static class RareConditionScores
             }).ToArray();
             double[] adjusted = PairedTest.Holm([.. made.Where(m => m.Difference is not null).Select(m => m.Difference!.P)]);
             int next = 0;
-            return made.Select(m => new ClassDifference(Size(first, m.Class), first.Model, first.Probe, model, probe, metric, m.Difference, m.Difference is null ? double.NaN : m.Error,
+            return made.Select(m => new ClassDifference(Size(set, m.Class), first.Model, first.Probe, model, probe, metric, m.Difference, m.Difference is null ? double.NaN : m.Error,
                 m.Difference is null ? null : adjusted[next++], Stamps.Join([first.Stamp, other[0].Stamp]))).ToArray();
         })];
     }
@@ -88,10 +92,11 @@ public static class RareConditionScores
 
     private static int[] Order(ClassRows rows) => [.. Enumerable.Range(0, rows.ClassNames.Length).OrderBy(c => rows.TrainImages[c])];
 
-    private static ClassSize Size(ClassRows rows, int c)
+    private static ClassSize Size(ClassRows[] seeds, int c)
     {
+        ClassRows rows = seeds[0];
         string[] units = [.. rows.Units.Where((_, i) => rows.Truth[i] == c)];
-        return new(rows.Task, rows.ClassNames[c], rows.TrainImages[c], units.Length, units.Distinct().Count());
+        return new(rows.Task, rows.ClassNames[c], rows.TrainImages[c], units.Length, units.Distinct().Count()) { Seeds = seeds.Length };
     }
 
     // [class] on the rows as they are, NaN where undefined, and [resample][class]. A unit is drawn once for all seeds; seeds whose test part has no image of a class are not in its mean.

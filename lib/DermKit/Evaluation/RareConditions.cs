@@ -20,7 +20,7 @@ public sealed record RareConditionsPlan
     /// <summary>Names of the classes that are called rare, in place of the rarest; null for those.</summary>
     public IReadOnlyList<string>? Named { get; init; }
 
-    /// <summary>Size in pixels that the pictures of HAM10000 are brought to (<see cref="OneGeometry"/>), whose training and test pictures have come in two sizes; null leaves them as they are.</summary>
+    /// <summary>Size in pixels that the pictures of HAM10000 are brought to (<see cref="OneGeometry"/>), whose training and test pictures have come in two sizes; null leaves them as they are. A <see cref="SuitePlan.Geometry"/> of <see cref="Labels"/> holds for all tasks and stands before it.</summary>
     public (int Width, int Height)? Geometry { get; init; } = (200, 150);
 
     /// <summary>The numbers of a mode: those of <see cref="LabelPlan.For"/>, but quick thins the tasks to 10 images of the rarest class in place of a limit over all classes.</summary>
@@ -64,12 +64,12 @@ public static class RareConditions
 
     private static readonly string[] Real = ["ham10000-diagnosis", "pad_ufes_20", "pad-diagnosis"];
 
-    /// <summary>The tasks that the plan names, else HAM10000 and PAD-UFES-20 where they are here, else two on the drawn set; limited to the plan's numbers.</summary>
+    /// <summary>The tasks that the plan names, else HAM10000 and PAD-UFES-20, whole or in part, where they are here, else two on the drawn set; limited to the plan's numbers.</summary>
     /// <exception cref="KitException">A class is named that no task has; the nearest is named. Or as <see cref="SuiteRun.Open"/>.</exception>
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, RareConditionsPlan plan)
     {
         SuitePlan numbers = plan.Labels.Suite;
-        string[] here = [.. Real.Where(name => TaskSuite.Missing(suite[name], settings) is null)];
+        string[] here = [.. TaskSuite.Wholes([.. Real.Select(name => suite[name]).Where(t => TaskSuite.Missing(t, settings) is null)]).Select(t => t.Name)];
         string[] names = numbers.Tasks ?? (here.Length > 0 ? here : ["synthetic-diagnosis", "synthetic-rare-class"]);
         ProbeTask[] tasks = [.. SuiteRun.Open(settings, suite, numbers with { Tasks = names }).Select(t => plan.Fewest > 0 ? t.Thin(plan.Fewest) : t)];
         string[] classes = [.. tasks.SelectMany(t => t.ClassNames).Distinct()];
@@ -106,8 +106,8 @@ public static class RareConditions
         Action<string, int, int>? progress = null, CancellationToken cancellation = default)
     {
         Device device = settings.TorchDevice();
-        SuitePlan one = plan.Labels.Suite with { Geometry = plan.Geometry };
-        ProbeTask[] brought = [.. tasks.Select(t => t.Definition.DataSets.ContainsKey(Ham10000.Name) ? SuiteRun.Bring(settings, [t], one, progress, cancellation)[0] : t)];
+        SuitePlan all = plan.Labels.Suite, ham = all with { Geometry = all.Geometry ?? plan.Geometry };
+        ProbeTask[] brought = [.. tasks.Select(t => SuiteRun.Bring(settings, [t], t.Definition.DataSets.ContainsKey(Ham10000.Name) ? ham : all, progress, cancellation)[0])];
         var rows = new List<ClassRows>();
         var curves = new List<LabelCurve>();
         int visited = 0, visits = tasks.Count * models.Count * plan.Labels.Suite.Seeds.Count;
@@ -151,7 +151,7 @@ public static class RareConditions
             int[] labels = Array.ConvertAll(train, r => task.Labels[r]);
             ProbeOutcome outcome = how is KnnOptions knn ? KnnProbe.Run(fit, labels, held, classes, seed, knn) : LinearProbe.Run(fit, labels, held, classes, (LinearOptions)how);
             ClassRows rows = new(definition.Name, source.Model, probe, seed, key, Stamps.Join([definition.Stamp, source.Stamp]), task.ClassNames, ProbeInput.CountClasses(labels, classes),
-                [.. test.Select(r => task.Patients?[r] ?? task.Table.Ids[r])], [.. test.Select(r => task.Labels[r])], outcome.Predicted, [.. test.Select((_, i) => Enumerable.Range(0, classes).Select(c => outcome.Probabilities[i, c]).ToArray())]);
+                [.. test.Select(r => task.UnitOf(r))], [.. test.Select(r => task.Labels[r])], outcome.Predicted, [.. test.Select((_, i) => Enumerable.Range(0, classes).Select(c => outcome.Probabilities[i, c]).ToArray())]);
             if (path is not null) Results.Write(path, rows);
             return rows;
         })];

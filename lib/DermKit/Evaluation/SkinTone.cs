@@ -56,7 +56,7 @@ public static class SkinTone
     {
         if (plan.Suite.Tasks?.FirstOrDefault(name => SkinTypes.ColumnOf(suite[name]) is null) is { } without)
             throw new KitException($"Task '{without}' names no column of skin types among its groups ({string.Join(", ", suite[without].Groups)}); take one of {string.Join(", ", suite.Tasks.Where(t => SkinTypes.ColumnOf(t) is not null).Select(t => t.Name))}.");
-        string[] real = [.. suite.Tasks.Where(t => t.Stamp.Length == 0 && SkinTypes.ColumnOf(t) is not null && TaskSuite.Missing(t, settings) is null).Select(t => t.Name)];
+        string[] real = [.. TaskSuite.Wholes([.. suite.Tasks.Where(t => t.Stamp.Length == 0 && SkinTypes.ColumnOf(t) is not null && TaskSuite.Missing(t, settings) is null)]).Select(t => t.Name)];
         return SuiteRun.Open(settings, suite, plan.Suite with { Tasks = plan.Suite.Tasks ?? (real.Length > 0 ? real : ["synthetic-diagnosis", "synthetic-malignancy"]) });
     }
 
@@ -74,6 +74,7 @@ public static class SkinTone
     {
         Device device = settings.TorchDevice();
         var folder = new Results(Path.Combine(settings.CacheDir, "results"));
+        tasks = SuiteRun.Bring(settings, tasks, plan.Suite, progress, cancellation);
         var rows = new List<TypedRows>();
         int done = 0, all = tasks.Count * models.Count * plan.Suite.Seeds.Count;
         (var extractions, var quarantine) = SuiteRun.Visit(settings, tasks, models, plan.Suite, (features, model, task, seed, rowOf) =>
@@ -103,12 +104,12 @@ public static class SkinTone
         bool frozen = task.Definition.Split == SplitKind.Frozen;
         TaskResult[] held = frozen ? [.. Probing.Run(features, source, task, seed, plan.Suite.Probing, folder, rowOf)] : [];
         int[] open = frozen ? task.SplitFor(seed).Train : [.. Enumerable.Range(0, task.Table.Count)];
-        int[] fold = CrossFolds.Assign([.. open.Select(i => task.Patients?[i] ?? task.Table.Ids[i])], [.. open.Select(i => task.Labels[i])], plan.Folds, seed);
+        int[] fold = CrossFolds.Assign([.. open.Select(i => task.UnitOf(i))], [.. open.Select(i => task.Labels[i])], plan.Folds, seed);
         var outOfFold = new List<TaskResult>();
         for (int f = 0; f < plan.Folds; f++)
         {
             cancellation.ThrowIfCancellationRequested();
-            ProbeTask part = new(task.Definition with { Split = SplitKind.Frozen }, task.Table.Rows(open), [.. open.Select(i => task.Labels[i])], task.ClassNames, [.. fold.Select(n => n == f)]);
+            ProbeTask part = task.Only(open).Held([.. fold.Select(n => n == f)]);
             outOfFold.AddRange(Probing.Run(features, source, part, seed, plan.Suite.Probing with { Resamples = 0 }, folder, [.. open.Select(i => rowOf[i])]));
         }
         return [.. plan.Suite.Probing.Probes.SelectMany(probe => (frozen ? new[] { HeldOut, AllTyped } : [AllTyped]).Select(part =>

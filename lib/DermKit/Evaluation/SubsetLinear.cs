@@ -10,7 +10,7 @@ internal static class SubsetLinear
     /// <summary>Numbers of one batch's matrices, so that large sets stay in the processor's cache.</summary>
     private const long BatchElements = 1_500_000;
 
-    /// <summary>The predicted class of each test row for each draw, and how many regressions did not converge.</summary>
+    /// <summary>The predicted class of each test row for each draw, and the draws whose regression did not converge. One that does not ends no other of its batch.</summary>
     /// <param name="train">[N, D] training features.</param>
     /// <param name="labels">N class indices.</param>
     /// <param name="test">[M, D] test features.</param>
@@ -19,7 +19,7 @@ internal static class SubsetLinear
     /// <param name="options">As the probe's.</param>
     /// <param name="cancellation">Looked at between batches.</param>
     /// <exception cref="KitException">Features are not finite, or sizes do not match.</exception>
-    public static (int[][] Predicted, int Open) Predict(Tensor train, int[] labels, Tensor test, int classes, IReadOnlyList<LabelDraw> draws, LinearOptions options, CancellationToken cancellation = default)
+    public static (int[][] Predicted, LabelDraw[] Open) Predict(Tensor train, int[] labels, Tensor test, int classes, IReadOnlyList<LabelDraw> draws, LinearOptions options, CancellationToken cancellation = default)
     {
         ProbeInput.Check("training", train, labels, classes);
         ProbeInput.Check("test", test, null, classes);
@@ -35,7 +35,8 @@ internal static class SubsetLinear
             (train, wide) = (train.mm(axes), wide.mm(axes));
         }
         int[][] calls = new int[draws.Count][];
-        int open = 0, rowsOfTest = (int)test.shape[0];
+        var open = new List<LabelDraw>();
+        int rowsOfTest = (int)test.shape[0];
         foreach (var size in draws.Select((draw, i) => (draw, i)).GroupBy(d => d.draw.Rows.Length))
             foreach (var batch in size.Chunk((int)Math.Max(1, BatchElements / (size.Key * Math.Max(size.Key, train.shape[1])))))
             {
@@ -46,7 +47,7 @@ internal static class SubsetLinear
                 Tensor target = nn.functional.one_hot(ProbeInput.ToTensor(Array.ConvertAll(rows, r => labels[r]), train.device), classes).to(float64).reshape(batch.Length, size.Key, classes);
                 // Every class has the same number of rows, so that balanced weights are 1.
                 var (coefficients, intercepts, mean, scale, solution) = LinearProbe.Solve(x, target, ones([batch.Length, size.Key], float64, train.device), options, turned);
-                open += solution.GradientNorm.Count(g => g > options.Tolerance);
+                open.AddRange(batch.Where((_, b) => !(solution.GradientNorm[b] <= options.Tolerance)).Select(b => b.draw));
                 // One product for all problems: mean and scale go into the weights, because scaled test rows of each problem would fill the memory.
                 Tensor scaled = coefficients / scale.transpose(1, 2), offsets = intercepts - mean.matmul(scaled);
                 Tensor logits = wide.mm(scaled.permute(1, 0, 2).reshape(wide.shape[1], -1)).reshape(rowsOfTest, batch.Length, -1).Plus(offsets.squeeze(1));
@@ -54,6 +55,6 @@ internal static class SubsetLinear
                 int[] all = [.. predicted.t().to(int32).cpu().contiguous().data<int>()];
                 for (int b = 0; b < batch.Length; b++) calls[batch[b].i] = all[(b * rowsOfTest)..((b + 1) * rowsOfTest)];
             }
-        return (calls, open);
+        return (calls, [.. open]);
     }
 }

@@ -2,6 +2,7 @@ using DermKit.Data;
 using DermKit.Imaging;
 using DermKit.Models;
 using System.Diagnostics;
+using System.Globalization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,7 +11,7 @@ namespace DermKit.Evaluation;
 /// <summary>How much of the suite to run. A mode changes these numbers and nothing else.</summary>
 public sealed record SuitePlan
 {
-    /// <summary>Names of the tasks; null for every real task whose data is here, and the synthetic ones where there is none.</summary>
+    /// <summary>Names of the tasks; null for every real task whose data is here and that is no part of another one, and the synthetic ones where there is none.</summary>
     public string[]? Tasks { get; init; }
 
     /// <summary>Which version of each task.</summary>
@@ -33,6 +34,15 @@ public sealed record SuitePlan
 
     /// <summary>Size in pixels that every picture is brought to first (<see cref="OneGeometry"/>); null leaves them as they are.</summary>
     public (int Width, int Height)? Geometry { get; init; }
+
+    /// <summary><see cref="Geometry"/> in words.</summary>
+    public string PictureSize => Geometry is var (width, height) ? FormattableString.Invariant($"{width}x{height}") : "as they come";
+
+    /// <summary>Reads a <see cref="Geometry"/> such as 200x150; an empty text is null.</summary>
+    /// <exception cref="KitException">The text is no size from 1x1 to 4096x4096.</exception>
+    public static (int Width, int Height)? GeometryOf(string text) => text.Length == 0 ? null
+        : text.Split('x') is [var w, var h] && int.TryParse(w, NumberStyles.None, CultureInfo.InvariantCulture, out int width) && int.TryParse(h, NumberStyles.None, CultureInfo.InvariantCulture, out int height) && width is > 0 and <= 4096 && height is > 0 and <= 4096
+            ? (width, height) : throw new KitException($"Geometry: expected width x height in pixels, such as 200x150, found '{text}'.");
 
     /// <summary>Of feature extraction (<see cref="FeatureOptions.Precision"/>): fp32, or bf16.</summary>
     public string Precision { get; init; } = "fp32";
@@ -77,16 +87,17 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
     /// <summary>What everything that rests on all tasks and models of the run is stamped with.</summary>
     public string Stamp => Stamps.Join([.. Tasks.Select(t => t.Definition.Stamp), .. Extractions.Select(e => e.Stamp)]);
 
-    /// <summary>The tasks that a plan means, data present: those it names, else the real ones, else the synthetic ones.</summary>
+    /// <summary>The tasks that a plan means, data present: those it names, else the real ones but for parts of others, else the synthetic ones.</summary>
     /// <exception cref="KitException">A named task is unknown, its data is not here, or drawn and real tasks are mixed.</exception>
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, SuitePlan plan)
     {
         TaskDefinition[] here = [.. suite.Tasks.Where(t => TaskSuite.Missing(t, settings) is null)];
-        TaskDefinition[] real = [.. here.Where(t => t.Stamp.Length == 0)];
+        TaskDefinition[] real = TaskSuite.Wholes([.. here.Where(t => t.Stamp.Length == 0)]);
         TaskDefinition[] chosen = [.. plan.Tasks?.Select(name => suite[name]) ?? (real.Length > 0 ? real : here)];
         if (chosen.DistinctBy(t => (t.Stamp, t.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)))).Count() > 1)
             throw new KitException($"Tasks {string.Join(", ", chosen.Select(t => t.Name))}: drawn and real images share no table; run the synthetic ones and fixtures by themselves.");
-        return [.. chosen.Select(task => TaskSuite.Open(task, settings, plan.Version).Limit(plan.MostTrain, plan.MostTest))];
+        // A part that is named beside its whole is scored, and stays outside of means: the same images would count twice.
+        return [.. chosen.Select(task => TaskSuite.Open(chosen.FirstOrDefault(task.IsPartOf) is { } whole ? task with { InMeans = false, Note = $"{task.Note} Part of {whole.Name}: in no mean.".TrimStart() } : task, settings, plan.Version).Limit(plan.MostTrain, plan.MostTest))];
     }
 
     /// <summary>The models that a plan means: those it names, else every one that can be made here, within its limit.</summary>
@@ -122,14 +133,16 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         return new(results, tasks, extractions, quarantine);
     }
 
-    /// <summary>The tasks with their pictures brought to the plan's size.</summary>
+    /// <summary>The tasks with their pictures brought to the plan's size; everything that extracts features does this first.</summary>
     internal static IReadOnlyList<ProbeTask> Bring(KitSettings settings, IReadOnlyList<ProbeTask> tasks, SuitePlan plan, Action<string, int, int>? progress, CancellationToken cancellation) => plan.Geometry is not var (width, height) ? tasks
-        : [.. tasks.Select(t => t.Brought(OneGeometry.Bring(settings.CacheDir, t.Table.Paths, width, height, (done, all) => progress?.Invoke($"to one size: {t.Definition.Name}", done, all), cancellation), width, height))];
+        : [.. tasks.Select(t => t.Geometry == plan.PictureSize ? t : t.Brought(OneGeometry.Bring(settings.CacheDir, t.Table.Paths, width, height, (done, all) => progress?.Invoke($"to one size: {t.Definition.Name}", done, all), cancellation), width, height))];
 
     /// <summary>Extracts the features of every model and seed and hands them to <paramref name="use"/> once for each task, with the feature row of each row of its table.</summary>
     internal static (IReadOnlyList<Extraction>, IReadOnlyList<Quarantined>) Visit(KitSettings settings, IReadOnlyList<ProbeTask> tasks, IReadOnlyList<ModelDefinition> models, SuitePlan plan,
         Action<FeatureSet, ModelDefinition, ProbeTask, int, int[]> use, Action<string, int, int>? progress, CancellationToken cancellation)
     {
+        if (plan.Geometry is not null && tasks.FirstOrDefault(t => t.Geometry != plan.PictureSize) is { } asTheyCome)
+            throw new InvalidOperationException($"Task '{asTheyCome.Definition.Name}': the plan says {plan.PictureSize}, and its pictures were not brought to it.");
         Device device = settings.TorchDevice();
         string[] paths = [.. tasks.SelectMany(t => t.Table.Paths).Distinct(StringComparer.Ordinal)];
         var store = new FeatureStore(settings.CacheDir);

@@ -81,6 +81,10 @@ public sealed record TaskDefinition
     /// <summary>For a task of the paper: whether its images were in the paper's own pre-training data (inferred, not published).</summary>
     public bool? InPaperPretraining { get; init; }
 
+    /// <summary>True when the task asks the other's question of a subset of its images (<see cref="DataSets"/> names the manifest "subset"), so that side by side the same images would count twice.</summary>
+    public bool IsPartOf(TaskDefinition other) => DataSets.ContainsValue("subset") && !other.DataSets.ContainsValue("subset") && Label == other.Label && DataSets.Keys.Order().SequenceEqual(other.DataSets.Keys.Order())
+        && Classes.SelectMany(c => c.Value.Select(v => (c.Key, v))).ToHashSet().SetEquals(other.Classes.SelectMany(c => c.Value.Select(v => (c.Key, v))));
+
     /// <summary>What a reader must know beside the score.</summary>
     public string Note { get; init; } = "";
 

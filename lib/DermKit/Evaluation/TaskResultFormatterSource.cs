@@ -14,7 +14,7 @@ public sealed class TaskResultFormatterSource
     ];
 
     private static string Title(TaskResult result) =>
-        $"{(result.BothStamps.Length > 0 ? $"[{result.BothStamps}] " : "")}{result.Model} on {result.Task}, {result.Probe}, seed {result.Seed}, {result.Ids.Length} test images of {result.UnitCount} units";
+        $"{Stamps.Bracket(result.BothStamps)}{result.Model} on {result.Task}, {result.Probe}, seed {result.Seed}, {result.Ids.Length} test images of {result.UnitCount} units";
 
     private static IEnumerable<(string Metric, string Value, string Interval)> Rows(TaskResult result) => result.Metrics.Select(m =>
         (m.Key, Number(m.Value), result.Intervals.TryGetValue(m.Key, out Interval? interval) ? $"[{Number(interval.Low)}, {Number(interval.High)}]" : ""));

@@ -43,6 +43,9 @@ public sealed class TaskSuite
         task.DataSets.FirstOrDefault(d => !DataSetCatalog.IsPresent(settings, d.Key, d.Value)) is { Key: { } set } lacking
             ? $"data not here: {set}{(lacking.Value is { } manifest ? $" ({manifest})" : "")}. {task.WhatToGet}".TrimEnd() : null;
 
+    /// <summary>The tasks without those that are part of another one of them (<see cref="TaskDefinition.IsPartOf"/>).</summary>
+    public static TaskDefinition[] Wholes(IReadOnlyList<TaskDefinition> tasks) => [.. tasks.Where(t => !tasks.Any(t.IsPartOf))];
+
     /// <summary>Reads the task's data sets, checks them against the manifests that the task names, and labels the images.</summary>
     /// <param name="task">The task.</param>
     /// <param name="settings">Where the data lies.</param>

@@ -55,6 +55,7 @@ public sealed record FineTuningRun(IReadOnlyList<TunedResult> Results, FineTunin
         SuitePlan suite = plan.Suite with { Models = [.. plan.Arms.Select(a => a.Model).Distinct()], Baseline = plan.Model, Probing = plan.Suite.Probing with { Probes = ["linear"] } };
         ModelDefinition[] models = [.. SuiteRun.Choose(registry, suite).Select(m => m with { Side = plan.Options.Side })];
         var (device, found, extractions, quarantine) = (settings.TorchDevice(), new List<TunedResult>(), new List<Extraction>(), new List<Quarantined>());
+        tasks = SuiteRun.Bring(settings, tasks, suite, progress, cancellation);
         foreach (ProbeTask task in tasks)
         {
             // One task at a time, so that its results do not depend on what else is run.

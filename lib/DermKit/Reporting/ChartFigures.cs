@@ -1,3 +1,5 @@
+using DermKit.Evaluation;
+
 namespace DermKit.Reporting;
 
 /// <summary>A number with the ends of its interval; NaN ends mean that there is no interval.</summary>
@@ -8,6 +10,9 @@ public readonly record struct Estimate(double Value, double Low = double.NaN, do
 
     /// <summary>A number without interval.</summary>
     public static implicit operator Estimate(double value) => new(value);
+
+    /// <summary>A value with its interval.</summary>
+    public static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
 
     /// <summary>Such as 0.71 [0.66, 0.75].</summary>
     public override string ToString() => Tables.Interval(this);

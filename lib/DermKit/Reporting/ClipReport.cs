@@ -35,9 +35,10 @@ public static class ClipReport
     /// <param name="task">The task.</param>
     public static Table Concepts(IReadOnlyList<ConceptRow> rows, ModelDefinition clip, ProbeTask task) => new($"Concept scores of {clip.Name}: {task.Definition.Title}",
         ["Concept", "Captions", .. rows.Select(r => r.Class).Distinct().Select(c => $"{c} (n = {rows.First(r => r.Class == c).Pictures}) [95 %]")],
-        [.. rows.GroupBy(r => (r.Concept, r.Templates)).Select(g => (IReadOnlyList<object?>)[g.Key.Concept, g.Key.Templates, .. g.Select(r => new Estimate(r.Score.Value, r.Score.Low, r.Score.High))])])
+        [.. rows.GroupBy(r => (r.Concept, r.Templates)).Select(g => (IReadOnlyList<object?>)[g.Key.Concept, g.Key.Templates, .. g.Select(r => Estimate.Of(r.Score))])])
     {
         Stamp = Stamps.Join([task.Definition.Stamp, clip.Stamp]),
+        Basis = new("test images of the class, in each heading", "none, nothing is drawn or trained", Basis.Bootstrap(), "between classes by eye; no p"),
         Note = $"Mean over test images, 0 to 1; 0.5 where captions with and without the concept are as near. Clinical captions: {string.Join("; ", ConceptScores.Clinical)}. Dermoscopic: {string.Join("; ", ConceptScores.Dermoscopic)}. {{0}} is the concept; each is compared with itself without the last two words. The model's own transform, projected features.{(clip.Stamp.Length > 0 ? " The fixture's words are numbers made of letters: nothing here means anything." : "")}",
     };
 }

@@ -66,7 +66,7 @@ public static class CostReport
             [.. g.Select(p => p.Row.Model)], [.. g.Select(p => p.Row.Score.Low)], [.. g.Select(p => p.Row.Score.High)]))];
         return new("cost-quality", "Score over cost",
             $"Mean F1 over tasks with the {probe} probe; bars are 95 % bootstrap intervals over test patients, lesions or images. Only models whose weights are here have a point{(monet ? "" : "; the dashed line is where MONET's would stand")}.",
-            $"{points.Length} points: {string.Join("; ", points.Select(p => $"{p.Row.Model}, {p.Row.Task}: {Tables.Number(p.Model!.Cost!.GigaMacs)} GMACs, F1 {Of(p.Row.Score)}"))}.",
+            $"{points.Length} points: {string.Join("; ", points.Select(p => $"{p.Row.Model}, {p.Row.Task}: {Tables.Number(p.Model!.Cost!.GigaMacs)} GMACs, F1 {Tables.Interval(p.Row.Score)}"))}.",
             groups, "GMACs for one picture", "Mean F1 (0-1)") { LogX = true, ShowLabels = true, Mark = monet ? null : (ModelCost.Ladder[^1].GigaMacs, "MONET: not in this run"), Stamp = Stamps.Join(points.Select(p => p.Row.Stamp)) };
     }
 
@@ -79,11 +79,12 @@ public static class CostReport
         var known = rows.Select(r => (Row: r, Cost: models.First(m => m.Name == r.Model).Cost)).ToArray();
         Estimate Points(QualityAboveMajority r, double? cost) => cost is > 0 and var c ? new(100 * r.Above.Difference.Value / c, 100 * r.Above.Difference.Low / c, 100 * r.Above.Difference.High / c) : new(double.NaN);
         return Tables.From("Points of F1 above the most frequent class, for what they cost", known,
-            ("Model", k => k.Row.Model), ("Probe", k => k.Row.Probe), ("Tasks", k => ProbingReport.MeanOver(k.Row.Task, k.Row.Tasks)), ("Points [95 %]", k => Points(k.Row, 1)), ("per M parameters", k => Points(k.Row, k.Cost?.Parameters * 1e-6)),
+            ("Model", k => k.Row.Model), ("Probe", k => k.Row.Probe), ("Tasks (n)", k => $"{ProbingReport.MeanOver(k.Row.Task, k.Row.Tasks)} ({k.Row.Units})"), ("Points [95 %]", k => Points(k.Row, 1)), ("per M parameters", k => Points(k.Row, k.Cost?.Parameters * 1e-6)),
             ("per GMAC", k => Points(k.Row, k.Cost?.GigaMacs)), ("per s for 1,000 images", k => Points(k.Row, k.Cost is { } cost && Best(measured, cost) is { } m ? 1000 / m.ImagesPerSecond : null))) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
-            Note = $"A point is 0.01 of F1. Above the most frequent class of the test images, because that answer needs no picture and no model: what is left is what the model bought, and a network without training has it too. The difference is paired on the test units and its interval divided by the cost, which is taken as exact. Seconds: fp32, the best batch of this run; – where the architecture was not measured. Score has a ceiling and cost has none, so the smaller of two useful models nearly always looks better here: read it beside the scores. {ProbingReport.SeenNote}{Warning(measured)}",
+            Basis = new($"{Basis.Units} of all tasks of a mean, with the tasks", Basis.Mean(rows.Select(r => r.Seeds)), $"{Basis.Bootstrap()}, divided by the cost, which is taken as exact", "each model minus the most frequent class of the test images, on the same resamples; no p"),
+            Note = $"A point is 0.01 of F1. Above the most frequent class, because that answer needs no picture and no model: what is left is what the model bought, and a network without training has it too. Seconds: fp32, the best batch of this run; – where the architecture was not measured. Score has a ceiling and cost has none, so the smaller of two useful models nearly always looks better here: read it beside the scores. {ProbingReport.SeenNote}{Warning(measured)}",
         };
     }
 
@@ -108,12 +109,14 @@ public static class CostReport
         };
         ModelDefinition paired = models.First(m => m.Name == reference);
         bool real = reference == "monet";
-        foreach (ComparisonRow m in means.Where(m => m.AgainstBaseline is not null && (real || paired.Stamp.Length > 0)))
-            rows.Add(($"score: {m.Model}, {m.Probe}", real ? "comes close; no number for single tasks is published" : "", $"{(m.Stamp.Length > 0 ? $"[{m.Stamp}] " : "")}F1 minus {reference}'s: {Of(m.AgainstBaseline!.Difference)}, {m.Task} ({m.Tasks} task{(m.Tasks == 1 ? "" : "s")})", "paired bootstrap"));
+        ComparisonRow[] scored = [.. means.Where(m => m.AgainstBaseline is not null && (real || paired.Stamp.Length > 0))];
+        foreach (ComparisonRow m in scored)
+            rows.Add(($"score: {m.Model}, {m.Probe}", real ? "comes close; no number for single tasks is published" : "", $"{Stamps.Bracket(m.Stamp)}F1 minus {reference}'s: {Tables.Interval(m.AgainstBaseline!.Difference)}, {m.Task} ({m.Tasks} task{(m.Tasks == 1 ? "" : "s")}, {m.Units})", "paired bootstrap"));
         if (!real) rows.Add(("score against MONET", "comes close; no number for single tasks is published", "not tested here", registry["monet"].Missing ?? "its weights are here, but this mode leaves models of its size out: run workshop or full mode, or name it in modelNames"));
         return Tables.From("ViT-T against MONET, part by part", rows, ("Part of the claim", r => r.Part), ("Paper", r => r.Paper), ("Here", r => r.Here), ("How", r => r.How)) with
         {
             Stamp = Stamps.Join(means.Where(_ => real || paired.Stamp.Length > 0).Select(m => m.Stamp)),
+            Basis = scored.Length == 0 ? null : new($"{Basis.Units} of all tasks of a mean, after the tasks", Basis.Mean(scored.Select(m => m.Seeds)), Basis.Bootstrap(), $"minus {reference}, on the same resamples; its p stands in the table of means"),
             Headline = $"MONET's image tower has {Tables.Number((double)monet.Parameters / tiny.Parameters)} times the parameters and {Tables.Number(monet.GigaMacs / tiny.GigaMacs)} times the operations of ViT-T/16 (counted){(speed.Length > 0 && unsteady.Length == 0 ? $"; measured here: {speed}" : "")}.{(real ? "" : " Whether ViT-T scores close to it is not tested here: MONET's weights are not in this run.")}",
         };
     }
@@ -137,6 +140,4 @@ public static class CostReport
         ? $" The machine was busy: the fastest round of {worst.Model.Name} ({worst.Precision}, batch {worst.Batch}) was {Tables.Number(worst.Fastest / worst.Slowest)} times as fast as its slowest, so these rates are not to be quoted; measure again on an idle machine." : "";
 
     private static string Plain(FormattableString text) => FormattableString.Invariant(text);
-
-    private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
 }

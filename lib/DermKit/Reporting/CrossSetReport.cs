@@ -10,7 +10,7 @@ public static class CrossSetReport
     /// <param name="plan">Names the size that pictures are brought to.</param>
     public static Table Sizes(IReadOnlyList<ProbeTask> tasks, CrossSetPlan plan) => Tables.From("The two sets", tasks.Select(t => (Task: t, Split: t.SplitFor(1))),
         ("Set", t => t.Task.Definition.Name), ("What", t => t.Task.Definition.Title), ("Training images", t => t.Split.Train.Length), ("Positive", t => t.Split.Train.Count(i => t.Task.Labels[i] == 1)),
-        ("Test images", t => t.Split.Test.Length), ("Positive in test", t => t.Split.Test.Count(i => t.Task.Labels[i] == 1)), ("Test units", t => t.Split.Test.Select(i => t.Task.Patients?[i] ?? t.Task.Table.Ids[i]).Distinct().Count())) with
+        ("Test images", t => t.Split.Test.Length), ("Positive in test", t => t.Split.Test.Count(i => t.Task.Labels[i] == 1)), ("Test units", t => t.Split.Test.Select(i => t.Task.UnitOf(i)).Distinct().Count())) with
     {
         Stamp = Stamps.Join(tasks.Select(t => t.Definition.Stamp)),
         Note = $"{(plan.Suite.Geometry is var (width, height) ? $"Every picture is brought to {width} x {height} pixels (bilinear, antialiased) before the protocol's transform; its compression stays what it was." : "Pictures are not brought to one size.")} {(plan.EqualTraining ? "Both sets are cut to the training images of the smaller one." : "")} A unit is a lesion or patient where the set has ids, else an image.".Replace("  ", " "),
@@ -27,11 +27,12 @@ public static class CrossSetReport
         CrossDrop? largest = auroc.MaxBy(d => d.Drop.Difference.Value);
         return Tables.From(caption, drops.Select((d, i) => (Drop: d, P: adjusted[i])),
             ("Test set", r => r.Drop.Test), ("Model", r => r.Drop.Model), ("Probe", r => r.Drop.Probe), ("Metric", r => r.Drop.Metric == "auroc" ? "AUROC" : "F1"),
-            ("n (positive)", r => $"{r.Drop.Images} ({r.Drop.Positives})"), ("Within [95 %]", r => Cell(r.Drop.Within)), ("Across [95 %]", r => Cell(r.Drop.Across)), ("Drop [95 %]", r => Cell(r.Drop.Drop.Difference)), ("p (Holm)", r => r.P)) with
+            ("n (positive)", r => $"{r.Drop.Images} ({r.Drop.Positives})"), ("Within [95 %]", r => Tables.Interval(r.Drop.Within)), ("Across [95 %]", r => Tables.Interval(r.Drop.Across)), ("Drop [95 %]", r => Tables.Interval(r.Drop.Drop.Difference)), ("p (Holm)", r => r.P)) with
         {
             Stamp = Stamps.Join(drops.Select(d => d.Stamp)),
-            Headline = !headline || largest is null ? "" : $"{(largest.Stamp.Length > 0 ? $"[{largest.Stamp}] " : "")}Trained on {largest.Train}, tested on {largest.Test}: AUROC {Cell(largest.Across)} against {Cell(largest.Within)} within, the largest of {auroc.Length} drops, {Cell(largest.Drop.Difference)} ({largest.Model}, {largest.Probe}, n = {largest.Units} test units).",
-            Note = "Within: trained on the test set's own training part; across: on that of the other set. n: test images. Drop: within minus across on the same resampled test units, seeds averaged. F1 is that of the positive class at probability 0.5, and depends on how frequent it is in either training part; AUROC does so little.",
+            Headline = !headline || largest is null ? "" : $"{Stamps.Bracket(largest.Stamp)}Trained on {largest.Train}, tested on {largest.Test}: AUROC {Tables.Interval(largest.Across)} against {Tables.Interval(largest.Within)} within, the largest of {auroc.Length} drops, {Tables.Interval(largest.Drop.Difference)} ({largest.Model}, {largest.Probe}, n = {largest.Units} test units).",
+            Basis = new("test images, positive ones in brackets, in a column", Basis.Mean(drops.Select(d => d.Seeds)), Basis.Bootstrap(), Basis.Paired("drop: within minus across", $"the {drops.Count} rows")),
+            Note = "Within: trained on the test set's own training part; across: on that of the other set. F1 is that of the positive class at probability 0.5, and depends on how frequent it is in either training part; AUROC does so little.",
         };
     }
 
@@ -41,12 +42,10 @@ public static class CrossSetReport
     {
         CrossDrop[] auroc = [.. drops.Where(d => d.Metric == "auroc")];
         var series = new[] { ("trained within", (Func<CrossDrop, Interval>)(d => d.Within)), ("trained on the other set", d => d.Across) }
-            .Select(s => new BarSeries(s.Item1, [.. auroc.Select(d => new Estimate(s.Item2(d).Value, s.Item2(d).Low, s.Item2(d).High))])).ToArray();
+            .Select(s => new BarSeries(s.Item1, [.. auroc.Select(d => Estimate.Of(s.Item2(d)))])).ToArray();
         string[] names = [.. auroc.Select(d => $"{d.Test}: {d.Model}, {d.Probe}")];
         return new("cross-auroc", "AUROC within a set and from the other", "Bars are 95 % bootstrap intervals over test units; two that overlap may still differ, because both probes are scored on the same images: the table pairs them.",
-            $"Pairs of points with intervals: {string.Join("; ", auroc.Select((d, i) => $"{names[i]} {Cell(d.Within)} within, {Cell(d.Across)} across"))}.", names, series, "Test set, model and probe", "AUROC (0-1)")
+            $"Pairs of points with intervals: {string.Join("; ", auroc.Select((d, i) => $"{names[i]} {Tables.Interval(d.Within)} within, {Tables.Interval(d.Across)} across"))}.", names, series, "Test set, model and probe", "AUROC (0-1)")
         { Points = true, Horizontal = true, Reference = (0.5, "chance"), Stamp = Stamps.Join(drops.Select(d => d.Stamp)) };
     }
-
-    private static string Cell(Interval i) => Tables.Interval(new(i.Value, i.Low, i.High));
 }

@@ -11,7 +11,8 @@ public static class DisagreementReport
         ("Only the second", d => d.OnlySecond.Count), ("Both wrong", d => d.BothWrong), ("p", d => d.P)) with
     {
         Stamp = Stamps.Join(all.Select(d => d.Stamp)),
-        Note = $"Predictions of seed {all.FirstOrDefault()?.Seed ?? 0}. p: McNemar's exact, two-sided, over patients, lesions or images: for each, which model gets more of its images right; not corrected for the number of rows. It is about accuracy, in which frequent classes count most, and not about F1.",
+        Basis = new("test images in a column", $"1, seed {all.FirstOrDefault()?.Seed ?? 0}", "none, these are counts", $"first against second; McNemar's exact two-sided p over {Basis.Units}, not corrected for the number of rows"),
+        Note = "p: for each patient, lesion or image, which model gets more of its images right. It is about accuracy, in which frequent classes count most, and not about F1.",
     };
 
     /// <summary>Some pictures of one task and probe, both ways round.</summary>

@@ -1,3 +1,4 @@
+using DermKit.Evaluation;
 using System.Reflection;
 using System.Text;
 
@@ -19,7 +20,7 @@ public static class FigureHtml
     public static bool InReport => AppContext.TryGetSwitch("DermKit.Report", out bool report) ? report : AppContext.GetData(Display.HostKey) is not null;
 
     internal static string Plain(Figure figure) =>
-        $"{(figure.Stamp.Length > 0 ? $"[{figure.Stamp}] " : "")}Figure {figure.Id}: {figure.Title}. {figure.Caption}\n{figure.Data()}";
+        $"{Stamps.Bracket(figure.Stamp)}Figure {figure.Id}: {figure.Title}. {figure.Caption}\n{figure.Data()}";
 
     internal static string Render(Figure figure)
     {

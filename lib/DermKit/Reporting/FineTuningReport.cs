@@ -10,7 +10,7 @@ public static class FineTuningReport
     public static Table Settings(FineTuningPlan plan, KitSettings settings) => Tables.From("This run", new (string Setting, string Value)[]
     {
         ("Mode", $"{settings.Mode}"), ("Device", settings.Device), ("Pre-trained, random", $"{plan.Model}, {plan.Scratch}"), ("Most training and test images", plan.Suite.Most),
-        ("Seeds", string.Join(", ", plan.Suite.Seeds)), ("Image side", $"{plan.Options.Side} px"), ("Epochs, warm-up", FormattableString.Invariant($"{plan.Options.Epochs}, {plan.Options.WarmupEpochs}")), ("Batch", $"{plan.Options.Batch}"),
+        ("Seeds", string.Join(", ", plan.Suite.Seeds)), ("Pictures brought to", plan.Suite.PictureSize), ("Image side", $"{plan.Options.Side} px"), ("Epochs, warm-up", FormattableString.Invariant($"{plan.Options.Epochs}, {plan.Options.WarmupEpochs}")), ("Batch", $"{plan.Options.Batch}"),
         ("Peak learning rate of the head", FormattableString.Invariant($"{plan.Options.BaseLearningRate * plan.Options.Batch / 256:g3}")), ("Layer decay", FormattableString.Invariant($"{plan.Options.LayerDecay}")),
         ("Head starts as", plan.Options.HeadFromProbe ? "the frozen probe" : "zeros"), ("Class weights", plan.Options.Balanced ? "balanced" : "none"), ("Precision", plan.Options.Precision),
     }, ("Setting", r => r.Setting), ("Value", r => r.Value));
@@ -23,12 +23,13 @@ public static class FineTuningReport
         IReadOnlyList<ComparisonRow> rows = Rows(run, null, resamples), balanced = Rows(run, c => c.BalancedAccuracy, resamples);
         ComparisonRow[] tuned = [.. rows.Where(r => r.Model == run.Plan.Arms[1].Name)];
         int Count(Func<Interval, bool> which) => tuned.Count(r => which(r.AgainstBaseline!.Difference));
-        return Tables.From("Frozen and fine-tuned", rows.Zip(balanced), ("Task", r => r.First.Task), ("Arm", r => r.First.Model), ("F1 [95 %]", r => Cell(r.First.Score)), ("Minus frozen [95 %]", r => r.First.AgainstBaseline is { } d ? Cell(d.Difference) : "–"), ("p (Holm)", r => r.First.AdjustedP is { } p ? p : "–"),
-            ("Balanced accuracy [95 %]", r => Cell(r.Second.Score)), ("SD of F1", r => r.First.SeedSpread)) with
+        return Tables.From("Frozen and fine-tuned", rows.Zip(balanced), ("Task (n)", r => $"{r.First.Task} ({r.First.Units})"), ("Arm", r => r.First.Model), ("F1 [95 %]", r => Tables.Interval(r.First.Score)), ("Minus frozen [95 %]", r => r.First.AgainstBaseline is { } d ? Tables.Interval(d.Difference) : "–"), ("p (Holm)", r => r.First.AdjustedP is { } p ? p : "–"),
+            ("Balanced accuracy [95 %]", r => Tables.Interval(r.Second.Score)), ("SD of F1", r => r.First.SeedSpread)) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
-            Headline = $"{Prefix(rows)}{run.Plan.Model} fine-tuned, minus its frozen probe: F1 {string.Join("; ", tuned.Select(r => $"{Cell(r.AgainstBaseline!.Difference)} on {r.Task} ({r.Units} test patients, lesions or images)"))}. The 95 % interval is above 0 on {Count(i => i.Low > 0)} and below on {Count(i => i.High < 0)} of {tuned.Length} tasks.",
-            Note = $"Pre-trained: {run.Plan.Model}; random: {run.Plan.Scratch}. Frozen: the linear probe on all training images, at the same {run.Plan.Options.Side} pixels; differences are to that of the pre-trained network. They are paired on the test units; {Seeds(run)}. Fine-tuning is trained on 85 % of those images and chooses its epoch on the rest. SD is over seeds. F1 is macro with more than two classes.",
+            Headline = $"{Stamps.Bracket(Stamps.Join(rows.Select(r => r.Stamp)))}{run.Plan.Model} fine-tuned, minus its frozen probe: F1 {string.Join("; ", tuned.Select(r => $"{Tables.Interval(r.AgainstBaseline!.Difference)} on {r.Task} ({r.Units} test patients, lesions or images)"))}. The 95 % interval is above 0 on {Count(i => i.Low > 0)} and below on {Count(i => i.High < 0)} of {tuned.Length} tasks.",
+            Basis = new($"{Basis.Units}, with each task", Basis.Mean(rows.Select(r => r.Seeds)), Basis.Bootstrap(), Basis.Paired($"each arm minus {run.Plan.Arms[0].Name}", $"the {rows.Count(r => r.AdjustedP is not null)} differences")),
+            Note = $"Pre-trained: {run.Plan.Model}; random: {run.Plan.Scratch}. Frozen: the linear probe on all training images, at the same {run.Plan.Options.Side} pixels. Fine-tuning is trained on 85 % of those images and chooses its epoch on the rest. SD is over seeds. F1 is macro with more than two classes.",
         };
     }
 
@@ -39,9 +40,9 @@ public static class FineTuningReport
     {
         IReadOnlyList<ComparisonRow> rows = Rows(run, null, resamples);
         string[] tasks = [.. rows.Select(r => r.Task).Distinct()];
-        BarSeries[] series = [.. run.Plan.Arms.Select(arm => new BarSeries(arm.Name, [.. tasks.Select(task => Of(rows.Single(r => r.Task == task && r.Model == arm.Name).Score))]))];
+        BarSeries[] series = [.. run.Plan.Arms.Select(arm => new BarSeries(arm.Name, [.. tasks.Select(task => Estimate.Of(rows.Single(r => r.Task == task && r.Model == arm.Name).Score))]))];
         return new("fine-tuning", "Frozen and fine-tuned", $"Means over {Seeds(run)}; bars are 95 % bootstrap intervals over test patients, lesions or images. The arms are scored on the same test images, so overlapping bars do not settle a difference: the table pairs them.",
-            $"Points with intervals for {series.Length} arms on {tasks.Length} tasks: {string.Join("; ", rows.Select(r => $"{r.Task}, {r.Model} {Cell(r.Score)}"))}.", tasks, series, "Task", "F1 (0-1)")
+            $"Points with intervals for {series.Length} arms on {tasks.Length} tasks: {string.Join("; ", rows.Select(r => $"{r.Task}, {r.Model} {Tables.Interval(r.Score)}"))}.", tasks, series, "Task", "F1 (0-1)")
         { Points = true, Horizontal = true, Range = (0, 1), Stamp = Stamps.Join(rows.Select(r => r.Stamp)) };
     }
 
@@ -71,6 +72,7 @@ public static class FineTuningReport
         ("Images/s", r => r.Result.TrainRows * (r.Epochs.Count - 1) / r.Seconds)) with
     {
         Stamp = run.Suite.Stamp,
+        Basis = new("validation images, in a column", "one a row, none averaged", "none: these numbers choose an epoch and are no result", "none"),
         Note = "F1 on the validation images. Before: the frozen probe of the same training images; from scratch, a head of zeros. The chosen epoch is the best of several on these very images, so its validation F1 is too good; the test images were not looked at. Images/s counts training images over all the time of a run, validation and test included.",
     };
 
@@ -87,10 +89,4 @@ public static class FineTuningReport
     }
 
     private static string Seeds(FineTuningRun run) => run.Plan.Suite.Seeds.Count == 1 ? "one seed" : $"{run.Plan.Suite.Seeds.Count} seeds";
-
-    private static string Prefix(IEnumerable<ComparisonRow> rows) => Stamps.Join(rows.Select(r => r.Stamp)) is { Length: > 0 } stamp ? $"[{stamp}] " : "";
-
-    private static Estimate Of(Interval i) => new(i.Value, i.Low, i.High);
-
-    private static string Cell(Interval i) => Tables.Interval(Of(i));
 }

@@ -25,6 +25,9 @@ public static class LabelReport
         Note = "A draw is one labelled set: chosen, fitted, scored on all test images and on their bootstrap resamples. Time of features is not in it. A curve that was read back tells the time it took when it was made.",
     };
 
+    /// <summary>Curves with a remark, such as draws whose regression did not converge; a sentence where there is none.</summary>
+    public static object Remarks(LabelRun run) => ProbingReport.Remarks(run.Curves.Select(c => (c.Task, c.Model, c.Probe, c.Seed, c.Note)), Stamps.Join(run.Curves.Select(c => c.Stamp)));
+
     /// <summary>Mean F1 over labels of each class on one task, a line with its band for each model and probe. The figure of the task with the most labels has a headline.</summary>
     /// <exception cref="KitException">There is no curve of that task.</exception>
     public static LineFigure Curves(IReadOnlyList<MeanCurve> curves, ProbeTask task)
@@ -35,7 +38,7 @@ public static class LabelReport
         double[] ticks = [.. own.SelectMany(c => c.Sizes).Distinct().Order().Select(n => (double)n)];
         return new($"curve-{task.Definition.Name}", $"Labels and score: {task.Definition.Title}",
             $"Mean over {Draws(own[0])} at each size; the band is {Band}. {own[0].Curves[0].TestRows} test images, {own[0].Curves[0].TrainRows} training images to draw from.{(own.Any(c => !c.Rises) ? $" Not rising everywhere: {string.Join("; ", own.Where(c => !c.Rises).Select(Name))}." : "")}",
-            $"{own.Length} lines over {ticks.Length} numbers of labels. With {best.Sizes[^1]} labels of each class the highest is {Name(best)} at {Of(best.F1[^1])}; {string.Join("; ", own.Select(c => $"{Name(c)} goes from {Tables.Number(c.F1[0].Value)} to {Tables.Number(c.F1[^1].Value)}"))}.",
+            $"{own.Length} lines over {ticks.Length} numbers of labels. With {best.Sizes[^1]} labels of each class the highest is {Name(best)} at {Tables.Interval(best.F1[^1])}; {string.Join("; ", own.Select(c => $"{Name(c)} goes from {Tables.Number(c.F1[0].Value)} to {Tables.Number(c.F1[^1].Value)}"))}.",
             [.. own.Select(c => new LineSeries(Name(c), [.. c.Sizes.Select(n => (double)n)], [.. c.F1.Select(f => f.Value)], [.. c.F1.Select(f => f.Low)], [.. c.F1.Select(f => f.High)]))],
             "Labels of each class (images, logarithmic)", task.ClassNames.Length > 2 ? "Macro F1 (0-1)" : $"F1 of {task.ClassNames[1]} (0-1)")
         { LogX = true, XTicks = ticks, Stamp = task.Definition.Stamp, Headline = Longest(curves) is { } longest && longest.Task == task.Definition.Name ? Span(longest) : "" };
@@ -51,23 +54,25 @@ public static class LabelReport
     {
         IReadOnlyList<SavingRow> rows = LabelSaving.Table(curves, model, baseline);
         if (rows.Count == 0) throw new KitException($"Label saving: {model.Model} ({model.Probe}) and {baseline.Model} ({baseline.Probe}) have no task in common; run both.");
-        MeanCurve[] counted = [.. Counted(curves).Where(c => (c.Model, c.Probe) == model)];
+        MeanCurve[] drawn = [.. curves.Where(c => (c.Model, c.Probe) == model)], counted = [.. Counted(drawn)];
         SavingRow[] tasks = [.. rows.Where(r => counted.Any(c => c.Task == r.Task))];
         string headline = "";
         if (model.Model != baseline.Model && tasks.Length > 0)
         {
             bool trained = models.Any(m => m.Name == baseline.Model && m.Source != "random");
-            headline = $"{Stamp(curves)}{model.Model} against {baseline.Model} ({model.Probe}), each task with the most labels it has: above on {tasks.Count(r => r.Difference.Low > 0)}, below on {tasks.Count(r => r.Difference.High < 0)} of {tasks.Length} tasks by 95 % intervals over draws and test units ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from {Of(tasks.MinBy(r => r.Difference.Value)!.Difference)} to {Of(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
-                + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(r => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: {(r.Crossing == 0 ? Bounded(r) : Of(r.Ratio))} ({r.Crossing} of {r.Pairs} pairs read off, {r.AtLeast} at least, {r.AtMost} at most)."));
+            headline = $"{Stamp(curves)}{model.Model} against {baseline.Model} ({model.Probe}), each task with the most labels it has: above on {tasks.Count(r => r.Difference.Low > 0)}, below on {tasks.Count(r => r.Difference.High < 0)} of {tasks.Length} tasks by 95 % intervals over draws and test units ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from {Tables.Interval(tasks.MinBy(r => r.Difference.Value)!.Difference)} to {Tables.Interval(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
+                + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(r => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: {(r.Crossing == 0 ? Bounded(r) : Tables.Interval(r.Ratio))} ({r.Crossing} of {r.Pairs} pairs read off, {r.AtLeast} at least, {r.AtMost} at most)."));
         }
         return Tables.From($"Labels that {baseline.Model} ({baseline.Probe}) takes for one that {model.Model} ({model.Probe}) takes", rows,
-            ("Task", r => r.Tasks > 1 ? $"{r.Task} ({r.Tasks} tasks)" : r.Task), ("Pairs", r => r.Pairs), ("Read off", r => r.Crossing), ("≥", r => r.AtLeast), ("≤", r => r.AtMost),
-            ("Ratio [95 %]", r => r.Crossing == 0 ? "none" : Of(r.Ratio)), ("Bounded", Bounded), ("Falling", r => r.Falling), ("F1 gain [95 %]", r => Of(r.Difference))) with
+            ("Task (n)", r => r.Tasks > 1 ? $"{r.Task} ({r.Tasks} tasks)" : $"{r.Task} ({drawn.First(c => c.Task == r.Task).Curves[0].TestRows})"), ("Pairs", r => r.Pairs), ("Read off", r => r.Crossing), ("≥", r => r.AtLeast), ("≤", r => r.AtMost),
+            ("Ratio [95 %]", r => r.Crossing == 0 ? "none" : Estimate.Of(r.Ratio)), ("Bounded", Bounded), ("Falling", r => r.Falling), ("F1 gain [95 %]", r => Estimate.Of(r.Difference))) with
         {
             Stamp = curves[0].Curves[0].Stamp,
             Headline = headline,
+            Basis = new("test images, with each task", $"{Draws(drawn[0])}, averaged", "95 %, percentile bootstrap over seeds, the draws of each and test patients, lesions or images together",
+                $"{model.Model} ({model.Probe}) against {baseline.Model} ({baseline.Probe}), on the same draws and resamples; no p"),
             Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model at the same mean F1, interpolated over log n. Ratio: geometric mean where it can be read off. ≥ (at least): the model is above that F1 with the fewest labels already. ≤ (at most): the model does not reach it. Bounded: the mean over all pairs, such pairs counted with their bound, which says something when all point one way. "
-                + "Falling: curves whose mean goes down somewhere; where one has an F1 more than once, the n nearest to the baseline's counts. F1 gain: model minus baseline with the most labels. Intervals resample seeds, draws and test units, alike for both.",
+                + "Falling: curves whose mean goes down somewhere; where one has an F1 more than once, the n nearest to the baseline's counts. F1 gain: model minus baseline with the most labels.",
         };
     }
 
@@ -90,9 +95,9 @@ public static class LabelReport
     private static MeanCurve? Longest(IReadOnlyList<MeanCurve> curves) => Counted(curves).OrderByDescending(c => c.Sizes[^1]).ThenByDescending(c => c.F1[^1].Value).FirstOrDefault();
 
     private static string Span(MeanCurve c) =>
-        $"{Stamp([c])}{c.Task}, {Name(c)}: mean F1 {Of(c.F1[0])} with {c.Sizes[0]} and {Of(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over draws and test units, {TestImages([c])}).";
+        $"{Stamp([c])}{c.Task}, {Name(c)}: mean F1 {Tables.Interval(c.F1[0])} with {c.Sizes[0]} and {Tables.Interval(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over draws and test units, {TestImages([c])}).";
 
-    private static string Stamp(IReadOnlyList<MeanCurve> curves) => curves[0].Curves[0].Stamp is { Length: > 0 } stamp ? $"[{stamp}] " : "";
+    private static string Stamp(IReadOnlyList<MeanCurve> curves) => Stamps.Bracket(curves[0].Curves[0].Stamp);
 
     private static string Bounded(SavingRow row) => double.IsNaN(row.Bounded) ? "not bounded" : $"{(row.AtLeast > 0 ? "≥ " : row.AtMost > 0 ? "≤ " : "")}{row.Bounded.ToString("0.00", CultureInfo.InvariantCulture)}";
 
@@ -104,6 +109,4 @@ public static class LabelReport
     private static string Draws(MeanCurve curve) => $"{curve.Curves.Length} seed{(curve.Curves.Length == 1 ? "" : "s")} x {curve.Curves[0].F1[0].Length} draws";
 
     private static string Name(MeanCurve curve) => $"{curve.Model}, {curve.Probe}";
-
-    private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
 }

@@ -48,14 +48,14 @@ public static class LeakageReport
         }), ("Task", r => r.Key.Task), ("Model", r => r.Key.Model), ("Probe", r => r.Key.Probe), ("Test images", r => r.Images), ("Touched", r => r.Touched), ("F1 [95 %]", r => r.All), ("F1 without [95 %]", r => r.Left)) with
         {
             Stamp = Stamps.Join(results.Select(r => r.BothStamps)),
-            Note = $"{string.Join(" or ", results.GroupBy(r => (r.Task, r.Model, r.Probe)).Select(g => g.Count()).Distinct())} seeds; counts are those of the first. The classifier is the same in both columns: what it learned from the partners stays.",
+            Basis = new("test images in a column, those of the first seed", Basis.Mean(results.GroupBy(r => (r.Task, r.Model, r.Probe)).Select(g => g.Count())), Basis.Bootstrap(), "with and without the touched images, side by side; other images, so no paired difference"),
+            Note = $"The classifier is the same in both columns: what it learned from the partners stays.",
         };
 
         Estimate Of(TestRows[] rows)
         {
             (double value, double[] resampled) = Bootstrap.Mean(rows, null, resamples);
-            Interval interval = Bootstrap.Percentiles(value, resampled);
-            return new(interval.Value, interval.Low, interval.High);
+            return Estimate.Of(Bootstrap.Percentiles(value, resampled));
         }
     }
 

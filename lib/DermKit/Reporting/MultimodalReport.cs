@@ -33,17 +33,18 @@ public static class MultimodalReport
         var compared = sets.Keys.SelectMany(k => new[] { "image", "metadata" }.Where(other => other != k.Arm && !(k.Arm == "image")).Select(other => (Key: k, Other: other, Difference: PairedTest.Difference(Rows(k.Model, k.Arm), Rows(k.Model, other), resamples: resamples)))).ToArray();
         double[] adjusted = PairedTest.Holm([.. compared.Select(c => c.Difference.P)]);
         int At((string Model, string Arm) key, string other) => Array.FindIndex(compared, c => c.Key == key && c.Other == other);
-        object Minus((string Model, string Arm) key, string other) => At(key, other) is var i and >= 0 ? Cell(compared[i].Difference.Difference) : "–";
+        object Minus((string Model, string Arm) key, string other) => At(key, other) is var i and >= 0 ? Tables.Interval(compared[i].Difference.Difference) : "–";
         object P((string Model, string Arm) key, string other) => At(key, other) is var i and >= 0 ? adjusted[i] : "–";
         TestRows first = run.Arms[0].Rows;
         var best = sets.Keys.Where(k => k.Arm is "late fusion" or "concatenation").MaxBy(k => Of(Rows(k.Model, k.Arm), null, resamples).Value);
         return Tables.From("Image, metadata, and both", sets.Keys,
-            ("Model", k => k.Model), ("Arm", k => k.Arm), ("F1 [95 %]", k => Cell(Of(Rows(k.Model, k.Arm), null, resamples))), ("Balanced accuracy [95 %]", k => Cell(Of(Rows(k.Model, k.Arm), c => c.BalancedAccuracy, resamples))),
+            ("Model", k => k.Model), ("Arm", k => k.Arm), ("F1 [95 %]", k => Tables.Interval(Of(Rows(k.Model, k.Arm), null, resamples))), ("Balanced accuracy [95 %]", k => Tables.Interval(Of(Rows(k.Model, k.Arm), c => c.BalancedAccuracy, resamples))),
             ("Minus image [95 %]", k => Minus(k, "image")), ("p", k => P(k, "image")), ("Minus metadata [95 %]", k => Minus(k, "metadata")), ("p", k => P(k, "metadata")), ("Penalty C, by seed", k => k.Arm == "late fusion" ? "–" : string.Join("; ", sets[k].Select(a => Tables.Number(a.C))))) with
         {
             Stamp = Stamp(run),
-            Headline = $"{(Stamp(run).Length > 0 ? $"[{Stamp(run)}] " : "")}{run.Task.Definition.Name}: {best.Model} with metadata by {best.Arm}, F1 {Cell(Of(Rows(best.Model, best.Arm), null, resamples))}; minus image alone {Minus(best, "image")}, minus metadata alone {Minus(best, "metadata")}, n = {first.Units.Distinct().Count()} test patients.",
-            Note = $"{first.Truth.Length} test images of {first.Units.Distinct().Count()} patients, seeds averaged; intervals resample patients, differences of F1 are paired. p by Holm over the {compared.Length} differences. Metadata alone does not depend on the model; with another seed its validation patients change, and so can its penalty.",
+            Headline = $"{Stamps.Bracket(Stamp(run))}{run.Task.Definition.Name}: {best.Model} with metadata by {best.Arm}, F1 {Tables.Interval(Of(Rows(best.Model, best.Arm), null, resamples))}; minus image alone {Minus(best, "image")}, minus metadata alone {Minus(best, "metadata")}, n = {first.Units.Distinct().Count()} test patients.",
+            Basis = new($"{first.Truth.Length} test images of {first.Units.Distinct().Count()} patients", Basis.Mean(sets.Values.Select(s => s.Length)), Basis.Bootstrap("test patients"), Basis.Paired("F1 of each arm minus image alone and minus metadata alone", $"the {compared.Length} differences")),
+            Note = $"Metadata alone does not depend on the model; with another seed its validation patients change, and so can its penalty.",
         };
     }
 
@@ -52,7 +53,7 @@ public static class MultimodalReport
     /// <param name="resamples">Bootstrap resamples.</param>
     public static BarFigure Figure(MultimodalRun run, int resamples = 1000)
     {
-        BarSeries[] series = [.. run.Arms.GroupBy(a => a.Model).Select(m => new BarSeries(m.Key, [.. Multimodal.Arms.Select(arm => Of([.. m.Where(a => a.Arm == arm).Select(a => a.Rows)], null, resamples)).Select(i => new Estimate(i.Value, i.Low, i.High))]))];
+        BarSeries[] series = [.. run.Arms.GroupBy(a => a.Model).Select(m => new BarSeries(m.Key, [.. Multimodal.Arms.Select(arm => Of([.. m.Where(a => a.Arm == arm).Select(a => a.Rows)], null, resamples)).Select(Estimate.Of)]))];
         return new("multimodal", $"Image, metadata, and both: {run.Task.Definition.Name}", $"Bars are 95 % bootstrap intervals over {run.Arms[0].Rows.Units.Distinct().Count()} test patients. The arms are scored on the same patients, so overlapping bars do not settle a difference: the table pairs them.",
             $"Points with intervals for {series.Length} models in four arms: {string.Join("; ", series.Select(s => $"{s.Name} {string.Join(", ", Multimodal.Arms.Select((a, i) => $"{a} {s.Values[i]}"))}"))}.", [.. Multimodal.Arms], series, "Arm", "F1 (0-1)")
         { Points = true, Range = (0, 1), Stamp = Stamp(run) };
@@ -67,12 +68,13 @@ public static class MultimodalReport
         string[] names = [.. run.Groups.Where(g => g.Kind == "without").Select(g => g.Group)];
         PairedDifference[] adds = [.. names.Select(n => PairedTest.Difference([all], [run.Groups.Single(g => g.Kind == "without" && g.Group == n).Rows], resamples: resamples))];
         double[] adjusted = PairedTest.Holm([.. adds.Select(a => a.P)]);
-        return Tables.From($"Which metadata helps: F1 {Cell(Of([all], null, resamples))} with all of it", names.Index().OrderByDescending(n => adds[n.Index].Difference.Value),
-            ("Group", n => n.Item), ("F1 that it adds to the others [95 %]", n => Cell(adds[n.Index].Difference)), ("p (Holm)", n => adjusted[n.Index]),
-            ("F1 alone [95 %]", n => Cell(Of([run.Groups.Single(g => g.Kind == "alone" && g.Group == n.Item).Rows], null, resamples)))) with
+        return Tables.From($"Which metadata helps: F1 {Tables.Interval(Of([all], null, resamples))} with all of it", names.Index().OrderByDescending(n => adds[n.Index].Difference.Value),
+            ("Group", n => n.Item), ("F1 that it adds to the others [95 %]", n => Tables.Interval(adds[n.Index].Difference)), ("p (Holm)", n => adjusted[n.Index]),
+            ("F1 alone [95 %]", n => Tables.Interval(Of([run.Groups.Single(g => g.Kind == "alone" && g.Group == n.Item).Rows], null, resamples)))) with
         {
             Stamp = run.Task.Definition.Stamp,
-            Note = $"Metadata without images; {all.Truth.Length} training images of {all.Units.Distinct().Count()} patients, each predicted out of fold, one set of folds. A group that adds nothing may still tell much that the others tell too: see it alone.",
+            Basis = new($"{all.Truth.Length} training images of {all.Units.Distinct().Count()} patients, each predicted out of fold", "1, one set of folds", Basis.Bootstrap("these patients"), Basis.Paired("all metadata minus all without the group", $"the {names.Length} groups")),
+            Note = $"Metadata without images. A group that adds nothing may still tell much that the others tell too: see it alone.",
         };
     }
 
@@ -83,6 +85,4 @@ public static class MultimodalReport
     }
 
     private static string Stamp(MultimodalRun run) => Stamps.Join([run.Task.Definition.Stamp, .. run.Suite.Extractions.Select(e => e.Stamp)]);
-
-    private static string Cell(Interval i) => Tables.Interval(new(i.Value, i.Low, i.High));
 }

@@ -167,11 +167,11 @@ public static class PretrainingReport
         var line = new LineSeries($"kNN, k = {knn.K}", [.. steps.Select(s => (double)s)], [.. knn.History.Select(h => h.Value)], [.. knn.History.Select(h => h.Low)], [.. knn.History.Select(h => h.High)]);
         return new("online-knn", $"Online kNN: {knn.Task.Definition.Title}",
             $"Macro F1 of {knn.ValidationImages} validation pictures by their {knn.K} nearest of {knn.TrainImages} training pictures; the band is a 95 % bootstrap interval. None of them is a frozen test picture. Where bands overlap as much as a step of the line is high, the line is noise.",
-            $"A line from {new Estimate(first.Value, first.Low, first.High)} at step {steps[0]} to {new Estimate(last.Value, last.Low, last.High)} at step {steps[^1]}.",
+            $"A line from {Tables.Interval(first)} at step {steps[0]} to {Tables.Interval(last)} at step {steps[^1]}.",
             [line], "Step", "Macro F1 (0-1)")
         {
             Stamp = knn.Task.Definition.Stamp,
-            Headline = $"{(knn.Task.Definition.Stamp.Length > 0 ? $"[{knn.Task.Definition.Stamp}] " : "")}Online kNN while pre-training, {knn.Task.Definition.Title}: macro F1 {new Estimate(first.Value, first.Low, first.High)} after the first epoch, {new Estimate(last.Value, last.Low, last.High)} after the last (n = {knn.ValidationImages} validation images, none of them a frozen test image).",
+            Headline = $"{Stamps.Bracket(knn.Task.Definition.Stamp)}Online kNN while pre-training, {knn.Task.Definition.Title}: macro F1 {Tables.Interval(first)} after the first epoch, {Tables.Interval(last)} after the last (n = {knn.ValidationImages} validation images, none of them a frozen test image).",
         };
     }
 

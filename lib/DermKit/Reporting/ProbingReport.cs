@@ -31,7 +31,7 @@ public static class ProbingReport
     /// <summary>What each task will be probed with: images, classes and the unit that intervals resample.</summary>
     public static Table Sizes(IReadOnlyList<ProbeTask> tasks) => Tables.From("Images of this run", tasks.Select(t => (Task: t, Split: t.SplitFor(TaskSuite.Seeds[0]))),
         ("Task", t => t.Task.Definition.Name), ("Training images", t => t.Split.Train.Length), ("Test images", t => t.Split.Test.Length),
-        ("Test units", t => t.Task.Patients is { } units ? t.Split.Test.Select(i => units[i]).Distinct().Count() : t.Split.Test.Length),
+        ("Test units", t => t.Split.Test.Select(t.Task.UnitOf).Distinct().Count()),
         ("Smallest test class", t => t.Task.ClassNames.Select((name, c) => (name, n: t.Split.Test.Count(i => t.Task.Labels[i] == c))).MinBy(p => p.n) is var least ? $"{least.n} ({least.name})" : ""),
         ("Note", t => t.Task.Definition.Note)) with { Stamp = Stamp(tasks), Note = "A unit is a patient or lesion where the set has ids, else an image." };
 
@@ -72,14 +72,26 @@ public static class ProbingReport
     /// <summary>The pictures that could not be read, and why.</summary>
     public static Table Quarantine(SuiteRun run) => Tables.From($"Pictures that could not be read: {run.Quarantine.Count}", run.Quarantine, ("File", q => Path.GetFileName(q.Path)), ("Reason", q => q.Reason.Replace(q.Path, "it", StringComparison.Ordinal))) with
     {
+        Stamp = Stamps.Join(run.Tasks.Select(t => t.Definition.Stamp)),
         Note = "They are in no score; every other picture is.",
     };
+
+    /// <summary>Results with a remark, such as a regression that did not converge or a class without a test image; a sentence where there is none.</summary>
+    public static object Remarks(SuiteRun run) => Remarks(run.Results.Select(r => (r.Task, r.Model, r.Probe, r.Seed, r.Note)), run.Stamp);
+
+    internal static object Remarks(IEnumerable<(string Task, string Model, string Probe, int Seed, string Note)> results, string stamp)
+    {
+        var all = results.ToArray();
+        var said = all.Where(r => r.Note.Length > 0).GroupBy(r => (r.Task, r.Model, r.Probe, r.Note)).ToArray();
+        return said.Length == 0 ? $"{Stamps.Bracket(stamp)}No remark on any of {all.Length} results: every regression converged, every class has training and test images, every picture could be read."
+            : Tables.From("Remarks on single results", said, ("Task", r => r.Key.Task), ("Model", r => r.Key.Model), ("Probe", r => r.Key.Probe), ("Seeds", r => string.Join(", ", r.Select(x => x.Seed))), ("Remark", r => r.Key.Note)) with { Stamp = stamp };
+    }
 
     /// <summary>Score of every model and probe on every task, seeds averaged, with 95 % intervals.</summary>
     public static BarFigure Scores(IReadOnlyList<ComparisonRow> rows)
     {
         string[] tasks = [.. rows.Select(r => r.Task).Distinct()];
-        BarSeries[] series = [.. rows.GroupBy(r => $"{r.Model}, {r.Probe}").Select(g => new BarSeries(g.Key, [.. tasks.Select(t => g.FirstOrDefault(r => r.Task == t) is { } row ? Of(row.Score) : new Estimate(double.NaN))]))];
+        BarSeries[] series = [.. rows.GroupBy(r => $"{r.Model}, {r.Probe}").Select(g => new BarSeries(g.Key, [.. tasks.Select(t => g.FirstOrDefault(r => r.Task == t) is { } row ? Estimate.Of(row.Score) : new Estimate(double.NaN))]))];
         ComparisonRow best = rows.MaxBy(r => r.Score.Value)!;
         return new("scores", "F1 on each task", "Mean over seeds; bars are 95 % bootstrap intervals over test patients, lesions or images. Macro F1 with more than two classes, else F1 of the positive class, so heights compare within a task only.",
             $"Points with intervals for {series.Length} model and probe pairs on {tasks.Length} tasks; the highest is {best.Model} with the {best.Probe} probe on {best.Task} at {Tables.Number(best.Score.Value)}.",
@@ -96,14 +108,15 @@ public static class ProbingReport
         (string, Func<ComparisonRow, object?>)[] columns =
         [
             ("Task (n)", r => $"{r.Task} ({(means ? $"{r.Tasks} task{(r.Tasks == 1 ? "" : "s")}, " : "")}{r.Units})"), ("Model", r => r.Model), ("Probe", r => r.Probe),
-            ("F1 [95 %]", r => Of(r.Score)), ("SD over seeds (± 95 %)", r => OverSeeds(r.SeedSpread, r.Seeds) is { } half ? $"{Tables.Number(r.SeedSpread)} (± {Tables.Number(half)})" : r.SeedSpread),
+            ("F1 [95 %]", r => Estimate.Of(r.Score)), ("SD over seeds (± 95 %)", r => OverSeeds(r.SeedSpread, r.Seeds) is { } half ? $"{Tables.Number(r.SeedSpread)} (± {Tables.Number(half)})" : r.SeedSpread),
         ];
-        if (paired) columns = [.. columns, ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Of(d.Difference) : "–"), ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")];
+        if (paired) columns = [.. columns, ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Estimate.Of(d.Difference) : "–"), ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")];
         return Tables.From(caption, rows, columns) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
             Headline = headline,
-            Note = $"{string.Join(" or ", rows.Select(r => r.Seeds).Distinct())} seeds; n: test patients, lesions or images.{(paired ? $" Baseline: {Baseline(rows)}." : "")} F1 [95 %] and differences resample test units and hold the seeds; ± is Student's interval of the mean over three or more seeds and holds the test units.{(paired ? "" : " No second model is here, so there is no difference to a baseline.")}",
+            Basis = new($"{Basis.Units}, with each task", Basis.Mean(rows.Select(r => r.Seeds)), $"{Basis.Bootstrap()}; ± is Student's interval of the mean over three or more seeds and holds the test units",
+                paired ? Basis.Paired($"minus {Baseline(rows)}", "the rows that have one") : "none, because no second model is here"),
         };
     }
 
@@ -115,7 +128,7 @@ public static class ProbingReport
         var rows = results.Select(r => r.Probe).Distinct().SelectMany(probe => (Comparison.MeanRanks(results, probe) ?? new Dictionary<string, double>())
             .OrderBy(m => m.Value).Select(m => (Model: m.Key, Probe: probe, Rank: m.Value, Test: m.Key == baseline ? null : Comparison.SignedRank(results, m.Key, baseline, probe)))).ToArray();
         int sets = results.Where(r => r.InMeans && r.BothStamps.Length == 0).Select(r => r.DataSet).Distinct().Count();
-        if (rows.Length == 0) return $"No ranks and no signed-rank test over tasks: {sets} distinct real data set(s); both need {PairedTest.FewestDataSets}, because tasks on the same images are one observation.";
+        if (rows.Length == 0) return $"{Stamps.Bracket(Stamps.Join(results.Select(r => r.BothStamps)))}No ranks and no signed-rank test over tasks: {sets} distinct real data set(s); both need {PairedTest.FewestDataSets}, because tasks on the same images are one observation.";
         double?[] p = [.. rows.Select(r => r.Test?.P)];
         double[] adjusted = PairedTest.Holm([.. p.OfType<double>()]);
         int next = 0;
@@ -123,7 +136,9 @@ public static class ProbingReport
         return Tables.From("Ranks over data sets", rows.Zip(corrected), ("Model", r => r.First.Model), ("Probe", r => r.First.Probe), ("Mean rank (1 is best)", r => r.First.Rank),
             ("Rank sum", r => r.First.Test?.Statistic is { } sum ? sum : "–"), ("p (Holm)", r => r.Second is { } value ? value : "–")) with
         {
-            Note = $"{sets} data sets, tasks of one averaged; {string.Join(" or ", results.GroupBy(r => r.Model).Select(g => g.Select(r => r.Seed).Distinct().Count()).Distinct())} seeds, averaged. Rank sum: the smaller one of Wilcoxon's signed-rank test against {baseline}, exact and two-sided. Data sets that a model has seen are among them.",
+            Basis = new($"{sets} data sets, tasks of one averaged", Basis.Mean(results.GroupBy(r => r.Model).Select(g => g.Select(r => r.Seed).Distinct().Count())), "none, ranks have no interval here",
+                $"each model against {baseline}, Wilcoxon's signed-rank test over data sets, exact and two-sided; Holm over the rows that have one"),
+            Note = "Rank sum: the smaller one of the test. Data sets that a model has seen are among them.",
         };
     }
 
@@ -136,17 +151,18 @@ public static class ProbingReport
         TestRows[] Rows(IEnumerable<TaskResult> results, string probe) => [.. results.Where(r => r.Probe == probe).OrderBy(r => r.Seed).Select(r => r.Rows)];
         PairedDifference[] differences = [.. pairs.Select(g => PairedTest.Difference(Rows(g, "linear"), Rows(g, "knn"), resamples: resamples))];
         double[] adjusted = PairedTest.Holm([.. differences.Select(d => d.P)]);
-        return Tables.From("Linear probe minus kNN probe", pairs.Select((g, i) => (g.Key, Difference: differences[i], P: adjusted[i])),
-            ("Task", r => r.Key.Task), ("Model", r => r.Key.Model), ("F1 difference [95 %]", r => Of(r.Difference.Difference)), ("p (Holm)", r => r.P)) with
+        return Tables.From("Linear probe minus kNN probe", pairs.Select((g, i) => (g.Key, Units: g.SelectMany(r => r.Units).Distinct().Count(), Difference: differences[i], P: adjusted[i])),
+            ("Task (n)", r => $"{r.Key.Task} ({r.Units})"), ("Model", r => r.Key.Model), ("F1 difference [95 %]", r => Estimate.Of(r.Difference.Difference)), ("p (Holm)", r => r.P)) with
         {
             Stamp = run.Stamp,
+            Basis = new($"{Basis.Units}, with each task", Basis.Mean(pairs.Select(g => g.Select(r => r.Seed).Distinct().Count())), Basis.Bootstrap(), Basis.Paired("linear minus kNN of the same model", $"the {pairs.Length} rows")),
             Note = "The two probes do not get the same data: kNN is fitted on 85 % of the training images, as the paper does it.",
         };
     }
 
     /// <summary>The best mean of each kind in one sentence, for the index page; empty when there is no mean.</summary>
     public static string Headline(IReadOnlyList<ComparisonRow> means) => string.Join(" ", means.GroupBy(m => (m.Task, m.Stamp)).Select(g => g.MaxBy(m => m.Score.Value)!)
-        .Select(m => $"{(m.Stamp.Length > 0 ? $"[{m.Stamp}] " : "")}Best {m.Task} ({m.Tasks} tasks): {m.Model}, {m.Probe} probe, F1 {Of(m.Score)}, {(m.AgainstBaseline is { } d ? $"{Of(d.Difference)} above the baseline, " : "")}n = {m.Units} test patients, lesions or images."));
+        .Select(m => $"{Stamps.Bracket(m.Stamp)}Best {m.Task} ({m.Tasks} tasks): {m.Model}, {m.Probe} probe, F1 {Tables.Interval(m.Score)}, {(m.AgainstBaseline is { } d ? $"{Tables.Interval(d.Difference)} above the baseline, " : "")}n = {m.Units} test patients, lesions or images."));
 
     /// <summary>The confusion matrix of one task, model and probe, summed over seeds.</summary>
     /// <exception cref="KitException">There is no such result.</exception>
@@ -174,10 +190,11 @@ public static class ProbingReport
         TaskResult[] results = [.. run.Results.Where(r => r.Task == task && r.Model == model && r.Probe == probe)];
         return Tables.From($"{task} by {column}: {model}, {probe} probe", groupOf.Values.OfType<string>().Distinct().Order(StringComparer.Ordinal).Select(group => (group, rows: Within(group))).Where(g => g.rows.Length > 0),
             (column, g => g.group), ("Test images", g => g.rows[0].Truth.Length), ("Test units", g => g.rows[0].Units.Distinct().Count()),
-            ("F1 [95 %]", g => Of(Mean(g.rows, null))), ("Balanced accuracy [95 %]", g => Of(Mean(g.rows, c => c.BalancedAccuracy)))) with
+            ("F1 [95 %]", g => Estimate.Of(Mean(g.rows, null))), ("Balanced accuracy [95 %]", g => Estimate.Of(Mean(g.rows, c => c.BalancedAccuracy)))) with
         {
             Stamp = Stamps.Join(results.Select(r => r.BothStamps)),
-            Note = $"Means over {results.Length} seeds, bootstrap over units. F1 and balanced accuracy are over the classes that occur in the group, so groups with other classes do not compare, and a group of a few images says nothing. Groups without test images are left out.",
+            Basis = new("test images and units in columns", Basis.Mean([results.Length]), Basis.Bootstrap(), "none, because groups differ in their classes"),
+            Note = $"F1 and balanced accuracy are over the classes that occur in the group, so groups with other classes do not compare, and a group of a few images says nothing. Groups without test images are left out.",
         };
 
         // A split drawn by the seed may leave a group out of the test part of one seed.
@@ -213,8 +230,6 @@ public static class ProbingReport
 
     /// <summary>Half of Student's 95 % interval of a mean over seeds, t SD / sqrt(n) with n - 1 degrees of freedom; null without spread, and for two seeds, whose t of 12.7 says nothing.</summary>
     internal static double? OverSeeds(double deviation, int seeds) => seeds < 3 || !(deviation > 0) ? null : StudentT.InvCDF(0, 1, seeds - 1, 0.975) * deviation / Math.Sqrt(seeds);
-
-    private static Estimate Of(Interval interval) => new(interval.Value, interval.Low, interval.High);
 
     private static string Stamp(IReadOnlyList<ProbeTask> tasks) => tasks.Select(t => t.Definition.Stamp).FirstOrDefault("");
 }

@@ -15,7 +15,7 @@ public static class RareReport
             int[] Of(int[] rows, int c) => [.. rows.Where(i => task.Labels[i] == c)];
             return Enumerable.Range(0, task.ClassNames.Length).Select(c => (Task: task, Name: task.ClassNames[c], Rare: rare.Contains(c), Share: (double)Of(split.Train, c).Length / split.Train.Length, Train: Of(split.Train, c), Test: Of(split.Test, c))).OrderBy(r => r.Train.Length);
         }), ("Task", r => r.Task.Definition.Name), ("Class", r => r.Name), ("Rare", r => r.Rare ? "rare" : ""), ("Training images", r => r.Train.Length), ("Share", r => $"{Math.Round(100 * r.Share, 1)} %"),
-        ("Test images", r => r.Test.Length == 0 ? "no test image" : r.Test.Length), ("Test units", r => r.Test.Select(i => r.Task.Patients?[i] ?? r.Task.Table.Ids[i]).Distinct().Count())) with
+        ("Test images", r => r.Test.Length == 0 ? "no test image" : r.Test.Length), ("Test units", r => r.Test.Select(i => r.Task.UnitOf(i)).Distinct().Count())) with
     {
         Stamp = Stamps.Join(tasks.Select(t => t.Definition.Stamp)),
         Note = $"A unit is a patient or lesion where the set has ids, else an image. Rare: {(plan.Named is not null ? "named by the settings" : plan.Rare > 0 ? $"the {plan.Rare} with the fewest training images" : "the third of a task's classes with the fewest training images, rounded up")}; a class without a test image is not scored."
@@ -33,7 +33,8 @@ public static class RareReport
             [.. head, .. own.Select(s => s.Probe).Distinct().Select(probe => (probe, (Func<IGrouping<(ClassSize, string), ClassScore>, object?>)(g => Cell(g.Single(s => s.Probe == probe)))))]) with
         {
             Stamp = Stamps.Join(own.Select(s => s.Stamp)),
-            Note = $"Means over seeds; intervals resample test units. {Undefined} An interval without width, such as 0.00 [0.00, 0.00], says that no resample could change the score, not that it is certain.",
+            Basis = new("training images, test images and test units of the class in columns", Seeds(own.Select(s => s.Size)), Basis.Bootstrap(), "none here; differences stand in a table of their own"),
+            Note = $"{Undefined} An interval without width, such as 0.00 [0.00, 0.00], says that no resample could change the score, not that it is certain.",
         };
     }
 
@@ -52,7 +53,7 @@ public static class RareReport
             $"Points with intervals over the logarithm of training images: {string.Join("; ", shown.Select(s => $"{s.Size.Class} ({s.Size.TrainImages}), {s.Model} {Cell(s)}"))}.", groups, "Training images of the class (logarithmic)", $"{Name(metric)} (0-1)")
         {
             LogX = true, ShowLabels = true, SideBySide = true, XTicks = Ticks(shown.Min(s => s.Size.TrainImages), shown.Max(s => s.Size.TrainImages)), Stamp = Stamps.Join(shown.Select(s => s.Stamp)),
-            Headline = metric != "f1" ? "" : $"{Bracket(rarest[0].Stamp)}{task}, rarest class {rarest[0].Size.Class} ({rarest[0].Size.TrainImages} training images), {probe} probe: F1 {string.Join(", ", rarest.Select(s => $"{Cell(s)} with {s.Model}"))}, n = {rarest[0].Size.TestImages} test images of {rarest[0].Size.TestUnits} units.",
+            Headline = metric != "f1" ? "" : $"{Stamps.Bracket(rarest[0].Stamp)}{task}, rarest class {rarest[0].Size.Class} ({rarest[0].Size.TrainImages} training images), {probe} probe: F1 {string.Join(", ", rarest.Select(s => $"{Cell(s)} with {s.Model}"))}, n = {rarest[0].Size.TestImages} test images of {rarest[0].Size.TestUnits} units.",
         };
     }
 
@@ -65,11 +66,12 @@ public static class RareReport
         ClassDifference[] tested = [.. differences.Where(d => d.Difference is not null)];
         int up = tested.Count(d => d.AdjustedP < 0.05 && d.Difference!.Difference.Value > 0), down = tested.Count(d => d.AdjustedP < 0.05 && d.Difference!.Difference.Value < 0);
         return Tables.From(caption, differences, ("Task", d => d.Size.Task), ("Class", d => d.Size.Class), ("n train", d => d.Size.TrainImages), ("n test (units)", d => Test(d.Size)),
-            ("Model", d => d.Model), ("Probe", d => d.Probe), ("Difference [95 %]", d => d.Difference is { } x ? Text(x.Difference) : "no test image"), ("p (Holm)", d => d.AdjustedP is { } p ? p : "–")) with
+            ("Model", d => d.Model), ("Probe", d => d.Probe), ("Difference [95 %]", d => d.Difference is { } x ? Tables.Interval(x.Difference) : "no test image"), ("p (Holm)", d => d.AdjustedP is { } p ? p : "–")) with
         {
             Stamp = Stamps.Join(differences.Select(d => d.Stamp)),
-            Headline = headline.Length == 0 || tested.Length == 0 ? "" : $"{Bracket(tested[0].Stamp)}{headline}: above on {up}, below on {down} of {tested.Length} pairs of class and probe after Holm's correction, n = {tested.Min(d => d.Size.TestImages)} to {tested.Max(d => d.Size.TestImages)} test images of a class.",
-            Note = $"Taken off: {string.Join("; ", differences.Select(d => $"{d.AgainstModel}, {d.AgainstProbe}").Distinct())}, both scored on the same resampled test units, seeds averaged. {Undefined} Holm over the classes of a task, for each model and probe. An interval that holds 0 shows no difference, and does not show that there is none.",
+            Headline = headline.Length == 0 || tested.Length == 0 ? "" : $"{Stamps.Bracket(tested[0].Stamp)}{headline}: above on {up}, below on {down} of {tested.Length} pairs of class and probe after Holm's correction, n = {tested.Min(d => d.Size.TestImages)} to {tested.Max(d => d.Size.TestImages)} test images of a class.",
+            Basis = new("test images and units of the class in a column", Seeds(differences.Select(d => d.Size)), Basis.Bootstrap(), Basis.Paired($"minus {string.Join("; ", differences.Select(d => $"{d.AgainstModel}, {d.AgainstProbe}").Distinct())}", "the classes of a task, for each model and probe")),
+            Note = $"{Undefined} An interval that holds 0 shows no difference, and does not show that there is none.",
         };
     }
 
@@ -82,7 +84,8 @@ public static class RareReport
         ("Shown?", d => d.StandardError > 0 ? PairedTest.Detectable(d.StandardError) <= difference ? "yes" : "no, too few" : "not known"), ("Recall that no hit leaves open", d => 1 - Math.Pow(0.05, 1.0 / d.Size.TestUnits))) with
     {
         Stamp = Stamps.Join(differences.Select(d => d.Stamp)),
-        Note = $"{string.Join(", ", differences.Select(d => $"{Name(d.Metric)}, against {d.AgainstModel}").Distinct())}. Found four times in five: 2.8 standard errors of the difference, normal approximation, without correction for several comparisons: the true need is larger. No standard error (–): both call the class alike in every resample, as when neither calls it at all. "
+        Basis = new("test images and units of the class in a column", Seeds(differences.Select(d => d.Size)), "standard error from the resampled differences", $"{string.Join(", ", differences.Select(d => $"{Name(d.Metric)}, against {d.AgainstModel}").Distinct())}; no test is made here"),
+        Note = $"Found four times in five: 2.8 standard errors of the difference, normal approximation, without correction for several comparisons: the true need is larger. No standard error (–): both call the class alike in every resample, as when neither calls it at all. "
             + "Recall that no hit leaves open: if not one of the class's n test units is called right, its recall can still be this much (1 - 0.05^(1/n), one-sided 95 %).",
     };
 
@@ -100,7 +103,7 @@ public static class RareReport
         LabelCurve one = own[0].Curves[0];
         return new($"few-{metric}-{task.Definition.Name}-{new string([.. className.Where(char.IsAsciiLetterOrDigit)])}", $"Few labels: {Name(metric)} of {className}",
             $"{task.Definition.Title}. n images of every class are drawn, so that all classes count alike. Mean over {own[0].Curves.Length} seeds x {one.F1[0].Length} draws; the band is its 95 % bootstrap interval over seeds, draws and test units. {one.TestRows} test images, {all[0].Size.TestImages} of them {className}. With all labels, as frequent as they are ({all[0].Size.TrainImages} of {className}): {string.Join("; ", all.Select(s => $"{s.Model}, {s.Probe} {Cell(s)}"))}.",
-            $"{own.Length} lines over {own[0].Sizes.Length} numbers of labels: {string.Join("; ", own.Select(c => $"{c.Model}, {c.Probe} from {Text(c.F1[0])} with {c.Sizes[0]} to {Text(c.F1[^1])} with {c.Sizes[^1]}"))}.",
+            $"{own.Length} lines over {own[0].Sizes.Length} numbers of labels: {string.Join("; ", own.Select(c => $"{c.Model}, {c.Probe} from {Tables.Interval(c.F1[0])} with {c.Sizes[0]} to {Tables.Interval(c.F1[^1])} with {c.Sizes[^1]}"))}.",
             [.. own.Select(c => new LineSeries($"{c.Model}, {c.Probe}", [.. c.Sizes.Select(n => (double)n)], [.. c.F1.Select(f => f.Value)], [.. c.F1.Select(f => f.Low)], [.. c.F1.Select(f => f.High)]))],
             "Labels of each class (images, logarithmic)", $"{Name(metric)} of {className} (0-1)")
         { LogX = true, XTicks = [.. own.SelectMany(c => c.Sizes).Distinct().Order().Select(n => (double)n)], Stamp = one.Stamp };
@@ -115,10 +118,11 @@ public static class RareReport
         (string, Func<(string Class, MeanCurve Curve), object?>)[] head = [("Class", r => r.Class), ("Model", r => r.Curve.Model), ("Probe", r => r.Curve.Probe)],
             tail = [("all labels", r => All(r.Class, r.Curve, r.Curve.Probe)), ("all, weighted", r => r.Curve.Probe == "linear" ? All(r.Class, r.Curve, RareConditions.Weighted) : "–")];
         return Tables.From($"{task.Definition.Name}: {Name(metric)} of the rare classes [95 %]", rows,
-            [.. head, .. rows[0].Curve.Sizes.Select((n, i) => ($"n = {n}", (Func<(string Class, MeanCurve Curve), object?>)(r => Text(r.Curve.F1[i])))), .. tail]) with
+            [.. head, .. rows[0].Curve.Sizes.Select((n, i) => ($"n = {n}", (Func<(string Class, MeanCurve Curve), object?>)(r => Tables.Interval(r.Curve.F1[i])))), .. tail]) with
         {
             Stamp = rows[0].Curve.Curves[0].Stamp,
-            Note = $"n labels of each class, drawn; then all training images as frequent as they are; then all of them with each class weighing the same in the loss (linear probe). A size stops where the smallest class has no more images. The intervals of draws also resample seeds and draws, those of all labels test units alone.",
+            Basis = new($"{rows[0].Curve.Curves[0].TestRows} test images", $"{rows[0].Curve.Curves.Length} seed{(rows[0].Curve.Curves.Length == 1 ? "" : "s")} x {rows[0].Curve.Curves[0].F1[0].Length} draws, averaged", $"95 %, percentile bootstrap over {Basis.Units}; those of draws resample seeds and draws too", "none here"),
+            Note = $"n labels of each class, drawn; then all training images as frequent as they are; then all of them with each class weighing the same in the loss (linear probe). A size stops where the smallest class has no more images.",
         };
     }
 
@@ -139,11 +143,9 @@ public static class RareReport
 
     private static string Name(string metric) => metric switch { "auroc" => "AUROC", "f1" => "F1", "recall" => "Recall", _ => metric };
 
+    private static string Seeds(IEnumerable<ClassSize> sizes) => Basis.Mean(sizes.Select(s => s.Seeds));
+
     private static string Test(ClassSize size) => $"{size.TestImages} ({size.TestUnits})";
 
-    private static string Cell(ClassScore score) => score.Score is { } interval ? Text(interval) : "no test image";
-
-    private static string Text(Interval i) => Tables.Interval(new(i.Value, i.Low, i.High));
-
-    private static string Bracket(string stamp) => stamp.Length > 0 ? $"[{stamp}] " : "";
+    private static string Cell(ClassScore score) => score.Score is { } interval ? Tables.Interval(interval) : "no test image";
 }

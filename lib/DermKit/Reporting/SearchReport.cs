@@ -15,12 +15,13 @@ public static class SearchReport
         (string, Func<(PictureSearch Search, string Source, int All, Answer[] Counted), object?>)[] columns =
         [
             ("Model", r => r.Search.Model), ("Asked", r => r.Source), ("Searched", r => r.Search.Across ? "other sources" : "all"), ("Images", r => r.Counted.Length), ("No match", r => r.All - r.Counted.Length),
-            ("By chance", r => r.Counted.Average(a => a.Chance)), .. ks.Select(k => ($"At {k} [95 %]", (Func<(PictureSearch Search, string Source, int All, Answer[] Counted), object?>)(r => PictureSearch.Precision(r.Counted, k, resamples) is var p ? new Estimate(p.Value, p.Low, p.High) : null))),
+            ("By chance", r => r.Counted.Average(a => a.Chance)), .. ks.Select(k => ($"At {k} [95 %]", (Func<(PictureSearch Search, string Source, int All, Answer[] Counted), object?>)(r => Estimate.Of(PictureSearch.Precision(r.Counted, k, resamples))))),
         ];
         return Tables.From($"Precision at {string.Join(", ", ks)}: nearest pictures with the same label", rows, columns) with
         {
             Stamp = Stamps.Join(searches.Select(s => s.Stamp)),
-            Note = "Precision: the share of the nearest training images, by the cosine of frozen features, that have the test image's label; means over test images, intervals resample their patients, lesions or images. By chance: the share that images drawn blindly would have. No match: test images whose label none of the searched images has; they are left out. Nothing is trained. Public data sets share photographs (see notebook 06); where the searched images hold the one that is asked for, it is found and counts.",
+            Basis = new("test images in a column", "1, the first of the run", Basis.Bootstrap(), "with what images drawn blindly would have, in a column; no p"),
+            Note = "Precision: the share of the nearest training images, by the cosine of frozen features, that have the test image's label; means over test images. By chance: the share that images drawn blindly would have. No match: test images whose label none of the searched images has; they are left out. Nothing is trained. Public data sets share photographs (see notebook 06); where the searched images hold the one that is asked for, it is found and counts.",
         };
     }
 

@@ -41,7 +41,8 @@ public static class SkinToneReport
             [.. head, .. columns.Select((c, i) => ($"{c.Model}, {c.Probe}", (Func<(string Part, GroupScore First, string[] Cells), object?>)(r => r.Cells[i])))]) with
         {
             Stamp = Stamp(run),
-            Note = $"Means over seeds; intervals resample patients. Over the classes that occur in a type, so types with other classes do not compare; fewer than {plan.FewestUnits} patients are counted and not scored (–).",
+            Basis = new("images and patients in columns", Basis.Mean(Of(run, task).Select(s => s.Seeds.Length)), Basis.Bootstrap("patients, images where a set names none"), "none here, because types differ in their classes; gaps stand in a table of their own"),
+            Note = $"Over the classes that occur in a type, so types with other classes do not compare; fewer than {plan.FewestUnits} patients are counted and not scored (–).",
         };
     }
 
@@ -51,7 +52,7 @@ public static class SkinToneReport
     {
         var sets = Of(run, task).Where(s => s.Part == part).Select(s => (s.Model, s.Probe, Groups: GroupGaps.Scores(s.Seeds, t => SkinTypes.Group(t)!, plan.FewestUnits, plan.Suite.Probing.Resamples))).ToArray();
         string[] groups = [.. SkinTypes.Groups.Where(g => sets.Any(s => s.Groups.Any(x => x.Group == g)))];
-        BarSeries[] series = [.. sets.Select(s => new BarSeries($"{s.Model}, {s.Probe}", [.. groups.Select(g => s.Groups.FirstOrDefault(x => x.Group == g)?.F1 is { } i ? new Estimate(i.Value, i.Low, i.High) : new Estimate(double.NaN))]))];
+        BarSeries[] series = [.. sets.Select(s => new BarSeries($"{s.Model}, {s.Probe}", [.. groups.Select(g => s.Groups.FirstOrDefault(x => x.Group == g)?.F1 is { } i ? Estimate.Of(i) : new Estimate(double.NaN))]))];
         string N(string group) => sets[0].Groups.FirstOrDefault(x => x.Group == group) is { } g ? $"{group} (n = {g.Units})" : group;
         return new($"skin-{task}", $"F1 by skin type: {task}", $"{part}; bars are 95 % bootstrap intervals over patients. Groups of fewer than {plan.FewestUnits} patients have no point. Groups differ in their mix of diagnoses too, which moves F1.",
             $"Points with intervals for {series.Length} model and probe pairs in {groups.Length} groups of skin types: {string.Join("; ", series.Select(s => $"{s.Name} {string.Join(", ", groups.Select((g, i) => $"{g} {s.Values[i]}"))}"))}.",
@@ -78,8 +79,9 @@ public static class SkinToneReport
             ("Patients", g => $"{g.Gap.FirstUnits} and {g.Gap.SecondUnits}"), ("Gap [95 %]", g => Cell(g.Gap.Difference)), ("p (Holm)", g => g.AdjustedP)) with
         {
             Stamp = Stamps.Join(gaps.Select(g => g.Stamp)),
-            Headline = widest is null ? "" : $"{(widest.Stamp.Length > 0 ? $"[{widest.Stamp}] " : "")}{found} of {gaps.Count} gaps between skin types are told from none; the smallest p has {widest.Task}, {widest.Model}, {widest.Probe}: {widest.Gap.First} minus {widest.Gap.Second} {Cell(widest.Gap.Difference)}, n = {widest.Gap.FirstUnits} and {widest.Gap.SecondUnits} patients.",
-            Note = $"Positive: better on lighter skin. Macro F1 over the classes that both groups have, else F1 of the positive class; {gaps.Sum(g => g.Gap.Difference.Undefined)} resamples without a positive row are left out. Holm over all {gaps.Count} rows. An interval that holds 0 shows no gap, and does not show that there is none.",
+            Headline = widest is null ? "" : $"{Stamps.Bracket(widest.Stamp)}{found} of {gaps.Count} gaps between skin types are told from none; the smallest p has {widest.Task}, {widest.Model}, {widest.Probe}: {widest.Gap.First} minus {widest.Gap.Second} {Cell(widest.Gap.Difference)}, n = {widest.Gap.FirstUnits} and {widest.Gap.SecondUnits} patients.",
+            Basis = new("patients of both groups in a column", Seeds(gaps), Basis.Bootstrap("the patients of both groups together"), Basis.Paired("lighter minus darker, within one model and probe", $"all {gaps.Count} rows")),
+            Note = $"Positive: better on lighter skin. Macro F1 over the classes that both groups have, else F1 of the positive class; {gaps.Sum(g => g.Gap.Difference.Undefined)} resamples without a positive row are left out. An interval that holds 0 shows no gap, and does not show that there is none.",
         };
     }
 
@@ -89,10 +91,13 @@ public static class SkinToneReport
         ("Standard error of the gap", g => g.Gap.StandardError), ("Gap found four times in five", g => g.Gap.Detectable), ("Times the patients for a gap of 0.1", g => g.Gap.TimesTheUnits(0.1))) with
     {
         Stamp = Stamps.Join(gaps.Select(g => g.Stamp)),
+        Basis = new("patients of both groups in a column", Seeds(gaps), "standard error from the resampled gaps", "lighter minus darker; no test is made here"),
         Note = "2.8 standard errors, normal approximation, without correction for several comparisons: the true need is larger.",
     };
 
-    private static string Cell(Interval? interval) => interval is null ? "–" : Tables.Interval(new(interval.Value, interval.Low, interval.High));
+    private static string Cell(Interval? interval) => interval is null ? "–" : Tables.Interval(interval);
+
+    private static string Seeds(IReadOnlyList<GapRow> gaps) => Basis.Mean(gaps.Select(g => g.Gap.Seeds));
 
     private static string Stamp(SkinToneRun run) => Stamps.Join(run.Rows.Select(r => r.Stamp));
 

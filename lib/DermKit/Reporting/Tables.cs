@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using DermKit.Evaluation;
 using Microsoft.Data.Analysis;
 
 namespace DermKit.Reporting;
@@ -18,6 +19,9 @@ public sealed record Table(string Caption, IReadOnlyList<string> Columns, IReadO
     /// <summary>One finding for the report's card on the index page; empty for none.</summary>
     public string Headline { get; init; } = "";
 
+    /// <summary>What scores rest on; null for a table without scores.</summary>
+    public Basis? Basis { get; init; }
+
     /// <summary>Small print under the table.</summary>
     public string Note { get; init; } = "";
 
@@ -28,7 +32,7 @@ public sealed record Table(string Caption, IReadOnlyList<string> Columns, IReadO
         var html = new StringBuilder("<figure class=\"kit-table\"");
         if (Headline.Length > 0) html.Append($" data-headline=\"{Markup.Escape(Headline)}\"");
         html.Append('>').Append(Grid(withCaption: true));
-        if (Note.Length > 0) html.Append($"<figcaption>{Markup.Prose(Note)}</figcaption>");
+        if (Under.Length > 0) html.Append($"<figcaption>{Markup.Prose(Under)}</figcaption>");
         return Markup.Styled(html.Append("</figure>").ToString());
     }
 
@@ -38,8 +42,10 @@ public sealed record Table(string Caption, IReadOnlyList<string> Columns, IReadO
         string[][] lines = [[.. Columns], .. Rows.Select(r => r.Select(Tables.Text).ToArray())];
         int[] widths = [.. Columns.Select((_, c) => lines.Max(l => c < l.Length ? l[c].Length : 0))];
         string Line(string[] cells) => string.Join("  ", cells.Select((t, c) => c > 0 && Numeric(c) ? t.PadLeft(widths[c]) : t.PadRight(widths[c]))).TrimEnd();
-        return $"{(Stamp.Length > 0 ? $"[{Stamp}] " : "")}{Caption}\n{string.Join('\n', lines.Select(Line))}{(Note.Length > 0 ? $"\n{Note}" : "")}";
+        return $"{Stamps.Bracket(Stamp)}{Caption}\n{string.Join('\n', lines.Select(Line))}{(Under.Length > 0 ? $"\n{Under}" : "")}";
     }
+
+    private string Under => Basis is null ? Note : $"{Basis} {Note}".TrimEnd();
 
     internal string Grid(bool withCaption)
     {
@@ -101,6 +107,9 @@ public static class Tables
         string Fixed(double v) => double.IsNaN(v) ? "–" : (Math.Round(v, digits) + 0.0).ToString($"F{digits}", CultureInfo.InvariantCulture);
         return estimate.HasInterval ? $"{Fixed(estimate.Value)} [{Fixed(estimate.Low)}, {Fixed(estimate.High)}]" : Fixed(estimate.Value);
     }
+
+    /// <summary>Such as 0.71 [0.66, 0.75].</summary>
+    public static string Interval(Interval interval) => Interval(Estimate.Of(interval));
 
     /// <summary>Such as 12.3 s, 2 min 13 s, 3 h 5 min.</summary>
     public static string Duration(TimeSpan time)

@@ -25,6 +25,9 @@ public sealed class SuiteCommandTests : IDisposable
         string[] command = ["evaluate", "--tasks", "med_node", "--models", "vit-tiny-random", "--out", Folder("out")];
         (int code, string text, string error) = await Run(command);
         Assert.True(code == 0, text + error);
+        Assert.Contains("Seeds: 2, averaged. Intervals: 95 %, percentile bootstrap", text, StringComparison.Ordinal);
+        Assert.Contains("[FIXTURE] No ranks and no signed-rank test over tasks: 0 distinct real data set(s)", text, StringComparison.Ordinal);
+        Assert.Contains("[FIXTURE] No remark on any of 4 results", text, StringComparison.Ordinal);
         string[] kept = Directory.GetFiles(Path.Combine(Folder("cache"), "results"), "*.json", SearchOption.AllDirectories);
         Assert.Equal(4, kept.Length);
         string[] results = File.ReadAllLines(Path.Combine(Folder("out"), "results.csv")), leaderboard = File.ReadAllLines(Path.Combine(Folder("out"), "leaderboard.csv"));

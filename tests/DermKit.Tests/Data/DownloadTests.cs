@@ -227,6 +227,50 @@ public sealed class DownloadTests : IDisposable
         Assert.Contains("bytes, ", (await Assert.ThrowsAsync<KitException>(() => Fetch(File(bytes: long.MaxValue / 2)))).Message);
     }
 
+    [Theory]
+    [InlineData(28)]
+    [InlineData(122)]
+    public async Task AFullDiskAndAUsedUpQuotaEndTheFirstConnectionAndTheNextCommandGoesOn(int errno)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the numbers of errors are Linux's");
+        using var handler = new HalfThenError(new IOException("no room", errno));
+        using var client = new HttpClient(handler);
+        string message = (await Assert.ThrowsAsync<KitException>(() => new Download(client, pause: TimeSpan.Zero).Fetch(File(), folder.Path))).Message;
+        Assert.Contains($"{Part}: the disk is full, or a quota used up, after 150000 bytes; they stay. Make room, and the same command goes on.", message);
+        Assert.Equal(1, handler.Connections);
+        Assert.Equal(Body[..150_000], System.IO.File.ReadAllBytes(Part));
+        Serve(context =>
+        {
+            context.Response.StatusCode = 206;
+            context.Response.AddHeader("Content-Range", $"bytes 150000-299999/{Body.Length}");
+            context.Response.OutputStream.Write(Body, 150_000, 150_000);
+            context.Response.Close();
+        });
+        await Fetch(File());
+        AssertWhole();
+        Assert.Equal("bytes=150000-", Assert.Single(ranges));
+    }
+
+    /// <summary>A body that ends in an error half-way, as a write does that finds no room.</summary>
+    private sealed class HalfThenError(IOException error) : HttpMessageHandler
+    {
+        public int Connections { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Connections++;
+            var answer = new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(new Half(error)) };
+            answer.Content.Headers.ContentLength = Body.Length;
+            return Task.FromResult(answer);
+        }
+
+        private sealed class Half(IOException error) : MemoryStream(Body[..150_000])
+        {
+            public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+                await base.ReadAsync(buffer, cancellationToken) is > 0 and var read ? read : throw error;
+        }
+    }
+
     [Fact]
     public async Task CancellingKeepsWhatArrived()
     {

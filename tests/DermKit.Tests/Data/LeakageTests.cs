@@ -114,6 +114,7 @@ public sealed class LeakageTests
 
         TaskResult result = Probing.Run(ones(14, 2), new("m", "cls4", "w", "k"), new ProbeTask(Definition, table, [.. Enumerable.Range(0, 14).Select(i => i % 2)], ["a", "b"], [.. Enumerable.Range(0, 14).Select(i => i >= 12)]), 1, new() { Probes = ["knn"], Resamples = 10 })[0]
             with { Truth = [0, 1], Predicted = [0, 0] };
+        Assert.Equal("1", LeakageReport.WithoutTouched([result], new HashSet<string>(), 10).Basis!.Seeds);
         string?[] scores = [.. Assert.Single(LeakageReport.WithoutTouched([result], new HashSet<string> { "copy.jpg" }, 10).Rows).Select(c => c?.ToString())];
         Assert.Equal(["copies", "m", "knn", "2", "1"], scores.Take(5));
         Assert.Contains("nothing is left to score", Assert.Throws<KitException>(() => LeakageReport.WithoutTouched([result], new HashSet<string> { "copy.jpg", "broken.jpg" }, 10)).Message);

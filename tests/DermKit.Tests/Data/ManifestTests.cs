@@ -58,6 +58,15 @@ public sealed class ManifestTests : IDisposable
     }
 
     [Fact]
+    public void WhereTheFileNameIsNotKnownTheLabelAloneIsCompared()
+    {
+        Write("subset", 2, "\"BCC\": 1, \"MEL\": 1", ", \"ids\": \"ids.csv\"", "[\"*\", \"BCC\"]");
+        Assert.Equal(2, DataSetCatalog.Load(settings, "pad-ufes-20", "subset").Count);
+        Write("subset", 2, "\"BCC\": 1, \"MEL\": 1", ", \"ids\": \"ids.csv\"", "[\"*\", \"MEL\"]");
+        Assert.Contains("first row * = MEL, found * = BCC", Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "subset")).Message);
+    }
+
+    [Fact]
     public void UnknownManifestIsNamedWithThoseThatAre() =>
         Assert.Contains("no manifest 'half'; there are: full, subset", Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "half")).Message);
 
@@ -70,6 +79,10 @@ public sealed class ManifestTests : IDisposable
         Assert.All(all, m =>
         {
             Assert.Equal(m.Images, m.Counts.Values.Sum(c => c.Values.Sum()));
+            // PASSION's ends were not to be had in public; everywhere else the first and the last label are asserted, and are classes of the set.
+            Assert.Equal(m.DataSet != "passion", m.First is not null && m.Last is not null);
+            string[] classes = [.. m.Counts.Values.SelectMany(c => c.Keys).Distinct()];
+            if (!classes.Contains("*")) Assert.All(new[] { m.First, m.Last }.OfType<string[]>(), row => Assert.Contains(row[1], classes));
             if (m.Ids is not null) Assert.Equal(m.Images, CsvFile.Read(Path.Combine(dataRoot, "manifests", m.Ids)).Column("image_id").Distinct().Count());
         });
     }

@@ -1,4 +1,6 @@
 using DermKit.Data;
+using DermKit.Data.DataSets;
+using DermKit.Data.Synthetic;
 using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Reporting;
@@ -130,8 +132,49 @@ public sealed class CrossSetTests
         Assert.Equal(8, table.Rows.Count);
         Assert.Matches(@"^\[SYNTHETIC\] Trained on (one|two), tested on (one|two): AUROC 0\.\d\d .* the largest of 4 drops, .*n = 50 test units", table.Headline);
         Assert.Empty(CrossSetReport.Drops(drops, "Drops").Headline);
+        Assert.Contains("Holm over the 8 rows", table.Basis!.Comparison, StringComparison.Ordinal);
+        Assert.Equal(Basis.Mean([drops[0].Seeds]), table.Basis.Seeds);
+        Assert.Equal(Rows(turned: true).Select(r => r.Seed).Distinct().Count(), drops[0].Seeds);
         Assert.Equal(4, CrossSetReport.Figure(drops).Categories.Count);
         Assert.Equal(2, CrossSetReport.Figure(drops).Series.Count);
+    }
+
+    [Fact]
+    public void EveryRunBringsPicturesToThePlansSizeAndFeaturesAreOthers()
+    {
+        using var folder = new TemporaryFolder();
+        string data = Directory.CreateDirectory(Path.Combine(folder.Path, "data")).FullName;
+        FixtureSets.Write(KitSettings.FromEnvironment(), data, PadUfes20.Name, Ham10000.Name);
+        KitSettings settings = KitSettings.FromEnvironment() with { DataDir = data, CacheDir = Path.Combine(folder.Path, "cache") };
+        TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
+        ModelDefinition model = ModelRegistry.Load(Path.Combine(settings.Root, "data"))["vit-tiny-random"] with { Side = 32 };
+        SuitePlan plain = new() { Tasks = ["pad_ufes_20"], Seeds = [1], Probing = new() { Probes = ["knn"], Resamples = 10 } }, squeezed = plain with { Geometry = (24, 18) };
+        IReadOnlyList<ProbeTask> tasks = SuiteRun.Open(settings, suite, plain);
+        ProbeTask withMetadata = SuiteRun.Open(settings, suite, plain with { Tasks = ["ham10000-diagnosis"] })[0];
+        SuiteRun[] Runs(SuitePlan plan)
+        {
+            LabelPlan few = new() { Suite = plan, Sizes = [1], Repeats = 1 };
+            return
+            [
+                SuiteRun.Run(settings, tasks, [model], plan),
+                LabelEfficiency.Run(settings, tasks, [model], few).Suite,
+                SkinTone.Run(settings, tasks, [model], new() { Suite = plan, Folds = 2, FewestUnits = 1 }).Suite,
+                Multimodal.Run(settings, withMetadata, [model], new() { Suite = plan, Folds = 2 }).Suite,
+                RareConditions.Run(settings, tasks, [model], new() { Labels = few }).Suite,
+            ];
+        }
+        SuiteRun[] asTheyCome = Runs(plain), brought = Runs(squeezed);
+        Assert.All(asTheyCome, r => Assert.Equal("", Assert.Single(r.Tasks).Geometry));
+        Assert.All(brought, r => Assert.Equal("24x18", Assert.Single(r.Tasks).Geometry));
+        Assert.All(brought, r => Assert.All(r.Tasks[0].Table.Paths, p => Assert.Contains("geometry-24x18", p, StringComparison.Ordinal)));
+        // Other pictures, so other features under another key and results of their own.
+        Assert.All(asTheyCome.Zip(brought), p => Assert.NotEqual(p.First.Extractions[0].FeaturesHash, p.Second.Extractions[0].FeaturesHash));
+        Assert.NotEqual(asTheyCome[0].Results[0].Key, brought[0].Results[0].Key);
+        Assert.Equal(("", "24x18"), (asTheyCome[0].Results[0].Geometry, brought[0].Results[0].Geometry));
+        // What extracts features without bringing the pictures first is caught.
+        Assert.Contains("24x18", Assert.Throws<InvalidOperationException>(() => SuiteRun.Visit(settings, tasks, [model], squeezed, (_, _, _, _, _) => { }, null, default)).Message, StringComparison.Ordinal);
+        Assert.Contains("200x150", Assert.Throws<KitException>(() => SuitePlan.GeometryOf("200")).Message, StringComparison.Ordinal);
+        Assert.Equal(("as they come", "24x18"), (plain.PictureSize, squeezed.PictureSize));
     }
 
     [Fact]

@@ -21,6 +21,7 @@ public sealed class DisagreementTests
         Table table = DisagreementReport.Counts([found]);
         Assert.Equal(new object[] { "t", "knn", 6, 1, 2, 1, 2, 1.0 }, table.Rows[0]);
         Assert.Equal("SYNTHETIC", table.Stamp);
+        Assert.Equal("1, seed 1", table.Basis!.Seeds);
         // Six pictures for one model: 2 / 64. Of three patients they are three: 2 / 8. A patient with one picture for either is a tie.
         int[] wrong = [1, 1, 1, 0, 0, 0];
         Assert.Equal(0.03125, Disagreement.Of([Result("m", Truth), Result("n", wrong)], "m", "n", 1)[0].P, 12);

@@ -72,6 +72,33 @@ public sealed class LabelEfficiencyTests
     }
 
     [Fact]
+    public void ADrawThatDoesNotConvergeIsNamedAndTheOthersAreScored()
+    {
+        using var scope = NewDisposeScope();
+        ProbeTask task = Task();
+        int[] train = task.SplitFor(9).Train, labels = Array.ConvertAll(train, r => task.Labels[r]);
+        LabelDraw[] draws = [.. Enumerable.Range(0, Plan.Repeats).SelectMany(r => LabelDraws.Draw(labels, 3, Plan.Sizes, 9, r))];
+        // Two training images of different classes are alike and far out of all others: no weights tell them apart, and rounding hides their gradient.
+        int[] ten = draws.First(d => d.PerClass == 10).Rows;
+        (int far, int twin) = (ten[0], ten.First(r => labels[r] != labels[ten[0]]));
+        Tensor features = Features();
+        features[train[far]] = features[train[far]] * 1e25;
+        features[train[twin]] = features[train[far]];
+        LabelCurve curve = LabelEfficiency.Run(features, Source, task, 9, Plan)[1], plain = LabelEfficiency.Run(Features(), Source, task, 9, Plan)[1];
+        LabelDraw[] hit = [.. draws.Where(d => d.Rows.Contains(far) && d.Rows.Contains(twin))];
+        Assert.Matches($@"^\d of {draws.Length} regressions did not converge, and their scores are lower bounds: ", curve.Note);
+        Assert.NotEmpty(hit);
+        Assert.All(hit, d => Assert.Contains($"n = {d.PerClass} draw {d.Repeat + 1}", curve.Note, StringComparison.Ordinal));
+        // No draw without either image is named.
+        Assert.All(draws.Where(d => !d.Rows.Contains(far) && !d.Rows.Contains(twin)), d => Assert.DoesNotContain($"n = {d.PerClass} draw {d.Repeat + 1}", curve.Note, StringComparison.Ordinal));
+        Assert.Empty(plain.Note);
+        foreach (LabelDraw draw in draws.Where(d => !d.Rows.Contains(far) && !d.Rows.Contains(twin))) Assert.Equal(plain.F1[Array.IndexOf(plain.Sizes, draw.PerClass)][draw.Repeat], curve.F1[Array.IndexOf(curve.Sizes, draw.PerClass)][draw.Repeat], 12);
+        object remarks = LabelReport.Remarks(new([curve, plain], new([], [task], [], [])));
+        Assert.Equal(curve.Note, Assert.Single(Assert.IsType<Table>(remarks).Rows)[^1]);
+        Assert.IsType<string>(LabelReport.Remarks(new([plain], new([], [task], [], []))));
+    }
+
+    [Fact]
     public void ACurveIsReadAgainForTheSameInputsOnly()
     {
         using var scope = NewDisposeScope();

@@ -104,6 +104,8 @@ public sealed class MultimodalTests
         Assert.Equal(4, scores.Rows.Count);
         Assert.Matches(@"^\[SYNTHETIC\] both: m with metadata by (late fusion|concatenation), F1 [01]\.\d\d .*n = \d+ test patients\.$", scores.Headline);
         Assert.Equal("age", which.Rows[0][0]);
+        Assert.Matches(@"^n: \d+ test images of \d+ patients\. Seeds: 2, averaged\. Intervals: 95 %, .* Holm over the 5 differences\.$", scores.Basis!.ToString());
+        Assert.Contains("training images of", which.Basis!.N, StringComparison.Ordinal);
         Assert.Equal(Multimodal.Arms, MultimodalReport.Figure(run, 100).Categories);
     }
 

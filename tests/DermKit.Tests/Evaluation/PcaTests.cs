@@ -94,6 +94,9 @@ public sealed class PcaTests
         Assert.Equal(narrow[1].Metrics["f1"] - own[1].Metrics["f1"], row.Difference.Difference.Value, 9);
         string text = WidthReport.Table([row], 256).ToString();
         Assert.Contains("Fewer than 256", text);
+        Assert.Equal((own[1].UnitCount, 1), (row.Units, row.Seeds));
+        Assert.Contains($"({own[1].UnitCount})", text);
+        Assert.Contains("Seeds: 1. Intervals: 95 %, percentile bootstrap over test patients, lesions or images, drawn alike for every seed. Comparison: components minus own width, on the same resamples; two-sided p of that bootstrap, Holm over the 1 rows.", text);
         Assert.Equal(2, WidthReport.Figure([row], 4).Series.Count);
     }
 }

@@ -200,6 +200,30 @@ public sealed class ProbeTests
         Assert.Equal(part.Objective, batch.Objective[1], 1e-8);
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void AProblemThatCannotBeSolvedEndsNoOtherOfItsBatch(int classes)
+    {
+        using var scope = NewDisposeScope();
+        (Tensor x, int[] y) = Blobs(80, 10, classes, 9, 0.5);
+        Tensor target = nn.functional.one_hot(ProbeInput.ToTensor(y, CPU), classes).to(float64), wide = x.to(float64);
+        LogisticSolver.Solution Solve(params Tensor[] problems) =>
+            LogisticSolver.Solve(stack(problems), stack([.. problems.Select(_ => target)]), ones([problems.Length, 80], float64), 1, 1e-8, 1000);
+        // Squares beyond float64: no curvature, no step. And numbers that rounding does not let come near the tolerance.
+        foreach (Tensor hopeless in new[] { wide * 1e200, wide * 1e30, wide * double.NaN })
+        {
+            LogisticSolver.Solution batch = Solve(wide, hopeless, wide * 2), alone = Solve(wide, wide * 2);
+            Assert.False(batch.GradientNorm[1] <= 1e-8);
+            foreach ((int there, int here) in new[] { (0, 0), (2, 1) })
+            {
+                Assert.InRange(batch.GradientNorm[there], 0, 1e-8);
+                Assert.Equal(alone.Objective[here], batch.Objective[there], 1e-9);
+                Assert.InRange((alone.Weights[here] - batch.Weights[there]).abs().max().item<double>(), 0, 1e-6);
+            }
+        }
+    }
+
     [Fact]
     public void SgdLearnsAndIsFixedByItsSeed()
     {

@@ -103,8 +103,10 @@ public sealed class SkinToneTests
         // Type III, which is hard here, in the larger part.
         Assert.NotEqual(scores.Rows[4][5], SkinToneReport.Scores(run, "typed", Plan, balanced: true).Rows[4][5]);
         Assert.Equal(2, SkinToneReport.Figure(run, "typed", Plan).Series.Count);
+        Assert.Equal("2, averaged", scores.Basis!.Seeds);
         IReadOnlyList<GapRow> gaps = SkinToneReport.Gaps(run, Plan);
         Assert.All(gaps, g => Assert.True(g.AdjustedP >= g.Gap.P));
+        Assert.Equal(("2, averaged", "2, averaged"), (SkinToneReport.Gaps(gaps).Basis!.Seeds, SkinToneReport.Allows(gaps).Basis!.Seeds));
         Assert.StartsWith($"[SYNTHETIC] {gaps.Count(g => g.AdjustedP < 0.05)} of {gaps.Count} gaps", SkinToneReport.Gaps(gaps).Headline, StringComparison.Ordinal);
         Assert.Equal(gaps.Count(g => g.Probe == "linear"), SkinToneReport.Allows(gaps).Rows.Count);
         Assert.Contains("the run has typed", Assert.Throws<KitException>(() => SkinToneReport.Scores(run, "other", Plan)).Message, StringComparison.Ordinal);

@@ -41,7 +41,10 @@ public sealed class SuiteRunTests
         IReadOnlyList<ComparisonRow> rows = Comparison.Table(run.Results, "vit-tiny-random", resamples: 50);
         Assert.Contains("dots", ProbingReport.Scores("Scores", rows).ToString(), StringComparison.Ordinal);
         Assert.Equal(2, ProbingReport.Scores(rows).Series.Count);
-        Assert.Single(ProbingReport.LinearAgainstKnn(run, 50).Rows);
+        Table paired = ProbingReport.LinearAgainstKnn(run, 50);
+        Assert.Equal($"dots ({run.Results.SelectMany(r => r.Units).Distinct().Count()})", Assert.Single(paired.Rows)[0]);
+        Assert.Equal((Basis.Mean([Plan.Seeds.Count]), true), (paired.Basis!.Seeds, paired.Basis.Comparison.StartsWith("linear minus kNN", StringComparison.Ordinal)));
+        Assert.Equal(Basis.Mean([Plan.Seeds.Count]), ProbingReport.Scores("Scores", rows).Basis!.Seeds);
         Assert.Equal(2, ProbingReport.Groups(run, "dots", "vit-tiny-random", "linear", "label").Rows.Count);
         Assert.Equal(run.Results.Where(r => r.Probe == "linear").Sum(r => r.Ids.Length), ProbingReport.Confusion(run, "dots", "vit-tiny-random", "linear").Values.Cast<double>().Sum());
         ComparisonRow[] means = [.. Comparison.Means(run.Results, null, resamples: 50)];

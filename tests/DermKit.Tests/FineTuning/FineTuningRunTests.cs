@@ -85,6 +85,8 @@ public sealed class FineTuningRunTests : IDisposable
 
         Table scores = FineTuningReport.Scores(run, 50);
         Assert.Equal(5, scores.Rows.Count);
+        Assert.All(scores.Rows, r => Assert.Equal($"{tuned.Result.Task} ({tuned.Result.UnitCount})", r[0]));
+        Assert.Equal(("1", true), (scores.Basis!.Seeds, scores.Basis.Comparison.Contains($"minus {Plan.Arms[0].Name}", StringComparison.Ordinal)));
         Assert.Contains("vit-tiny-dino-kit fine-tuned, minus its frozen probe: F1", scores.Headline, StringComparison.Ordinal);
         Assert.Contains("of 1 tasks", scores.Headline, StringComparison.Ordinal);
         Assert.Equal("–", scores.Rows.Single(r => (string)r[1]! == Plan.Arms[0].Name)[3]);

@@ -1,13 +1,44 @@
 using DermKit.Cli.Notebooks;
+using DermKit.Data.DataSets;
 using DermKit.Data.Synthetic;
 using DermKit.Evaluation;
 using System.Text.RegularExpressions;
 
 namespace DermKit.Tests.Notebooks;
 
-/// <summary>The comparison with MONET on tiny files in MONET's two formats: the way a real file takes, and the stamp on all that comes of it.</summary>
+/// <summary>Notebooks on fixtures: the way that real files take, and the stamp on all that comes of them.</summary>
 public sealed class FixtureNotebookTests
 {
+    [Fact]
+    public async Task EveryOutputOfProbingOnDrawnSetsIsStamped()
+    {
+        using var folder = new TemporaryFolder();
+        string data = Directory.CreateDirectory(Path.Combine(folder.Path, "data")).FullName, path = Path.Combine(GeneratedNotebook.Root, "notebooks", "02-twelve-task-probing.ipynb");
+        FixtureSets.Write(KitSettings.FromEnvironment(), data, PadUfes20.Name, Ph2.Name);
+        var options = new RunOptions
+        {
+            Root = GeneratedNotebook.Root,
+            Timeout = TimeSpan.FromMinutes(20),
+            Set = new Dictionary<string, string> { ["resamples"] = "50", ["taskNames"] = "ph2,pad_ufes_20" },
+            Environment = new Dictionary<string, string?> { ["KIT_DATA_DIR"] = data, ["KIT_CACHE_DIR"] = Path.Combine(folder.Path, "cache"), ["OMP_WAIT_POLICY"] = "PASSIVE" },
+        };
+        NotebookRun run = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, TestContext.Current.CancellationToken);
+        Assert.True(run.Error is null, run.Error);
+        var outputs = run.Executed.Cells.Where(c => c.IsCode && c.Outputs.Count > 0).ToDictionary(c => c.Id, c => string.Concat(c.Outputs.Select(o => NotebookCell.Text(o?["data"]?["text/html"]) + NotebookCell.Text(o?["data"]?["text/plain"]))));
+        // The settings and the models rest on no picture.
+        string[] without = ["parameters", "settings", "models"];
+        Assert.Superset(new HashSet<string>(["registry", "open", "pictures", "run", "quarantine", "remarks", "scores", "scores-table", "probes-paired", "means", "rank-test", "confusion", "groups", "duplicates", "duplicates-score", "shortcut"]), outputs.Keys.ToHashSet());
+        foreach ((string cell, string output) in outputs.Where(o => !without.Contains(o.Key)))
+        {
+            Assert.True(output.Contains("FIXTURE", StringComparison.Ordinal), $"{cell}: {output}");
+            int shown = Regex.Count(output, "<figure class=\"kit-(?:figure|table)"), stamped = Regex.Count(output, "class=\"kit-stamp\">FIXTURE</span>");
+            Assert.True(cell == "registry" || stamped >= shown, $"{cell}: {shown} figures and tables, {stamped} stamps");
+        }
+        Assert.All(without, cell => Assert.DoesNotContain("FIXTURE", outputs.GetValueOrDefault(cell, "")));
+        Assert.Contains(">FIXTURE</span>", IndexPage.Render([run]));
+        Assert.Empty(ScoreTables.Unstated(string.Concat(outputs.Values)));
+    }
+
     [Fact]
     public async Task EveryOutputThatRestsOnTheFixtureIsStamped()
     {

@@ -52,5 +52,7 @@ public sealed class QuickNotebookTests(TemporaryFolder cache) : IClassFixture<Te
         Assert.True(run.Error is null, $"{file}: {run.Error}");
         Assert.DoesNotContain(run.Executed.Cells.SelectMany(c => c.IsCode ? c.Outputs : []), o => (string?)o!["output_type"] == "error");
         Assert.DoesNotContain("id=\"error\"", HtmlReport.Render(run));
+        // Solutions are a reader's own tables.
+        Assert.Empty(ScoreTables.Unstated(string.Concat(run.Executed.Cells.Where(c => c.IsCode && !c.Id.StartsWith("solution-", StringComparison.Ordinal)).SelectMany(c => c.Outputs).Select(o => NotebookCell.Text(o?["data"]?["text/html"])))));
     }
 }

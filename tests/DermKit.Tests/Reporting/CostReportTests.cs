@@ -107,7 +107,7 @@ public sealed class CostReportTests
     [Fact]
     public void QualityIsDividedByEveryCost()
     {
-        QualityAboveMajority[] rows = [new("vit-tiny-random", "cls4", "linear", Comparison.Outside, 2, new(new(0.2, 0.1, 0.3), 0.01), "SYNTHETIC"), new("resnet50-random", "avgpool", "linear", Comparison.Outside, 2, new(new(0.4, 0.3, 0.5), 0.01), "")];
+        QualityAboveMajority[] rows = [new("vit-tiny-random", "cls4", "linear", Comparison.Outside, 2, new(new(0.2, 0.1, 0.3), 0.01), "SYNTHETIC") { Units = 173, Seeds = 5 }, new("resnet50-random", "avgpool", "linear", Comparison.Outside, 2, new(new(0.4, 0.3, 0.5), 0.01), "") { Units = 173, Seeds = 5 }];
         Table table = CostReport.PerUnit(rows, [Registry["vit-tiny-random"], Registry["resnet50-random"]], Measured());
         ModelCost tiny = ModelCost.Ladder[0];
         Assert.Equal(new Estimate(20, 10, 30), Round((Estimate)table.Rows[0][3]!));
@@ -117,6 +117,8 @@ public sealed class CostReportTests
         Assert.Equal(20 / (1000 / 90.0), ((Estimate)table.Rows[0][6]!).Value, 9);
         Assert.True(double.IsNaN(((Estimate)table.Rows[1][6]!).Value));
         Assert.Equal("SYNTHETIC", table.Stamp);
+        Assert.Equal("2 unseen (173)", table.Rows[0][2]);
+        Assert.Contains("Seeds: 5, averaged.", table.ToString());
 
         static Estimate Round(Estimate e) => new(Math.Round(e.Value, 9), Math.Round(e.Low, 9), Math.Round(e.High, 9));
     }

@@ -45,10 +45,12 @@ public sealed class LabelReportTests
         Assert.Equal(3, table.Rows.Count);
         Assert.Equal(["2", "1", "0"], table.Rows[0].Skip(2).Take(3).Select(c => Convert.ToString(c, CultureInfo.InvariantCulture)));
         Assert.StartsWith("≥ ", (string)table.Rows[0][6]!, StringComparison.Ordinal);
+        Assert.Matches(@"^[\w-]+ \(\d+\)$", (string)table.Rows[0][0]!);
+        Assert.Matches(@"^\d seeds x \d+ draws, averaged$", table.Basis!.Seeds);
         Assert.Contains("above on 2, below on 0 of 2 tasks", table.Headline, StringComparison.Ordinal);
         Assert.Contains("[SYNTHETIC]", table.Headline, StringComparison.Ordinal);
         Assert.DoesNotContain("Labels of", table.Headline, StringComparison.Ordinal);
-        Assert.Contains("seeds, draws and test units", table.Note, StringComparison.Ordinal);
+        Assert.Contains("over seeds, the draws of each and test patients", table.Basis.Interval, StringComparison.Ordinal);
         // Two probes of one model are a table without a headline.
         Assert.Empty(LabelReport.Savings(Curves(), ("vit-tiny-random", "knn"), ("vit-tiny-random", "linear"), Models).Headline);
     }

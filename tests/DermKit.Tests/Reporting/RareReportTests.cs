@@ -28,6 +28,7 @@ public sealed class RareReportTests
         Assert.Equal(["gone", "gone", "rare", "rare", "some", "some", "often", "often"], table.Rows.Select(r => r[0]));
         Assert.All(table.Rows[0].Skip(4), cell => Assert.Equal("no test image", cell));
         Assert.Equal(("m", "b"), (table.Rows[2][3], table.Rows[3][3]));
+        Assert.Equal("1", table.Basis!.Seeds);
         Assert.StartsWith("0.50 [", (string)table.Rows[2][4]!, StringComparison.Ordinal);
         Assert.DoesNotContain("NaN", table.ToHtml(), StringComparison.Ordinal);
         Assert.Contains("there are f1 of nine", Assert.Throws<KitException>(() => RareReport.Scores(scores, "ten", "f1")).Message, StringComparison.Ordinal);
@@ -62,6 +63,7 @@ public sealed class RareReportTests
         IReadOnlyList<ClassDifference> differences = [.. RareConditionScores.Differences(Rows, (_, probe) => ("b", probe), "f1", 200).Select(d => d with { Stamp = "SYNTHETIC" })];
         Table table = RareReport.Differences(differences, "F1, minus b", "Classes against b");
         Assert.Equal(8, table.Rows.Count);
+        Assert.Equal(("1", "minus b, linear; b, knn, on the same resamples; two-sided p of that bootstrap, Holm over the classes of a task, for each model and probe"), (table.Basis!.Seeds, table.Basis.Comparison));
         Assert.Equal(("no test image", "–"), (table.Rows[0][6], table.Rows[0][7]));
         int up = differences.Count(d => d.AdjustedP < 0.05 && d.Difference!.Difference.Value > 0), down = differences.Count(d => d.AdjustedP < 0.05 && d.Difference!.Difference.Value < 0);
         Assert.StartsWith($"[SYNTHETIC] Classes against b: above on {up}, below on {down} of 6 pairs", table.Headline, StringComparison.Ordinal);
@@ -90,6 +92,7 @@ public sealed class RareReportTests
         Assert.Contains("10 of them c. With all labels, as frequent as they are (40 of c): m, knn 0.30 [0.20, 0.40]; m, linear 0.40 [0.30, 0.50]; m, linear, weighted 0.50", figure.Caption, StringComparison.Ordinal);
         Table table = RareReport.FewShot(curves, scores, task, [2], "f1");
         Assert.Equal(["Class", "Model", "Probe", "n = 1", "n = 10", "n = 100", "all labels", "all, weighted"], table.Columns);
+        Assert.Matches(@"^2 seeds x \d+ draws, averaged$", table.Basis!.Seeds);
         Assert.Equal(("0.30 [0.20, 0.40]", "–"), (table.Rows[0][6], table.Rows[0][7]));
         Assert.Equal(("0.40 [0.30, 0.50]", "0.50 [0.40, 0.60]"), (table.Rows[1][6], table.Rows[1][7]));
         Assert.Contains("there are f1 of c on one", Assert.Throws<KitException>(() => RareReport.FewShot(curves, scores, task, "b")).Message, StringComparison.Ordinal);

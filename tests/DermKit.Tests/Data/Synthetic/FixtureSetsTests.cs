@@ -5,6 +5,7 @@ using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Models;
 using DermKit.Pretraining;
+using DermKit.Reporting;
 
 namespace DermKit.Tests.Data.Synthetic;
 
@@ -123,6 +124,44 @@ public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture
             Assert.All(results, r => Assert.Equal((Stamps.Fixture, task.SplitFor(1).Test.Length), (r.BothStamps, r.Predicted.Length)));
             Assert.All(results, r => Assert.InRange(r.Metrics["f1"], 0, 1));
         }
+    }
+
+    [Fact]
+    public void SkinTypesAreReportedForEverySetThatHasThem()
+    {
+        var plan = new SkinTonePlan { Suite = new() { Seeds = [1], Probing = new() { Probes = ["knn"], Resamples = 20 } }, Folds = 2, FewestUnits = 1 };
+        IReadOnlyList<ProbeTask> tasks = [.. SkinTone.Open(tree.Settings, tree.Suite, plan).Where(t => t.Definition.Paper is not null)];
+        Assert.Equal(["ddi-malignant", "fitzpatrick17k-high", "fitzpatrick17k-low", "fitzpatrick17k-mid", "pad_ufes_20", "passion-conditions", "passion-impetigo"], tasks.Select(t => t.Definition.Name).Order(StringComparer.Ordinal));
+        ModelDefinition model = ModelRegistry.Load(Path.Combine(tree.Settings.Root, "data"))["vit-tiny-random"] with { Side = 32 };
+        SkinToneRun run = SkinTone.Run(tree.Settings, tasks, [model], plan);
+        foreach (ProbeTask task in tasks)
+        {
+            Table scores = SkinToneReport.Scores(run, task.Definition.Name, plan);
+            Assert.Equal((Stamps.Fixture, true), (scores.Stamp, scores.Rows.Count > 1));
+            Assert.All(scores.Rows, r => Assert.NotEqual("–", r[^1]));
+        }
+        // A gap with its interval for every set; PASSION's fixture has one condition for each type, so that no two types can be compared by condition.
+        Assert.Superset(tasks.Select(t => t.Definition.Name).Where(n => n != "passion-conditions").ToHashSet(), SkinToneReport.Gaps(run, plan).Select(g => g.Task).ToHashSet());
+    }
+
+    [Fact]
+    public void APartOfASetDoesNotCountBesideTheWhole()
+    {
+        // A fixture stands for the whole of PAD-UFES-20 and for its part.
+        Assert.All(new[] { "pad_ufes_20", "pad-diagnosis" }, name => Assert.Null(TaskSuite.Missing(tree.Suite[name], tree.Settings)));
+        string[] Names(IEnumerable<ProbeTask> tasks) => [.. tasks.Select(t => t.Definition.Name)];
+        Assert.Equal(["ham10000-diagnosis", "pad_ufes_20"], Names(RareConditions.Open(tree.Settings, tree.Suite, new())));
+        string[] all = Names(SuiteRun.Open(tree.Settings, tree.Suite, new()));
+        Assert.Contains("pad_ufes_20", all);
+        Assert.DoesNotContain("pad-diagnosis", all);
+        // Another question of the same part is not the same.
+        Assert.Contains("pad-malignant", all);
+        Assert.DoesNotContain("pad-diagnosis", Names(SkinTone.Open(tree.Settings, tree.Suite, new())));
+        // Named by hand it is scored, and in no mean.
+        IReadOnlyList<ProbeTask> both = SuiteRun.Open(tree.Settings, tree.Suite, new() { Tasks = ["pad-diagnosis", "pad_ufes_20"] });
+        Assert.Equal([false, true], both.Select(t => t.Definition.InMeans));
+        Assert.EndsWith("Part of pad_ufes_20: in no mean.", both[0].Definition.Note, StringComparison.Ordinal);
+        Assert.True(SuiteRun.Open(tree.Settings, tree.Suite, new() { Tasks = ["pad-diagnosis"] })[0].Definition.InMeans);
     }
 
     [Fact]
