@@ -69,7 +69,7 @@ internal static class LabelBenchmarks
         [
             .. Against("knn-all-k", 5, () => { KnnProbe.Classify(problem.Train, problem.Labels, problem.Test, problem.Classes, Ks); return double.NaN; }, $"knn {string.Join(' ', Ks)}"),
             .. Against("logreg-full", 1, () => LinearProbe.Run(problem.Train, problem.Labels, problem.Test, problem.Classes, options).GradientNorm!.Value, "full"),
-            .. Against("label-grid-linear", 1, () => SubsetLinear.Predict(problem.Train, problem.Labels, problem.Test, problem.Classes, draws, options).Open == 0 ? Gradient : throw new InvalidOperationException("A regression of the grid did not converge."), $"grid {Repeats} {string.Join(' ', sizes)}"),
+            .. Against("label-grid-linear", 1, () => SubsetLinear.Predict(problem.Train, problem.Labels, problem.Test, problem.Classes, draws, options).Open.Length == 0 ? Gradient : throw new InvalidOperationException("A regression of the grid did not converge."), $"grid {Repeats} {string.Join(' ', sizes)}"),
         ];
     }
 
