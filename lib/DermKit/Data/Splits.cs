@@ -1,12 +1,11 @@
 using System.Globalization;
-using System.Text;
 
 namespace DermKit.Data;
 
 /// <summary>Row numbers of the training and the test part, each ascending.</summary>
 public sealed record Split(int[] Train, int[] Test);
 
-/// <summary>Draws, reads, writes and checks splits. The same seed gives the same split on every machine.</summary>
+/// <summary>Draws and checks splits. The same seed gives the same split on every machine.</summary>
 public static class Splits
 {
     /// <summary>The share that the paper's protocol keeps for the test or validation part.</summary>
@@ -50,32 +49,6 @@ public static class Splits
     /// <summary>The split with the marked rows as its test part.</summary>
     public static Split FromMask(bool[] test) =>
         new([.. Enumerable.Range(0, test.Length).Where(i => !test[i])], [.. Enumerable.Range(0, test.Length).Where(i => test[i])]);
-
-    /// <summary>Reads image_id,split (train, val, test) and applies it to the table; every image must be named, further ones may be.</summary>
-    /// <exception cref="KitException">The file is not valid, names an image twice, or an image of the table is not in it.</exception>
-    public static Split FromFile(ImageTable table, string path)
-    {
-        CsvFile file = CsvFile.Read(path);
-        file.Require("image_id", "split");
-        var marks = new Dictionary<string, string>(StringComparer.Ordinal);
-        for (int row = 0; row < file.Count; row++)
-        {
-            string split = file[row, "split"];
-            if (split is not ("train" or "val" or "test")) throw file.Error(row, $"split is '{split}'; expected train, val or test.");
-            if (!marks.TryAdd(file[row, "image_id"], split)) throw file.Error(row, $"image '{file[row, "image_id"]}' stands here for the second time.");
-        }
-        return FromMarks(path, table.Ids, [.. table.Ids.Select(id => marks.GetValueOrDefault(id))]);
-    }
-
-    /// <summary>Writes image_id,split, whole or not at all.</summary>
-    public static void Write(string path, ImageTable table, Split split)
-    {
-        var test = split.Test.ToHashSet();
-        var text = new StringBuilder("image_id,split\n");
-        foreach (int row in split.Train.Concat(split.Test).Order())
-            text.Append(CsvFile.Line(table.Ids[row], test.Contains(row) ? "test" : "train")).Append('\n');
-        AtomicFile.WriteAllText(path, text.ToString());
-    }
 
     /// <summary>Refuses a split that has an image, a patient or a lesion in both parts.</summary>
     /// <param name="table">The table that the split's rows count in.</param>

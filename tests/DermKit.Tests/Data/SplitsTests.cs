@@ -80,21 +80,4 @@ public sealed class SplitsTests
         Splits.CheckLeaks(table, new([0, 1], [2]), "Task 't'");
         Assert.Contains("image", Assert.Throws<KitException>(() => Splits.CheckLeaks(table, new([0, 1], [0]), "t")).Message);
     }
-
-    [Fact]
-    public void FilesComeBackAsTheyWentOut()
-    {
-        using var folder = new TemporaryFolder();
-        ImageTable table = MiniTrees.Table(("a,1", "train", "P1", "x"), ("b\"2", "train", "P2", "y"), ("c", "train", "P3", "y"));
-        string path = Path.Combine(folder.Path, "split.csv");
-        Splits.Write(path, table, new([0, 2], [1]));
-        Assert.Equal("image_id,split\n\"a,1\",train\n\"b\"\"2\",test\nc,train\n", File.ReadAllText(path));
-        Split back = Splits.FromFile(table, path);
-        Assert.Equal([0, 2], back.Train);
-        Assert.Equal([1], back.Test);
-        MiniTrees.Write(folder.Path, "split.csv", "image_id,split", "c,train");
-        Assert.Contains("image 'a,1' has no split", Assert.Throws<KitException>(() => Splits.FromFile(table, path)).Message);
-        MiniTrees.Write(folder.Path, "split.csv", "image_id,split", "c,train", "c,test");
-        Assert.Contains("row 3: image 'c' stands here for the second time", Assert.Throws<KitException>(() => Splits.FromFile(table, path)).Message);
-    }
 }
