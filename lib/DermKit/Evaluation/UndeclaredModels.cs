@@ -78,7 +78,7 @@ internal static class UndeclaredModels
             return Fitting(file, model with
             {
                 Family = "vit", Size = size, Patch = (int)patch, ImageSize = side * (int)patch, LeaveOut = VisionTransformer.NotBackbone,
-                Title = $"undeclared, ViT-{char.ToUpperInvariant(size[0])}/{patch}", Note = $"undeclared: keys look like timm's ViT-{char.ToUpperInvariant(size[0])}/{patch}{under}. {Seen(file)}",
+                Title = $"undeclared, ViT-{char.ToUpperInvariant(size[0])}/{patch}", Note = $"undeclared: keys look like timm's ViT-{char.ToUpperInvariant(size[0])}/{patch}{under}. {Seen(model.PretrainedOn)}",
             });
         }
         if (Shape("conv1.weight") is [_, 3, 7, 7] && Shape("layer1.0.conv3.weight") is [_, _, 1, 1])
@@ -92,7 +92,7 @@ internal static class UndeclaredModels
             return Fitting(file, model with
             {
                 Family = "resnet", ResNet = sizes, Features = FeatureVariant.AvgPool,
-                Title = $"undeclared, ResNet-{sizes.Depth}", Note = $"undeclared: keys look like torchvision's ResNet-{sizes.Depth}, blocks {string.Join(", ", sizes.Blocks)}, {sizes.Features} features{under}. {Seen(file)}",
+                Title = $"undeclared, ResNet-{sizes.Depth}", Note = $"undeclared: keys look like torchvision's ResNet-{sizes.Depth}, blocks {string.Join(", ", sizes.Blocks)}, {sizes.Features} features{under}. {Seen(model.PretrainedOn)}",
             });
         }
         if (Shape("vision_model.embeddings.patch_embedding.weight") is [var wide, 3, var p, var q] && p == q && Shape("vision_model.embeddings.position_embedding.weight") is [var rows, _] && Shape("visual_projection.weight") is [_, _])
@@ -106,7 +106,7 @@ internal static class UndeclaredModels
             {
                 Family = "clip", Clip = clip, Patch = clip.Patch, ImageSize = clip.ImageSize, Features = FeatureVariant.Cls4PreNorm,
                 Title = $"undeclared, CLIP image tower, {wide} wide, {clip.Depth} blocks, patch {p}",
-                Note = $"undeclared: keys look like {(file.Family == WeightFamily.OpenAiClip ? "openai/CLIP's" : "Hugging Face's CLIPModel")}{under}; {clip.Heads} heads and {(clip.Activation == ClipActivation.QuickGelu ? "QuickGELU" : "GELU")} are {(text is null ? "assumed, as in OpenAI's weights" : "what the file says")}. {Seen(file)}",
+                Note = $"undeclared: keys look like {(file.Family == WeightFamily.OpenAiClip ? "openai/CLIP's" : "Hugging Face's CLIPModel")}{under}; {clip.Heads} heads and {(clip.Activation == ClipActivation.QuickGelu ? "QuickGELU" : "GELU")} are {(text is null ? "assumed, as in OpenAI's weights" : "what the file says")}. {Seen(model.PretrainedOn)}",
             });
         }
         return Refused(path, name, model.Parameters, $"{Expected}; found {file.Entries.Count} tensors such as {string.Join(", ", file.Entries.Keys.Order(StringComparer.Ordinal).Take(4))}");
@@ -127,7 +127,13 @@ internal static class UndeclaredModels
         Problem = $"{Path.GetFileName(path)} is here but not recognised: {problem.TrimEnd('.')}. Declare it in data/models/{name}.json, or take it out of the folder.",
     };
 
-    private static string Seen(MappedWeights file) => file.Metadata.GetValueOrDefault("pretrainedOn") is { Length: > 0 } sets ? $"It says that it has seen {sets}." : "What it has seen is not known.";
+    /// <summary>What the file says of its data; "unknown" stands for those of weights that the training began with.</summary>
+    private static string Seen(string[] sets)
+    {
+        string[] known = [.. sets.Where(s => s != "unknown")];
+        if (known.Length == 0) return "What it has seen is not known.";
+        return $"It says that it has seen {string.Join(", ", known)}{(known.Length < sets.Length ? "; what the weights that it began with had seen is not known" : "")}.";
+    }
 
     private static ClipVisionConfig Architecture(string text)
     {

@@ -39,7 +39,7 @@ public sealed class VisionTransformer : Backbone
         if (config.MaskToken) maskedEmbed = new Parameter(empty(1, config.Dim, ScalarType.Float32, device));
         patchEmbed = new VitPatchEmbedding(config, device);
         blocks = nn.ModuleList(Enumerable.Range(0, config.Depth)
-            .Select(i => new VitBlock(config, config.Depth == 1 ? 0 : config.DropPath * i / (config.Depth - 1), device)).ToArray());
+            .Select(i => new VitBlock(config, config.DropPathOf(i), device)).ToArray());
         norm = new TokenNorm(config.Dim, device);
         RegisterComponents();
         this.OutliveScopes();

@@ -30,6 +30,9 @@ public sealed record VitConfig
     /// <summary>Rate of stochastic depth in the last block; rises linearly from 0 in the first. Acts in training mode only.</summary>
     public double DropPath { get; init; }
 
+    /// <summary>Rate of stochastic depth in a block, counted from 0.</summary>
+    public double DropPathOf(int block) => Depth == 1 ? 0 : DropPath * block / (Depth - 1);
+
     /// <summary>192 wide, 12 blocks, 3 heads: 5,524,416 parameters at patch 16.</summary>
     public static VitConfig Tiny { get; } = new();
 

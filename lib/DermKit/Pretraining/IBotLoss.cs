@@ -20,6 +20,7 @@ public sealed class IBotLoss : IDisposable
     public IBotLoss(PretrainOptions options, Device? device = null)
     {
         this.options = options;
+        PatchCenterMomentum = options.CenterMomentum;
         Cls = new DinoLoss(options.Outputs, options.StudentTemperature, options.CenterMomentum, device);
         PatchCenter = zeros(1, 1, options.SharedHead ? options.Outputs : options.PatchOutputs, ScalarType.Float32, device ?? CPU).DetachFromDisposeScope();
         temperatures = Schedules.TeacherTemperature(options.TeacherTemperatureStart, options.TeacherTemperature, options.Epochs, options.TeacherTemperatureWarmup);
@@ -31,6 +32,9 @@ public sealed class IBotLoss : IDisposable
 
     /// <summary>Running mean of the teacher's patch logits, [1, 1, K of patches].</summary>
     public Tensor PatchCenter { get; }
+
+    /// <summary>Share of the old patch centre that stays; the same as for CLS, as in the original's training, though its loss takes two.</summary>
+    internal double PatchCenterMomentum { get; init; }
 
     /// <summary>Temperature of the teacher's softmax for patches in each epoch: the start value until masking begins, then as DINO's.</summary>
     public static double[] PatchTemperatures(PretrainOptions options) =>
@@ -67,7 +71,7 @@ public sealed class IBotLoss : IDisposable
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Cls.UpdateCenter(cls);
-        PatchCenter.mul_(Kept(options.CenterMomentum)).PlusInPlace(patches.mean([0, 1], keepdim: true) * Kept(1 - options.CenterMomentum));
+        PatchCenter.mul_(Kept(PatchCenterMomentum)).PlusInPlace(patches.mean([0, 1], keepdim: true) * Kept(1 - PatchCenterMomentum));
     }
 
     /// <inheritdoc/>

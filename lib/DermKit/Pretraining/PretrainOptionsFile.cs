@@ -125,7 +125,7 @@ public sealed partial record PretrainOptions
         Expect(CropSource == "cached" || (GlobalSize % CropPass.Lanes == 0 && (LocalCrops == 0 || LocalSize % CropPass.Lanes == 0)), "cropSource", CropSource, $"cached, because views from original files are multiples of {CropPass.Lanes} pixels and here {GlobalSize} and {LocalSize}");
         Expect(SourceSize >= 16, "sourceSize", SourceSize, "16 or more pixels");
         Expect(GlobalSize >= Patch, "globalSize", GlobalSize, $"at least a patch of {Patch} pixels");
-        Expect(LocalSize >= Patch, "localSize", LocalSize, $"at least a patch of {Patch} pixels");
+        Expect(LocalCrops == 0 || LocalSize >= Patch, "localSize", LocalSize, $"at least a patch of {Patch} pixels");
         Expect(LocalCrops >= 0, "localCrops", LocalCrops, "0 or more");
         Expect(GlobalScaleMin is > 0 and <= 1, "globalScaleMin", GlobalScaleMin, "above 0, at most 1");
         Expect(LocalScaleMin > 0 && LocalScaleMin <= LocalScaleMax, "localScaleMin", LocalScaleMin, "above 0, at most localScaleMax");

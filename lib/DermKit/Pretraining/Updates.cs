@@ -18,7 +18,7 @@ internal sealed class Updates : IDisposable
     private readonly (string Name, Parameter Value)[] parameters;
     private readonly GradientClipping clipping;
     private readonly Snapshot running;
-    private readonly double[] learningRates, decays, momenta;
+    private readonly double[] learningRates;
 
     public Updates(PretrainMethod method, PretrainOptions options, int stepsPerEpoch)
     {
@@ -35,8 +35,8 @@ internal sealed class Updates : IDisposable
         running = new(method.Running);
         clipping = new(parameters.Select(p => p.Value), options.ClipGradient);
         learningRates = Schedules.Cosine(options.BaseLearningRate * options.Batch / 256, options.MinLearningRate, Steps, (int)Math.Round(options.WarmupEpochs * stepsPerEpoch));
-        decays = Schedules.Cosine(options.WeightDecay, options.WeightDecayEnd, Steps);
-        momenta = Schedules.Cosine(options.TeacherMomentum, 1, Steps);
+        Decays = Schedules.Cosine(options.WeightDecay, options.WeightDecayEnd, Steps);
+        Momenta = Schedules.Cosine(options.TeacherMomentum, 1, Steps);
     }
 
     public PretrainMethod Method { get; }
@@ -46,6 +46,12 @@ internal sealed class Updates : IDisposable
     public int StepsPerEpoch { get; }
 
     public int Steps { get; }
+
+    /// <summary>Weight decay of each step.</summary>
+    public IReadOnlyList<double> Decays { get; }
+
+    /// <summary>Momentum of the teacher in each step.</summary>
+    public IReadOnlyList<double> Momenta { get; internal set; }
 
     /// <summary>Updates that are done; set when a run is taken up.</summary>
     public int Done { get; set; }
@@ -74,7 +80,7 @@ internal sealed class Updates : IDisposable
         using var scope = NewDisposeScope();
         int epoch = Done / StepsPerEpoch;
         running.Take();
-        Method.BeforeStep(momenta[Done]);
+        Method.BeforeStep(Momenta[Done]);
         using MethodOutput output = Method.Forward(views, Done, epoch);
         output.Loss.backward();
         Tensor norms = clipping.Step();
@@ -87,9 +93,9 @@ internal sealed class Updates : IDisposable
         foreach ((string name, Parameter value) in parameters)
             if (Method.IsFrozen(name, epoch)) value.grad = null;
         double learningRate = learningRates[Done];
-        Optimiser.Step(learningRate, decays[Done]);
+        Optimiser.Step(learningRate, Decays[Done]);
         foreach ((_, Parameter value) in parameters) value.grad = null;
-        Method.AfterStep(momenta[Done]);
+        Method.AfterStep(Momenta[Done]);
         Done++;
         var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norm, 0);
         double patches = numbers.ElementAtOrDefault(2);

@@ -131,6 +131,21 @@ public sealed class UndeclaredModelsTests : IDisposable
         Assert.All(Load(), m => Assert.True(m.IsPresent));
     }
 
+    [Theory]
+    [InlineData(null, "What it has seen is not known.")]
+    [InlineData("unknown", "What it has seen is not known.")]
+    [InlineData("isic2017, ham10000", "It says that it has seen isic2017, ham10000.")]
+    [InlineData("isic2017, unknown", "It says that it has seen isic2017; what the weights that it began with had seen is not known.")]
+    public void WhatAFileHasSeenIsItsOwnWord(string? seen, string sentence)
+    {
+        using var scope = NewDisposeScope();
+        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny, 5);
+        Save("seen", source.state_dict(), seen is null ? null : new() { ["pretrainedOn"] = seen });
+        ModelDefinition model = Assert.Single(Load());
+        Assert.EndsWith(sentence, model.Note);
+        Assert.Equal(seen?.Split(", ") ?? [], model.PretrainedOn);
+    }
+
     private IReadOnlyList<ModelDefinition> Load() => ModelRegistry.Load(folder.Path).Models;
 
     private void Save(string name, Dictionary<string, Tensor> state, Dictionary<string, string>? metadata = null) =>

@@ -61,14 +61,15 @@ public sealed class PairTrainingParity
         PretrainOptions options = PretrainOptions.For("BYOL") with { HeadHidden = head[1], Outputs = head[2] };
         using var method = new Byol(options, _ => ResNet.Random(Sizes(config), 1), CPU);
         Fill(method, file);
-        double start = double.Parse(config.GetProperty("momentum_schedule").GetString()!.Split(',')[^2], CultureInfo.InvariantCulture);
-        // lightly's example trains by plain SGD, and its momentum reaches 1 in the last step.
+        double[] schedule = [.. config.GetProperty("momentum_schedule").GetString()!.TrimEnd(')').Split(',')[1..].Select(n => double.Parse(n, CultureInfo.InvariantCulture))];
+        double[] momenta = TrainingPartsParity.Lightly(schedule[1], schedule[2], (int)schedule[0]);
+        // lightly's example trains by plain SGD.
         using var sgd = new Lars(method.Student.named_parameters(), LarsOptions.Sgd with { Momentum = 0 });
         float[] found = new float[steps];
         for (int step = 0; step < steps; step++)
         {
             using Views views = ViewsOf(file, step);
-            method.BeforeStep(1 - (1 - start) * (Math.Cos(Math.PI * step / (steps - 1)) + 1) / 2);
+            method.BeforeStep(momenta[step]);
             using MethodOutput output = method.Forward(views, step, 0);
             found[step] = output.Loss.item<float>();
             output.Loss.backward();

@@ -32,7 +32,12 @@ public sealed class TeacherTrainingParity
         using (no_grad())
             foreach ((string key, Tensor target) in weights) target.copy_(file.Load("init." + key[(key.IndexOf('.') + 1)..]));
         int perEpoch = file.Config().GetProperty("niter_per_ep").GetInt32();
+        double end = file.Config().GetProperty("momentum")[1].GetDouble();
         using var updates = new Updates(method, options, perEpoch);
+        // The momentum of the kit tends to 1, as that of the original programs does.
+        if (end != 1) updates.Momenta = Schedules.Cosine(options.TeacherMomentum, end, updates.Steps);
+        if (file.Entries.ContainsKey("momentum")) Fixtures.Close(tensor([.. updates.Momenta]).narrow(0, 0, file.Entries["momentum"].Shape[0]), file.Load("momentum"), 1e-12, "momentum");
+        if (file.Entries.ContainsKey("wd")) Fixtures.Close(tensor([.. updates.Decays]).narrow(0, 0, file.Entries["wd"].Shape[0]), file.Load("wd"), 1e-12, "wd");
         Tensor losses = file.Load("loss");
         Tensor? norms = file.Entries.ContainsKey("grad_norms") ? file.Load("grad_norms") : null, rates = file.Entries.ContainsKey("lr") ? file.Load("lr") : null;
         int step = 0;
@@ -43,7 +48,7 @@ public sealed class TeacherTrainingParity
         };
         for (; step < losses.shape[0]; step++)
         {
-            using var views = new Views(Crops(file, $"global.{step}"), Crops(file, $"local.{step}"), methodName == "iBOT" ? IBotParity.Cells(file.Load($"mask.{step}").flatten(0, 1)) : null);
+            using var views = new Views(Crops(file, $"global.{step}"), options.LocalCrops > 0 ? Crops(file, $"local.{step}") : null, methodName == "iBOT" ? IBotParity.Cells(file.Load($"mask.{step}").flatten(0, 1)) : null);
             TrainingStep done = updates.Next(views);
             double[] wanted = [.. losses[step].view(-1).data<float>().Select(l => (double)l)];
             Assert.Equal(wanted[0], done.Loss, 1e-4 * Math.Abs(done.Loss));
@@ -76,20 +81,25 @@ public sealed class TeacherTrainingParity
         int Whole(string key) => config.GetProperty(key).GetInt32();
         double Of(string key, int i) => config.GetProperty(key)[i].GetDouble();
         JsonElement head = config.GetProperty("head");
-        return PretrainOptions.For(method) with
+        bool shared = !head.TryGetProperty("shared_head", out JsonElement one) || one.GetBoolean();
+        (int locals, int warmup) = (Whole("local_crops"), Whole("warmup_teacher_temp_epochs"));
+        // Keys that decide nothing are left at the method's own values.
+        PretrainOptions own = PretrainOptions.For(method);
+        double start = warmup > 0 ? Of("teacher_temp", 0) : Of("teacher_temp", 1);
+        return own with
         {
             Patch = Whole("patch_size"), ImageSize = Whole("img_size"), Dim = Whole("embed_dim"), Depth = Whole("depth"), Heads = Whole("num_heads"),
             Outputs = head.GetProperty("out_dim").GetInt32(), HeadHidden = head.GetProperty("hidden_dim").GetInt32(), Bottleneck = head.GetProperty("bottleneck_dim").GetInt32(),
             NormLastLayer = (head.TryGetProperty("norm_last_layer", out JsonElement fixedGain) ? fixedGain : head.GetProperty("norm_last_layer_student")).GetBoolean(),
-            SharedHead = !head.TryGetProperty("shared_head", out JsonElement shared) || shared.GetBoolean(), DropPath = Number("drop_path"),
+            SharedHead = shared, PatchOutputs = shared ? own.PatchOutputs : head.GetProperty("patch_out_dim").GetInt32(), DropPath = Number("drop_path"),
             // The file's learning rate is the peak itself.
             Batch = Whole("batch"), BaseLearningRate = Number("lr") * 256 / Whole("batch"), MinLearningRate = Number("min_lr"), WarmupEpochs = Whole("warmup_epochs"), Epochs = Whole("epochs"),
             WeightDecay = Of("wd", 0), WeightDecayEnd = Of("wd", 1), TeacherMomentum = Of("momentum", 0),
-            TeacherTemperatureStart = Of("teacher_temp", 0), TeacherTemperature = Of("teacher_temp", 1), TeacherTemperatureWarmup = Whole("warmup_teacher_temp_epochs"),
+            TeacherTemperatureStart = start, TeacherTemperature = Of("teacher_temp", 1), TeacherTemperatureWarmup = warmup,
             // The original takes the same temperatures for patches.
-            PatchTemperatureStart = method == "iBOT" ? Of("teacher_temp", 0) : 0.04, PatchTemperature = method == "iBOT" ? Of("teacher_temp", 1) : 0.07, PatchTemperatureWarmup = method == "iBOT" ? Whole("warmup_teacher_temp_epochs") : 30,
+            PatchTemperatureStart = method == "iBOT" ? start : own.PatchTemperatureStart, PatchTemperature = method == "iBOT" ? Of("teacher_temp", 1) : own.PatchTemperature, PatchTemperatureWarmup = method == "iBOT" ? warmup : own.PatchTemperatureWarmup,
             ClipGradient = Number("clip_grad"), FrozenLastLayerEpochs = Whole("freeze_last_layer"),
-            GlobalSize = Whole("img_size"), LocalSize = Whole("local_size"), LocalCrops = Whole("local_crops"),
+            GlobalSize = Whole("img_size"), LocalSize = locals > 0 ? Whole("local_size") : own.LocalSize, LocalCrops = locals,
         };
     }
 }

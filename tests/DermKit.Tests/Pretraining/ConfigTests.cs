@@ -62,6 +62,7 @@ public sealed class ConfigTests
     {
         (PretrainOptions.For("DINO") with { LocalCrops = 0 }).Check();
         Assert.Contains("key 'localSize': expected no such key, because there are no local crops", Assert.Throws<KitException>(() => (PretrainOptions.For("DINO") with { LocalCrops = 0, LocalSize = 64 }).Check()).Message);
+        (PretrainOptions.For("DINO") with { LocalCrops = 0, Patch = 112 }).Check();
     }
 
     [Theory]
