@@ -1,3 +1,4 @@
+using DermKit.Cli.Commands;
 using DermKit.Data;
 using System.Net;
 using System.Security.Cryptography;

@@ -1,7 +1,9 @@
-namespace DermKit.Data;
+using DermKit.Data;
+
+namespace DermKit.Cli.Commands;
 
 /// <summary>Fetches what an entry of data/sources.json has addresses for: data sets below KIT_DATA_DIR, weights into data/weights.</summary>
-public static class SourceFetch
+internal static class SourceFetch
 {
     /// <summary>Fetches the files of an entry, or one of them, one after another; what is there and right is not fetched again.</summary>
     /// <param name="settings">Says where data and weights lie.</param>
