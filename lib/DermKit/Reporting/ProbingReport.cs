@@ -22,10 +22,10 @@ public static class ProbingReport
     public static Table Registry(ModelRegistry models) => Tables.From("Models of the registry", models.Models.OrderBy(m => m.IsPresent ? 0 : 1),
         ("Model", m => m.Name), ("What", m => m.Title), ("Parameters, GMACs", m => string.Create(CultureInfo.InvariantCulture, $"{m.Parameters / 1e6:0.0} M, {m.Cost?.GigaMacs ?? double.NaN:0.00}")),
         ("Features", m => $"{m.Features}{(m.Preprocessing == Preprocessing.Paper ? "" : $", transform {m.Preprocessing}")}".ToLowerInvariant()),
-        ("Has seen", m => string.Join(", ", m.PretrainedOn)), ("Weights and licence", m => $"{(m.IsPresent ? m.Stamp.Length > 0 ? $"here, {m.Stamp}" : "here" : m.Missing!.TrimEnd('.'))}; licence: {m.Licence}")) with
+        ("Has seen", m => string.Join(", ", m.PretrainedOn)), ("Weights and licence", m => $"{(m.IsPresent ? m.Stamp.Length > 0 ? $"here, {m.Stamp}" : "here" : m.Problem is null && m.Weights is not null ? $"kit data fetch {m.Name}" : m.Missing!.TrimEnd('.'))}; licence: {m.Licence}")) with
     {
         Stamp = Stamps.Join(models.Models.Select(m => m.Stamp)),
-        Note = "The transform is the paper's, but where another one stands with the features. GMACs: billions of multiply-adds for one picture.",
+        Note = "Weights that are not here come by the command that stands in their place, or by hand as kit data card NAME says. The transform is the paper's, but where another one stands with the features. GMACs: billions of multiply-adds for one picture.",
     };
 
     /// <summary>What each task will be probed with: images, classes and the unit that intervals resample.</summary>
