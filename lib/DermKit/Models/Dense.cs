@@ -27,6 +27,10 @@ public sealed class Dense : nn.Module<Tensor, Tensor>
     /// <summary>Type of the matrix product and of its result, whatever that of the weights and of their gradients; null for that of the weights.</summary>
     public ScalarType? Compute { get; set; }
 
+    internal Parameter Weight => weight;
+
+    internal Parameter? Bias => bias;
+
     /// <summary>
     /// Has every linear layer and convolution inside a module multiply in a type: bfloat16 halves the time on a processor or GPU that multiplies
     /// it natively. Weights, statistics of norms and a transformer's sums of residuals keep their type; null takes it back.

@@ -44,6 +44,12 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>Weights and biases of qkv and proj; null where one has none.</summary>
+    public Parameter?[] Layers => [qkv.Weight, qkv.Bias, proj.Weight, proj.Bias];
+
+    /// <summary>Type of the products.</summary>
+    public ScalarType? Compute => qkv.Compute;
+
     public override Tensor forward(Tensor x) => Attend(x, clsOnly: false);
 
     /// <summary>[B, T, D] to [B, T, D], or to [B, 1, D] when only the CLS token asks.</summary>
@@ -96,6 +102,9 @@ internal sealed class Mlp : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>Weights and biases of fc1 and fc2.</summary>
+    public Parameter?[] Layers => [fc1.Weight, fc1.Bias, fc2.Weight, fc2.Bias];
+
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
@@ -110,6 +119,7 @@ internal sealed class Mlp : nn.Module<Tensor, Tensor>
 internal sealed class VitBlock : nn.Module<Tensor, Tensor>
 {
     private readonly double dropPath;
+    private readonly int heads;
     private readonly TokenNorm norm1;
     private readonly VitAttention attn;
     private readonly TokenNorm norm2;
@@ -117,7 +127,7 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
 
     public VitBlock(VitConfig config, double dropPath, Device device) : base(nameof(VitBlock))
     {
-        this.dropPath = dropPath;
+        (this.dropPath, heads) = (dropPath, config.Heads);
         norm1 = new TokenNorm(config.Dim, device);
         attn = new VitAttention(config, device);
         norm2 = new TokenNorm(config.Dim, device);
@@ -131,8 +141,11 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
     public Tensor Forward(Tensor x, bool clsOnly, Generator? generator)
     {
         using var scope = NewDisposeScope();
-        Tensor attended = Add(clsOnly ? x.narrow(1, 0, 1) : x, attn.Attend(norm1.forward(x), clsOnly), generator);
-        return Add(attended, mlp.forward(norm2.forward(attended)), generator).MoveToOuterDisposeScope();
+        bool fused = BlockPath.Takes(x, attn.Compute, heads, attn.Layers, mlp.Layers);
+        Tensor attended = fused && !clsOnly ? BlockPath.Attention(x, Scales(x, generator), heads, norm1, attn.Layers)
+            : Add(clsOnly ? x.narrow(1, 0, 1) : x, attn.Attend(norm1.forward(x), clsOnly), generator);
+        Tensor result = fused ? BlockPath.Mlp(attended, Scales(attended, generator), norm2, mlp.Layers) : Add(attended, mlp.forward(norm2.forward(attended)), generator);
+        return result.MoveToOuterDisposeScope();
     }
 
     public Tensor AttentionWeights(Tensor x)
@@ -141,16 +154,11 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
         return attn.Weights(norm1.forward(x)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>x + branch; in training each picture loses the branch with probability dropPath and the rest is scaled up (timm's DropPath).</summary>
-    private Tensor Add(Tensor x, Tensor branch, Generator? generator)
-    {
-        if (training && dropPath > 0)
-        {
-            Tensor keep = rand([x.shape[0], 1, 1], x.dtype, x.device, generator: generator).Plus(Kept(1 - dropPath)).floor();
-            return x.Plus(branch * (keep / Kept(1 - dropPath)));
-        }
-        return Residual.Add(x, branch);
-    }
+    private Tensor Add(Tensor x, Tensor branch, Generator? generator) => Scales(x, generator) is { } scales ? x.Plus(branch * scales) : Residual.Add(x, branch);
+
+    /// <summary>In training each picture loses a branch with probability dropPath and the rest is scaled up (timm's DropPath): factors [B, 1, 1], or null for 1.</summary>
+    private Tensor? Scales(Tensor x, Generator? generator) => training && dropPath > 0
+        ? rand([x.shape[0], 1, 1], x.dtype, x.device, generator: generator).Plus(Kept(1 - dropPath)).floor() / Kept(1 - dropPath) : null;
 }
 
 /// <summary>The sum behind a branch.</summary>

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using System.Globalization;
+using DermKit.Kernels;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace DermKit.Models;
+
+/// <summary>What computes a transformer block in bfloat16 on the cpu.</summary>
+public enum BlockKernel
+{
+    /// <summary>libtorch's operations, one after the other.</summary>
+    Plain,
+    /// <summary>Both branches as one pass each over rows that stay in the cache, around libtorch's micro kernel for small matrix products.</summary>
+    Fused,
+}
+
+/// <summary>
+/// The one place where it is decided how a block is computed. Bfloat16 on a cpu with avx512_bf16 takes what a measurement of some milliseconds, made
+/// once in the process, finds faster; KIT_BLOCK=plain or fused decides instead. All else is libtorch's.
+/// </summary>
+public static class BlockPath
+{
+    private static readonly Lazy<(BlockKernel Kernel, string Reason)> Choice = new(Choose);
+
+    /// <summary>The kernel in use.</summary>
+    /// <exception cref="KitException">KIT_BLOCK is neither plain nor fused, or fused where it cannot be.</exception>
+    public static BlockKernel Kernel => Forced ?? Choice.Value.Kernel;
+
+    /// <summary>Why <see cref="Kernel"/> is in use, with the measured times.</summary>
+    public static string Reason => Choice.Value.Reason;
+
+    /// <summary>True when KIT_BLOCK decides.</summary>
+    internal static bool IsChosenByUser => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KIT_BLOCK"));
+
+    /// <summary>Overrules the choice, so that one process can compare both.</summary>
+    internal static BlockKernel? Forced { get; set; }
+
+    /// <summary>Goes on with a kernel that an earlier process has measured.</summary>
+    /// <exception cref="KitException">It cannot be had here.</exception>
+    internal static void Use(BlockKernel kernel)
+    {
+        if (kernel == BlockKernel.Fused && MicroKernel.Missing.Length > 0) throw new KitException($"Fused transformer blocks cannot be had here: {MicroKernel.Missing}.");
+        if (Kernel != kernel) Forced = kernel;
+    }
+
+    /// <summary>Whether <see cref="Attention"/> and <see cref="Mlp"/> take a block's tokens and weights.</summary>
+    internal static bool Takes(Tensor x, ScalarType? type, int heads, Parameter?[] attention, Parameter?[] mlp)
+    {
+        if (type != ScalarType.BFloat16 || x.device_type != DeviceType.CPU || x.dtype != ScalarType.Float32) return false;
+        (long dim, long hidden) = (x.shape[^1], mlp[0]!.shape[0]);
+        return dim % 64 == 0 && hidden % 64 == 0 && dim / heads is 16 or 32 or 48 or 64 && attention[1] is not null && Bytes(x, heads, hidden) < int.MaxValue && Kernel == BlockKernel.Fused;
+    }
+
+    /// <summary>x + scale proj(attention(norm(x))), [B, T, D] to the same; scales [B, 1, 1] or null.</summary>
+    internal static Tensor Attention(Tensor x, Tensor? scales, int heads, TokenNorm norm, Parameter?[] layers) =>
+        FusedBranch.Run(new AttentionPass((int)x.shape[0], (int)x.shape[1], (int)x.shape[2], heads, (float)norm.Eps, get_num_threads()), x, OfRows(scales, x), [norm.Weight, norm.Bias, .. layers.OfType<Tensor>()]);
+
+    /// <summary>x + scale fc2(gelu(fc1(norm(x)))), [B, T, D] to the same; scales [B, 1, 1] or null.</summary>
+    internal static Tensor Mlp(Tensor x, Tensor? scales, TokenNorm norm, Parameter?[] layers) =>
+        FusedBranch.Run(new MlpPass((int)(x.shape[0] * x.shape[1]), (int)x.shape[2], (int)layers[0]!.shape[0], (float)norm.Eps, get_num_threads()), x, OfRows(scales, x), [norm.Weight, norm.Bias, .. layers.OfType<Tensor>()]);
+
+    private static Tensor? OfRows(Tensor? scales, Tensor x) => scales?.expand(x.shape[0], x.shape[1], 1).contiguous();
+
+    /// <summary>What a pass keeps for the backward one, at most, with room to spare.</summary>
+    private static long Bytes(Tensor x, int heads, long hidden) => x.shape[0] * x.shape[1] * (2 * Math.Max(x.shape[2] + 2 * hidden, 5 * x.shape[2] + heads * (x.shape[1] + 32)) + 64);
+
+    private static (BlockKernel, string) Choose()
+    {
+        string missing = MicroKernel.Missing;
+        switch (Environment.GetEnvironmentVariable("KIT_BLOCK"))
+        {
+            case "plain": return (BlockKernel.Plain, "KIT_BLOCK=plain");
+            case "fused": return missing.Length == 0 ? (BlockKernel.Fused, "KIT_BLOCK=fused") : throw new KitException($"KIT_BLOCK is 'fused', but {missing}. Unset it.");
+            case null or "": break;
+            case var other: throw new KitException($"KIT_BLOCK is '{other}'; expected plain or fused, or unset it to let the kit measure.");
+        }
+        if (missing.Length > 0) return (BlockKernel.Plain, missing);
+        BlockKernel? before = Forced;
+        using var scope = NewDisposeScope();
+        using var block = new VitBlock(VitConfig.Tiny, 0, CPU);
+        Dense.ComputeIn(block, ScalarType.BFloat16);
+        using (no_grad()) foreach (Parameter p in block.parameters()) p.fill_(KeptScalar.Kept(0.01));
+        Tensor x = ones(2, 197, VitConfig.Tiny.Dim);
+        double[] best = [double.MaxValue, double.MaxValue];
+        MatrixPath.OnOneThread(() =>
+        {
+            for (int i = 0; i < 8; i++)
+                for (int kernel = 0; kernel < 2; kernel++) best[kernel] = Math.Min(best[kernel], Seconds(block, x, (BlockKernel)kernel));
+        });
+        Forced = before;
+        string reason = string.Create(CultureInfo.InvariantCulture, $"measured: plain {1e3 * best[0]:f1}, fused {1e3 * best[1]:f1} ms for a block of ViT-T and its gradients on one thread");
+        return (best[1] < best[0] ? BlockKernel.Fused : BlockKernel.Plain, reason);
+    }
+
+    private static double Seconds(VitBlock block, Tensor x, BlockKernel kernel)
+    {
+        using var scope = NewDisposeScope();
+        Forced = kernel;
+        long start = Stopwatch.GetTimestamp();
+        using (enable_grad()) block.forward(x).sum().backward();
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        block.zero_grad(set_to_none: true);
+        return seconds;
+    }
+}
