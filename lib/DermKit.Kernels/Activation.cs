@@ -28,8 +28,8 @@ internal static unsafe class Activation
     }
 
     /// <summary>
-    /// Exact GELU, x Phi(x), and its derivative Phi(x) + x phi(x), with relative errors below 1e-4 of the smaller of Phi and 1 - Phi. Phi by Abramowitz and
-    /// Stegun, Handbook of Mathematical Functions, 7.1.26.
+    /// Exact GELU, x Phi(x), and its derivative Phi(x) + x phi(x). Phi by Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26, whose
+    /// error stays below 7.5e-8, with a reciprocal and a power that are good to 2e-4 of the smaller of Phi and 1 - Phi.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Gelu(Vector512<float> x, out Vector512<float> slope)

@@ -7,7 +7,7 @@ namespace DermKit.Kernels;
 /// <param name="heads">Heads of 16, 32, 48 or 64 numbers.</param>
 /// <param name="eps">Of the norm.</param>
 /// <param name="threads">Most threads.</param>
-internal sealed unsafe class AttentionPass(int pictures, int tokens, int dim, int heads, float eps, int threads) : BranchPass(pictures, tokens, dim, 3 * dim, dim, eps, threads)
+internal sealed unsafe class AttentionPass(int pictures, int tokens, int dim, int heads, float eps, int threads) : BranchPass(pictures, tokens, tokens, dim, 3 * dim, dim, eps, threads)
 {
     private readonly int keys = Slabs.Up(tokens, 32), width = dim / heads;
     private readonly HeadPass pass = new(tokens, dim, dim / heads, 1 / MathF.Sqrt((float)dim / heads));

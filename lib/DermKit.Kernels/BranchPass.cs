@@ -20,12 +20,13 @@ internal unsafe struct BranchTrace
 /// </summary>
 /// <param name="items">Items that are not divided among threads.</param>
 /// <param name="tokens">Rows of an item.</param>
+/// <param name="pictureRows">Rows of a picture, which share a scale.</param>
 /// <param name="dim">Numbers of a row, a multiple of 64.</param>
 /// <param name="inner">Outputs of the first layer, a multiple of 64.</param>
 /// <param name="outer">Inputs of the second layer, a multiple of 64.</param>
 /// <param name="eps">Of the norm.</param>
 /// <param name="threads">Most threads.</param>
-internal abstract unsafe class BranchPass(int items, int tokens, int dim, int inner, int outer, float eps, int threads) : IDisposable
+internal abstract unsafe class BranchPass(int items, int tokens, int pictureRows, int dim, int inner, int outer, float eps, int threads) : IDisposable
 {
     /// <summary>Columns that are worked on at a time.</summary>
     protected const int Slab = MicroKernel.Slab;
@@ -35,7 +36,8 @@ internal abstract unsafe class BranchPass(int items, int tokens, int dim, int in
 
     private const int Parameters = 6;
 
-    private readonly int workers = Math.Min(threads, (items + Group(tokens) - 1) / Group(tokens)), unit = Math.Max(1, Rows / tokens);
+    // Gradients of weights are summed in parts of their own, more than threads, so that a thread on a busy core leaves some to the others.
+    private readonly int workers = Math.Min(threads, Groups(items, tokens)), parts = Math.Min(2 * threads, Groups(items, tokens)), unit = Math.Max(1, Rows / tokens);
 
     private Workspace? kept;
     private BranchTrace trace;
@@ -64,7 +66,7 @@ internal abstract unsafe class BranchPass(int items, int tokens, int dim, int in
     /// <summary>x [items * tokens, dim] to y.</summary>
     /// <param name="w">Weights.</param>
     /// <param name="x">Rows.</param>
-    /// <param name="scales">Of the branch, for each row; null for 1.</param>
+    /// <param name="scales">Of the branch, for each picture; null for 1.</param>
     /// <param name="y">Rows, written.</param>
     /// <param name="keep">Keeps what the backward pass needs, until it ran or the pass is disposed.</param>
     public void Forward(BranchWeights w, float* x, float* scales, float* y, bool keep)
@@ -79,7 +81,7 @@ internal abstract unsafe class BranchPass(int items, int tokens, int dim, int in
             packed2 = arena.Take<uint>((long)dim * outer / 2);
             for (int k = 0; k < workers; k++)
             {
-                scratch[k] = new() { Product = arena.Take<float>((long)Padded * Slab) };
+                scratch[k] = new() { Product = arena.Take<float>((long)Padded * Slab), Scales = arena.Take<float>(Padded) };
                 if (!keep) own[k] = Trace(arena, unit * tokens, InnerWithoutBackward);
                 Place(arena, k);
             }
@@ -89,13 +91,14 @@ internal abstract unsafe class BranchPass(int items, int tokens, int dim, int in
             for (int j = worker; j < inner / Slab; j += workers) PackedWeights.Transposed(w.Weight1, dim, j, packed1);
             for (int j = worker; j < dim / Slab; j += workers) PackedWeights.Transposed(w.Weight2, outer, j, packed2);
         });
+        int next = 0;
         MicroKernel.Run(workers, worker =>
         {
-            int end = Slabs.First(items, Group(tokens), workers, worker + 1);
-            for (int first = Slabs.First(items, Group(tokens), workers, worker); first < end; first += unit)
+            for (int first; (first = Interlocked.Add(ref next, unit) - unit) < items;)
             {
                 long row = (long)first * tokens;
-                Forward(Math.Min(unit, end - first) * tokens, w, packed1, packed2, x + row * dim, scales == null ? null : scales + row, y + row * dim, keep ? From(row) : own[worker], scratch[worker], worker);
+                int rows = Math.Min(unit, items - first) * tokens;
+                Forward(rows, w, packed1, packed2, x + row * dim, ScalesOf(scales, row, rows, scratch[worker]), y + row * dim, keep ? From(row) : own[worker], scratch[worker], worker);
             }
         });
     }
@@ -105,7 +108,7 @@ internal abstract unsafe class BranchPass(int items, int tokens, int dim, int in
     {
         uint* packed1 = null, packed2 = null;
         Scratch* scratch = stackalloc Scratch[workers];
-        float** sums = stackalloc float*[Parameters * workers];
+        float** sums = stackalloc float*[Parameters * parts];
         int[] sizes = [inner * dim, dim * outer, inner, dim, dim, dim];
         using Workspace space = Workspace.Of(arena =>
         {
@@ -114,35 +117,41 @@ internal abstract unsafe class BranchPass(int items, int tokens, int dim, int in
             for (int k = 0; k < workers; k++)
             {
                 scratch[k] = new(arena, Padded, dim, inner);
-                for (int i = 0; i < Parameters; i++) sums[i * workers + k] = arena.Take<float>(sizes[i]);
                 Place(arena, k);
             }
+            for (int i = 0; i < Parameters; i++)
+                for (int k = 0; k < parts; k++) sums[i * parts + k] = arena.Take<float>(sizes[i]);
         });
         MicroKernel.Run(workers, worker =>
         {
             for (int j = worker; j < dim / Slab; j += workers) PackedWeights.Plain(w.Weight1, inner, dim, j, packed1);
             for (int j = worker; j < outer / Slab; j += workers) PackedWeights.Plain(w.Weight2, dim, outer, j, packed2);
         });
+        int next = 0;
         MicroKernel.Run(workers, worker =>
         {
-            BranchWeights part = new() { Weight1 = sums[worker], Weight2 = sums[workers + worker], Bias1 = sums[2 * workers + worker], Bias2 = sums[3 * workers + worker], NormWeight = sums[4 * workers + worker], NormBias = sums[5 * workers + worker] };
-            for (int i = 2; i < Parameters; i++) new Span<float>(sums[i * workers + worker], sizes[i]).Clear();
-            int start = Slabs.First(items, Group(tokens), workers, worker), end = Slabs.First(items, Group(tokens), workers, worker + 1);
-            for (int first = start; first < end; first += unit)
+            for (int part; (part = Interlocked.Increment(ref next) - 1) < parts;)
             {
-                long row = (long)first * tokens;
-                Backward(Math.Min(unit, end - first) * tokens, w, packed1, packed2, x + row * dim, scales == null ? null : scales + row, From(row), gradient + row * dim, toX + row * dim, scratch[worker], part, first > start, worker);
+                BranchWeights sum = new() { Weight1 = sums[part], Weight2 = sums[parts + part], Bias1 = sums[2 * parts + part], Bias2 = sums[3 * parts + part], NormWeight = sums[4 * parts + part], NormBias = sums[5 * parts + part] };
+                for (int i = 2; i < Parameters; i++) new Span<float>(sums[i * parts + part], sizes[i]).Clear();
+                int start = Slabs.First(items, Group(tokens), parts, part), end = Slabs.First(items, Group(tokens), parts, part + 1);
+                for (int first = start; first < end; first += unit)
+                {
+                    long row = (long)first * tokens;
+                    int rows = Math.Min(unit, end - first) * tokens;
+                    Backward(rows, w, packed1, packed2, x + row * dim, ScalesOf(scales, row, rows, scratch[worker]), From(row), gradient + row * dim, toX + row * dim, scratch[worker], sum, first > start, worker);
+                }
             }
         });
         MicroKernel.Run(workers, worker =>
         {
-            for (int j = worker; j < inner / Slab; j += workers) Slabs.GatherTransposed(sums, workers, j, dim, to.Weight1);
-            for (int j = worker; j < outer / Slab; j += workers) Slabs.Gather(sums + workers, workers, j, dim, outer, to.Weight2);
+            for (int j = worker; j < inner / Slab; j += workers) Slabs.GatherTransposed(sums, parts, j, dim, to.Weight1);
+            for (int j = worker; j < outer / Slab; j += workers) Slabs.Gather(sums + parts, parts, j, dim, outer, to.Weight2);
         });
-        Slabs.Gather(sums + 2 * workers, workers, inner, to.Bias1);
-        Slabs.Gather(sums + 3 * workers, workers, dim, to.Bias2);
-        Slabs.Gather(sums + 4 * workers, workers, dim, to.NormWeight);
-        Slabs.Gather(sums + 5 * workers, workers, dim, to.NormBias);
+        Slabs.Gather(sums + 2 * parts, parts, inner, to.Bias1);
+        Slabs.Gather(sums + 3 * parts, parts, dim, to.Bias2);
+        Slabs.Gather(sums + 4 * parts, parts, dim, to.NormWeight);
+        Slabs.Gather(sums + 5 * parts, parts, dim, to.NormBias);
         Dispose();
     }
 
@@ -161,6 +170,8 @@ internal abstract unsafe class BranchPass(int items, int tokens, int dim, int in
 
     /// <summary>Items that a thread takes whole: rows of a product come in groups of 16.</summary>
     private static int Group(int tokens) => tokens == 1 ? 16 : 1;
+
+    private static int Groups(int items, int tokens) => (items + Group(tokens) - 1) / Group(tokens);
 
     private void Forward(int rows, BranchWeights w, uint* packed1, uint* packed2, float* x, float* scales, float* y, BranchTrace t, Scratch s, int worker)
     {
@@ -182,6 +193,13 @@ internal abstract unsafe class BranchPass(int items, int tokens, int dim, int in
         MiddleBackward(rows, packed2, t, s, sums, add, worker);
         Slabs.Multiply(Slabs.Up(rows, 16), inner, dim, s.Inner, inner, packed1, s.Product);
         Norm.Backward(x, s.Product, rows, dim, w.NormWeight, t.Means, t.Inverses, gradient, toX, sums.NormWeight, sums.NormBias);
+    }
+
+    private float* ScalesOf(float* scales, long row, int rows, Scratch s)
+    {
+        if (scales == null) return null;
+        for (int r = 0; r < rows; r++) s.Scales[r] = scales[(row + r) / pictureRows];
+        return s.Scales;
     }
 
     private BranchTrace From(long row) => new()
@@ -208,7 +226,7 @@ internal abstract unsafe class BranchPass(int items, int tokens, int dim, int in
     /// <summary>Memory of a thread: a product, gradients in bfloat16 as rows and as columns, and pairs of rows.</summary>
     protected struct Scratch(Arena arena, int rows, int dim, int inner)
     {
-        public float* Product = arena.Take<float>((long)rows * dim);
+        public float* Product = arena.Take<float>((long)rows * dim), Scales = arena.Take<float>(rows);
         public ushort* Gradient = arena.Take<ushort>((long)rows * dim), Inner = arena.Take<ushort>((long)rows * inner);
         public ushort* GradientT = arena.Take<ushort>((long)rows * dim), NormedT = arena.Take<ushort>((long)rows * dim);
         public uint* Pairs = arena.Take<uint>((long)rows / 2 * dim);

@@ -1,12 +1,13 @@
 namespace DermKit.Kernels;
 
 /// <summary>x + scale fc2(gelu(fc1(norm(x)))).</summary>
-/// <param name="rows">Rows, tokens of all pictures.</param>
+/// <param name="pictures">Pictures.</param>
+/// <param name="tokens">Rows of each.</param>
 /// <param name="dim">Numbers of a row, a multiple of 64.</param>
 /// <param name="hidden">A multiple of 64.</param>
 /// <param name="eps">Of the norm.</param>
 /// <param name="threads">Most threads.</param>
-internal sealed unsafe class MlpPass(int rows, int dim, int hidden, float eps, int threads) : BranchPass(rows, 1, dim, hidden, hidden, eps, threads)
+internal sealed unsafe class MlpPass(int pictures, int tokens, int dim, int hidden, float eps, int threads) : BranchPass(pictures * tokens, 1, tokens, dim, hidden, hidden, eps, threads)
 {
     /// <inheritdoc/>
     protected override int InnerWithoutBackward => 0;

@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace DermKit.Kernels;
 
-/// <summary>Products whose right operand, or whose result, lies in slabs of 64 columns, and the split of work among threads.</summary>
+/// <summary>Products whose right operand, or whose result, lies in slabs of 64 columns</summary>
 internal static unsafe class Slabs
 {
     private const int Slab = MicroKernel.Slab;
@@ -10,8 +10,8 @@ internal static unsafe class Slabs
     /// <summary>The next multiple.</summary>
     public static int Up(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
 
-    /// <summary>The first of a worker's items, when they are shared out in whole groups; that of the worker behind the last is the count.</summary>
-    public static int First(int items, int group, int workers, int worker) => (int)Math.Min(items, (long)((items + group - 1) / group) * worker / workers * group);
+    /// <summary>The first of a part's items, when they are shared out in whole groups; that of the part behind the last is the count.</summary>
+    public static int First(int items, int group, int parts, int part) => (int)Math.Min(items, (long)((items + group - 1) / group) * part / parts * group);
 
     /// <summary>[m, k] times all columns of a packed weight, to rows of <paramref name="columns"/>.</summary>
     public static void Multiply(int m, int k, int columns, ushort* a, int lda, uint* packed, float* c)
@@ -26,10 +26,10 @@ internal static unsafe class Slabs
         Bf16.Transpose(pairs, columns, padded / 2, columns, (uint*)to, padded / 2);
     }
 
-    /// <summary>Sums of the workers' slabs [columns / 64, rows, 64] as rows of <paramref name="columns"/>.</summary>
-    public static void Gather(float** sums, int workers, int slab, int rows, int columns, float* to)
+    /// <summary>Sums of the parts' slabs [columns / 64, rows, 64] as rows of <paramref name="columns"/>.</summary>
+    public static void Gather(float** sums, int parts, int slab, int rows, int columns, float* to)
     {
-        Add(sums, workers, slab, rows);
+        Add(sums, parts, slab, rows);
         float* from = sums[0] + (long)slab * rows * Slab;
         to += slab * Slab;
         for (int r = 0; r < rows; r++, from += Slab, to += columns)
@@ -37,27 +37,27 @@ internal static unsafe class Slabs
     }
 
     /// <summary>The same transposed: [columns, rows].</summary>
-    public static void GatherTransposed(float** sums, int workers, int slab, int rows, float* to)
+    public static void GatherTransposed(float** sums, int parts, int slab, int rows, float* to)
     {
-        Add(sums, workers, slab, rows);
+        Add(sums, parts, slab, rows);
         Bf16.Transpose((uint*)(sums[0] + (long)slab * rows * Slab), Slab, rows, Slab, (uint*)(to + (long)slab * Slab * rows), rows);
     }
 
-    /// <summary>Sums of the workers' vectors.</summary>
-    public static void Gather(float** sums, int workers, int count, float* to)
+    /// <summary>Sums of the parts' vectors.</summary>
+    public static void Gather(float** sums, int parts, int count, float* to)
     {
         for (int c = 0; c < count; c += 16)
         {
             Vector512<float> sum = Vector512.Load(sums[0] + c);
-            for (int w = 1; w < workers; w++) sum += Vector512.Load(sums[w] + c);
+            for (int w = 1; w < parts; w++) sum += Vector512.Load(sums[w] + c);
             sum.Store(to + c);
         }
     }
 
-    private static void Add(float** sums, int workers, int slab, int rows)
+    private static void Add(float** sums, int parts, int slab, int rows)
     {
         long at = (long)slab * rows * Slab;
-        for (int w = 1; w < workers; w++)
+        for (int w = 1; w < parts; w++)
             for (long i = at; i < at + (long)rows * Slab; i += 16) (Vector512.Load(sums[0] + i) + Vector512.Load(sums[w] + i)).Store(sums[0] + i);
     }
 }

@@ -43,6 +43,7 @@ public static class Doctor
         yield return torch;
         if (torch.Status == CheckStatus.Fail) yield break;
         yield return Guarded("matrix", () => new(CheckStatus.Pass, "matrix", $"{MatrixPath.Kernel} kernel for float32 on the cpu ({MatrixPath.Reason})"));
+        yield return Guarded("block", () => new(CheckStatus.Pass, "block", $"{BlockPath.Kernel} kernel for transformer blocks in bfloat16 on the cpu ({BlockPath.Reason})"));
         KitSettings? settings = null;
         yield return Guarded("settings", () =>
         {

@@ -17,7 +17,7 @@ public enum BlockKernel
 }
 
 /// <summary>
-/// The one place where it is decided how a block is computed. Bfloat16 on a cpu with avx512_bf16 takes what a measurement of some milliseconds, made
+/// The one place where it is decided how a block is computed. Bfloat16 on a cpu with avx512_bf16 takes what a measurement of some tenths of a second, made
 /// once in the process, finds faster; KIT_BLOCK=plain or fused decides instead. All else is libtorch's.
 /// </summary>
 public static class BlockPath
@@ -45,26 +45,33 @@ public static class BlockPath
         if (Kernel != kernel) Forced = kernel;
     }
 
-    /// <summary>Whether <see cref="Attention"/> and <see cref="Mlp"/> take a block's tokens and weights.</summary>
-    internal static bool Takes(Tensor x, ScalarType? type, int heads, Parameter?[] attention, Parameter?[] mlp)
+    /// <summary>Whether <see cref="Attention"/> and <see cref="Mlp"/> take tokens [B, T, D] and layers of these sizes.</summary>
+    internal static bool Takes(Tensor x, ScalarType? type, int heads, long hidden, bool hasBias)
     {
-        if (type != ScalarType.BFloat16 || x.device_type != DeviceType.CPU || x.dtype != ScalarType.Float32) return false;
-        (long dim, long hidden) = (x.shape[^1], mlp[0]!.shape[0]);
-        return dim % 64 == 0 && hidden % 64 == 0 && dim / heads is 16 or 32 or 48 or 64 && attention[1] is not null && Bytes(x, heads, hidden) < int.MaxValue && Kernel == BlockKernel.Fused;
+        if (type != ScalarType.BFloat16 || x.device_type != DeviceType.CPU || x.dtype != ScalarType.Float32 || !hasBias) return false;
+        long dim = x.size(2);
+        return dim % 64 == 0 && hidden % 64 == 0 && dim / heads is 16 or 32 or 48 or 64 && Bytes(x, heads, hidden) < int.MaxValue && Kernel == BlockKernel.Fused;
     }
 
-    /// <summary>x + scale proj(attention(norm(x))), [B, T, D] to the same; scales [B, 1, 1] or null.</summary>
-    internal static Tensor Attention(Tensor x, Tensor? scales, int heads, TokenNorm norm, Parameter?[] layers) =>
-        FusedBranch.Run(new AttentionPass((int)x.shape[0], (int)x.shape[1], (int)x.shape[2], heads, (float)norm.Eps, get_num_threads()), x, OfRows(scales, x), [norm.Weight, norm.Bias, .. layers.OfType<Tensor>()]);
+    /// <summary>x + scale proj(attention(norm(x))), [B, T, D] to the same.</summary>
+    /// <param name="x">Tokens.</param>
+    /// <param name="scales">[B, 1, 1]; null for 1.</param>
+    /// <param name="heads">Heads.</param>
+    /// <param name="eps">Of the norm.</param>
+    /// <param name="weights">Weight and bias of norm, qkv and proj.</param>
+    internal static Tensor Attention(Tensor x, Tensor? scales, int heads, double eps, Tensor[] weights) =>
+        FusedBranch.Run(new AttentionPass((int)x.size(0), (int)x.size(1), (int)x.size(2), heads, (float)eps, get_num_threads()), x, scales, weights);
 
-    /// <summary>x + scale fc2(gelu(fc1(norm(x)))), [B, T, D] to the same; scales [B, 1, 1] or null.</summary>
-    internal static Tensor Mlp(Tensor x, Tensor? scales, TokenNorm norm, Parameter?[] layers) =>
-        FusedBranch.Run(new MlpPass((int)(x.shape[0] * x.shape[1]), (int)x.shape[2], (int)layers[0]!.shape[0], (float)norm.Eps, get_num_threads()), x, OfRows(scales, x), [norm.Weight, norm.Bias, .. layers.OfType<Tensor>()]);
-
-    private static Tensor? OfRows(Tensor? scales, Tensor x) => scales?.expand(x.shape[0], x.shape[1], 1).contiguous();
+    /// <summary>x + scale fc2(gelu(fc1(norm(x)))), [B, T, D] to the same.</summary>
+    /// <param name="x">Tokens.</param>
+    /// <param name="scales">[B, 1, 1]; null for 1.</param>
+    /// <param name="eps">Of the norm.</param>
+    /// <param name="weights">Weight and bias of norm, fc1 and fc2.</param>
+    internal static Tensor Mlp(Tensor x, Tensor? scales, double eps, Tensor[] weights) =>
+        FusedBranch.Run(new MlpPass((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)weights[2].size(0), (float)eps, get_num_threads()), x, scales, weights);
 
     /// <summary>What a pass keeps for the backward one, at most, with room to spare.</summary>
-    private static long Bytes(Tensor x, int heads, long hidden) => x.shape[0] * x.shape[1] * (2 * Math.Max(x.shape[2] + 2 * hidden, 5 * x.shape[2] + heads * (x.shape[1] + 32)) + 64);
+    private static long Bytes(Tensor x, int heads, long hidden) => x.size(0) * x.size(1) * (2 * Math.Max(x.size(2) + 2 * hidden, 5 * x.size(2) + heads * (x.size(1) + 32)) + 64);
 
     private static (BlockKernel, string) Choose()
     {
@@ -82,15 +89,12 @@ public static class BlockPath
         using var block = new VitBlock(VitConfig.Tiny, 0, CPU);
         Dense.ComputeIn(block, ScalarType.BFloat16);
         using (no_grad()) foreach (Parameter p in block.parameters()) p.fill_(KeptScalar.Kept(0.01));
-        Tensor x = ones(2, 197, VitConfig.Tiny.Dim);
+        Tensor x = ones(Math.Max(4, 2 * get_num_threads()), 197, VitConfig.Tiny.Dim);
         double[] best = [double.MaxValue, double.MaxValue];
-        MatrixPath.OnOneThread(() =>
-        {
-            for (int i = 0; i < 8; i++)
-                for (int kernel = 0; kernel < 2; kernel++) best[kernel] = Math.Min(best[kernel], Seconds(block, x, (BlockKernel)kernel));
-        });
+        for (int i = 0; i < 6; i++)
+            for (int kernel = 0; kernel < 2; kernel++) best[kernel] = Math.Min(best[kernel], Seconds(block, x, (BlockKernel)kernel));
         Forced = before;
-        string reason = string.Create(CultureInfo.InvariantCulture, $"measured: plain {1e3 * best[0]:f1}, fused {1e3 * best[1]:f1} ms for a block of ViT-T and its gradients on one thread");
+        string reason = string.Create(CultureInfo.InvariantCulture, $"measured: plain {1e3 * best[0]:f1}, fused {1e3 * best[1]:f1} ms for a block of ViT-T and its gradients");
         return (best[1] < best[0] ? BlockKernel.Fused : BlockKernel.Plain, reason);
     }
 

@@ -15,30 +15,33 @@ internal sealed unsafe class FusedBranch : autograd.SingleTensorFunction<FusedBr
     /// <summary>[..., D] to the same.</summary>
     /// <param name="pass">One for each call.</param>
     /// <param name="x">float32 on the cpu.</param>
-    /// <param name="scales">Of the branch for each row, contiguous; null for 1.</param>
+    /// <param name="scales">Of the branch for each picture; null for 1.</param>
     /// <param name="weights">Weight and bias of the norm, of the first layer and of the second.</param>
     public static Tensor Run(BranchPass pass, Tensor x, Tensor? scales, Tensor[] weights)
     {
-        Tensor rows = x.contiguous();
-        return is_grad_enabled() ? apply([pass, scales!, rows, .. weights]) : Forward(pass, rows, scales, Weights(weights), keep: false);
+        if (!x.is_contiguous()) x = x.contiguous();
+        return is_grad_enabled() && (x.requires_grad || Array.Exists(weights, w => w.requires_grad)) ? apply([pass, scales!, x, .. weights]) : Forward(pass, x, scales, Weights(weights), keep: false);
     }
 
     /// <inheritdoc/>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
-        (var pass, var scales, Tensor[] tensors) = ((BranchPass)vars[0], (Tensor?)vars[1], [.. vars[2..].Cast<Tensor>()]);
-        ctx.save_for_backward(scales is null ? [.. tensors] : [.. tensors, scales]);
-        ctx.save_data(PassKey, pass);
-        return Forward(pass, tensors[0], scales, Weights(tensors.AsSpan(1)), keep: true);
+        var (pass, scales, x, weights) = ((BranchPass)vars[0], (Tensor?)vars[1], (Tensor)vars[2], Array.ConvertAll(vars[3..], v => (Tensor)v));
+        ctx.save_for_backward(scales is null ? [x] : [x, scales]);
+        // Weights live longer than a step; a list of saved tensors would make new objects of them all for each branch.
+        ctx.save_data(PassKey, (pass, weights));
+        return Forward(pass, x, scales, Weights(weights), keep: true);
     }
 
     /// <inheritdoc/>
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
-        Tensor[] saved = [.. ctx.get_saved_variables()], to = [.. saved.Take(7).Select(t => empty_like(t))];
-        Tensor gradient = grad_output.contiguous();
-        ((BranchPass)ctx.get_data(PassKey)).Backward(Weights(saved.AsSpan(1)), Address(saved[0]), Address(saved.ElementAtOrDefault(7)), Address(gradient), Address(to[0]), Weights(to.AsSpan(1)));
-        return [null!, null!, .. to];
+        List<Tensor> saved = ctx.get_saved_variables();
+        (BranchPass pass, Tensor[] weights) = ((BranchPass, Tensor[]))ctx.get_data(PassKey);
+        Tensor x = saved[0], gradient = grad_output.is_contiguous() ? grad_output : grad_output.contiguous(), toX = empty_like(x);
+        Tensor[] to = Array.ConvertAll(weights, w => empty_like(w));
+        pass.Backward(Weights(weights), Address(x), Address(saved.Count > 1 ? saved[1] : null), Address(gradient), Address(toX), Weights(to));
+        return [null!, null!, toX, .. to];
     }
 
     private static Tensor Forward(BranchPass pass, Tensor x, Tensor? scales, BranchWeights weights, bool keep)

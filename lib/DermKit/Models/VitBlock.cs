@@ -44,11 +44,11 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <summary>Weights and biases of qkv and proj; null where one has none.</summary>
-    public Parameter?[] Layers => [qkv.Weight, qkv.Bias, proj.Weight, proj.Bias];
+    /// <summary>q, k and v at once.</summary>
+    public Dense Qkv => qkv;
 
-    /// <summary>Type of the products.</summary>
-    public ScalarType? Compute => qkv.Compute;
+    /// <summary>What the heads gave, mixed.</summary>
+    public Dense Proj => proj;
 
     public override Tensor forward(Tensor x) => Attend(x, clsOnly: false);
 
@@ -102,8 +102,11 @@ internal sealed class Mlp : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <summary>Weights and biases of fc1 and fc2.</summary>
-    public Parameter?[] Layers => [fc1.Weight, fc1.Bias, fc2.Weight, fc2.Bias];
+    /// <summary>The first layer.</summary>
+    public Dense Fc1 => fc1;
+
+    /// <summary>The second layer.</summary>
+    public Dense Fc2 => fc2;
 
     public override Tensor forward(Tensor x)
     {
@@ -141,10 +144,10 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
     public Tensor Forward(Tensor x, bool clsOnly, Generator? generator)
     {
         using var scope = NewDisposeScope();
-        bool fused = BlockPath.Takes(x, attn.Compute, heads, attn.Layers, mlp.Layers);
-        Tensor attended = fused && !clsOnly ? BlockPath.Attention(x, Scales(x, generator), heads, norm1, attn.Layers)
+        bool fused = BlockPath.Takes(x, attn.Qkv.Compute, heads, mlp.Fc1.Weight.size(0), attn.Qkv.Bias is not null);
+        Tensor attended = fused && !clsOnly ? BlockPath.Attention(x, Scales(x, generator), heads, norm1.Eps, Weights(norm1, attn.Qkv, attn.Proj))
             : Add(clsOnly ? x.narrow(1, 0, 1) : x, attn.Attend(norm1.forward(x), clsOnly), generator);
-        Tensor result = fused ? BlockPath.Mlp(attended, Scales(attended, generator), norm2, mlp.Layers) : Add(attended, mlp.forward(norm2.forward(attended)), generator);
+        Tensor result = fused ? BlockPath.Mlp(attended, Scales(attended, generator), norm2.Eps, Weights(norm2, mlp.Fc1, mlp.Fc2)) : Add(attended, mlp.forward(norm2.forward(attended)), generator);
         return result.MoveToOuterDisposeScope();
     }
 
@@ -154,11 +157,13 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
         return attn.Weights(norm1.forward(x)).MoveToOuterDisposeScope();
     }
 
+    private static Tensor[] Weights(TokenNorm norm, Dense first, Dense second) => [norm.Weight, norm.Bias, first.Weight, first.Bias!, second.Weight, second.Bias!];
+
     private Tensor Add(Tensor x, Tensor branch, Generator? generator) => Scales(x, generator) is { } scales ? x.Plus(branch * scales) : Residual.Add(x, branch);
 
     /// <summary>In training each picture loses a branch with probability dropPath and the rest is scaled up (timm's DropPath): factors [B, 1, 1], or null for 1.</summary>
     private Tensor? Scales(Tensor x, Generator? generator) => training && dropPath > 0
-        ? rand([x.shape[0], 1, 1], x.dtype, x.device, generator: generator).Plus(Kept(1 - dropPath)).floor() / Kept(1 - dropPath) : null;
+        ? rand([x.size(0), 1, 1], x.dtype, x.device, generator: generator).PlusInPlace(Kept(1 - dropPath)).floor_().div_(Kept(1 - dropPath)) : null;
 }
 
 /// <summary>The sum behind a branch.</summary>

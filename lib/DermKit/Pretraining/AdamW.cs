@@ -1,3 +1,4 @@
+using DermKit.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static DermKit.KeptScalar;
@@ -50,19 +51,26 @@ public sealed class AdamW : Optimizer
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Tensor?[] gradients = Array.ConvertAll(slots, s => s.Parameter.grad);
-        AdamWFactors[] factors = [.. slots.Zip(gradients, (slot, gradient) => gradient is null ? AdamWFactors.None : slot.Next(learningRate, weightDecay, coupled))];
+        var factors = new AdamWFactors[slots.Length];
+        for (int i = 0; i < slots.Length; i++) factors[i] = gradients[i] is null ? AdamWFactors.None : slots[i].Next(learningRate, weightDecay, coupled);
         if (layout is not null) InRows(gradients, factors);
         else InPasses(gradients, factors);
     }
 
     private unsafe void InPasses(Tensor?[] gradients, AdamWFactors[] factors)
     {
-        (nint Parameter, nint Gradient, nint Mean, nint Square)[] addresses = [.. slots.Zip(gradients, (slot, gradient) => gradient is null ? default :
-            (ParameterPass.Address(slot.Parameter), ParameterPass.AddressInBlock(gradient), ParameterPass.Address(slot.Mean), ParameterPass.Address(slot.Square)))];
-        ParameterPass.Run([.. slots.Zip(gradients, (slot, gradient) => gradient is null ? 0 : (int)slot.Parameter.numel())], (i, first, count) =>
+        var addresses = new (nint Parameter, nint Gradient, nint Mean, nint Square)[slots.Length];
+        int[] lengths = new int[slots.Length];
+        for (int i = 0; i < slots.Length; i++)
+        {
+            if (gradients[i] is not { } gradient) continue;
+            addresses[i] = (ParameterPass.Address(slots[i].Parameter), ParameterPass.AddressInBlock(gradient), ParameterPass.Address(slots[i].Mean), ParameterPass.Address(slots[i].Square));
+            lengths[i] = (int)slots[i].Parameter.numel();
+        }
+        ParameterPass.Run(lengths, (i, first, count) =>
         {
             var (parameter, gradient, mean, square) = addresses[i];
-            ParameterPass.AdamW((float*)parameter + first, (float*)gradient + first, (float*)mean + first, (float*)square + first, count, factors[i]);
+            ParameterUpdate.AdamW((float*)parameter + first, (float*)gradient + first, (float*)mean + first, (float*)square + first, count, factors[i]);
         });
     }
 

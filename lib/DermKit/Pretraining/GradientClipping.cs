@@ -1,3 +1,4 @@
+using DermKit.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static DermKit.KeptScalar;
@@ -31,13 +32,13 @@ public sealed class GradientClipping(IEnumerable<Parameter> parameters, double l
 
     private unsafe float[] InPasses(nint[] addresses, int[] lengths)
     {
-        float[] norms = Array.ConvertAll(ParameterPass.Norms(lengths, (i, first, count) => ParameterPass.SumOfSquares((float*)addresses[i] + first, count)), norm => (float)norm);
+        float[] norms = Array.ConvertAll(ParameterPass.Norms(lengths, (i, first, count) => ParameterUpdate.SumOfSquares((float*)addresses[i] + first, count)), norm => (float)norm);
         if (limit <= 0) return norms;
         float[] factors = Array.ConvertAll(norms, norm => (float)(limit / (norm + 1e-6)));
         // What is not above the limit is not touched.
         for (int i = 0; i < norms.Length; i++)
             if (factors[i] >= 1) lengths[i] = 0;
-        ParameterPass.Run(lengths, (i, first, count) => ParameterPass.Scale((float*)addresses[i] + first, count, factors[i]));
+        ParameterPass.Run(lengths, (i, first, count) => ParameterUpdate.Scale((float*)addresses[i] + first, count, factors[i]));
         return norms;
     }
 

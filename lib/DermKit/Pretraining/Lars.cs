@@ -1,3 +1,4 @@
+using DermKit.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static DermKit.KeptScalar;
@@ -57,10 +58,10 @@ public sealed class Lars : Optimizer
         (nint Value, nint Gradient, nint Velocity)[] at = [.. slots.Zip(gradients, (s, g) => g is null ? default : (ParameterPass.Address(s.Value), ParameterPass.AddressInBlock(g), ParameterPass.Address(s.Velocity)))];
         int[] lengths = [.. gradients.Select(g => (int)(g?.numel() ?? 0))], scaled = [.. lengths.Zip(scales, (length, scale) => scale ? length : 0)];
         float[] pulls = Array.ConvertAll(decays, d => (float)d), factors = new float[slots.Length];
-        double[] weights = ParameterPass.Norms(scaled, (i, first, count) => ParameterPass.SumOfSquares((float*)at[i].Value + first, count));
+        double[] weights = ParameterPass.Norms(scaled, (i, first, count) => ParameterUpdate.SumOfSquares((float*)at[i].Value + first, count));
         double[] steps = ParameterPass.Norms(scaled, (i, first, count) => options.NormOfSum
-            ? ParameterPass.SumOfSquares((float*)at[i].Gradient + first, (float*)at[i].Value + first, pulls[i], count)
-            : ParameterPass.SumOfSquares((float*)at[i].Gradient + first, count));
+            ? ParameterUpdate.SumOfSquares((float*)at[i].Gradient + first, (float*)at[i].Value + first, pulls[i], count)
+            : ParameterUpdate.SumOfSquares((float*)at[i].Gradient + first, count));
         for (int i = 0; i < factors.Length; i++)
         {
             factors[i] = 1;
@@ -70,7 +71,7 @@ public sealed class Lars : Optimizer
             if (weights[i] > 0 && steps[i] > 0) factors[i] = (float)(options.ClipsRate ? Math.Min(ratio / learningRate, 1) : ratio);
             else if (!options.NormOfSum) pulls[i] = 0;
         }
-        ParameterPass.Run(lengths, (i, first, count) => ParameterPass.Momentum((float*)at[i].Value + first, (float*)at[i].Gradient + first, (float*)at[i].Velocity + first, count,
+        ParameterPass.Run(lengths, (i, first, count) => ParameterUpdate.Momentum((float*)at[i].Value + first, (float*)at[i].Gradient + first, (float*)at[i].Velocity + first, count,
             pulls[i], factors[i], (float)options.Momentum, (float)learningRate));
     }
 

@@ -1,3 +1,4 @@
+using DermKit.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -49,7 +50,7 @@ public sealed class MovingAverage : IDisposable
         {
             float* teacher = (float*)to[i] + first;
             if (kept.Length > 0) new ReadOnlySpan<float>(teacher, count).CopyTo(new Span<float>((float*)kept[i] + first, count));
-            ParameterPass.Average(teacher, (float*)from[i] + first, count, momentum);
+            ParameterUpdate.Average(teacher, (float*)from[i] + first, count, momentum);
         });
     }
 

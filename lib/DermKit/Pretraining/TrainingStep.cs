@@ -10,13 +10,10 @@ namespace DermKit.Pretraining;
 /// <param name="ImagesPerSecond">Pictures (not views) for each second, over the last steps.</param>
 public sealed record TrainingStep(int Step, int Steps, double Epoch, double Loss, double LearningRate, double GradientNorm, double ImagesPerSecond)
 {
-    /// <summary>Loss / ln K for a method with K outputs; 1 when every output is uniform, which is collapse.</summary>
+    /// <summary>Loss / ln K for a method with K outputs; 1 when every output is uniform, which is collapse; NaN where CLS has no weight in the loss.</summary>
     public double LossRatio { get; init; } = double.NaN;
 
-    /// <summary>
-    /// True when loss or gradient was not finite: weights, centre and running statistics were left as they were before the step. BYOL's target has
-    /// moved towards them already, as it does before its views are seen.
-    /// </summary>
+    /// <summary>True when loss or gradient was not finite: weights, targets, centre and running statistics were left as they were before the step.</summary>
     public bool Skipped { get; init; }
 
     /// <summary>Score of the monitor that the caller gave (<see cref="Pretrainer.AfterEpoch"/>), at the last step of an epoch.</summary>

@@ -1,3 +1,4 @@
+using DermKit.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static DermKit.KeptScalar;
@@ -37,6 +38,7 @@ internal sealed class Updates : IDisposable
         learningRates = Schedules.Cosine(options.BaseLearningRate * options.Batch / 256, options.MinLearningRate, Steps, (int)Math.Round(options.WarmupEpochs * stepsPerEpoch));
         Decays = Schedules.Cosine(options.WeightDecay, options.WeightDecayEnd, Steps);
         Momenta = Schedules.Cosine(options.TeacherMomentum, 1, Steps);
+        NativeHeap.Keep();
     }
 
     public PretrainMethod Method { get; }
@@ -100,7 +102,7 @@ internal sealed class Updates : IDisposable
         var step = new TrainingStep(Done, Steps, (double)Done / StepsPerEpoch, loss, learningRate, norm, 0);
         double patches = numbers.ElementAtOrDefault(2);
         if (output.PatchLoss is not null) step = step with { PatchLoss = patches };
-        if (Method.Outputs > 0) step = step with { LossRatio = (loss - patches) / (options.ClsWeight * Math.Log(Method.Outputs)) };
+        if (Method.Outputs > 0 && options.ClsWeight > 0) step = step with { LossRatio = (loss - patches) / (options.ClsWeight * Math.Log(Method.Outputs)) };
         if (Done % options.MonitorEvery != 0 && Done != 1 && Done != Steps) return step;
         if (output.Targets is not null) step = step with { TeacherEntropy = CollapseMonitor.Entropy(output.Targets) };
         return step with { FeatureStd = CollapseMonitor.FeatureStd(output.Features), EffectiveRank = CollapseMonitor.EffectiveRank(output.Features) };
@@ -130,5 +132,6 @@ internal sealed class Updates : IDisposable
         Optimiser.Dispose();
         clipping.Dispose();
         running.Dispose();
+        NativeHeap.Release();
     }
 }

@@ -212,4 +212,14 @@ public sealed class PretrainerTests : IDisposable
         Assert.All(log.Where(s => !double.IsNaN(s.FeatureStd)), s => Assert.InRange(s.TeacherEntropy, 0, 1));
         Assert.Equal([1 / 3.0, 4], [log[0].Epoch, log[^1].Epoch], (a, b) => Math.Abs(a - b) < 1e-12);
     }
+
+    [Fact]
+    public void TheShareOfUniformOutputsKnowsTheWeightOfCls()
+    {
+        double Ratio(double weight) => tiny.Run($"cls-{weight}", TinyPretraining.For("iBOT") with { ClsWeight = weight, Epochs = 1, WarmupEpochs = 0 }).Log[0].LossRatio;
+        double once = Ratio(1);
+        Assert.InRange(once, 0.1, 1.1);
+        Assert.Equal(once, Ratio(2), 1e-5);
+        Assert.Equal(double.NaN, Ratio(0));
+    }
 }

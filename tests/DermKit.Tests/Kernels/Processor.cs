@@ -1,0 +1,10 @@
+using DermKit.Kernels;
+
+namespace DermKit.Tests.Kernels;
+
+/// <summary>What these tests need of the processor.</summary>
+internal static class Processor
+{
+    /// <summary>Skips with the reason where there is no bfloat16 micro kernel.</summary>
+    public static void NeedsMicroKernel() => Assert.SkipWhen(MicroKernel.Missing.Length > 0, $"needs a cpu with avx512_bf16 and libtorch's micro kernel: {MicroKernel.Missing}");
+}
