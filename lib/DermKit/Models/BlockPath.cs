@@ -31,9 +31,6 @@ public static class BlockPath
     /// <summary>Why <see cref="Kernel"/> is in use, with the measured times.</summary>
     public static string Reason => Choice.Value.Reason;
 
-    /// <summary>True when KIT_BLOCK decides.</summary>
-    internal static bool IsChosenByUser => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KIT_BLOCK"));
-
     /// <summary>Overrules the choice, so that one process can compare both.</summary>
     internal static BlockKernel? Forced { get; set; }
 

@@ -29,9 +29,6 @@ public static class MatrixPath
     /// <summary>Why <see cref="Kernel"/> is in use, with the measured rates in GFLOP/s.</summary>
     public static string Reason => Choice.Value.Reason;
 
-    /// <summary>True when KIT_MATMUL decides.</summary>
-    internal static bool IsChosenByUser => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("KIT_MATMUL"));
-
     /// <summary>Goes on with a kernel that an earlier process has measured.</summary>
     internal static void Use(MatrixKernel kernel)
     {

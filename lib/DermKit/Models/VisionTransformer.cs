@@ -191,7 +191,8 @@ internal sealed class VitPatchEmbedding : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return proj.forward(Patches(x, patch)).MoveToOuterDisposeScope();
+        // Half the numbers to move where the product is in half the bits.
+        return proj.forward(Patches(proj.Compute is { } type ? x.to(type) : x, patch)).MoveToOuterDisposeScope();
     }
 
     /// <summary>[B, 3, H, W] to [B, rows * columns, 3 * patch * patch], each patch in the order of a convolution's kernel.</summary>

@@ -60,13 +60,9 @@ public sealed class AdamW : Optimizer
     private unsafe void InPasses(Tensor?[] gradients, AdamWFactors[] factors)
     {
         var addresses = new (nint Parameter, nint Gradient, nint Mean, nint Square)[slots.Length];
-        int[] lengths = new int[slots.Length];
+        int[] lengths = Array.ConvertAll(gradients, g => g is null ? 0 : (int)g.numel());
         for (int i = 0; i < slots.Length; i++)
-        {
-            if (gradients[i] is not { } gradient) continue;
-            addresses[i] = (ParameterPass.Address(slots[i].Parameter), ParameterPass.AddressInBlock(gradient), ParameterPass.Address(slots[i].Mean), ParameterPass.Address(slots[i].Square));
-            lengths[i] = (int)slots[i].Parameter.numel();
-        }
+            if (gradients[i] is { } gradient) addresses[i] = (ParameterPass.Address(slots[i].Parameter), ParameterPass.AddressInBlock(gradient), ParameterPass.Address(slots[i].Mean), ParameterPass.Address(slots[i].Square));
         ParameterPass.Run(lengths, (i, first, count) =>
         {
             var (parameter, gradient, mean, square) = addresses[i];

@@ -59,11 +59,9 @@ internal static class Checkpoint
         if (Meta("threads") != threads) throw new KitException($"{path}: made with {Meta("threads")} threads, here {threads}, which gives other roundings. Set OMP_NUM_THREADS={Meta("threads")}, or train in another folder.");
         bool matters = updates.Method.State.Values.First().device_type == DeviceType.CPU, blocks = options.Precision == "bf16";
         string? kernel = file.Metadata.GetValueOrDefault("kernel");
-        if (matters && kernel is not null && kernel != Kernel(options) && (blocks ? BlockPath.IsChosenByUser : MatrixPath.IsChosenByUser))
-        {
-            string variable = blocks ? "KIT_BLOCK" : "KIT_MATMUL";
+        string variable = blocks ? "KIT_BLOCK" : "KIT_MATMUL";
+        if (matters && kernel is not null && kernel != Kernel(options) && !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable)))
             throw new KitException($"{path}: made with the kernel {kernel}, here {Kernel(options)} by {variable}, which gives other roundings. Unset it or set {variable}={kernel}, or train in another folder.");
-        }
         Dictionary<string, Tensor> moments = updates.Optimiser.State();
         using Tensor steps = moments["steps"];
         Dictionary<string, Tensor> targets = Tensors(updates.Method, moments);

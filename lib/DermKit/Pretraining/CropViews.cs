@@ -1,3 +1,4 @@
+using DermKit.Kernels;
 using DermKit.Imaging;
 using System.Buffers;
 using TorchSharp;

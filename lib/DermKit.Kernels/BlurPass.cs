@@ -1,9 +1,9 @@
 using System.Buffers;
 using System.Runtime.Intrinsics;
 
-namespace DermKit.Imaging;
+namespace DermKit.Kernels;
 
-/// <summary><see cref="TensorColor.GaussianBlur"/> on the cpu, in place on one picture's square float planes, whose side is a multiple of <see cref="CropPass.Lanes"/>.</summary>
+/// <summary>Gaussian blur of one picture's square float planes, in place; their side is a multiple of 16.</summary>
 internal static unsafe class BlurPass
 {
     /// <summary>A sampled Gaussian along columns and rows, borders reflected.</summary>
