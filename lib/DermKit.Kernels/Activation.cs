@@ -89,12 +89,12 @@ internal static unsafe class Activation
     /// <summary>Gradient of the scores, scale p (g - sum of p g over the row), in bfloat16 as rows and as pairs of rows, and p as pairs of rows.</summary>
     /// <param name="gradient">Of the shares p, [rows, stride].</param>
     /// <param name="shares">p of <see cref="Softmax"/>, [rows, stride].</param>
-    /// <param name="rows">Rows; those up to the stride are zero in the pairs.</param>
+    /// <param name="rows">Rows; those up to the next multiple of 32 are zero in the pairs.</param>
     /// <param name="stride">Numbers from row to row, a multiple of 32.</param>
     /// <param name="scale">Factor of the scores.</param>
     /// <param name="to">[rows, stride].</param>
-    /// <param name="pairs">[stride / 2, stride] pairs.</param>
-    /// <param name="sharePairs">[stride / 2, stride] pairs.</param>
+    /// <param name="pairs">[rows / 2, stride] pairs, rows rounded up.</param>
+    /// <param name="sharePairs">[rows / 2, stride] pairs, rows rounded up.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SoftmaxBackward(float* gradient, ushort* shares, int rows, int stride, float scale, ushort* to, uint* pairs, uint* sharePairs)
     {
@@ -115,8 +115,9 @@ internal static unsafe class Activation
                 Bf16.Pairs(even, odd).Store(pairs + c);
             }
         }
-        new Span<uint>(pairs, (stride - rows) / 2 * stride).Clear();
-        Bf16.ToPairs(shares - (rows + 1) / 2 * 2 * stride, stride, rows, stride, stride, sharePairs);
+        int padded = Slabs.Up(rows, 32);
+        new Span<uint>(pairs, (padded - rows) / 2 * stride).Clear();
+        Bf16.ToPairs(shares - (rows + 1) / 2 * 2 * stride, stride, rows, padded, stride, sharePairs);
     }
 
     /// <summary>The greatest of 16; NaN if one is.</summary>

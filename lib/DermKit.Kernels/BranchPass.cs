@@ -26,7 +26,8 @@ internal unsafe struct BranchTrace
 /// <param name="outer">Inputs of the second layer, a multiple of 64.</param>
 /// <param name="eps">Of the norm.</param>
 /// <param name="threads">Most threads.</param>
-internal abstract unsafe class BranchPass(int items, int tokens, int pictureRows, int dim, int inner, int outer, float eps, int threads) : IDisposable
+/// <param name="firstOnly">y holds only the first row of each item.</param>
+internal abstract unsafe class BranchPass(int items, int tokens, int pictureRows, int dim, int inner, int outer, float eps, int threads, bool firstOnly = false) : IDisposable
 {
     /// <summary>Columns that are worked on at a time.</summary>
     protected const int Slab = MicroKernel.Slab;
@@ -50,6 +51,15 @@ internal abstract unsafe class BranchPass(int items, int tokens, int pictureRows
 
     /// <summary>Inputs of the second layer.</summary>
     protected int Outer => outer;
+
+    /// <summary>Whether y holds only the first row of each item.</summary>
+    public bool FirstOnly => firstOnly;
+
+    /// <summary>Rows of y for an item.</summary>
+    protected int Asked => firstOnly ? 1 : tokens;
+
+    /// <summary>Rows from one of y's to the next.</summary>
+    protected int Step => firstOnly ? tokens : 1;
 
     /// <summary>Numbers of shares of attention for each row.</summary>
     protected virtual int Shares => 0;
@@ -98,7 +108,7 @@ internal abstract unsafe class BranchPass(int items, int tokens, int pictureRows
             {
                 long row = (long)first * tokens;
                 int rows = Math.Min(unit, items - first) * tokens;
-                Forward(rows, w, packed1, packed2, x + row * dim, ScalesOf(scales, row, rows, scratch[worker]), y + row * dim, keep ? From(row) : own[worker], scratch[worker], worker);
+                Forward(rows, w, packed1, packed2, x + row * dim, ScalesOf(scales, first, rows, scratch[worker]), y + (long)first * Asked * dim, keep ? From(row) : own[worker], scratch[worker], worker);
             }
         });
     }
@@ -139,7 +149,7 @@ internal abstract unsafe class BranchPass(int items, int tokens, int pictureRows
                 {
                     long row = (long)first * tokens;
                     int rows = Math.Min(unit, end - first) * tokens;
-                    Backward(rows, w, packed1, packed2, x + row * dim, ScalesOf(scales, row, rows, scratch[worker]), From(row), gradient + row * dim, toX + row * dim, scratch[worker], sum, first > start, worker);
+                    Backward(rows, w, packed1, packed2, x + row * dim, ScalesOf(scales, first, rows, scratch[worker]), From(row), gradient + (long)first * Asked * dim, toX + row * dim, scratch[worker], sum, first > start, worker);
                 }
             }
         });
@@ -179,26 +189,27 @@ internal abstract unsafe class BranchPass(int items, int tokens, int pictureRows
         Middle(rows, w, packed1, t, s, worker);
         for (int j = 0; j < dim; j += Slab)
         {
-            MicroKernel.Multiply(Slabs.Up(rows, 16), Slab, outer, t.Outer, outer, packed2 + (long)j * outer / 2, s.Product, Slab);
-            Epilogue.Add(s.Product, rows, w.Bias2 + j, scales, x + j, y + j, dim);
+            // Rows behind the last asked one may lie outside of memory where they lie far apart.
+            MicroKernel.Multiply(firstOnly ? rows / tokens : Slabs.Up(rows, 16), Slab, outer, t.Outer, outer * Step, packed2 + (long)j * outer / 2, s.Product, Slab);
+            Epilogue.Add(s.Product, rows / Step, w.Bias2 + j, scales, x + j, dim * Step, y + j, dim);
         }
     }
 
     private void Backward(int rows, BranchWeights w, uint* packed1, uint* packed2, float* x, float* scales, BranchTrace t, float* gradient, float* toX, Scratch s, BranchWeights sums, bool add, int worker)
     {
-        int padded = Slabs.Up(rows, 32);
-        Epilogue.Scaled(gradient, rows, dim, scales, s.Gradient, sums.Bias2);
-        Slabs.Transposed(s.Gradient, dim, rows, padded, dim, s.Pairs, s.GradientT);
-        Slabs.Transposed(t.Normed, dim, rows, padded, dim, s.Pairs, s.NormedT);
+        int asked = rows / Step;
+        Epilogue.Scaled(gradient, asked, dim, scales, s.Gradient, sums.Bias2);
+        Slabs.Transposed(s.Gradient, dim, asked, Slabs.Up(asked, 32), dim, s.Pairs, s.GradientT);
+        Slabs.Transposed(t.Normed, dim, rows, Slabs.Up(rows, 32), dim, s.Pairs, s.NormedT);
         MiddleBackward(rows, packed2, t, s, sums, add, worker);
         Slabs.Multiply(Slabs.Up(rows, 16), inner, dim, s.Inner, inner, packed1, s.Product);
-        Norm.Backward(x, s.Product, rows, dim, w.NormWeight, t.Means, t.Inverses, gradient, toX, sums.NormWeight, sums.NormBias);
+        Norm.Backward(x, s.Product, rows, dim, w.NormWeight, t.Means, t.Inverses, gradient, Step, toX, sums.NormWeight, sums.NormBias);
     }
 
-    private float* ScalesOf(float* scales, long row, int rows, Scratch s)
+    private float* ScalesOf(float* scales, int first, int rows, Scratch s)
     {
         if (scales == null) return null;
-        for (int r = 0; r < rows; r++) s.Scales[r] = scales[(row + r) / pictureRows];
+        for (int r = 0; r < rows / Step; r++) s.Scales[r] = scales[((long)first * tokens + r * Step) / pictureRows];
         return s.Scales;
     }
 

@@ -37,19 +37,18 @@ internal static unsafe class Epilogue
         }
     }
 
-    /// <summary>y = x + scale (product + bias), float32 rows <paramref name="stride"/> apart; a scale for each row, or null for 1.</summary>
+    /// <summary>y = x + scale (product + bias), float32 rows that lie <paramref name="xStride"/> and <paramref name="yStride"/> apart; a scale for each row, or null for 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Add(float* product, int rows, float* bias, float* scales, float* x, float* y, int stride)
+    public static void Add(float* product, int rows, float* bias, float* scales, float* x, int xStride, float* y, int yStride)
     {
         for (int c = 0; c < Slab; c += 16)
         {
             Vector512<float> shift = Vector512.Load(bias + c);
             for (int r = 0; r < rows; r++)
             {
-                long at = (long)r * stride + c;
                 Vector512<float> branch = Vector512.Load(product + r * Slab + c) + shift;
                 if (scales != null) branch *= scales[r];
-                (branch + Vector512.Load(x + at)).Store(y + at);
+                (branch + Vector512.Load(x + (long)r * xStride + c)).Store(y + (long)r * yStride + c);
             }
         }
     }

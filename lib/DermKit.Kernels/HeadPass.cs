@@ -5,17 +5,18 @@ namespace DermKit.Kernels;
 /// <param name="dim">Numbers of a token.</param>
 /// <param name="width">Numbers of a head.</param>
 /// <param name="scale">Factor of the scores.</param>
-internal readonly unsafe struct HeadPass(int tokens, int dim, int width, float scale)
+/// <param name="queries">Tokens that ask, from the first on: all or one.</param>
+internal readonly unsafe struct HeadPass(int tokens, int dim, int width, float scale, int queries)
 {
-    private readonly int stride = 3 * dim, m = Slabs.Up(tokens, 16), keys = Slabs.Up(tokens, 32);
+    private readonly int stride = 3 * dim, keys = Slabs.Up(tokens, 32);
 
-    /// <summary>Writes the shares [tokens, tokens rounded up to 32] and what is attended to, rows dim apart.</summary>
+    /// <summary>Writes the shares [queries, tokens rounded up to 32] and what is attended to, rows dim apart.</summary>
     public void Forward(ushort* q, ushort* shares, ushort* attended, Scratch s)
     {
         ushort* k = q + dim, v = k + dim;
         Scores(q, stride, k, s);
-        Activation.Softmax(s.Scores, tokens, tokens, keys, scale, shares);
-        Product(shares, v, stride, attended, dim, s);
+        Activation.Softmax(s.Scores, queries, tokens, keys, scale, shares);
+        Product(queries, shares, tokens, v, stride, attended, dim, s);
     }
 
     /// <summary>Gradient of what is attended to, rows dim apart, to those of q, k and v, laid out as these.</summary>
@@ -23,15 +24,18 @@ internal readonly unsafe struct HeadPass(int tokens, int dim, int width, float s
     {
         ushort* k = q + dim, v = k + dim;
         Scores(gradient, dim, v, s);
-        Activation.SoftmaxBackward(s.Scores, shares, tokens, keys, scale, s.Rows, s.Pairs, s.SharePairs);
-        Product(s.Rows, k, stride, to, stride, s);
-        Bf16.Transpose(s.Pairs, keys, keys / 2, keys, (uint*)s.Rows, keys / 2);
-        Product(s.Rows, q, stride, to + dim, stride, s);
-        Bf16.Transpose(s.SharePairs, keys, keys / 2, keys, (uint*)s.Rows, keys / 2);
-        Product(s.Rows, gradient, dim, to + 2 * dim, stride, s);
+        Activation.SoftmaxBackward(s.Scores, shares, queries, keys, scale, s.Rows, s.Pairs, s.SharePairs);
+        Product(queries, s.Rows, tokens, k, stride, to, stride, s);
+        Bf16.Transpose(s.Pairs, keys, Slabs.Up(queries, 32) / 2, keys, (uint*)s.Rows, keys / 2);
+        Product(tokens, s.Rows, queries, q, stride, to + dim, stride, s);
+        Bf16.Transpose(s.SharePairs, keys, Slabs.Up(queries, 32) / 2, keys, (uint*)s.Rows, keys / 2);
+        Product(tokens, s.Rows, queries, gradient, dim, to + 2 * dim, stride, s);
     }
 
-    /// <summary>a b^T of two times [tokens, width], to the scores.</summary>
+    /// <summary>Rows of a product: they come in groups of 16, but a single one has none behind it.</summary>
+    private static int Rows(int count) => count == 1 ? 1 : Slabs.Up(count, 16);
+
+    /// <summary>a [queries, width] times b [tokens, width] transposed, to the scores.</summary>
     private void Scores(ushort* a, int aStride, ushort* b, Scratch s)
     {
         uint* last = stackalloc uint[16 * MicroKernel.Slab / 2];
@@ -52,18 +56,19 @@ internal readonly unsafe struct HeadPass(int tokens, int dim, int width, float s
                 }
                 Bf16.Transpose(rows, rowStride, 16, width / 2, s.Columns + c, columns);
             }
-            MicroKernel.Multiply(m, columns, width, a, aStride, s.Columns, s.Scores + first, keys);
+            MicroKernel.Multiply(Rows(queries), columns, width, a, aStride, s.Columns, s.Scores + first, keys);
         }
     }
 
     private uint* PointerOf(ushort* b, int row) => (uint*)(b + (long)row * stride);
 
-    /// <summary>a [tokens, tokens] times b [tokens, width] to bfloat16.</summary>
-    private void Product(ushort* a, ushort* b, int bStride, ushort* to, int toStride, Scratch s)
+    /// <summary>a [rows, sum] times b [sum, width] to bfloat16.</summary>
+    private void Product(int rows, ushort* a, int sum, ushort* b, int bStride, ushort* to, int toStride, Scratch s)
     {
-        Bf16.ToPairs(b, bStride, tokens, keys, width, s.Columns);
-        MicroKernel.Multiply(m, width, keys, a, keys, s.Columns, s.Product, width);
-        Epilogue.Store(s.Product, tokens, width, null, to, toStride);
+        int padded = Slabs.Up(sum, 32);
+        Bf16.ToPairs(b, bStride, sum, padded, width, s.Columns);
+        MicroKernel.Multiply(Rows(rows), width, padded, a, keys, s.Columns, s.Product, width);
+        Epilogue.Store(s.Product, rows, width, null, to, toStride);
     }
 
     /// <summary>Memory of a thread.</summary>

@@ -38,7 +38,7 @@ internal static unsafe class MicroKernel
         }
     }
 
-    /// <summary>Why the product cannot be had in this process; empty when it can.</summary>
+    /// <summary>Why the product cannot be had in this process; empty when it can. libtorch must be loaded before the first look.</summary>
     public static string Missing { get; private set; }
 
     /// <summary>C [m, n] = A [m, k] B [k, n], or is added to it.</summary>

@@ -10,7 +10,7 @@ internal static partial class NativeHeap
 {
     private const int TrimThreshold = -1, MmapThreshold = -3;
 
-    private const int LargestMmapThreshold = 32 << 20, DefaultThreshold = 128 << 10;
+    private const int LargestMmapThreshold = 32 << 20;
 
     private static readonly Lock Gate = new();
 
@@ -35,8 +35,8 @@ internal static partial class NativeHeap
         lock (Gate)
         {
             if (--users > 0 || !IsGlibc) return;
-            Option(MmapThreshold, DefaultThreshold);
-            Option(TrimThreshold, DefaultThreshold);
+            // Where glibc's own adjustment ends up with blocks of that size.
+            Option(TrimThreshold, 2 * LargestMmapThreshold);
             Trim(0);
         }
     }

@@ -47,14 +47,15 @@ internal static unsafe class Norm
     /// <param name="weight">[columns].</param>
     /// <param name="means">[rows] of the forward pass.</param>
     /// <param name="inverses">[rows] of the forward pass.</param>
-    /// <param name="past">Gradient that goes past the norm, [rows, columns].</param>
-    /// <param name="to">[rows, columns]; may be <paramref name="past"/>.</param>
+    /// <param name="past">Gradient that goes past the norm, [rows / step, columns].</param>
+    /// <param name="step">Every so many rows, from the first on, have one.</param>
+    /// <param name="to">[rows, columns].</param>
     /// <param name="weightGradient">[columns].</param>
     /// <param name="biasGradient">[columns].</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Backward(float* x, float* gradient, int rows, int columns, float* weight, float* means, float* inverses, float* past, float* to, float* weightGradient, float* biasGradient)
+    public static void Backward(float* x, float* gradient, int rows, int columns, float* weight, float* means, float* inverses, float* past, int step, float* to, float* weightGradient, float* biasGradient)
     {
-        for (int r = 0; r < rows; r++, x += columns, gradient += columns, past += columns, to += columns)
+        for (int r = 0; r < rows; r++, x += columns, gradient += columns, to += columns)
         {
             Vector512<float> mean = Vector512.Create(means[r]), inverse = Vector512.Create(inverses[r]), sum = Vector512<float>.Zero, dot = Vector512<float>.Zero;
             for (int c = 0; c < columns; c += 16)
@@ -66,12 +67,14 @@ internal static unsafe class Norm
                 dot = Vector512.FusedMultiplyAdd(weighted, normed, dot);
             }
             Vector512<float> meanGradient = Vector512.Create(Vector512.Sum(sum) / columns), slope = Vector512.Create(Vector512.Sum(dot) / columns);
+            bool hasPast = r % step == 0;
             for (int c = 0; c < columns; c += 16)
             {
                 Vector512<float> normed = (Vector512.Load(x + c) - mean) * inverse;
                 Vector512<float> inner = Vector512.Load(gradient + c) * Vector512.Load(weight + c) - meanGradient - normed * slope;
-                Vector512.FusedMultiplyAdd(inner, inverse, Vector512.Load(past + c)).Store(to + c);
+                Vector512.FusedMultiplyAdd(inner, inverse, hasPast ? Vector512.Load(past + c) : Vector512<float>.Zero).Store(to + c);
             }
+            if (hasPast) past += columns;
         }
     }
 }

@@ -1,3 +1,4 @@
+using DermKit.Kernels;
 using DermKit.Models;
 using DermKit.Pretraining;
 using TorchSharp;
@@ -39,7 +40,35 @@ internal static class PretrainBenchmarks
         yield return new($"dino-step-{precision}", Batch / seconds[0], "images/s", Batch / seconds[0] * FlopPerImage * 1e-9 / limit);
         yield return new($"dino-step-{precision}, plain modules", Batch / seconds[3], "images/s", seconds[3] / seconds[0]);
         yield return new($"matrix product 4096, {precision}", limit, "GFLOP/s", null);
+        if (precision == "bf16" && MicroKernel.Missing.Length == 0)
+        {
+            double inCache = MicroKernelRate();
+            yield return new("micro kernel on operands in the cache", inCache, "GFLOP/s", Batch / seconds[0] * FlopPerImage * 1e-9 / inCache);
+        }
         yield return Managed(precision, updates, views);
+    }
+
+    /// <summary>GFLOP/s of the product that fused blocks are made of, 256 rows by a packed weight 192 x 768, on all threads: what they could reach if nothing lay between products.</summary>
+    private static unsafe double MicroKernelRate()
+    {
+        const int Rows = 256, Inputs = 192, Outputs = 768, Repeats = 50;
+        int threads = get_num_threads();
+        nint rows = 0, weight = 0, to = 0;
+        using Workspace space = Workspace.Of(arena =>
+        {
+            rows = (nint)arena.Take<ushort>((long)threads * Rows * Inputs);
+            weight = (nint)arena.Take<uint>(Inputs * Outputs / 2);
+            to = (nint)arena.Take<float>((long)threads * Rows * Outputs);
+        });
+        new Span<byte>((void*)rows, 2 * threads * Rows * Inputs).Clear();
+        new Span<byte>((void*)weight, 2 * Inputs * Outputs).Clear();
+        double seconds = Measure.Medians(9, () => MicroKernel.Run(threads, worker =>
+        {
+            for (int i = 0; i < Repeats; i++)
+                for (int j = 0; j < Outputs; j += MicroKernel.Slab)
+                    MicroKernel.Multiply(Rows, MicroKernel.Slab, Inputs, (ushort*)rows + (long)worker * Rows * Inputs, Inputs, (uint*)weight + j * Inputs / 2, (float*)to + (long)worker * Rows * Outputs + j, Outputs);
+        }))[0];
+        return 2e-9 * threads * Repeats * Rows * Inputs * Outputs / seconds;
     }
 
     /// <summary>What .NET allocates in a step after the first ones.</summary>

@@ -34,11 +34,22 @@ public static class BlockPath
     /// <summary>Overrules the choice, so that one process can compare both.</summary>
     internal static BlockKernel? Forced { get; set; }
 
+    /// <summary>Why blocks cannot be fused in this process; empty when they can.</summary>
+    internal static string Missing
+    {
+        get
+        {
+            // The micro kernel is looked for in a libtorch that is there.
+            InitializeDeviceType(DeviceType.CPU);
+            return MicroKernel.Missing;
+        }
+    }
+
     /// <summary>Goes on with a kernel that an earlier process has measured.</summary>
     /// <exception cref="KitException">It cannot be had here.</exception>
     internal static void Use(BlockKernel kernel)
     {
-        if (kernel == BlockKernel.Fused && MicroKernel.Missing.Length > 0) throw new KitException($"Fused transformer blocks cannot be had here: {MicroKernel.Missing}.");
+        if (kernel == BlockKernel.Fused && Missing.Length > 0) throw new KitException($"Fused transformer blocks cannot be had here: {Missing}.");
         if (Kernel != kernel) Forced = kernel;
     }
 
@@ -50,14 +61,15 @@ public static class BlockPath
         return dim % 64 == 0 && hidden % 64 == 0 && dim / heads is 16 or 32 or 48 or 64 && Bytes(x, heads, hidden) < int.MaxValue && Kernel == BlockKernel.Fused;
     }
 
-    /// <summary>x + scale proj(attention(norm(x))), [B, T, D] to the same.</summary>
+    /// <summary>x + scale proj(attention(norm(x))), [B, T, D] to the same, or to the CLS row [B, 1, D].</summary>
     /// <param name="x">Tokens.</param>
     /// <param name="scales">[B, 1, 1]; null for 1.</param>
     /// <param name="heads">Heads.</param>
     /// <param name="eps">Of the norm.</param>
     /// <param name="weights">Weight and bias of norm, qkv and proj.</param>
-    internal static Tensor Attention(Tensor x, Tensor? scales, int heads, double eps, Tensor[] weights) =>
-        FusedBranch.Run(new AttentionPass((int)x.size(0), (int)x.size(1), (int)x.size(2), heads, (float)eps, get_num_threads()), x, scales, weights);
+    /// <param name="clsOnly">Only the CLS token asks.</param>
+    internal static Tensor Attention(Tensor x, Tensor? scales, int heads, double eps, Tensor[] weights, bool clsOnly) =>
+        FusedBranch.Run(new AttentionPass((int)x.size(0), (int)x.size(1), (int)x.size(2), heads, (float)eps, get_num_threads(), clsOnly), x, scales, weights);
 
     /// <summary>x + scale fc2(gelu(fc1(norm(x)))), [B, T, D] to the same.</summary>
     /// <param name="x">Tokens.</param>
@@ -72,7 +84,7 @@ public static class BlockPath
 
     private static (BlockKernel, string) Choose()
     {
-        string missing = MicroKernel.Missing;
+        string missing = Missing;
         switch (Environment.GetEnvironmentVariable("KIT_BLOCK"))
         {
             case "plain": return (BlockKernel.Plain, "KIT_BLOCK=plain");

@@ -12,7 +12,7 @@ internal sealed unsafe class FusedBranch : autograd.SingleTensorFunction<FusedBr
     /// <inheritdoc/>
     public override string Name => nameof(FusedBranch);
 
-    /// <summary>[..., D] to the same.</summary>
+    /// <summary>[B, T, D] to the same, or to [B, 1, D] as the pass has it.</summary>
     /// <param name="pass">One for each call.</param>
     /// <param name="x">float32 on the cpu.</param>
     /// <param name="scales">Of the branch for each picture; null for 1.</param>
@@ -46,7 +46,7 @@ internal sealed unsafe class FusedBranch : autograd.SingleTensorFunction<FusedBr
 
     private static Tensor Forward(BranchPass pass, Tensor x, Tensor? scales, BranchWeights weights, bool keep)
     {
-        Tensor y = empty_like(x);
+        Tensor y = pass.FirstOnly ? empty(x.size(0), 1, x.size(2)) : empty_like(x);
         pass.Forward(weights, Address(x), Address(scales), Address(y), keep);
         return y;
     }

@@ -145,7 +145,7 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         bool fused = BlockPath.Takes(x, attn.Qkv.Compute, heads, mlp.Fc1.Weight.size(0), attn.Qkv.Bias is not null);
-        Tensor attended = fused && !clsOnly ? BlockPath.Attention(x, Scales(x, generator), heads, norm1.Eps, Weights(norm1, attn.Qkv, attn.Proj))
+        Tensor attended = fused ? BlockPath.Attention(x, Scales(x, generator), heads, norm1.Eps, Weights(norm1, attn.Qkv, attn.Proj), clsOnly)
             : Add(clsOnly ? x.narrow(1, 0, 1) : x, attn.Attend(norm1.forward(x), clsOnly), generator);
         Tensor result = fused ? BlockPath.Mlp(attended, Scales(attended, generator), norm2.Eps, Weights(norm2, mlp.Fc1, mlp.Fc2)) : Add(attended, mlp.forward(norm2.forward(attended)), generator);
         return result.MoveToOuterDisposeScope();

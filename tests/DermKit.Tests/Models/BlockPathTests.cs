@@ -17,11 +17,11 @@ public sealed class BlockPathTests
     public void AttentionAndItsGradients(int pictures, int tokens, int dim, int heads)
     {
         Processor.NeedsMicroKernel();
-        Compare(pictures, tokens, dim, 3 * dim, dim, (x, scales, w) => BlockPath.Attention(x, scales, heads, 1e-6, w), (h, w) =>
+        foreach (bool clsOnly in (bool[])[false, true]) Compare(pictures, tokens, clsOnly ? 1 : tokens, dim, 3 * dim, dim, (x, scales, w) => BlockPath.Attention(x, scales, heads, 1e-6, w, clsOnly), (h, w) =>
         {
             Tensor[] parts = nn.functional.linear(h, w[2], w[3]).reshape(pictures, tokens, 3, heads, -1).permute(2, 0, 3, 1, 4).unbind(0);
             Tensor shares = (matmul(parts[0], parts[1].transpose(-2, -1)) / Math.Sqrt(dim / heads)).softmax(-1);
-            return nn.functional.linear(matmul(shares, parts[2]).transpose(1, 2).reshape(pictures, tokens, dim), w[4], w[5]);
+            return nn.functional.linear(matmul(shares, parts[2]).transpose(1, 2).reshape(pictures, tokens, dim), w[4], w[5]).narrow(1, 0, clsOnly ? 1 : tokens);
         });
     }
 
@@ -31,7 +31,7 @@ public sealed class BlockPathTests
     {
         Processor.NeedsMicroKernel();
         int hidden = heads * 128;
-        Compare(pictures, tokens, dim, hidden, hidden, (x, scales, w) => BlockPath.Mlp(x, scales, 1e-6, w), (h, w) => nn.functional.linear(nn.functional.gelu(nn.functional.linear(h, w[2], w[3])), w[4], w[5]));
+        Compare(pictures, tokens, tokens, dim, hidden, hidden, (x, scales, w) => BlockPath.Mlp(x, scales, 1e-6, w), (h, w) => nn.functional.linear(nn.functional.gelu(nn.functional.linear(h, w[2], w[3])), w[4], w[5]));
     }
 
     [Fact]
@@ -61,7 +61,7 @@ public sealed class BlockPathTests
         Tensor[] weights = Weights(64, 192, 64);
         Tensor x = randn(6, 33, 64), broken = x.clone();
         broken.select(0, 2).fill_(float.NaN);
-        Tensor whole = BlockPath.Attention(x, null, 1, 1e-6, weights), part = BlockPath.Attention(broken, null, 1, 1e-6, weights);
+        Tensor whole = BlockPath.Attention(x, null, 1, 1e-6, weights, false), part = BlockPath.Attention(broken, null, 1, 1e-6, weights, false);
         Assert.True(part.select(0, 2).isnan().all().item<bool>());
         foreach (int i in (int[])[0, 1, 3, 4, 5]) Assert.True(part.select(0, i).Equals(whole.select(0, i)));
     }
@@ -94,16 +94,16 @@ public sealed class BlockPathTests
 
     private static Tensor[] Weights(int dim, int inner, int outer) => [rand(dim) + 0.5, randn(dim) * 0.1, randn(inner, dim) / Math.Sqrt(dim), randn(inner) * 0.1, randn(dim, outer) / Math.Sqrt(outer), randn(dim) * 0.1];
 
-    private static void Compare(int pictures, int tokens, int dim, int inner, int outer, Func<Tensor, Tensor?, Tensor[], Tensor> fused, Func<Tensor, Tensor[], Tensor> branch)
+    private static void Compare(int pictures, int tokens, int asked, int dim, int inner, int outer, Func<Tensor, Tensor?, Tensor[], Tensor> fused, Func<Tensor, Tensor[], Tensor> branch)
     {
         using var scope = NewDisposeScope();
         manual_seed(1);
         Tensor[] all = [randn(pictures, tokens, dim), .. Weights(dim, inner, outer)];
-        Tensor weight = randn(pictures, tokens, dim), scales = rand(pictures, 1, 1).gt(0.3).to(ScalarType.Float32) * 1.4;
+        Tensor weight = randn(pictures, asked, dim), scales = rand(pictures, 1, 1).gt(0.3).to(ScalarType.Float32) * 1.4;
         Tensor Plain(Tensor[] t, ScalarType type)
         {
             Tensor normed = nn.functional.layer_norm(t[0], [dim], t[1], t[2], 1e-6).to(type);
-            return t[0] + scales.to(t[0].dtype) * branch(normed, [.. t.Skip(1).Select(w => w.to(type))]);
+            return t[0].narrow(1, 0, asked) + scales.to(t[0].dtype) * branch(normed, [.. t.Skip(1).Select(w => w.to(type))]);
         }
         Tensor[] Run(Func<Tensor[], Tensor> f, ScalarType type)
         {
