@@ -113,9 +113,11 @@ internal abstract unsafe class BranchPass(int items, int tokens, int pictureRows
         });
     }
 
-    /// <summary>Gradient of y to that of x and of the weights, which are written; once after a forward pass that kept its trace.</summary>
+    /// <summary>Gradient of y to that of x and of the weights, which are written. Gives back what the forward pass kept; a second call makes it again.</summary>
     public void Backward(BranchWeights w, float* x, float* scales, float* gradient, float* toX, BranchWeights to)
     {
+        // Its own result is of no use here; the room for it is filled below.
+        if (kept is null) Forward(w, x, scales, toX, keep: true);
         uint* packed1 = null, packed2 = null;
         Scratch* scratch = stackalloc Scratch[workers];
         float** sums = stackalloc float*[Parameters * parts];

@@ -9,7 +9,7 @@ namespace DermKit.Kernels;
 internal sealed unsafe class Workspace : IDisposable
 {
     private readonly byte[] array;
-    private readonly GCHandle handle;
+    private GCHandle handle;
 
     private Workspace(long bytes)
     {
@@ -31,9 +31,19 @@ internal sealed unsafe class Workspace : IDisposable
     /// <inheritdoc cref="Of{T}"/>
     public static Workspace Of(Action<Arena> place) => Of(arena => { place(arena); return 0; }, out _);
 
+    /// <summary>A graph that nobody asks for gradients is dropped without a word, and a pinned array would stay for ever.</summary>
+    ~Workspace() => Release();
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        Release();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Release()
+    {
+        if (!handle.IsAllocated) return;
         handle.Free();
         ArrayPool<byte>.Shared.Return(array);
     }

@@ -90,6 +90,45 @@ public sealed class BlockPathTests
     }
 
     [Fact]
+    public void AGraphMayBeKeptForASecondBackwardPass()
+    {
+        Processor.NeedsMicroKernel();
+        using var scope = NewDisposeScope();
+        Tensor[] weights = [.. Weights(64, 192, 64).Select(w => w.requires_grad_())];
+        Tensor x = randn(3, 33, 64).requires_grad_(), y = BlockPath.Attention(x, null, 1, 1e-6, weights, clsOnly: true).sum();
+        y.backward(retain_graph: true);
+        Tensor[] once = [.. weights.Prepend(x).Select(t => t.grad!.clone())];
+        y.backward();
+        Assert.All(weights.Prepend(x).Zip(once), p => Assert.True(p.First.grad!.Equals(p.Second * 2)));
+    }
+
+    [Fact]
+    public void AGraphThatIsDroppedGivesItsMemoryBack()
+    {
+        Processor.NeedsMicroKernel();
+        using var scope = NewDisposeScope();
+        Tensor[] weights = Weights(64, 256, 256);
+        Tensor x = randn(64, 197, 64).requires_grad_();
+        const int Times = 200;
+        long Bytes()
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            GC.Collect();
+            return GC.GetTotalMemory(forceFullCollection: true);
+        }
+        long before = Bytes();
+        for (int i = 0; i < Times; i++)
+        {
+            using var inner = NewDisposeScope();
+            BlockPath.Mlp(x, null, 1e-6, weights);
+            if (i % 20 == 19) Bytes();
+        }
+        // Each of them kept 16 MB.
+        Assert.InRange(Bytes() - before, long.MinValue, Times * 16L << 17);
+    }
+
+    [Fact]
     public void TheKernelInUseIsReported() => Assert.NotEmpty(BlockPath.Reason);
 
     private static Tensor[] Weights(int dim, int inner, int outer) => [rand(dim) + 0.5, randn(dim) * 0.1, randn(inner, dim) / Math.Sqrt(dim), randn(inner) * 0.1, randn(dim, outer) / Math.Sqrt(outer), randn(dim) * 0.1];
