@@ -17,7 +17,7 @@ public enum BlockKernel
 }
 
 /// <summary>
-/// The one place where it is decided how a block is computed. Bfloat16 on a cpu with avx512_bf16 takes what a measurement of some tenths of a second, made
+/// The one place where it is decided how a block is computed. Bfloat16 on a cpu with AMX takes what a measurement of some tenths of a second, made
 /// once in the process, finds faster; KIT_BLOCK=plain or fused decides instead. All else is libtorch's.
 /// </summary>
 public static class BlockPath

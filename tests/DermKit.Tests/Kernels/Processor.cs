@@ -6,5 +6,5 @@ namespace DermKit.Tests.Kernels;
 internal static class Processor
 {
     /// <summary>Skips with the reason where there is no bfloat16 micro kernel.</summary>
-    public static void NeedsMicroKernel() => Assert.SkipWhen(BlockPath.Missing.Length > 0, $"needs a cpu with avx512_bf16 and libtorch's micro kernel: {BlockPath.Missing}");
+    public static void NeedsMicroKernel() => Assert.SkipWhen(BlockPath.Missing.Length > 0, $"needs a cpu with AMX: {BlockPath.Missing}");
 }
