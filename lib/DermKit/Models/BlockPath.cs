@@ -34,16 +34,8 @@ public static class BlockPath
     /// <summary>Overrules the choice, so that one process can compare both.</summary>
     internal static BlockKernel? Forced { get; set; }
 
-    /// <summary>Why blocks cannot be fused in this process; empty when they can.</summary>
-    internal static string Missing
-    {
-        get
-        {
-            // The micro kernel is looked for in a libtorch that is there.
-            InitializeDeviceType(DeviceType.CPU);
-            return MicroKernel.Missing;
-        }
-    }
+    /// <summary>Why blocks cannot be fused in this process; empty when they can. The micro kernel is looked for in a libtorch that is there.</summary>
+    internal static string Missing => TryInitializeDeviceType(DeviceType.CPU) ? MicroKernel.Missing : "torch cannot be loaded";
 
     /// <summary>Goes on with a kernel that an earlier process has measured.</summary>
     /// <exception cref="KitException">It cannot be had here.</exception>
