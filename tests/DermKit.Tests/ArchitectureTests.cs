@@ -16,7 +16,7 @@ public sealed class ArchitectureTests
         ["Models"] = ["Kernels"],
         ["Data"] = ["Imaging"],
         ["Pretraining"] = ["Data", "Imaging", "Kernels", "Models"],
-        ["Evaluation"] = ["Data", "Imaging", "Kernels", "Models"],
+        ["Evaluation"] = ["Data", "Imaging", "Models"],
         ["FineTuning"] = ["Data", "Evaluation", "Imaging", "Models", "Pretraining"],
         ["Reporting"] = ["Data", "Evaluation", "FineTuning", "Imaging", "Pretraining"],
     };

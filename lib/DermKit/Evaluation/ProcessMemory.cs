@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using DermKit.Kernels;
+using System.Runtime.InteropServices;
 
 namespace DermKit.Evaluation;
 
@@ -26,7 +26,8 @@ internal static class ProcessMemory
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         GC.WaitForPendingFinalizers();
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        NativeHeap.Trim();
+        if (OperatingSystem.IsLinux() && NativeLibrary.TryLoad("libc.so.6", out nint libc) && NativeLibrary.TryGetExport(libc, "malloc_trim", out nint trim))
+            Marshal.GetDelegateForFunctionPointer<MallocTrim>(trim)(0);
         return Now();
     }
 
@@ -51,4 +52,7 @@ internal static class ProcessMemory
         }
         return Math.Max(peak, Now());
     }
+
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    private delegate int MallocTrim(nuint pad);
 }

@@ -76,15 +76,14 @@ public static class BlockPath
 
     private static (BlockKernel, string) Choose()
     {
-        string missing = Missing;
         switch (Environment.GetEnvironmentVariable("KIT_BLOCK"))
         {
             case "plain": return (BlockKernel.Plain, "KIT_BLOCK=plain");
-            case "fused": return missing.Length == 0 ? (BlockKernel.Fused, "KIT_BLOCK=fused") : throw new KitException($"KIT_BLOCK is 'fused', but {missing}. Unset it.");
+            case "fused": return Missing.Length == 0 ? (BlockKernel.Fused, "KIT_BLOCK=fused") : throw new KitException($"KIT_BLOCK is 'fused', but {Missing}. Unset it.");
             case null or "": break;
             case var other: throw new KitException($"KIT_BLOCK is '{other}'; expected plain or fused, or unset it to let the kit measure.");
         }
-        if (missing.Length > 0) return (BlockKernel.Plain, missing);
+        if (Missing.Length > 0) return (BlockKernel.Plain, Missing);
         BlockKernel? before = Forced;
         using var scope = NewDisposeScope();
         using var block = new VitBlock(VitConfig.Tiny, 0, CPU);

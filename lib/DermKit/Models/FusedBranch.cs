@@ -7,8 +7,6 @@ namespace DermKit.Models;
 /// <summary>A branch of a transformer block with its sum, by <see cref="BranchPass"/>, as one node of the graph.</summary>
 internal sealed unsafe class FusedBranch : autograd.SingleTensorFunction<FusedBranch>
 {
-    private const string PassKey = "pass";
-
     /// <inheritdoc/>
     public override string Name => nameof(FusedBranch);
 
@@ -29,7 +27,7 @@ internal sealed unsafe class FusedBranch : autograd.SingleTensorFunction<FusedBr
         var (pass, scales, x, weights) = ((BranchPass)vars[0], (Tensor?)vars[1], (Tensor)vars[2], Array.ConvertAll(vars[3..], v => (Tensor)v));
         ctx.save_for_backward(scales is null ? [x] : [x, scales]);
         // Weights live longer than a step; a list of saved tensors would make new objects of them all for each branch.
-        ctx.save_data(PassKey, (pass, weights));
+        ctx.save_data(nameof(BranchPass), (pass, weights));
         return Forward(pass, x, scales, Weights(weights), keep: true);
     }
 
@@ -37,7 +35,7 @@ internal sealed unsafe class FusedBranch : autograd.SingleTensorFunction<FusedBr
     public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
         List<Tensor> saved = ctx.get_saved_variables();
-        (BranchPass pass, Tensor[] weights) = ((BranchPass, Tensor[]))ctx.get_data(PassKey);
+        (BranchPass pass, Tensor[] weights) = ((BranchPass, Tensor[]))ctx.get_data(nameof(BranchPass));
         Tensor x = saved[0], gradient = grad_output.is_contiguous() ? grad_output : grad_output.contiguous(), toX = empty_like(x);
         Tensor[] to = Array.ConvertAll(weights, w => empty_like(w));
         pass.Backward(Weights(weights), Address(x), Address(saved.Count > 1 ? saved[1] : null), Address(gradient), Address(toX), Weights(to));

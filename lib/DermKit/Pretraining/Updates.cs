@@ -1,4 +1,3 @@
-using DermKit.Kernels;
 using TorchSharp;
 using TorchSharp.Modules;
 using static DermKit.KeptScalar;
@@ -38,7 +37,6 @@ internal sealed class Updates : IDisposable
         learningRates = Schedules.Cosine(options.BaseLearningRate * options.Batch / 256, options.MinLearningRate, Steps, (int)Math.Round(options.WarmupEpochs * stepsPerEpoch));
         Decays = Schedules.Cosine(options.WeightDecay, options.WeightDecayEnd, Steps);
         Momenta = Schedules.Cosine(options.TeacherMomentum, 1, Steps);
-        NativeHeap.Keep();
     }
 
     public PretrainMethod Method { get; }
@@ -132,6 +130,5 @@ internal sealed class Updates : IDisposable
         Optimiser.Dispose();
         clipping.Dispose();
         running.Dispose();
-        NativeHeap.Release();
     }
 }
