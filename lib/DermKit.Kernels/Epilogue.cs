@@ -79,7 +79,7 @@ internal static unsafe class Epilogue
         }
     }
 
-    /// <summary>A gradient times scale as bfloat16: rows and pairs of rows of all columns, and sums over rows added.</summary>
+    /// <summary>A gradient times scale as bfloat16, and sums over its rows added.</summary>
     /// <param name="gradient">[rows, columns].</param>
     /// <param name="rows">Rows.</param>
     /// <param name="columns">A multiple of 64.</param>

@@ -24,9 +24,13 @@ public static class BlockPath
 {
     private static readonly Lazy<(BlockKernel Kernel, string Reason)> Choice = new(Choose);
 
+    // The measurement's own, which no other thread's blocks may follow.
+    [ThreadStatic]
+    private static BlockKernel? measured;
+
     /// <summary>The kernel in use.</summary>
     /// <exception cref="KitException">KIT_BLOCK is neither plain nor fused, or fused where it cannot be.</exception>
-    public static BlockKernel Kernel => Forced ?? Choice.Value.Kernel;
+    public static BlockKernel Kernel => measured ?? Forced ?? Choice.Value.Kernel;
 
     /// <summary>Why <see cref="Kernel"/> is in use, with the measured times.</summary>
     public static string Reason => Choice.Value.Reason;
@@ -50,7 +54,7 @@ public static class BlockPath
     {
         if (type != ScalarType.BFloat16 || x.device_type != DeviceType.CPU || x.dtype != ScalarType.Float32 || !hasBias) return false;
         long dim = x.size(2);
-        return dim % 64 == 0 && hidden % 64 == 0 && dim / heads is 16 or 32 or 48 or 64 && Bytes(x, heads, hidden) < int.MaxValue && Kernel == BlockKernel.Fused;
+        return dim % 64 == 0 && hidden % 64 == 0 && dim / heads is 16 or 32 or 48 or 64 && Bytes(x, heads, hidden) < 2_000_000_000 && Kernel == BlockKernel.Fused;
     }
 
     /// <summary>x + scale proj(attention(norm(x))), [B, T, D] to the same, or to the CLS row [B, 1, D].</summary>
@@ -84,7 +88,6 @@ public static class BlockPath
             case var other: throw new KitException($"KIT_BLOCK is '{other}'; expected plain or fused, or unset it to let the kit measure.");
         }
         if (Missing.Length > 0) return (BlockKernel.Plain, Missing);
-        BlockKernel? before = Forced;
         using var scope = NewDisposeScope();
         using var block = new VitBlock(VitConfig.Tiny, 0, CPU);
         Dense.ComputeIn(block, ScalarType.BFloat16);
@@ -93,7 +96,7 @@ public static class BlockPath
         double[] best = [double.MaxValue, double.MaxValue];
         for (int i = 0; i < 6; i++)
             for (int kernel = 0; kernel < 2; kernel++) best[kernel] = Math.Min(best[kernel], Seconds(block, x, (BlockKernel)kernel));
-        Forced = before;
+        measured = null;
         string reason = string.Create(CultureInfo.InvariantCulture, $"measured: plain {1e3 * best[0]:f1}, fused {1e3 * best[1]:f1} ms for a block of ViT-T and its gradients");
         return (best[1] < best[0] ? BlockKernel.Fused : BlockKernel.Plain, reason);
     }
@@ -101,7 +104,7 @@ public static class BlockPath
     private static double Seconds(VitBlock block, Tensor x, BlockKernel kernel)
     {
         using var scope = NewDisposeScope();
-        Forced = kernel;
+        measured = kernel;
         long start = Stopwatch.GetTimestamp();
         using (enable_grad()) block.forward(x).sum().backward();
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;

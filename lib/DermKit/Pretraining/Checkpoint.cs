@@ -59,6 +59,7 @@ internal static class Checkpoint
         if (Meta("threads") != threads) throw new KitException($"{path}: made with {Meta("threads")} threads, here {threads}, which gives other roundings. Set OMP_NUM_THREADS={Meta("threads")}, or train in another folder.");
         bool matters = updates.Method.State.Values.First().device_type == DeviceType.CPU, blocks = options.Precision == "bf16";
         string? kernel = file.Metadata.GetValueOrDefault("kernel");
+        if (blocks && kernel is not (null or "fused")) kernel = "plain";
         string variable = blocks ? "KIT_BLOCK" : "KIT_MATMUL";
         if (matters && kernel is not null && kernel != Kernel(options) && !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable)))
             throw new KitException($"{path}: made with the kernel {kernel}, here {Kernel(options)} by {variable}, which gives other roundings. Unset it or set {variable}={kernel}, or train in another folder.");

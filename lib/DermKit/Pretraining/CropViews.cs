@@ -1,5 +1,5 @@
-using DermKit.Kernels;
 using DermKit.Imaging;
+using DermKit.Kernels;
 using System.Buffers;
 using TorchSharp;
 using static DermKit.KeptScalar;
