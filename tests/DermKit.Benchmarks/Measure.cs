@@ -21,4 +21,19 @@ internal static class Measure
             }
         return [.. seconds.Select(s => s.Order().ElementAt(s.Count / 2))];
     }
+
+    /// <summary>Runs a body with one thread of torch's, and gives the threads back.</summary>
+    public static void OnOneThread(Action body)
+    {
+        int threads = torch.get_num_threads();
+        torch.set_num_threads(1);
+        try
+        {
+            body();
+        }
+        finally
+        {
+            torch.set_num_threads(threads);
+        }
+    }
 }

@@ -13,7 +13,7 @@ internal static class ModelBenchmarks
     /// <summary>Multiply-adds of ViT-T/16 at 224 x 224, times two.</summary>
     private const double FlopPerImage = 2 * 1.25e9;
 
-    /// <summary>cls4 features of ViT-T/16 in both types; the limit is the best rate of one large product of that type in the same run.</summary>
+    /// <summary>cls4 features of ViT-T/16 in both types; the limit is the rate of one large product of that type in the same run.</summary>
     public static IEnumerable<Row> FeatureExtraction()
     {
         using var noGrad = no_grad();
@@ -27,15 +27,12 @@ internal static class ModelBenchmarks
             Dense.ComputeIn(model, type);
             const int Side = 4096;
             Tensor x = randn(Side, Side).to(type ?? ScalarType.Float32), weight = randn(Side, Side).to(type ?? ScalarType.Float32);
-            Tensor oneDnn = x.view(1, 1, Side, Side).permute(0, 3, 1, 2), kernel = weight.view(Side, Side, 1, 1);
             double[] seconds = Measure.Medians(7,
                 () => FeatureExtractor.Features(model, transform.Normalise(pixels), new()),
-                () => nn.functional.conv2d(oneDnn, kernel),
                 () => nn.functional.linear(x, weight));
-            double convolution = 2e-9 * Side * Side * Side / seconds[1], linear = 2e-9 * Side * Side * Side / seconds[2], limit = Math.Max(convolution, linear);
+            double limit = 2e-9 * Side * Side * Side / seconds[1];
             yield return new($"features-vit-t-224 {name}, batch 16", Batch / seconds[0], "images/s", Batch / seconds[0] * FlopPerImage * 1e-9 / limit);
-            yield return new($"matrix product {name}, oneDNN", convolution, "GFLOP/s", convolution / limit);
-            yield return new($"matrix product {name}, linear", linear, "GFLOP/s", linear / limit);
+            yield return new($"matrix product {name}", limit, "GFLOP/s", null);
         }
     }
 
@@ -58,16 +55,5 @@ internal static class ModelBenchmarks
         foreach ((Tensor batch, double time) in new[] { (pictures, seconds[0]), (few, seconds[1]) })
             yield return new($"features ViT-L/14 bf16 batch {batch.shape[0]}", batch.shape[0] / time, "images/s", batch.shape[0] / time * 2 * macs / limit);
         yield return new("matrix product, bf16", limit, "GFLOP/s", 1);
-    }
-
-    /// <summary>A linear layer of ViT-T's MLP by both kernels; the ratio is the kit's choice over the better of the two.</summary>
-    public static IEnumerable<Row> MatrixKernels()
-    {
-        using var noGrad = no_grad();
-        using var scope = NewDisposeScope();
-        const int M = Batch * 197, K = 192, N = 768;
-        Tensor x = randn(M, K), weight = randn(N, K), bias = randn(N);
-        double[] seconds = Measure.Medians(25, () => MatrixPath.Linear(x, weight, bias), () => nn.functional.linear(x, weight, bias), () => MatrixPath.Convolution(x, weight, bias));
-        yield return new($"linear 192-768, kit ({MatrixPath.Kernel})", 2e-9 * M * K * N / seconds[0], "GFLOP/s", Math.Min(seconds[1], seconds[2]) / seconds[0]);
     }
 }

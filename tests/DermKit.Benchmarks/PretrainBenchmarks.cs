@@ -1,4 +1,3 @@
-using DermKit.Kernels;
 using DermKit.Models;
 using DermKit.Pretraining;
 using TorchSharp;
@@ -19,7 +18,7 @@ internal static class PretrainBenchmarks
     private static PretrainOptions Options(string precision) => new() { LocalCrops = 8, Batch = Batch, Precision = precision, FrozenLastLayerEpochs = 0 };
 
     /// <summary>
-    /// A whole update from ready views; the limit is the best rate of any kernel on a product of 4096 x 4096 matrices in the same type. The ratio of the
+    /// A whole update from ready views; the limit is the rate of libtorch's linear on a product of 4096 x 4096 matrices in the same type. The ratio of the
     /// row of plain modules is the time of <see cref="PlainDino"/>, which is float32, over that of the kit's step.
     /// </summary>
     public static IEnumerable<Row> Step(string precision)
@@ -34,41 +33,13 @@ internal static class PretrainBenchmarks
         const int N = 4096;
         ScalarType type = precision == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32;
         Tensor a = randn(N, N).to(type), b = randn(N, N).to(type);
-        Action[] bodies = [() => updates.Next(views), () => Product(() => nn.functional.linear(a, b)), () => Product(() => MatrixPath.Convolution(a, b, null)), () => plain.Step(globals, locals)];
+        Action[] bodies = [() => updates.Next(views), () => Product(() => nn.functional.linear(a, b)), () => plain.Step(globals, locals)];
         double[] seconds = Measure.Medians(5, bodies);
-        double limit = 2e-9 * N * N * N / Math.Min(seconds[1], seconds[2]);
+        double limit = 2e-9 * N * N * N / seconds[1];
         yield return new($"dino-step-{precision}", Batch / seconds[0], "images/s", Batch / seconds[0] * FlopPerImage * 1e-9 / limit);
-        yield return new($"dino-step-{precision}, plain modules", Batch / seconds[3], "images/s", seconds[3] / seconds[0]);
+        yield return new($"dino-step-{precision}, plain modules", Batch / seconds[2], "images/s", seconds[2] / seconds[0]);
         yield return new($"matrix product 4096, {precision}", limit, "GFLOP/s", null);
-        if (precision == "bf16" && MicroKernel.Missing.Length == 0)
-        {
-            double inCache = MicroKernelRate();
-            yield return new("micro kernel on operands in the cache", inCache, "GFLOP/s", Batch / seconds[0] * FlopPerImage * 1e-9 / inCache);
-        }
         yield return Managed(precision, updates, views);
-    }
-
-    /// <summary>GFLOP/s of the product that fused blocks are made of, 256 rows by a packed weight 192 x 768, on all threads: what they could reach if nothing lay between products.</summary>
-    private static unsafe double MicroKernelRate()
-    {
-        const int Rows = 256, Inputs = 192, Outputs = 768, Repeats = 50;
-        int threads = get_num_threads();
-        nint rows = 0, weight = 0, to = 0;
-        using Workspace space = Workspace.Of(arena =>
-        {
-            rows = (nint)arena.Take<ushort>((long)threads * Rows * Inputs);
-            weight = (nint)arena.Take<uint>(Inputs * Outputs / 2);
-            to = (nint)arena.Take<float>((long)threads * Rows * Outputs);
-        });
-        new Span<byte>((void*)rows, 2 * threads * Rows * Inputs).Clear();
-        new Span<byte>((void*)weight, 2 * Inputs * Outputs).Clear();
-        double seconds = Measure.Medians(9, () => MicroKernel.Run(threads, worker =>
-        {
-            for (int i = 0; i < Repeats; i++)
-                for (int j = 0; j < Outputs; j += MicroKernel.Slab)
-                    MicroKernel.Multiply(Rows, MicroKernel.Slab, Inputs, (ushort*)rows + (long)worker * Rows * Inputs, Inputs, (uint*)weight + j * Inputs / 2, (float*)to + (long)worker * Rows * Outputs + j, Outputs);
-        }))[0];
-        return 2e-9 * threads * Repeats * Rows * Inputs * Outputs / seconds;
     }
 
     /// <summary>What .NET allocates in a step after the first ones.</summary>
@@ -132,7 +103,7 @@ internal static class PretrainBenchmarks
         int[] ids = [.. Enumerable.Range(0, Batch)];
         int epoch = 0;
         double[] seconds = [];
-        MatrixPath.OnOneThread(() => seconds = Measure.Medians(9, () => CropViews.Make(pictures, ids, 1, epoch++, true, null, recipes), () => CropViews.Make(pictures, ids, 1, epoch++, false, null, recipes)));
+        Measure.OnOneThread(() => seconds = Measure.Medians(9, () => CropViews.Make(pictures, ids, 1, epoch++, true, null, recipes), () => CropViews.Make(pictures, ids, 1, epoch++, false, null, recipes)));
         yield return new("views-per-core", Batch / seconds[0], "images/s", null);
         yield return new("views-per-core, tensor operations", Batch / seconds[1], "images/s", seconds[0] / seconds[1]);
     }

@@ -19,7 +19,6 @@ if (!double.TryParse(peerSeconds, System.Globalization.CultureInfo.InvariantCult
     ("start-up", () => [new("start-up to the first torch operation", startUp, "s", null)]),
     ("decode", DecodeBenchmarks.Decode),
     ("cache-build", DecodeBenchmarks.CacheBuild),
-    ("matrix", ModelBenchmarks.MatrixKernels),
     ("features", ModelBenchmarks.FeatureExtraction),
     ("vit-l14-forward-bf16", ModelBenchmarks.LargeForward),
     ("weights-load", WeightBenchmarks.Load),

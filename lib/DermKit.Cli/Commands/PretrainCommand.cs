@@ -37,7 +37,7 @@ internal static class PretrainCommand
             using var trainer = new Pretrainer(options, data, place, folder);
             Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Used} pictures, {s.Frozen} frozen test pictures left out")));
             if (data.Unreadable.Length > 0) Console.WriteLine(data.Unreadable);
-            Console.WriteLine($"{trainer.Steps} steps of {options.Batch} pictures, {trainer.Done} done; {folder}");
+            Console.WriteLine($"{trainer.Steps} steps of {options.Batch} pictures, {trainer.Done} done; precision {PrecisionOf(options, trainer.Options, place)}; {folder}");
             TrainingProgress progress = Display.Training(stem);
             using OnlineKnn? knn = parsed.GetValue(monitor) is { } task ? OnlineKnn.Open(settings, TaskSuite.Open(TaskSuite.Load(Path.Combine(settings.Root, "data"))[task], settings), new EvalTransform { Resize = options.GlobalSize, Crop = options.GlobalSize }, options.Seed, cancellation: cancellation) : null;
             if (knn is not null) trainer.AfterEpoch = (_, backbone) => knn.Score(backbone);
@@ -64,6 +64,14 @@ internal static class PretrainCommand
             return 0;
         }));
         return command;
+    }
+
+    private static string PrecisionOf(PretrainOptions asked, PretrainOptions chosen, TorchSharp.torch.Device device)
+    {
+        if (asked.Precision != "auto") return chosen.Precision;
+        string why = device.type != TorchSharp.DeviceType.CPU ? "not a CPU"
+            : Processor.MultipliesBFloat16 ? "the processor multiplies bfloat16" : "the processor does not multiply bfloat16 natively";
+        return $"{chosen.Precision} (auto: {why})";
     }
 
     private static void Train(Pretrainer trainer, Action<TrainingStep> report, TrainingProgress progress, string folder, CancellationToken cancellation)

@@ -93,7 +93,7 @@ public static class FeatureExtractor
         for (int i = 0; i < HeadWidths.Length; i++)
         {
             Tensor weight = randn([HeadWidths[i], x.shape[1]], generator: generator).mul_(Kept(0.02)).to(x.dtype).to(x.device);
-            x = MatrixPath.Linear(i == 0 ? x : nn.functional.gelu(x), weight, null);
+            x = Dense.Linear(i == 0 ? x : nn.functional.gelu(x), weight, null);
         }
         return x;
     }

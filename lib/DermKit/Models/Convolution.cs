@@ -6,7 +6,11 @@ using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
-/// <summary>A square convolution without bias, padded by half its kernel, with torch's key name. Its weight is unset until filled.</summary>
+/// <summary>
+/// A square convolution without bias, padded by half its kernel, with torch's key name. Its weight is unset until filled.
+/// A kernel of one pixel is a linear layer over strided pixels: oneDNN's 1x1 convolutions end the process, or give wrong numbers, on some
+/// processors (pytorch/pytorch issue 177227), forward and backward.
+/// </summary>
 public sealed class Convolution : nn.Module<Tensor, Tensor>
 {
     private readonly long stride;
@@ -25,16 +29,30 @@ public sealed class Convolution : nn.Module<Tensor, Tensor>
     public ScalarType? Compute { get; set; }
 
     /// <summary>[B, in, H, W] to [B, out, H / stride, W / stride], rounded up.</summary>
-    public override Tensor forward(Tensor x)
+    public override Tensor forward(Tensor x) => Apply(x, weight, stride, Compute);
+
+    /// <summary>The same for a weight [out, in, kernel, kernel], differentiable; the one place where convolutions are computed.</summary>
+    internal static Tensor Apply(Tensor x, Tensor weight, long stride, ScalarType? compute = null)
     {
         using var scope = NewDisposeScope();
-        ScalarType type = Compute ?? weight.dtype;
-        (Tensor input, Tensor kernel) = (x.to(type), weight.to(type));
-        long padding = weight.shape[2] / 2;
+        ScalarType type = compute ?? weight.dtype;
+        long size = weight.shape[2];
+        long padding = size / 2;
+        Tensor result;
+        if (size == 1) result = Pixels(x, weight, stride, type);
         // libtorch has no meta kernel for conv2d.
-        Tensor result = x.device_type == DeviceType.META ? Explicit(input, kernel, stride, padding)
-            : nn.functional.conv2d(input, kernel, strides: [stride, stride], padding: [padding, padding]);
+        else if (x.device_type == DeviceType.META) result = Explicit(x.to(type), weight.to(type), stride, padding);
+        else result = nn.functional.conv2d(x.to(type), weight.to(type), strides: [stride, stride], padding: [padding, padding]);
         return result.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>A 1x1 convolution: every stride-th pixel of [B, in, H, W] times [out, in, 1, 1], to [B, out, H / stride, W / stride].</summary>
+    private static Tensor Pixels(Tensor x, Tensor weight, long stride, ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        Tensor pixels = x.permute(0, 2, 3, 1);
+        if (stride > 1) pixels = pixels[.., TensorIndex.Slice(step: stride), TensorIndex.Slice(step: stride)];
+        return Dense.Linear(pixels, weight.flatten(1), null, type).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
     }
 
     /// <summary>The same as one matrix product over windows.</summary>
@@ -47,7 +65,7 @@ public sealed class Convolution : nn.Module<Tensor, Tensor>
         return matmul(pixels, weight.flatten(1).t()).reshape(batch, rows, columns, -1).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Every window of a padded picture: [B, C, H, W] to [B, C, rows, columns, kernel, kernel].</summary>
+    /// <summary>Every window of a padded image: [B, C, H, W] to [B, C, rows, columns, kernel, kernel].</summary>
     internal static Tensor Windows(Tensor x, long kernel, long stride, long padding, double fill)
     {
         using var scope = NewDisposeScope();

@@ -133,6 +133,6 @@ internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         Tensor weight = direction * (gain / direction.Squared().sum(1, keepdim: true).sqrt());
-        return MatrixPath.Linear(x, weight, null, Compute).to(weight.dtype).MoveToOuterDisposeScope();
+        return Dense.Linear(x, weight, null, Compute).to(weight.dtype).MoveToOuterDisposeScope();
     }
 }

@@ -24,12 +24,6 @@ public sealed class TokenNorm : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    internal double Eps => eps;
-
-    internal Parameter Weight => weight;
-
-    internal Parameter Bias => bias;
-
     /// <summary>[..., dim] to the same shape.</summary>
     public override Tensor forward(Tensor x)
     {

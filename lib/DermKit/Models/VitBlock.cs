@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace DermKit.Models;
 
 /// <summary>
-/// Scaled dot-product attention, softmax(q k^T / sqrt(d)) v. libtorch has no meta kernel for the fused form, which in bfloat16 on a cpu
-/// takes longer than the explicit one, three times as long with its backward pass.
+/// Scaled dot-product attention, softmax(q k^T / sqrt(d)) v. libtorch has no meta kernel for the fused form, which in bfloat16 on a CPU
+/// without AMX is five to ten times slower than the explicit one.
 /// </summary>
 internal static class DotProduct
 {
@@ -43,12 +43,6 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
         proj = new Dense(dim, dim, true, device);
         RegisterComponents();
     }
-
-    /// <summary>q, k and v at once.</summary>
-    public Dense Qkv => qkv;
-
-    /// <summary>What the heads gave, mixed.</summary>
-    public Dense Proj => proj;
 
     public override Tensor forward(Tensor x) => Attend(x, clsOnly: false);
 
@@ -102,12 +96,6 @@ internal sealed class Mlp : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    /// <summary>The first layer.</summary>
-    public Dense Fc1 => fc1;
-
-    /// <summary>The second layer.</summary>
-    public Dense Fc2 => fc2;
-
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
@@ -122,7 +110,6 @@ internal sealed class Mlp : nn.Module<Tensor, Tensor>
 internal sealed class VitBlock : nn.Module<Tensor, Tensor>
 {
     private readonly double dropPath;
-    private readonly int heads;
     private readonly TokenNorm norm1;
     private readonly VitAttention attn;
     private readonly TokenNorm norm2;
@@ -130,7 +117,7 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
 
     public VitBlock(VitConfig config, double dropPath, Device device) : base(nameof(VitBlock))
     {
-        (this.dropPath, heads) = (dropPath, config.Heads);
+        this.dropPath = dropPath;
         norm1 = new TokenNorm(config.Dim, device);
         attn = new VitAttention(config, device);
         norm2 = new TokenNorm(config.Dim, device);
@@ -144,10 +131,8 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
     public Tensor Forward(Tensor x, bool clsOnly, Generator? generator)
     {
         using var scope = NewDisposeScope();
-        bool fused = BlockPath.Takes(x, attn.Qkv.Compute, heads, mlp.Fc1.Weight.size(0), attn.Qkv.Bias is not null);
-        Tensor attended = fused ? BlockPath.Attention(x, Scales(x, generator), heads, norm1.Eps, Weights(norm1, attn.Qkv, attn.Proj), clsOnly)
-            : Add(clsOnly ? x.narrow(1, 0, 1) : x, attn.Attend(norm1.forward(x), clsOnly), generator);
-        Tensor result = fused ? BlockPath.Mlp(attended, Scales(attended, generator), norm2.Eps, Weights(norm2, mlp.Fc1, mlp.Fc2)) : Add(attended, mlp.forward(norm2.forward(attended)), generator);
+        Tensor attended = Add(clsOnly ? x.narrow(1, 0, 1) : x, attn.Attend(norm1.forward(x), clsOnly), generator);
+        Tensor result = Add(attended, mlp.forward(norm2.forward(attended)), generator);
         return result.MoveToOuterDisposeScope();
     }
 
@@ -156,8 +141,6 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         return attn.Weights(norm1.forward(x)).MoveToOuterDisposeScope();
     }
-
-    private static Tensor[] Weights(TokenNorm norm, Dense first, Dense second) => [norm.Weight, norm.Bias, first.Weight, first.Bias!, second.Weight, second.Bias!];
 
     private Tensor Add(Tensor x, Tensor branch, Generator? generator) => Scales(x, generator) is { } scales ? x.Plus(branch * scales) : Residual.Add(x, branch);
 

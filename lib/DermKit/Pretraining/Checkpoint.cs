@@ -21,7 +21,7 @@ internal static class Checkpoint
         {
             ["options"] = JsonSerializer.Serialize(options), ["data"] = dataKey, ["step"] = updates.Done.ToString(CultureInfo.InvariantCulture),
             ["skippedInRow"] = updates.SkippedInRow.ToString(CultureInfo.InvariantCulture),
-            ["threads"] = get_num_threads().ToString(CultureInfo.InvariantCulture), ["kernel"] = Kernel(options),
+            ["threads"] = get_num_threads().ToString(CultureInfo.InvariantCulture),
         });
     }
 
@@ -41,7 +41,7 @@ internal static class Checkpoint
     }
 
     /// <summary>Fills models and optimiser and sets the number of updates that are done. Everything is checked before the first copy.</summary>
-    /// <exception cref="KitException">Another run's file: other options (the keys are named), other pictures, another number of threads or, where KIT_MATMUL or KIT_BLOCK insists on it, another kernel; or not whole.</exception>
+    /// <exception cref="KitException">Another run's file: other options (the keys are named), other pictures, another number of threads, a kernel that is gone; or not whole.</exception>
     public static void Load(string path, Updates updates, PretrainOptions options, string dataKey)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
@@ -57,20 +57,16 @@ internal static class Checkpoint
         if (Meta("data") != dataKey) throw new KitException($"{path}: made from other pictures ({Meta("data")}, here {dataKey}). Bring the same files, or train in another folder.");
         string threads = get_num_threads().ToString(CultureInfo.InvariantCulture);
         if (Meta("threads") != threads) throw new KitException($"{path}: made with {Meta("threads")} threads, here {threads}, which gives other roundings. Set OMP_NUM_THREADS={Meta("threads")}, or train in another folder.");
-        bool matters = updates.Method.State.Values.First().device_type == DeviceType.CPU, blocks = options.Precision == "bf16";
-        string? kernel = file.Metadata.GetValueOrDefault("kernel");
-        if (blocks && kernel is not (null or "fused")) kernel = "plain";
-        string variable = blocks ? "KIT_BLOCK" : "KIT_MATMUL";
-        if (matters && kernel is not null && kernel != Kernel(options) && !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable)))
-            throw new KitException($"{path}: made with the kernel {kernel}, here {Kernel(options)} by {variable}, which gives other roundings. Unset it or set {variable}={kernel}, or train in another folder.");
+        if (file.Metadata.GetValueOrDefault("kernel") is ("conv" or "fused") and { } kernel)
+        {
+            throw new KitException($"{path}: made with the kernel '{kernel}', which this version no longer has, so that its roundings "
+                + "cannot be continued. Train in another folder; initialWeights can start from its exported backbone.");
+        }
         Dictionary<string, Tensor> moments = updates.Optimiser.State();
         using Tensor steps = moments["steps"];
         Dictionary<string, Tensor> targets = Tensors(updates.Method, moments);
         string[] wrong = [.. targets.Where(t => !file.Entries.TryGetValue(t.Key, out WeightEntry? e) || !e.Shape.SequenceEqual(t.Value.shape) || e.Type != t.Value.dtype).Select(t => t.Key)];
         if (wrong.Length > 0) throw new KitException($"{path}: missing or of another shape: {string.Join(", ", wrong)}. The file is of another version of the kit; train in another folder.");
-        // The kernel is measured in each process, and a busy machine may find the other one faster next time: the run's own goes on.
-        if (matters && kernel is not null && blocks) BlockPath.Use(kernel == "fused" ? BlockKernel.Fused : BlockKernel.Plain);
-        else if (matters && kernel is not null) MatrixPath.Use(kernel == "conv" ? MatrixKernel.Conv : MatrixKernel.Linear);
         using var noGrad = no_grad();
         foreach ((string key, Tensor target) in targets)
         {
@@ -93,9 +89,6 @@ internal static class Checkpoint
         }
         throw new KitException($"{path}: 'options' of its metadata are no JSON object. The file was changed; go back to another checkpoint, or train in another folder.");
     }
-
-    private static string Kernel(PretrainOptions options) => options.Precision == "bf16" ? (BlockPath.Kernel == BlockKernel.Fused ? "fused" : "plain")
-        : MatrixPath.Kernel == MatrixKernel.Conv ? "conv" : "linear";
 
     private static Dictionary<string, Tensor> Tensors(PretrainMethod method, Dictionary<string, Tensor> moments) =>
         method.State.Concat(moments.Select(m => KeyValuePair.Create("optimizer." + m.Key, m.Value))).ToDictionary(p => p.Key, p => p.Value);

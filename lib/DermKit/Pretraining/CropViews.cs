@@ -1,5 +1,4 @@
 using DermKit.Imaging;
-using DermKit.Kernels;
 using System.Buffers;
 using TorchSharp;
 using static DermKit.KeptScalar;

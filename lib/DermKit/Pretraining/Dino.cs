@@ -62,7 +62,7 @@ internal sealed class DinoNetwork : nn.Module
         backbone = (VisionTransformer)StartingBackbone.Make(options, isStudent, device);
         head = DinoHead.Random(options.Head, options.Seed + 1L, device);
         RegisterComponents();
-        Dense.ComputeIn(this, options.Precision == "bf16" ? ScalarType.BFloat16 : null);
+        Dense.ComputeIn(this, options.Products(device));
     }
 
     /// <summary>The same weights, out of reach for gradients.</summary>

@@ -21,7 +21,7 @@ internal sealed class PairNetwork : nn.Module
     {
         (this.backbone, this.projection, this.prediction, seed) = (backbone, projection, prediction, options.Seed);
         RegisterComponents();
-        Dense.ComputeIn(this, options.Precision == "bf16" ? ScalarType.BFloat16 : null);
+        Dense.ComputeIn(this, options.Products(device));
         if (backbone is VisionTransformer { Config.DropPath: > 0 } vit && device.type != DeviceType.META)
             vit.DropPathGenerator = dropPath = new Generator(0, device);
         train();

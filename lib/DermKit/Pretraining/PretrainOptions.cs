@@ -54,8 +54,11 @@ public sealed partial record PretrainOptions
     /// <summary>Side of a patch in pixels.</summary>
     public int Patch { get; init; } = 16;
 
-    /// <summary>Matrix products: fp32, or bf16 with weights, norms, softmax of the loss, moments and teacher in fp32.</summary>
-    public string Precision { get; init; } = "fp32";
+    /// <summary>
+    /// Matrix products: fp32, bf16 (with weights, norms, softmax of the loss, moments and teacher in fp32), or auto: bf16 on a CPU that
+    /// multiplies it natively (<see cref="Processor.MultipliesBFloat16"/>), else fp32, which is the paper's on a GPU.
+    /// </summary>
+    public string Precision { get; init; } = "auto";
 
     /// <summary>Rate of stochastic depth in the student's last block.</summary>
     public double DropPath { get; init; } = 0.1;

@@ -1,6 +1,8 @@
 using DermKit.Imaging;
 using DermKit.Models;
 using System.Text.Json;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -64,6 +66,13 @@ public sealed partial record PretrainOptions
         throw new KitException($"No file '{name}' and none of that name in data/pretraining; did you mean '{KitException.Nearest(name, known)}'? Known: {string.Join(", ", known)}.");
     }
 
+    /// <summary>These options with a precision of auto replaced by what it means on a device.</summary>
+    public PretrainOptions For(Device device) => Precision != "auto" ? this
+        : this with { Precision = device.type == DeviceType.CPU && Processor.MultipliesBFloat16 ? "bf16" : "fp32" };
+
+    /// <summary>Type of matrix products on a device; null for that of the weights.</summary>
+    internal ScalarType? Products(Device device) => For(device).Precision == "bf16" ? ScalarType.BFloat16 : null;
+
     /// <summary>The backbone's sizes; <paramref name="student"/> adds stochastic depth.</summary>
     public VitConfig Vit(bool student)
     {
@@ -107,7 +116,7 @@ public sealed partial record PretrainOptions
         Expect(Network is "ViT" or "ResNet-50", "network", Network, "ViT or ResNet-50");
         Expect(Network == "ViT" || Method is "SimCLR" or "BYOL", "network", Network, $"ViT for {Method}");
         Expect(Optimizer is "AdamW" or "Adam" or "LARS", "optimizer", Optimizer, "AdamW, Adam or LARS");
-        Expect(Precision is "fp32" or "bf16", "precision", Precision, "fp32 or bf16");
+        Expect(Precision is "auto" or "fp32" or "bf16", "precision", Precision, "auto, fp32 or bf16");
         Expect(Epochs >= 1, "epochs", Epochs, "1 or more");
         Expect(Batch >= 1, "batch", Batch, "1 or more");
         Expect(Batch >= 2 || Method is "DINO" or "iBOT", "batch", Batch, $"2 or more for {Method}, because batch normalisation of one picture is undefined");

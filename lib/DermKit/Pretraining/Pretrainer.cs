@@ -33,6 +33,7 @@ public sealed class Pretrainer : IDisposable
     /// <exception cref="KitException">An option is out of its range, or the folder holds another run.</exception>
     public Pretrainer(PretrainOptions options, PretrainData data, Device device, string? folder = null)
     {
+        options = options.For(device);
         (this.options, this.data, this.device, this.folder) = (options, data, device, folder);
         crops = new MultiCrop(options);
         Method = PretrainMethod.Create(options, device);
@@ -51,7 +52,7 @@ public sealed class Pretrainer : IDisposable
     /// <summary>True when a folder holds a checkpoint to go on from.</summary>
     public static bool IsStarted(string folder) => File.Exists(Path.Combine(folder, Checkpoint.FileName));
 
-    /// <summary>The run.</summary>
+    /// <summary>The run; a precision of auto is replaced by what it means on the device.</summary>
     public PretrainOptions Options => options;
 
     /// <summary>What is trained.</summary>

@@ -1,5 +1,4 @@
 using DermKit.Pretraining;
-using DermKit.Tests.Kernels;
 using DermKit.Tests.Pretraining;
 using System.Text.Json;
 
@@ -49,30 +48,20 @@ public sealed class PretrainCommandTests : IDisposable
         Assert.Contains("isic2017-diagnosis", text + error);
     }
 
-    [Theory]
-    [InlineData("fp32", "KIT_MATMUL", "linear", "conv")]
-    [InlineData("bf16", "KIT_BLOCK", "plain", "fused")]
-    public async Task ARunGoesOnWithItsOwnKernelUnlessAnotherIsInsistedOn(string precision, string variable, string one, string other)
+    [Fact]
+    public async Task TheLogSaysWhichPrecisionAutoIsAndACheckpointKeepsIt()
     {
-        if (precision == "bf16") Processor.NeedsMicroKernel();
-        Task<(int Code, string Out, string Error)> With(string? kernel, string folder, params string[] options)
-        {
-            var environment = new Dictionary<string, string> { ["KIT_DATA_DIR"] = tiny.Settings.DataDir, ["KIT_CACHE_DIR"] = tiny.Settings.CacheDir, ["OMP_NUM_THREADS"] = "1", [variable] = kernel ?? "" };
-            return KitProcess.Run(["pretrain", Config, "--out", tiny.Folder(folder), "--set", "epochs=40", "--set", "checkpointEvery=1", "--set", $"precision={precision}", "--set", "dim=64", "--set", "heads=2", .. options], environment);
-        }
-        foreach (string kernel in (string[])[one, other])
-        {
-            Assert.Equal(0, (await With(kernel, $"whole-{kernel}")).Code);
-            Assert.Equal(0, (await With(kernel, $"parts-{kernel}", "--minutes", "0.005")).Code);
-            Assert.InRange(tiny.Result($"parts-{kernel}").Log.Length, 1, 119);
-            (int code, string text, string error) = await With(kernel == other ? one : other, $"parts-{kernel}");
-            Assert.Equal(2, code);
-            Assert.Contains($"{variable}={kernel}", text + error);
-            Assert.Equal(0, (await With(null, $"parts-{kernel}")).Code);
-            Assert.Equal(tiny.Result($"whole-{kernel}").Checkpoint, tiny.Result($"parts-{kernel}").Checkpoint);
-        }
-        // The kernel's name stands in the file; what it rounds differently shows in the losses.
-        Assert.NotEqual(tiny.Result($"whole-{one}").Log[^1].Loss, tiny.Result($"whole-{other}").Log[^1].Loss);
+        string chosen = Processor.MultipliesBFloat16 ? "bf16" : "fp32";
+        string other = chosen == "bf16" ? "fp32" : "bf16";
+        (int code, string text, string error) = await Run("auto", "--set", "precision=auto");
+        Assert.True(code == 0, text + error);
+        Assert.Contains($"precision {chosen} (auto: ", text);
+        (code, text, error) = await Run("auto", "--set", $"precision={other}");
+        Assert.Equal(2, code);
+        Assert.Contains($"precision was \"{chosen}\", is \"{other}\"", text + error);
+        (code, text, error) = await Run("auto", "--set", $"precision={chosen}");
+        Assert.True(code == 0, text + error);
+        Assert.Contains($"precision {chosen};", text);
     }
 
     [Fact]

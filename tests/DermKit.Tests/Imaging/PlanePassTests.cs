@@ -1,4 +1,3 @@
-using DermKit.Kernels;
 using DermKit.Imaging;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -57,47 +57,6 @@ public sealed class VisionTransformerTests
             Assert.Equal([2, 24], model.forward(rand(2, 3, 32, 32)).shape);
     }
 
-    [Theory]
-    [InlineData(0)]
-    [InlineData(7)]
-    [InlineData(16)]
-    public void BothMatrixKernelsGiveTheSameValuesAndGradients(int rows)
-    {
-        using var scope = NewDisposeScope();
-        Tensor[] Run(Func<Tensor, Tensor, Tensor?, Tensor> product, bool bias)
-        {
-            manual_seed(1);
-            Tensor x = randn(3, rows, 20).requires_grad_(), w = randn(12, 20).requires_grad_(), b = randn(12).requires_grad_();
-            Tensor y = product(x, w, bias ? b : null);
-            (y * randn(3, rows, 12)).sum().backward();
-            return bias ? [y, x.grad!, w.grad!, b.grad!] : [y, x.grad!, w.grad!];
-        }
-        foreach (bool bias in new[] { true, false })
-            foreach ((Tensor a, Tensor b) in Run(nn.functional.linear, bias).Zip(Run(MatrixPath.Convolution, bias)))
-            {
-                Assert.Equal(a.shape, b.shape);
-                Assert.True(a.allclose(b, 1e-5, 1e-5));
-            }
-    }
-
-    [Fact]
-    public void TheKernelInUseIsReported() =>
-        Assert.Matches("^(measured: linear \\d+, convolution \\d+ GFLOP/s on one thread|KIT_MATMUL=(linear|conv))$", MatrixPath.Reason);
-
-    [Fact]
-    public void AMeasurementThatFailsGivesTheThreadsBack()
-    {
-        // After this the choice is made, and no other test changes the number meanwhile.
-        Assert.NotEmpty(MatrixPath.Reason);
-        int threads = get_num_threads(), inside = 0;
-        Assert.Throws<InvalidOperationException>(() => MatrixPath.OnOneThread(() =>
-        {
-            inside = get_num_threads();
-            throw new InvalidOperationException();
-        }));
-        Assert.Equal((1, threads), (inside, get_num_threads()));
-    }
-
     [Fact]
     public void RunsOnTheMetaDevice()
     {

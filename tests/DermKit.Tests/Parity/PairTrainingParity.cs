@@ -31,7 +31,7 @@ public sealed class PairTrainingParity
         PretrainOptions options = PretrainOptions.For("SimCLR") with
         {
             // A cosine from a value to itself is constant.
-            Optimizer = "LARS", Batch = batch, BaseLearningRate = rate * 256 / batch, MinLearningRate = rate, WeightDecay = decay, WeightDecayEnd = decay, ClipGradient = 0,
+            Precision = "fp32", Optimizer = "LARS", Batch = batch, BaseLearningRate = rate * 256 / batch, MinLearningRate = rate, WeightDecay = decay, WeightDecayEnd = decay, ClipGradient = 0,
             WarmupEpochs = 0, Epochs = 1, Temperature = config.GetProperty("temperature").GetDouble(), HeadHidden = config.GetProperty("head")[1].GetInt32(), Outputs = config.GetProperty("head")[2].GetInt32(),
         };
         using var method = new SimClr(options, _ => ResNet.Random(Sizes(config), 1), CPU);
@@ -58,7 +58,7 @@ public sealed class PairTrainingParity
         Tensor losses = file.Load("loss");
         int steps = (int)losses.shape[0];
         int[] head = [.. config.GetProperty("proj").EnumerateArray().Select(e => e.GetInt32())];
-        PretrainOptions options = PretrainOptions.For("BYOL") with { HeadHidden = head[1], Outputs = head[2] };
+        PretrainOptions options = PretrainOptions.For("BYOL") with { Precision = "fp32", HeadHidden = head[1], Outputs = head[2] };
         using var method = new Byol(options, _ => ResNet.Random(Sizes(config), 1), CPU);
         Fill(method, file);
         double[] schedule = [.. config.GetProperty("momentum_schedule").GetString()!.TrimEnd(')').Split(',')[1..].Select(n => double.Parse(n, CultureInfo.InvariantCulture))];

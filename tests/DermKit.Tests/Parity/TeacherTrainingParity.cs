@@ -84,7 +84,7 @@ public sealed class TeacherTrainingParity
         bool shared = !head.TryGetProperty("shared_head", out JsonElement one) || one.GetBoolean();
         (int locals, int warmup) = (Whole("local_crops"), Whole("warmup_teacher_temp_epochs"));
         // Keys that decide nothing are left at the method's own values.
-        PretrainOptions own = PretrainOptions.For(method);
+        PretrainOptions own = PretrainOptions.For(method) with { Precision = "fp32" };
         double start = warmup > 0 ? Of("teacher_temp", 0) : Of("teacher_temp", 1);
         return own with
         {

@@ -232,7 +232,7 @@ public sealed class PairTests : IDisposable
     {
         PretrainOptions tiny = PretrainOptions.For(method) with
         {
-            Sets = ["tiny"], Network = network, SourceSize = 48, Outputs = 16, HeadHidden = 32, GlobalSize = 32, Batch = 4, Epochs = 2, WarmupEpochs = 1, BaseLearningRate = 0.1, MonitorEvery = 2,
+            Precision = "fp32", Sets = ["tiny"], Network = network, SourceSize = 48, Outputs = 16, HeadHidden = 32, GlobalSize = 32, Batch = 4, Epochs = 2, WarmupEpochs = 1, BaseLearningRate = 0.1, MonitorEvery = 2,
         };
         return network == "ViT" ? tiny with { Depth = 2, Dim = 24, Heads = 3, Patch = 8, ImageSize = 32 } : tiny;
     }

@@ -21,7 +21,7 @@ internal sealed class TinyPretraining : IDisposable
     public static PretrainOptions Options { get; } = new()
     {
         Sets = ["tiny"], SourceSize = 48, Depth = 2, Dim = 24, Heads = 3, Patch = 8, ImageSize = 32, Outputs = 64, HeadHidden = 32, Bottleneck = 16,
-        GlobalSize = 32, LocalSize = 16, LocalCrops = 2, Batch = 4, Epochs = 4, WarmupEpochs = 1, BaseLearningRate = 0.02, MonitorEvery = 2,
+        GlobalSize = 32, LocalSize = 16, LocalCrops = 2, Batch = 4, Epochs = 4, WarmupEpochs = 1, BaseLearningRate = 0.02, MonitorEvery = 2, Precision = "fp32",
     };
 
     /// <summary>The same sizes for another method.</summary>
@@ -33,7 +33,7 @@ internal sealed class TinyPretraining : IDisposable
         return paper with
         {
             Sets = tiny.Sets, SourceSize = 48, Network = "ViT", Depth = 2, Dim = 24, Heads = 3, Patch = 8, ImageSize = 32, Outputs = 16, HeadHidden = 32, GlobalSize = 32,
-            Batch = 4, Epochs = 4, WarmupEpochs = 1, MonitorEvery = 2,
+            Batch = 4, Epochs = 4, WarmupEpochs = 1, MonitorEvery = 2, Precision = "fp32",
         };
     }
 

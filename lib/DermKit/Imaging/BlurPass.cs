@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Runtime.Intrinsics;
 
-namespace DermKit.Kernels;
+namespace DermKit.Imaging;
 
 /// <summary>Gaussian blur of one picture's square float planes, in place; their side is a multiple of 16.</summary>
 internal static unsafe class BlurPass

@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace DermKit.Kernels;
+namespace DermKit.Pretraining;
 
 /// <summary>Updates of float32 numbers that are limited by memory: every number is read and written once.</summary>
 internal static unsafe class ParameterUpdate
