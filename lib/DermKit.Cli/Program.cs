@@ -15,6 +15,7 @@ var root = new RootCommand("DermKit: self-supervised learning for dermatology, i
     DataCommand.Create(),
     DoctorCommand.Create(),
     SessionCommand.Create(),
+    NativeOperations.Create(),
 };
 root.Description += "\nFor research and teaching; not a medical device.";
 

@@ -42,8 +42,8 @@ public static class Doctor
         Check torch = Guarded("torch", Torch);
         yield return torch;
         if (torch.Status == CheckStatus.Fail) yield break;
-        yield return Guarded("matrix", () => new(CheckStatus.Pass, "matrix", $"{MatrixPath.Kernel} kernel for float32 on the cpu ({MatrixPath.Reason})"));
-        yield return Guarded("block", () => new(CheckStatus.Pass, "block", $"{BlockPath.Kernel} kernel for transformer blocks in bfloat16 on the cpu ({BlockPath.Reason})"));
+        foreach (Check native in NativeOperations.Checks()) yield return native;
+        yield return Precision();
         KitSettings? settings = null;
         yield return Guarded("settings", () =>
         {
@@ -105,6 +105,10 @@ public static class Doctor
                 "build again; on Linux the build makes the version need GLIBCXX_3.4.32 of libLibTorchSharp.so optional (environment/build/ElfVersionNeed.cs), which older libstdc++ does not define");
         }
     }
+
+    private static Check Precision() => new(CheckStatus.Pass, "precision", Processor.MultipliesBFloat16
+        ? "the processor multiplies bfloat16 natively: pre-training on the CPU is bf16 unless it says fp32"
+        : "the processor does not multiply bfloat16 natively: pre-training on the CPU is fp32 unless it says bf16");
 
     private static Check DeviceOf(KitSettings settings)
     {

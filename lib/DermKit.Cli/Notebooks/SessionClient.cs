@@ -3,11 +3,12 @@ using System.IO.Pipes;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace DermKit.Cli.Notebooks;
 
 /// <summary>The parent's side of a session: starts the child from lib/bin, so that it has the very dlls that #r names, and sends it cells.</summary>
-internal sealed class SessionClient : IAsyncDisposable
+internal sealed partial class SessionClient : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly NamedPipeServerStream _pipe;
@@ -15,6 +16,8 @@ internal sealed class SessionClient : IAsyncDisposable
     private readonly Action<JsonObject> _output;
     private readonly StringBuilder _nativeError = new();
     private readonly Task _reading;
+    private readonly Timer _looking;
+    private volatile ProcessEnd.MemoryReading? _memory;
     private volatile TaskCompletionSource<string?>? _running;
     private volatile TaskCompletionSource<JsonObject?>? _asked;
     private volatile bool _ended;
@@ -28,6 +31,7 @@ internal sealed class SessionClient : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         _reading = Task.Run(ReadAsync);
+        _looking = new Timer(_ => LookAtMemory(), null, TimeSpan.Zero, TimeSpan.FromSeconds(0.5));
     }
 
     /// <summary>Largest resident memory of the child so far, in bytes.</summary>
@@ -68,7 +72,7 @@ internal sealed class SessionClient : IAsyncDisposable
         try
         {
             if (await Task.WhenAny(connected, process.WaitForExitAsync(cancellation)) != connected)
-                throw new KitException($"The notebook's process ended with code {process.ExitCode} before it began: {(await process.StandardError.ReadToEndAsync(cancellation)).Trim()}");
+                throw new KitException($"The notebook's process {ProcessEnd.Describe(process.ExitCode)} before it began: {(await process.StandardError.ReadToEndAsync(cancellation)).Trim()}{ProcessEnd.Advice(process.ExitCode, null)}");
             await connected;
         }
         catch
@@ -115,6 +119,7 @@ internal sealed class SessionClient : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _looking.DisposeAsync();
         await _pipe.DisposeAsync();
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         try
@@ -175,14 +180,36 @@ internal sealed class SessionClient : IAsyncDisposable
             _process.WaitForExit();
             string tail;
             lock (_nativeError) tail = _nativeError.ToString().Trim();
-            _running.TrySetResult($"The notebook's process ended with code {_process.ExitCode}{(tail == "" ? "" : $": {tail.Split('\n')[^1]}")}");
+            string last = tail == "" ? "" : $": {tail.Split('\n')[^1]}";
+            string advice = ProcessEnd.Advice(_process.ExitCode, _memory);
+            _running.TrySetResult($"The notebook's process {ProcessEnd.Describe(_process.ExitCode)}{last}{(advice == "" ? "" : "." + advice)}");
         }
         _running?.TrySetResult("The notebook's process closed its pipe.");
+    }
+
+    [GeneratedRegex(@"\[W[^\]]*NNPACK\.cpp:\d+\] Could not initialize NNPACK!.*$")]
+    private static partial Regex NnpackWarning();
+
+    /// <summary>A process that was killed can be asked no more, so its memory is looked at while it runs.</summary>
+    private void LookAtMemory()
+    {
+        try
+        {
+            if (!_process.HasExited && ProcessEnd.MemoryReading.Of(_process) is { Resident: > 0 } reading) _memory = reading;
+        }
+        catch (InvalidOperationException)
+        {
+            // It ended between the two questions; what was read before stays.
+        }
     }
 
     private void Native(string stream, string? line)
     {
         if (line is null) return;
+        // libtorch says so once for each kind of convolution on some processors, and computes without NNPACK.
+        string shown = NnpackWarning().Replace(line, "");
+        if (shown == "" && line != "") return;
+        line = shown;
         if (stream == "stderr")
             lock (_nativeError) _nativeError.AppendLine(line);
         _output(StreamCapture.Output(stream, line + "\n"));

@@ -24,17 +24,27 @@ public sealed record NativeCheck(string Operation, string Shape, double Bound, F
     /// <summary>The operations of all models on small inputs, in float32 and in bfloat16: about a second.</summary>
     public static IReadOnlyList<NativeCheck> Small { get; } = [.. All()];
 
+    /// <summary>Operations that the kit avoids and that modules of others may use: 1x1 convolutions, which oneDNN computes wrongly on some processors.</summary>
+    public static IReadOnlyList<NativeCheck> OfOthers { get; } = [Pointwise(128, 512, 1), Pointwise(512, 1024, 2)];
+
     /// <summary>Operation and shape, as a message names it.</summary>
     public override string ToString() => $"{Operation} {Shape}";
 
-    /// <summary>rows x [in] to [out], with bias.</summary>
+    /// <summary>A linear layer with bias on [<paramref name="rows"/>, <paramref name="inputs"/>].</summary>
     public static NativeCheck Linear(long rows, long inputs, long outputs, ScalarType type) =>
         Of("linear layer", $"{rows} x {inputs} to {outputs}", type, [[rows, inputs], [outputs, inputs], [outputs]],
             (t, compute) => Dense.Linear(t[0], t[1], t[2], compute),
             t => matmul(t[0], t[1].t()) + t[2]);
 
-    /// <summary>Images [batch, in, height, width] by a square kernel, padded by half of it.</summary>
+    /// <summary>Images [batch, inputs, side, side] by a square kernel, padded by half of it.</summary>
+    /// <param name="batch">Images.</param>
+    /// <param name="inputs">Their channels.</param>
+    /// <param name="outputs">Channels of the result.</param>
+    /// <param name="kernel">Side of the kernel in pixels.</param>
+    /// <param name="stride">Pixels from window to window.</param>
+    /// <param name="side">Side of the images in pixels.</param>
     /// <param name="innermost">Channels lie innermost in memory, as behind a 1x1 convolution.</param>
+    /// <param name="type">Type of the products.</param>
     public static NativeCheck Convolution(long batch, long inputs, long outputs, long kernel, long stride, long side, bool innermost, ScalarType type)
     {
         string layout = innermost ? ", channels last" : "";
@@ -86,6 +96,12 @@ public sealed record NativeCheck(string Operation, string Shape, double Bound, F
         yield return One("max pooling", [2, 16, 15, 15], x => nn.functional.max_pool2d(x, 3, 2, 1), x =>
             Models.Convolution.Windows(x, 3, 2, 1, double.NegativeInfinity).amax([4, 5]));
     }
+
+    private static NativeCheck Pointwise(long inputs, long outputs, long stride) =>
+        Of("nn.Conv2d with a 1x1 kernel", $"{inputs} to {outputs} channels, stride {stride}, 28 x 28 pixels, channels last", ScalarType.Float32,
+            [[1, inputs, 28, 28], [outputs, inputs, 1, 1]],
+            (t, _) => nn.functional.conv2d(t[0].permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2), t[1], strides: [stride, stride]),
+            t => Models.Convolution.Explicit(t[0], t[1], stride, 0));
 
     private static NativeCheck One(string operation, long[] shape, Func<Tensor, Tensor> used, Func<Tensor, Tensor> exact) =>
         Of(operation, $"[{string.Join(", ", shape)}]", ScalarType.Float32, [shape], (t, _) => used(t[0]), t => exact(t[0]));

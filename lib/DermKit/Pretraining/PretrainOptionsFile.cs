@@ -67,11 +67,11 @@ public sealed partial record PretrainOptions
     }
 
     /// <summary>These options with a precision of auto replaced by what it means on a device.</summary>
-    public PretrainOptions For(Device device) => Precision != "auto" ? this
+    public PretrainOptions On(Device device) => Precision != "auto" ? this
         : this with { Precision = device.type == DeviceType.CPU && Processor.MultipliesBFloat16 ? "bf16" : "fp32" };
 
     /// <summary>Type of matrix products on a device; null for that of the weights.</summary>
-    internal ScalarType? Products(Device device) => For(device).Precision == "bf16" ? ScalarType.BFloat16 : null;
+    internal ScalarType? Products(Device device) => On(device).Precision == "bf16" ? ScalarType.BFloat16 : null;
 
     /// <summary>The backbone's sizes; <paramref name="student"/> adds stochastic depth.</summary>
     public VitConfig Vit(bool student)

@@ -33,7 +33,7 @@ public sealed class Pretrainer : IDisposable
     /// <exception cref="KitException">An option is out of its range, or the folder holds another run.</exception>
     public Pretrainer(PretrainOptions options, PretrainData data, Device device, string? folder = null)
     {
-        options = options.For(device);
+        options = options.On(device);
         (this.options, this.data, this.device, this.folder) = (options, data, device, folder);
         crops = new MultiCrop(options);
         Method = PretrainMethod.Create(options, device);

@@ -1,3 +1,5 @@
+using DermKit.Cli.Commands;
+using DermKit.Models;
 using System.Diagnostics;
 
 namespace DermKit.Tests.Cli;
@@ -31,9 +33,35 @@ public sealed class DoctorTests : IDisposable
     {
         (int code, string[] lines) = Run();
         Assert.Equal(0, code);
-        Assert.Equal(["SDK", "torch", "matrix", "block", "settings", "device", "threads", "memory", "disk", "library", "data", "host", "host", "host", "host"], lines.Select(Name).TakeWhile(n => n != "kernel"));
+        Assert.Equal(["SDK", "torch", "native", "precision", "settings", "device", "threads", "memory", "disk", "library", "data", "host", "host", "host", "host"], lines.Select(Name).TakeWhile(n => n != "kernel"));
         Assert.All(lines, line => Assert.Matches("^(PASS|WARN) ", line));
         Assert.All(lines.Where(l => l.StartsWith("WARN", StringComparison.Ordinal)), line => Assert.Matches(@"  ->  \S", line));
+    }
+
+    [Theory]
+    [InlineData("FPE", 136, "SIGFPE")]
+    [InlineData("SEGV", 139, "SIGSEGV")]
+    [InlineData("KILL", 137, "SIGKILL")]
+    [InlineData("ILL", 132, "SIGILL")]
+    public void ANativeOperationThatEndsItsProcessIsNamedWithTheSignalAndTheRestIsTried(string signal, int code, string name)
+    {
+        NativeCheck[] operations = [.. Enumerable.Range(0, 4).Select(i => new NativeCheck($"operation {i}", "of a test", 1e-3, () => 0))];
+        // Operation 1 ends the child, operation 3 is wrong.
+        string script = $"for i in 0 1 2 3; do [ $i -lt $0 ] && continue; echo start $i; [ $i = 1 ] && kill -{signal} $$; "
+            + "if [ $i = 3 ]; then echo error $i 2.4; else echo error $i 1E-07; fi; done";
+        Check[] checks = [.. NativeOperations.Checks(operations, first => new ProcessStartInfo("bash", ["-c", script, $"{first}"]))];
+        Assert.Equal([CheckStatus.Fail, CheckStatus.Fail], checks.Select(c => c.Status));
+        Assert.Equal($"operation 1 of a test: ended with code {code} ({name})", checks[0].Found);
+        Assert.Equal("operation 3 of a test: off by 2.4 of the largest value, 0.001 allowed", checks[1].Found);
+        Assert.All(checks, check => Assert.Contains("another machine", check.Remedy));
+    }
+
+    [Fact]
+    public void AChildThatCannotStartIsNoWrongOperation()
+    {
+        NativeCheck[] operations = [new("operation", "of a test", 1e-3, () => 0)];
+        Check check = Assert.Single(NativeOperations.Checks(operations, _ => new ProcessStartInfo("bash", ["-c", "exit 3"])));
+        Assert.Equal((CheckStatus.Fail, "the process that tries native operations ended with code 3"), (check.Status, check.Found));
     }
 
     [Fact]

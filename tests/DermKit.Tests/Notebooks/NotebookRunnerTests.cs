@@ -91,6 +91,32 @@ public sealed class NotebookRunnerTests : IDisposable
     }
 
     [Theory]
+    [InlineData("FPE", 136)]
+    [InlineData("SEGV", 139)]
+    [InlineData("ILL", 132)]
+    [InlineData("ABRT", 134)]
+    [InlineData("KILL", 137)]
+    public async Task AProcessThatASignalEndsSaysWhichAndWhatToDo(string signal, int code)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "needs signals");
+        string kill = $"System.Diagnostics.Process.Start(\"kill\", $\"-{signal} {{Environment.ProcessId}}\").WaitForExit();\nawait Task.Delay(60000);";
+        NotebookRun run = await _notebook.Code("await Task.Delay(1500);").Code(kill).RunAsync(Options);
+        Assert.Contains($"ended with code {code} (SIG{signal})", run.Error);
+        Assert.Contains("kit doctor", run.Error);
+        if (signal == "KILL") Assert.Matches(@"its memory was 0\.\d GiB, and \d+\.\d of the machine's \d+\.\d GiB were free", run.Error);
+        Assert.Contains($"SIG{signal}", HtmlReport.Render(run));
+    }
+
+    [Fact]
+    public async Task TheWarningOfAnAbsentNnpackIsInNoReportAndTheLinesAroundItAre()
+    {
+        const string Warning = "[W1129 21:18:18.123456789 NNPACK.cpp:57] Could not initialize NNPACK! Reason: Unsupported hardware.";
+        string say = $"System.Diagnostics.Process.Start(\"sh\", new[] {{ \"-c\", \"echo before >&2; echo '{Warning}' >&2; echo >&2; echo after >&2\" }}).WaitForExit();\nawait Task.Delay(300);";
+        NotebookRun run = await _notebook.Code(say).RunAsync(Options);
+        Assert.Equal("before\n\nafter\n", Plain(run.Executed.Cells[0]));
+    }
+
+    [Theory]
     [InlineData("Console.WriteLine(\"kept\");\nEnvironment.Exit(0);", "ended with code 0", "kept\n")]
     [InlineData("Console.Write(\"kept\");\nEnvironment.Exit(0);", "ended with code 0", "kept")]
     [InlineData("Console.WriteLine(\"kept\");\nSystem.Diagnostics.Process.GetCurrentProcess().Kill();\nawait Task.Delay(60000);", "ended with code", "kept\n")]
