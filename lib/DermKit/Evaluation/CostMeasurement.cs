@@ -27,11 +27,9 @@ public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSe
 public static class CostMeasurement
 {
     private const int Side = 224, Block = 1 << 20;
-    private const string CpuInfo = "/proc/cpuinfo";
 
     /// <summary>True when the device has instructions for bfloat16 products: a GPU, or a processor whose flags in /proc/cpuinfo name them. Elsewhere they are computed in float32, more slowly.</summary>
-    public static bool MultipliesBf16(Device device) => device.type != DeviceType.CPU
-        || (File.Exists(CpuInfo) && File.ReadLines(CpuInfo).FirstOrDefault(l => l.StartsWith("flags", StringComparison.Ordinal) || l.StartsWith("Features", StringComparison.Ordinal))?.Split(' ').Any(f => f is "avx512_bf16" or "amx_bf16" or "bf16") == true);
+    public static bool MultipliesBf16(Device device) => device.type != DeviceType.CPU || Processor.MultipliesBFloat16;
 
     /// <summary>Measures from normalised pictures in memory to features in memory, in every precision and with every batch of the plan; decoding is not in it.</summary>
     /// <param name="models">In the order of their turns.</param>

@@ -56,5 +56,5 @@ public sealed record FineTuningPlan
     };
 
     /// <summary>For a ViT-T and some thousand images, where MAE's numbers are for a ViT-B and a million.</summary>
-    private static FineTuningOptions Small => new() { Side = 96, Epochs = 10, WarmupEpochs = 1, Batch = 32, BaseLearningRate = 2e-3, Precision = "bf16" };
+    private static FineTuningOptions Small => new() { Side = 96, Epochs = 10, WarmupEpochs = 1, Batch = 32, BaseLearningRate = 2e-3 };
 }
