@@ -9,8 +9,9 @@ public sealed class SplitMix64(ulong seed)
     private ulong state = seed;
 
     /// <summary>
-    /// The stream that several keys name together. All streams of SplitMix64 are stretches of one sequence; the keys are mixed
-    /// one after the other, so that neighbouring keys start far apart on it, and never as shifted copies of one another.
+    /// The stream that several keys name together. All streams of SplitMix64 are stretches of one sequence; the keys
+    /// are mixed one after the other, so that neighbouring keys start far apart on it, and never as shifted copies of
+    /// one another.
     /// </summary>
     /// <param name="keys">Such as a seed and a number; another order is another stream.</param>
     public static SplitMix64 Stream(params ReadOnlySpan<ulong> keys)

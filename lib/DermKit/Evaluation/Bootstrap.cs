@@ -35,11 +35,15 @@ public static class Bootstrap
     public static ushort[][] Draw(IReadOnlyList<string?> units, int resamples, int seed) =>
         Over(units, resamples, seed, rows => (ushort[])rows.Clone());
 
-    /// <summary>A value on each resample of <see cref="Draw"/>, of which no more than one a thread is held at a time.</summary>
+    /// <summary>
+    /// A value on each resample of <see cref="Draw"/>, of which no more than one a thread is held at a time.
+    /// </summary>
     /// <param name="units">Unit of each row; a null is a unit of its own.</param>
     /// <param name="resamples">Number of resamples R.</param>
     /// <param name="seed">The same seed gives the same draws whatever the number of threads.</param>
-    /// <param name="value">Called from several threads with the row counts of one resample, which it must not keep.</param>
+    /// <param name="value">
+    /// Called from several threads with the row counts of one resample, which it must not keep.
+    /// </param>
     /// <returns>[R].</returns>
     internal static T[] Over<T>(IReadOnlyList<string?> units, int resamples, int seed, Func<ushort[], T> value)
     {

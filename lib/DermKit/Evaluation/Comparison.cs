@@ -9,7 +9,10 @@ namespace DermKit.Evaluation;
 /// <param name="Tasks">Number of tasks in the mean; 1 for a single task.</param>
 /// <param name="Seeds">Number of seeds.</param>
 /// <param name="Score">Mean over tasks of the mean over seeds, with a 95 % interval over test units.</param>
-/// <param name="SeedSpread">Standard deviation (n - 1) of the score over the seeds; NaN for one seed, and where no seed changed weights, rows or calls, as of a linear probe of the same weights on a published split.</param>
+/// <param name="SeedSpread">
+/// Standard deviation (n - 1) of the score over the seeds; NaN for one seed, and where no seed changed weights, rows
+/// or calls, as of a linear probe of the same weights on a published split.
+/// </param>
 /// <param name="AgainstBaseline">Paired difference to the baseline; null for the baseline itself or where it lacks the task.</param>
 /// <param name="AdjustedP">Its p after Holm's correction over the <see cref="Family"/>.</param>
 /// <param name="Stamp">That of the task, the model and the baseline it is paired with; empty for a finding.</param>
@@ -22,10 +25,14 @@ public sealed record ComparisonRow(string Model, string Task, string Probe, int 
     /// <summary>Feature variant, for example cls4.</summary>
     public string Features { get; init; } = Comparison.Usual;
 
-    /// <summary>True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).</summary>
+    /// <summary>
+    /// True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).
+    /// </summary>
     public bool IsBound { get; init; }
 
-    /// <summary>Number of differences that were corrected together: all of the table that the row was made in.</summary>
+    /// <summary>
+    /// Number of differences that were corrected together: all of the table that the row was made in.
+    /// </summary>
     public int Family { get; init; }
 
     /// <summary>Model, and feature variant where it is not the usual one.</summary>
@@ -45,14 +52,18 @@ public static class Comparison
     /// <summary>The feature variant that names need not say.</summary>
     internal const string Usual = "cls4";
 
-    /// <summary>A model's name as tables and figures show it. Models are compared by name and variant, never by this.</summary>
+    /// <summary>
+    /// A model's name as tables and figures show it. Models are compared by name and variant, never by this.
+    /// </summary>
     internal static string Shown(string model, string features) => features == Usual ? model : $"{model} ({features})";
 
     /// <summary>A row for each model, task and probe.</summary>
     /// <param name="results">Any results.</param>
     /// <param name="baseline">Model to take paired differences to; null for none.</param>
     /// <param name="metric">The paper's F1 when null.</param>
-    /// <param name="resamples">Bootstrap resamples; differences get more where their number needs them (<see cref="PairedTest.Resamples"/>).</param>
+    /// <param name="resamples">
+    /// Bootstrap resamples; differences get more where their number needs them (<see cref="PairedTest.Resamples"/>).
+    /// </param>
     public static IReadOnlyList<ComparisonRow> Table(IEnumerable<TaskResult> results, string? baseline = null, Func<ClassCounts, double>? metric = null, int resamples = 1000) =>
         Build(TaskGroups(results), baseline, metric, resamples);
 
@@ -63,11 +74,15 @@ public static class Comparison
     /// <param name="results">Any results.</param>
     /// <param name="baseline">Model to take paired differences to; null for none.</param>
     /// <param name="metric">The paper's F1 when null.</param>
-    /// <param name="resamples">Bootstrap resamples; differences get more where their number needs them (<see cref="PairedTest.Resamples"/>).</param>
+    /// <param name="resamples">
+    /// Bootstrap resamples; differences get more where their number needs them (<see cref="PairedTest.Resamples"/>).
+    /// </param>
     public static IReadOnlyList<ComparisonRow> Means(IEnumerable<TaskResult> results, string? baseline = null, Func<ClassCounts, double>? metric = null, int resamples = 1000) =>
         Build(MeanGroups([.. results]), baseline, metric, resamples);
 
-    /// <summary>The rows of <see cref="Means"/> and then of <see cref="Table"/> as one table: p is corrected over all of them.</summary>
+    /// <summary>
+    /// The rows of <see cref="Means"/> and then of <see cref="Table"/> as one table: p is corrected over all of them.
+    /// </summary>
     /// <param name="results">Any results.</param>
     /// <param name="baseline">Model to take paired differences to; null for none.</param>
     public static IReadOnlyList<ComparisonRow> MeansAndTable(IReadOnlyList<TaskResult> results, string? baseline) =>

@@ -24,7 +24,9 @@ public sealed record CrossDrop(string Test, string Train, string Model, string P
     /// <summary>The drop on each test set, for each model, probe and metric, seeds averaged.</summary>
     /// <param name="rows">From <see cref="CrossSet"/>.</param>
     /// <param name="leaveOut">Ids of test images that are not scored, such as those with a near-duplicate in training; null for none.</param>
-    /// <param name="resamples">Bootstrap resamples; more where the number of drops needs them (<see cref="PairedTest.Resamples"/>).</param>
+    /// <param name="resamples">
+    /// Bootstrap resamples; more where the number of drops needs them (<see cref="PairedTest.Resamples"/>).
+    /// </param>
     /// <exception cref="KitException">Nothing of a test set is left, or one class of it.</exception>
     public static IReadOnlyList<CrossDrop> Of(IReadOnlyList<CrossRows> rows, IReadOnlySet<string>? leaveOut = null, int resamples = 1000)
     {

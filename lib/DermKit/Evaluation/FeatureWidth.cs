@@ -19,7 +19,9 @@ public sealed record WidthRow(string Model, string Probe, string Task, int Tasks
     /// <summary>Number of seeds.</summary>
     public int Seeds { get; init; }
 
-    /// <summary>True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).</summary>
+    /// <summary>
+    /// True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).
+    /// </summary>
     public bool IsBound { get; init; }
 }
 
@@ -29,7 +31,9 @@ public static class FeatureWidth
     /// <summary>A row for each model, probe and mean over tasks.</summary>
     /// <param name="own">Results with the features as they are.</param>
     /// <param name="narrow">Results of the same models, tasks and seeds with <see cref="ProbingOptions.Width"/>.</param>
-    /// <param name="resamples">Bootstrap resamples; differences get more where their number needs them (<see cref="PairedTest.Resamples"/>).</param>
+    /// <param name="resamples">
+    /// Bootstrap resamples; differences get more where their number needs them (<see cref="PairedTest.Resamples"/>).
+    /// </param>
     /// <exception cref="KitException">The two were not scored on the same rows.</exception>
     public static IReadOnlyList<WidthRow> Compare(IEnumerable<TaskResult> own, IEnumerable<TaskResult> narrow, int resamples = 1000)
     {

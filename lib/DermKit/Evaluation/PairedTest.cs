@@ -8,7 +8,8 @@ namespace DermKit.Evaluation;
 public sealed record PairedDifference(Interval Difference, double P)
 {
     /// <summary>
-    /// True where no resample lies on the other side of 0: <see cref="P"/> is then the least that so many resamples can give, and an upper bound.
+    /// True where no resample lies on the other side of 0: <see cref="P"/> is then the least that so many resamples
+    /// can give, and an upper bound.
     /// </summary>
     public bool IsBound { get; init; }
 
@@ -56,16 +57,17 @@ public static class PairedTest
     }
 
     /// <summary>
-    /// Number of resamples for a family of comparisons. The least p of R resamples is 2 / (R + 1), and Holm's first step multiplies it by their
-    /// number m: with fewer than 40 m resamples nothing could be found at 0.05. With 100 m the least corrected p is below 0.02.
+    /// Number of resamples for a family of comparisons. The least p of R resamples is 2 / (R + 1), and Holm's first
+    /// step multiplies it by their number m: with fewer than 40 m resamples nothing could be found at 0.05. With 100
+    /// m the least corrected p is below 0.02.
     /// </summary>
     /// <param name="asked">Resamples that are taken where they are enough.</param>
     /// <param name="comparisons">Number of p values that are corrected together, m.</param>
     public static int Resamples(int asked, int comparisons) => Math.Max(asked, 100 * comparisons);
 
     /// <summary>
-    /// Two-sided p of resampled differences: twice the smaller share on either side of 0, the observed sample counted as one; undefined ones
-    /// (NaN) are left out. It is an upper bound where one side is empty.
+    /// Two-sided p of resampled differences: twice the smaller share on either side of 0, the observed sample counted
+    /// as one; undefined ones (NaN) are left out. It is an upper bound where one side is empty.
     /// </summary>
     internal static (double P, bool IsBound) TwoSided(double[] differences)
     {
@@ -76,21 +78,24 @@ public static class PairedTest
     }
 
     /// <summary>
-    /// Standard errors of a difference that is found four times in five, by the normal approximation: of a two-sided test at 0.05 / m, which is
-    /// what Holm's correction asks of the first of m comparisons. For one comparison 1.96 + 0.84.
+    /// Standard errors of a difference that is found four times in five, by the normal approximation: of a two-sided
+    /// test at 0.05 / m, which is what Holm's correction asks of the first of m comparisons. For one comparison 1.96
+    /// + 0.84.
     /// </summary>
     /// <param name="comparisons">Number of p values that are corrected together, m.</param>
     public static double ErrorsToFind(int comparisons = 1) =>
         Normal.InvCDF(0, 1, 1 - 0.05 / (2 * comparisons)) + Normal.InvCDF(0, 1, 0.8);
 
-    /// <summary>Difference that a sample like this one would find four times in five, see <see cref="ErrorsToFind"/>.</summary>
+    /// <summary>
+    /// Difference that a sample like this one would find four times in five, see <see cref="ErrorsToFind"/>.
+    /// </summary>
     /// <param name="standardError">Of the difference.</param>
     /// <param name="comparisons">Number of p values that are corrected together.</param>
     public static double Detectable(double standardError, int comparisons = 1) => ErrorsToFind(comparisons) * standardError;
 
     /// <summary>
-    /// How many times the test units it would take to find a difference of that size four times in five; the standard error falls with the
-    /// root of their number.
+    /// How many times the test units it would take to find a difference of that size four times in five; the standard
+    /// error falls with the root of their number.
     /// </summary>
     /// <param name="standardError">Of the difference.</param>
     /// <param name="difference">The size in question.</param>
@@ -109,7 +114,9 @@ public static class PairedTest
     /// <summary>Holm's step-down correction for several tests; order is kept.</summary>
     public static double[] Holm(IReadOnlyList<double> p) => [.. Holm([.. p.Select(value => (value, false))]).Select(a => a.P)];
 
-    /// <summary>The same for p values of which some are upper bounds: a corrected p that rests on a bound is one.</summary>
+    /// <summary>
+    /// The same for p values of which some are upper bounds: a corrected p that rests on a bound is one.
+    /// </summary>
     internal static (double P, bool IsBound)[] Holm(IReadOnlyList<(double P, bool IsBound)> family)
     {
         var adjusted = new (double P, bool IsBound)[family.Count];

@@ -30,11 +30,15 @@ public sealed record ClassScore(ClassSize Size, string Model, string Probe, stri
 /// <param name="Metric">One of <see cref="RareConditionScores.Metrics"/>.</param>
 /// <param name="Difference">First minus second; null where the class has no score.</param>
 /// <param name="StandardError">Standard deviation of the resampled differences; NaN where there is none.</param>
-/// <param name="AdjustedP">p after Holm's correction over all differences of one call (<see cref="RareConditionScores.Differences"/>).</param>
+/// <param name="AdjustedP">
+/// p after Holm's correction over all differences of one call (<see cref="RareConditionScores.Differences"/>).
+/// </param>
 /// <param name="Stamp">That of task and models.</param>
 public sealed record ClassDifference(ClassSize Size, string Model, string Probe, string AgainstModel, string AgainstProbe, string Metric, PairedDifference? Difference, double StandardError, double? AdjustedP, string Stamp)
 {
-    /// <summary>True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).</summary>
+    /// <summary>
+    /// True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).
+    /// </summary>
     public bool IsBound { get; init; }
 
     /// <summary>Number of differences that were corrected together.</summary>
@@ -63,12 +67,15 @@ public static class RareConditionScores
         }))];
 
     /// <summary>
-    /// The difference of each model and probe to another pair, class by class, both on the same resampled units; p is corrected over all of them.
+    /// The difference of each model and probe to another pair, class by class, both on the same resampled units; p is
+    /// corrected over all of them.
     /// </summary>
     /// <param name="rows">From <see cref="RareConditions"/>.</param>
     /// <param name="against">For a model and probe, the pair to take off; the pair itself for no comparison.</param>
     /// <param name="metric">One of <see cref="Metrics"/>.</param>
-    /// <param name="resamples">Bootstrap resamples; more where the number of differences needs them (<see cref="PairedTest.Resamples"/>).</param>
+    /// <param name="resamples">
+    /// Bootstrap resamples; more where the number of differences needs them (<see cref="PairedTest.Resamples"/>).
+    /// </param>
     /// <exception cref="KitException">There is no such pair, or the two were not scored on the same rows; or the metric is unknown.</exception>
     public static IReadOnlyList<ClassDifference> Differences(IReadOnlyList<ClassRows> rows, Func<string, string, (string Model, string Probe)> against, string metric = "f1", int resamples = 1000)
     {

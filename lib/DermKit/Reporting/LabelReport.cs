@@ -91,7 +91,10 @@ public static class LabelReport
         return task.ClassNames.Select((name, c) => (name, train.Count(i => task.Labels[i] == c))).MinBy(p => p.Item2);
     }
 
-    /// <summary>Number of tasks whose difference with the most labels is above 0 and below it at 0.05, and how that was tested.</summary>
+    /// <summary>
+    /// Number of tasks whose difference with the most labels is above 0 and below it at 0.05, and how that was
+    /// tested.
+    /// </summary>
     private static (int Above, int Below, string How) Shown(SavingRow[] tasks, MeanCurve[] curves, (string, string) model, (string, string) baseline)
     {
         MeanCurve Of(string task, (string, string) who) => curves.First(c => c.Task == task && (c.Model, c.Probe) == who);

@@ -46,7 +46,7 @@ public static class MultimodalReport
             ("Minus image [95 %]", k => Minus(k, "image")), ("p", k => P(k, "image")), ("Minus metadata [95 %]", k => Minus(k, "metadata")), ("p", k => P(k, "metadata")), ("Penalty C, by seed", k => k.Arm == "late fusion" ? "–" : string.Join("; ", sets[k].Select(a => Tables.Number(a.C))))) with
         {
             Stamp = Stamp(run),
-            Headline = $"{Stamps.Bracket(Stamp(run))}{run.Task.Definition.Name}: {best.Model} with metadata by {best.Arm}, F1 {Tables.Interval(Of(Rows(best.Model, best.Arm), null, resamples))}; minus image alone {Minus(best, "image")}, minus metadata alone {Minus(best, "metadata")}, n = {first.Units.Distinct().Count()} test patients.",
+            Headline = $"{Stamps.Bracket(Stamp(run))}{run.Task.Definition.Name}: {best.Model} with metadata by {best.Arm}, F1 {Tables.Interval(Of(Rows(best.Model, best.Arm), null, resamples))}; minus image alone {Minus(best, "image")} (p {P(best, "image")}), minus metadata alone {Minus(best, "metadata")} (p {P(best, "metadata")}), n = {first.Units.Distinct().Count()} test patients.",
             Basis = new($"{first.Truth.Length} test images of {first.Units.Distinct().Count()} patients", Basis.Mean(sets.Values.Select(s => s.Length)), Basis.Bootstrap("test patients"), Basis.Paired("F1 of each arm minus image alone and minus metadata alone", $"the {compared.Length} differences", adjusted.Any(p => p.IsBound))),
             Note = $"Metadata alone does not depend on the model; with another seed its validation patients change, and so can its penalty.",
         };

@@ -166,7 +166,7 @@ public static class ProbingReport
 
     /// <summary>The best mean of each kind in one sentence, for the index page; empty when there is no mean.</summary>
     public static string Headline(IReadOnlyList<ComparisonRow> means) => string.Join(" ", means.GroupBy(m => (m.Task, m.Stamp)).Select(g => g.MaxBy(m => m.Score.Value)!)
-        .Select(m => $"{Stamps.Bracket(m.Stamp)}Best {m.Task} ({m.Tasks} tasks): {m.Name}, {m.Probe} probe, F1 {Tables.Interval(m.Score)}, {(m.AgainstBaseline is { } d ? $"{Tables.Interval(d.Difference)} above the baseline, " : "")}n = {m.Units} test patients, lesions or images."));
+        .Select(m => $"{Stamps.Bracket(m.Stamp)}Best {m.Task} ({m.Tasks} tasks): {m.Name}, {m.Probe} probe, F1 {Tables.Interval(m.Score)}, {(m.AgainstBaseline is { } d ? $"minus the baseline {Tables.Interval(d.Difference)}, p {Tables.P(m.AdjustedP, m.IsBound)} after Holm's correction over {m.Family}, " : "")}n = {m.Units} test patients, lesions or images."));
 
     /// <summary>The confusion matrix of one task, model and probe, summed over seeds.</summary>
     /// <exception cref="KitException">There is no such result.</exception>

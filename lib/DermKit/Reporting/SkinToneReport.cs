@@ -5,16 +5,23 @@ namespace DermKit.Reporting;
 /// <summary>A gap with what it belongs to, and its p after Holm's correction over all gaps of the run.</summary>
 public sealed record GapRow(string Task, string Part, string Model, string Probe, string Stamp, GroupGap Gap, double AdjustedP)
 {
-    /// <summary>True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).</summary>
+    /// <summary>
+    /// True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).
+    /// </summary>
     public bool IsBound { get; init; }
 
     /// <summary>Number of gaps that were corrected together.</summary>
     public int Family { get; init; } = 1;
 
-    /// <summary>Gap that this sample would find four times in five with the correction over the <see cref="Family"/>.</summary>
+    /// <summary>
+    /// Gap that this sample would find four times in five with the correction over the <see cref="Family"/>.
+    /// </summary>
     public double Detectable => PairedTest.Detectable(Gap.StandardError, Family);
 
-    /// <summary>How many times the patients it would take to find a gap of that size four times in five, with the same correction.</summary>
+    /// <summary>
+    /// How many times the patients it would take to find a gap of that size four times in five, with the same
+    /// correction.
+    /// </summary>
     public double TimesTheUnits(double gap) => PairedTest.TimesTheUnits(Gap.StandardError, gap, Family);
 }
 
@@ -73,8 +80,8 @@ public static class SkinToneReport
     }
 
     /// <summary>
-    /// Every gap between two groups of types that both have patients enough, with Holm's correction over all of them, and more resamples than
-    /// the plan's where their number needs them (<see cref="PairedTest.Resamples"/>).
+    /// Every gap between two groups of types that both have patients enough, with Holm's correction over all of them,
+    /// and more resamples than the plan's where their number needs them (<see cref="PairedTest.Resamples"/>).
     /// </summary>
     public static IReadOnlyList<GapRow> Gaps(SkinToneRun run, SkinTonePlan plan)
     {
