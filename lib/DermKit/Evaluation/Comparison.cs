@@ -77,16 +77,19 @@ public static class Comparison
     /// <param name="resamples">
     /// Bootstrap resamples; differences get more where their number needs them (<see cref="PairedTest.Resamples"/>).
     /// </param>
-    public static IReadOnlyList<ComparisonRow> Means(IEnumerable<TaskResult> results, string? baseline = null, Func<ClassCounts, double>? metric = null, int resamples = 1000) =>
+    public static IReadOnlyList<ComparisonRow> Means(IEnumerable<TaskResult> results, string? baseline = null,
+        Func<ClassCounts, double>? metric = null, int resamples = 1000) =>
         Build(MeanGroups([.. results]), baseline, metric, resamples);
 
     /// <summary>
     /// The rows of <see cref="Means"/> and then of <see cref="Table"/> as one table: p is corrected over all of them.
+    /// A mean of one task is that task's row, and does not stand there twice.
     /// </summary>
     /// <param name="results">Any results.</param>
     /// <param name="baseline">Model to take paired differences to; null for none.</param>
     public static IReadOnlyList<ComparisonRow> MeansAndTable(IReadOnlyList<TaskResult> results, string? baseline) =>
-        Build(MeanGroups(results).Concat(TaskGroups(results)), baseline, null, 1000);
+        Build([.. MeanGroups(results).Where(g => g.Results.DistinctBy(r => r.Task).Count() > 1), .. TaskGroups(results)],
+            baseline, null, 1000);
 
     /// <summary>Tasks that one of the models has seen: they stay together for all, because a mean over other tasks is no comparison.</summary>
     internal static IReadOnlySet<string> Seen(IEnumerable<TaskResult> results) => results.Where(r => r.InPretraining).Select(r => r.Task).ToHashSet(StringComparer.Ordinal);
@@ -113,13 +116,16 @@ public static class Comparison
     {
         TaskResult[] all = Ranked(results, probe);
         string[] models = [.. all.Select(r => r.Model).Distinct()];
-        double Score(IEnumerable<TaskResult> task, string model) => task.Where(r => r.Model == model).Average(r => r.Metrics["f1"]);
+        double Score(IEnumerable<TaskResult> task, string model) =>
+            task.Where(r => r.Model == model).Average(r => r.Metrics["f1"]);
         var tasks = all.GroupBy(r => r.Task).Where(t => models.All(m => t.Any(r => r.Model == m)));
-        double[]? ranks = PairedTest.MeanRanks([.. tasks.Select(t => (t.First().DataSet, models.Select(m => Score(t, m)).ToArray()))]);
+        double[]? ranks = PairedTest.MeanRanks([.. tasks
+            .Select(t => (t.First().DataSet, models.Select(m => Score(t, m)).ToArray()))]);
         return ranks is null ? null : models.Zip(ranks).ToDictionary(p => p.First, p => p.Second);
     }
 
-    // What ranks and the signed-rank test are about: real scores that count in means, each model with one kind of features.
+    // What ranks and the signed-rank test are about: real scores that count in means, each model with one kind of
+    // features.
     private static TaskResult[] Ranked(IEnumerable<TaskResult> results, string probe)
     {
         TaskResult[] kept = [.. results.Where(r => r.InMeans && r.Probe == probe && r.BothStamps.Length == 0)];
@@ -127,7 +133,8 @@ public static class Comparison
         {
             string[] variants = [.. model.Select(r => r.Features).Distinct()];
             if (variants.Length > 1)
-                throw new KitException($"Ranks over data sets: model '{model.Key}' is there with the features {string.Join(" and ", variants)}; compare results of one run.");
+                throw new KitException($"Ranks over data sets: model '{model.Key}' is there with the features "
+                    + $"{string.Join(" and ", variants)}; compare results of one run.");
         }
         return kept;
     }
@@ -161,8 +168,10 @@ public static class Comparison
             TestRows[] panels = [.. group.Results.Select(r => r.Rows)];
             (double value, double[] resampled) = Bootstrap.Mean(panels, metric, resamples);
             string stamp = Stamps.Join(group.Results.Concat(other ?? []).Select(r => r.BothStamps));
-            return new ComparisonRow(first.Model, group.Name, first.Probe, panels.Select(p => p.Task).Distinct().Count(), group.Results.Select(r => r.Seed).Distinct().Count(),
-                Bootstrap.Percentiles(value, resampled), SeedSpread(group.Results, metric), Against(group.Results, other), null, stamp)
+            return new ComparisonRow(first.Model, group.Name, first.Probe,
+                panels.Select(p => p.Task).Distinct().Count(), group.Results.Select(r => r.Seed).Distinct().Count(),
+                Bootstrap.Percentiles(value, resampled), SeedSpread(group.Results, metric),
+                Against(group.Results, other), null, stamp)
             {
                 Units = Bootstrap.UnitsOf(panels),
                 Features = first.Features,
@@ -175,13 +184,16 @@ public static class Comparison
             rows[i] = rows[i] with { AdjustedP = own.P, IsBound = own.IsBound };
         return rows;
 
-        // The baseline's results in the same place: of its variants the one with the same features, where it has several.
+        // The baseline's results in the same place: of its variants the one with the same features, where it has
+        // several.
         TaskResult[]? Other((string Name, TaskResult[] Results) group)
         {
             TaskResult first = group.Results[0];
             if (baseline is null || first.Model == baseline) return null;
-            var same = all.Where(o => o.Name == group.Name && o.Results[0].Model == baseline && o.Results[0].Probe == first.Probe && o.Results[0].Stamp == first.Stamp);
-            TaskResult[]? other = same.OrderBy(o => o.Results[0].Features == first.Features ? 0 : 1).FirstOrDefault().Results;
+            var same = all.Where(o => o.Name == group.Name && o.Results[0].Model == baseline
+                && o.Results[0].Probe == first.Probe && o.Results[0].Stamp == first.Stamp);
+            TaskResult[]? other = same.OrderBy(o => o.Results[0].Features == first.Features ? 0 : 1)
+                .FirstOrDefault().Results;
             return other is null || !Both(group.Results, other).Any() ? null : other;
         }
 
@@ -189,7 +201,8 @@ public static class Comparison
         {
             if (other is null) return null;
             var both = Both(results, other).ToArray();
-            return PairedTest.Difference([.. both.Select(b => b.Model)], [.. both.Select(b => b.Baseline)], metric, forDifferences);
+            return PairedTest.Difference([.. both.Select(b => b.Model)], [.. both.Select(b => b.Baseline)], metric,
+                forDifferences);
         }
 
         // Only what both were scored on: the same tasks and seeds.
@@ -197,13 +210,16 @@ public static class Comparison
             results.Join(other, r => (r.Task, r.Seed), r => (r.Task, r.Seed), (a, b) => (a.Rows, b.Rows));
     }
 
-    // A seed that changes neither weights nor rows nor calls has changed nothing: that is no spread of 0, there is none to measure.
+    // A seed that changes neither weights nor rows nor calls has changed nothing: that is no spread of 0, there is none
+    // to measure.
     private static double SeedSpread(TaskResult[] results, Func<ClassCounts, double>? metric)
     {
-        bool fixedOutcome = results.GroupBy(r => r.Task).All(task => task.All(r => r.WeightsHash == task.First().WeightsHash
+        bool fixedOutcome = results.GroupBy(r => r.Task)
+            .All(task => task.All(r => r.WeightsHash == task.First().WeightsHash
             && r.DataHash == task.First().DataHash && r.Predicted.SequenceEqual(task.First().Predicted)));
         if (fixedOutcome) return double.NaN;
-        return Spread([.. results.GroupBy(r => r.Seed).Select(s => Bootstrap.Mean([.. s.Select(r => r.Rows)], metric, 0).Value)]);
+        return Spread([.. results.GroupBy(r => r.Seed)
+            .Select(s => Bootstrap.Mean([.. s.Select(r => r.Rows)], metric, 0).Value)]);
     }
 
     private static double Spread(double[] values)

@@ -28,7 +28,8 @@ public sealed record CrossDrop(string Test, string Train, string Model, string P
     /// Bootstrap resamples; more where the number of drops needs them (<see cref="PairedTest.Resamples"/>).
     /// </param>
     /// <exception cref="KitException">Nothing of a test set is left, or one class of it.</exception>
-    public static IReadOnlyList<CrossDrop> Of(IReadOnlyList<CrossRows> rows, IReadOnlySet<string>? leaveOut = null, int resamples = 1000)
+    public static IReadOnlyList<CrossDrop> Of(IReadOnlyList<CrossRows> rows, IReadOnlySet<string>? leaveOut = null,
+        int resamples = 1000)
     {
         var groups = rows.GroupBy(r => (r.Test, r.Model, r.Probe)).ToArray();
         resamples = PairedTest.Resamples(resamples, groups.Length * Metrics.Count);
@@ -46,7 +47,8 @@ public sealed record CrossDrop(string Test, string Train, string Model, string P
             {
                 Func<ushort[], double> own = Mean(within, metric), other = Mean(across, metric);
                 (double Own, double Other)[] drawn = Bootstrap.Over(first.Units, resamples, 1, w => (own(w), other(w)));
-                return new CrossDrop(g.Key.Test, across[0].Train, g.Key.Model, g.Key.Probe, metric, stamp, first.Truth.Length, positives,
+                return new CrossDrop(g.Key.Test, across[0].Train, g.Key.Model, g.Key.Probe, metric, stamp,
+                    first.Truth.Length, positives,
                     first.Units.Distinct().Count(),
                     Bootstrap.Percentiles(own([]), [.. drawn.Select(d => d.Own)]),
                     Bootstrap.Percentiles(other([]), [.. drawn.Select(d => d.Other)]),

@@ -154,7 +154,8 @@ public static class CrossSet
                     ProbeTask task = tasks[to];
                     int start = to == 0 ? 0 : test[0].Length;
                     string stamp = Stamps.Join([tasks[from].Definition.Stamp, task.Definition.Stamp, source.Stamp]);
-                    rows.Add(new(tasks[from].Definition.Name, task.Definition.Name, source.Model, probe, seed, stamp, train.Length,
+                    rows.Add(new(tasks[from].Definition.Name, task.Definition.Name, source.Model, probe, seed, stamp,
+                        train.Length,
                         [.. test[to].Select(r => task.Table.Ids[r])], [.. test[to].Select(r => task.UnitOf(r))], [.. test[to].Select(r => task.Labels[r])],
                         outcome.Predicted[start..(start + test[to].Length)], [.. Enumerable.Range(start, test[to].Length).Select(i => outcome.Probabilities[i, 1])]));
                 }

@@ -39,7 +39,9 @@ public static class FeatureWidth
     {
         TaskResult[] all = [.. own];
         IReadOnlySet<string> seen = Comparison.Seen(all);
-        var pairs = all.Where(r => r.InMeans).Join(narrow, r => (r.Task, r.Model, r.Probe, r.Seed), r => (r.Task, r.Model, r.Probe, r.Seed), (a, b) => (Own: a, Narrow: b)).GroupBy(p => (IsSeen: seen.Contains(p.Own.Task), p.Own.Model, p.Own.Probe, p.Own.BothStamps)).ToArray();
+        var pairs = all.Where(r => r.InMeans).Join(narrow, r => (r.Task, r.Model, r.Probe, r.Seed),
+            r => (r.Task, r.Model, r.Probe, r.Seed), (a, b) => (Own: a, Narrow: b))
+            .GroupBy(p => (IsSeen: seen.Contains(p.Own.Task), p.Own.Model, p.Own.Probe, p.Own.BothStamps)).ToArray();
         int forDifferences = PairedTest.Resamples(resamples, pairs.Length);
         WidthRow[] rows = [.. pairs.OrderBy(g => g.Key.IsSeen ? 0 : 1).Select(g =>
         {
@@ -50,7 +52,8 @@ public static class FeatureWidth
                 return Bootstrap.Percentiles(value, resampled);
             }
             return new WidthRow(g.Key.Model, g.Key.Probe, g.Key.IsSeen ? Comparison.Inside : Comparison.Outside, g.Select(p => p.Own.Task).Distinct().Count(),
-                [.. g.Select(p => p.Narrow.Pca).OfType<Reduction>()], Score(wide), Score(few), PairedTest.Difference(few, wide, resamples: forDifferences), double.NaN, g.Key.BothStamps)
+                [.. g.Select(p => p.Narrow.Pca).OfType<Reduction>()], Score(wide), Score(few),
+                PairedTest.Difference(few, wide, resamples: forDifferences), double.NaN, g.Key.BothStamps)
             {
                 Units = Bootstrap.UnitsOf(wide), Seeds = g.Select(p => p.Own.Seed).Distinct().Count(),
             };

@@ -30,7 +30,8 @@ public static class LabelMeans
     /// <param name="seed">Of the resamples of draws.</param>
     /// <exception cref="KitException">A seed is there twice, or the seeds of a curve have no size in common or other numbers of repeats or resamples.</exception>
     public static IReadOnlyList<MeanCurve> Of(IEnumerable<LabelCurve> curves, int seed = 1) =>
-        [.. curves.GroupBy(c => (c.Task, c.Model, c.Features, c.Probe, c.Score)).Select(g => Mean(g.Key.Task, g.Key.Model, g.Key.Probe, [.. g.OrderBy(c => c.Seed)], seed))];
+        [.. curves.GroupBy(c => (c.Task, c.Model, c.Features, c.Probe, c.Score))
+        .Select(g => Mean(g.Key.Task, g.Key.Model, g.Key.Probe, [.. g.OrderBy(c => c.Seed)], seed))];
 
     private static MeanCurve Mean(string task, string model, string probe, LabelCurve[] curves, int seed)
     {

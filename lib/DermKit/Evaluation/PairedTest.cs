@@ -91,7 +91,8 @@ public static class PairedTest
     /// </summary>
     /// <param name="standardError">Of the difference.</param>
     /// <param name="comparisons">Number of p values that are corrected together.</param>
-    public static double Detectable(double standardError, int comparisons = 1) => ErrorsToFind(comparisons) * standardError;
+    public static double Detectable(double standardError, int comparisons = 1) =>
+        ErrorsToFind(comparisons) * standardError;
 
     /// <summary>
     /// How many times the test units it would take to find a difference of that size four times in five; the standard
@@ -112,7 +113,8 @@ public static class PairedTest
     }
 
     /// <summary>Holm's step-down correction for several tests; order is kept.</summary>
-    public static double[] Holm(IReadOnlyList<double> p) => [.. Holm([.. p.Select(value => (value, false))]).Select(a => a.P)];
+    public static double[] Holm(IReadOnlyList<double> p) =>
+        [.. Holm([.. p.Select(value => (value, false))]).Select(a => a.P)];
 
     /// <summary>
     /// The same for p values of which some are upper bounds: a corrected p that rests on a bound is one.

@@ -34,7 +34,9 @@ public sealed record ClassScore(ClassSize Size, string Model, string Probe, stri
 /// p after Holm's correction over all differences of one call (<see cref="RareConditionScores.Differences"/>).
 /// </param>
 /// <param name="Stamp">That of task and models.</param>
-public sealed record ClassDifference(ClassSize Size, string Model, string Probe, string AgainstModel, string AgainstProbe, string Metric, PairedDifference? Difference, double StandardError, double? AdjustedP, string Stamp)
+public sealed record ClassDifference(ClassSize Size, string Model, string Probe, string AgainstModel,
+    string AgainstProbe, string Metric, PairedDifference? Difference, double StandardError, double? AdjustedP,
+    string Stamp)
 {
     /// <summary>
     /// True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).
@@ -103,9 +105,11 @@ public static class RareConditionScores
             return Order(first).Select(c =>
             {
                 double[] resampled = [.. a.Zip(b, (x, y) => x[c] - y[c])];
-                PairedDifference? difference = double.IsNaN(own[c]) ? null : PairedDifference.Of(own[c] - others[c], resampled);
+                PairedDifference? difference = double.IsNaN(own[c]) ? null
+                    : PairedDifference.Of(own[c] - others[c], resampled);
                 double error = difference is null ? double.NaN : PairedTest.StandardError(resampled);
-                return new ClassDifference(Size(pair.Set, c), first.Model, first.Probe, other.Model, other.Probe, metric, difference, error, null, stamp);
+                return new ClassDifference(Size(pair.Set, c), first.Model, first.Probe, other.Model, other.Probe,
+                    metric, difference, error, null, stamp);
             }).ToArray();
         })];
         int[] tested = [.. Enumerable.Range(0, made.Length).Where(i => made[i].Difference is not null)];

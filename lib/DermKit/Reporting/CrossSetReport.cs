@@ -25,7 +25,8 @@ public static class CrossSetReport
         var adjusted = PairedTest.Holm(drops.Select(d => d.Drop));
         CrossDrop[] auroc = [.. drops.Where(d => d.Metric == "auroc")];
         CrossDrop? largest = auroc.MaxBy(d => d.Drop.Difference.Value);
-        string P(CrossDrop drop) => adjusted[drops.Index().First(d => d.Item == drop).Index] is var (p, isBound) ? Tables.P(p, isBound) : "";
+        string P(CrossDrop drop) => adjusted[drops.Index().First(d => d.Item == drop).Index] is var (p, isBound)
+            ? Tables.P(p, isBound) : "";
         string stamp = Stamps.Join(drops.Select(d => d.Stamp));
         return Tables.From(caption, drops.Select(d => (Drop: d, P: P(d))),
             ("Test set", r => r.Drop.Test), ("Model", r => r.Drop.Model), ("Probe", r => r.Drop.Probe), ("Metric", r => r.Drop.Metric == "auroc" ? "AUROC" : "F1"),
@@ -33,10 +34,14 @@ public static class CrossSetReport
         {
             Stamp = stamp,
             Headline = !headline || largest is null ? ""
-                : $"{Stamps.Bracket(stamp)}Trained on {largest.Train}, tested on {largest.Test}: AUROC {Tables.Interval(largest.Across)} "
-                + $"against {Tables.Interval(largest.Within)} within, the largest of {auroc.Length} drops, {Tables.Interval(largest.Drop.Difference)}, "
-                + $"p {P(largest)} after Holm's correction over all {drops.Count} ({largest.Model}, {largest.Probe}, n = {largest.Units} test units).",
-            Basis = new("test images, positive ones in brackets, in a column", Basis.Mean(drops.Select(d => d.Seeds)), Basis.Bootstrap(),
+                : $"{Stamps.Bracket(stamp)}Trained on {largest.Train}, tested on {largest.Test}: AUROC "
+                + $"{Tables.Interval(largest.Across)} "
+                + $"against {Tables.Interval(largest.Within)} within, the largest of {auroc.Length} drops, "
+                + $"{Tables.Interval(largest.Drop.Difference)}, "
+                + $"p {P(largest)} after Holm's correction over all {drops.Count} ({largest.Model}, {largest.Probe}, "
+                + $"n = {largest.Units} test units).",
+            Basis = new("test images, positive ones in brackets, in a column", Basis.Mean(drops.Select(d => d.Seeds)),
+                Basis.Bootstrap(),
                 Basis.Paired("drop: within minus across", $"the {drops.Count} rows", adjusted.Any(p => p.IsBound))),
             Note = "Within: trained on the test set's own training part; across: on that of the other set. F1 is that of the positive class at probability 0.5, and depends on how frequent it is in either training part; AUROC does so little.",
         };

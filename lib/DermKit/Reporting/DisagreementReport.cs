@@ -9,16 +9,23 @@ public static class DisagreementReport
     public static Table Counts(IReadOnlyList<Disagreement> all)
     {
         double[] adjusted = PairedTest.Holm([.. all.Select(d => d.P)]);
-        return Tables.From(all.Count == 0 ? "One right, the other wrong" : $"{all[0].First} against {all[0].Second}: one right, the other wrong", all.Zip(adjusted, (d, p) => (Found: d, P: p)),
+        return Tables.From(all.Count == 0 ? "One right, the other wrong"
+            : $"{all[0].First} against {all[0].Second}: one right, the other wrong",
+            all.Zip(adjusted, (d, p) => (Found: d, P: p)),
             ("Task", r => r.Found.Task), ("Probe", r => r.Found.Probe),
-            ("Test images", r => r.Found.BothRight + r.Found.BothWrong + r.Found.OnlyFirst.Count + r.Found.OnlySecond.Count),
+            ("Test images", r =>
+            r.Found.BothRight + r.Found.BothWrong + r.Found.OnlyFirst.Count + r.Found.OnlySecond.Count),
             ("Both right", r => r.Found.BothRight), ("Only the first", r => r.Found.OnlyFirst.Count),
-            ("Only the second", r => r.Found.OnlySecond.Count), ("Both wrong", r => r.Found.BothWrong), ("p (Holm)", r => r.P)) with
+            ("Only the second", r => r.Found.OnlySecond.Count), ("Both wrong", r => r.Found.BothWrong),
+            ("p (Holm)", r => r.P)) with
         {
             Stamp = Stamps.Join(all.Select(d => d.Stamp)),
-            Basis = new("test images in a column", $"1, seed {all.FirstOrDefault()?.Seed ?? 0}", "none, these are counts",
-                $"first against second; McNemar's exact two-sided p over {Basis.Units}, Holm over the {all.Count} rows"),
-            Note = "p: for each patient, lesion or image, which model gets more of its images right. It is about accuracy, in which frequent classes count most, and not about F1.",
+            Basis = new("test images in a column", $"1, seed {all.FirstOrDefault()?.Seed ?? 0}",
+                "none, these are counts",
+                $"first against second; McNemar's exact two-sided p over {Basis.Units}, Holm over the {all.Count} "
+                + "rows"),
+            Note = "p: for each patient, lesion or image, which model gets more of its images right. It is about "
+                + "accuracy, in which frequent classes count most, and not about F1.",
         };
     }
 

@@ -25,15 +25,28 @@ public static class FineTuningReport
         ComparisonRow[] shown = [.. tuned.Where(r => r.AdjustedP < 0.05)];
         int above = shown.Count(r => r.AgainstBaseline!.Difference.Value > 0);
         string stamp = Stamps.Join(rows.Select(r => r.Stamp));
-        string gains = string.Join("; ", tuned.Select(r => $"{Tables.Interval(r.AgainstBaseline!.Difference)} (p {Tables.P(r.AdjustedP, r.IsBound)}) on {r.Task} ({r.Units} test patients, lesions or images)"));
-        return Tables.From("Frozen and fine-tuned", rows.Zip(balanced), ("Task (n)", r => $"{r.First.Task} ({r.First.Units})"), ("Arm", r => r.First.Model), ("F1 [95 %]", r => Tables.Interval(r.First.Score)), ("Minus frozen [95 %]", r => r.First.AgainstBaseline is { } d ? Tables.Interval(d.Difference) : "–"), ("p (Holm)", r => Tables.P(r.First.AdjustedP, r.First.IsBound)),
+        string gains = string.Join("; ", tuned.Select(r =>
+            $"{Tables.Interval(r.AgainstBaseline!.Difference)} (p {Tables.P(r.AdjustedP, r.IsBound)}) on {r.Task} "
+            + $"({r.Units} test patients, lesions or images)"));
+        return Tables.From("Frozen and fine-tuned", rows.Zip(balanced),
+            ("Task (n)", r => $"{r.First.Task} ({r.First.Units})"), ("Arm", r => r.First.Model),
+            ("F1 [95 %]", r => Tables.Interval(r.First.Score)),
+            ("Minus frozen [95 %]", r => r.First.AgainstBaseline is { } d ? Tables.Interval(d.Difference) : "–"),
+            ("p (Holm)", r => Tables.P(r.First.AdjustedP, r.First.IsBound)),
             ("Balanced accuracy [95 %]", r => Tables.Interval(r.Second.Score)), ("SD of F1", r => r.First.SeedSpread)) with
         {
             Stamp = stamp,
-            Headline = $"{Stamps.Bracket(stamp)}{run.Plan.Model} fine-tuned on 85 % of the training images, minus its frozen probe on all of them: F1 {gains}. "
-                + $"After Holm's correction over the {rows[0].Family} differences of all arms: above on {above}, below on {shown.Length - above} of {tuned.Length} tasks.",
-            Basis = new($"{Basis.Units}, with each task", Basis.Mean(rows.Select(r => r.Seeds)), Basis.Bootstrap(), Basis.Paired($"each arm minus {run.Plan.Arms[0].Name}", $"the {rows[0].Family} differences", rows.Any(r => r.IsBound))),
-            Note = $"Pre-trained: {run.Plan.Model}; random: {run.Plan.Scratch}. Frozen: the linear probe on all training images, at the same {run.Plan.Options.Side} pixels. Fine-tuning is trained on 85 % of those images and chooses its epoch on the rest. SD is over seeds; –: no seed changes the outcome. F1 is macro with more than two classes.",
+            Headline = $"{Stamps.Bracket(stamp)}{run.Plan.Model} fine-tuned on 85 % of the training images, minus "
+                + $"its frozen probe on all of them: F1 {gains}. "
+                + $"After Holm's correction over the {rows[0].Family} differences of all arms: above on {above}, "
+                + $"below on {shown.Length - above} of {tuned.Length} tasks.",
+            Basis = new($"{Basis.Units}, with each task", Basis.Mean(rows.Select(r => r.Seeds)), Basis.Bootstrap(),
+                Basis.Paired($"each arm minus {run.Plan.Arms[0].Name}", $"the {rows[0].Family} differences",
+                rows.Any(r => r.IsBound))),
+            Note = $"Pre-trained: {run.Plan.Model}; random: {run.Plan.Scratch}. Frozen: the linear probe on all "
+                + $"training images, at the same {run.Plan.Options.Side} pixels. Fine-tuning is trained on 85 % of "
+                + "those images and chooses its epoch on the rest. SD is over seeds; –: no seed changes the outcome. "
+                + "F1 is macro with more than two classes.",
         };
     }
 

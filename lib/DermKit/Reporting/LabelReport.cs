@@ -41,7 +41,8 @@ public static class LabelReport
             $"{own.Length} lines over {ticks.Length} numbers of labels. With {best.Sizes[^1]} labels of each class the highest is {Name(best)} at {Tables.Interval(best.F1[^1])}; {string.Join("; ", own.Select(c => $"{Name(c)} goes from {Tables.Number(c.F1[0].Value)} to {Tables.Number(c.F1[^1].Value)}"))}.",
             [.. own.Select(c => new LineSeries(Name(c), [.. c.Sizes.Select(n => (double)n)], [.. c.F1.Select(f => f.Value)], [.. c.F1.Select(f => f.Low)], [.. c.F1.Select(f => f.High)]))],
             "Labels of each class (images, logarithmic)", task.ClassNames.Length > 2 ? "Macro F1 (0-1)" : $"F1 of {task.ClassNames[1]} (0-1)")
-        { LogX = true, XTicks = ticks, Stamp = Stamp(own), Headline = Longest(curves) is { } longest && longest.Task == task.Definition.Name ? Span(longest) : "" };
+        { LogX = true, XTicks = ticks, Stamp = Stamp(own),
+        Headline = Longest(curves) is { } longest && longest.Task == task.Definition.Name ? Span(longest) : "" };
     }
 
     /// <summary>Savings of one model and probe against another, on each task and then over tasks, from <see cref="LabelSaving.Table"/>.</summary>
@@ -62,7 +63,11 @@ public static class LabelReport
         {
             bool trained = models.Any(m => m.Name == baseline.Model && m.Source != "random");
             (int above, int below, string family) = Shown(tasks, compared, model, baseline);
-            headline = $"{Stamps.Bracket(Stamp(compared))}{model.Model} against {baseline.Model} ({model.Probe}), each task with the most labels it has: above on {above}, below on {below} of {tasks.Length} tasks{family} ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from {Tables.Interval(tasks.MinBy(r => r.Difference.Value)!.Difference)} to {Tables.Interval(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
+            headline = $"{Stamps.Bracket(Stamp(compared))}{model.Model} against {baseline.Model} ({model.Probe}), "
+                + $"each task with the most labels it has: above on {above}, below on {below} of {tasks.Length} "
+                + $"tasks{family} ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from "
+                + $"{Tables.Interval(tasks.MinBy(r => r.Difference.Value)!.Difference)} to "
+                + $"{Tables.Interval(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
                 + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(r => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: {(r.Crossing == 0 ? Bounded(r) : Tables.Interval(r.Ratio))} ({r.Crossing} of {r.Pairs} pairs read off, {r.AtLeast} at least, {r.AtMost} at most)."));
         }
         return Tables.From($"Labels that {baseline.Model} ({baseline.Probe}) takes for one that {model.Model} ({model.Probe}) takes", rows,
@@ -95,15 +100,18 @@ public static class LabelReport
     /// Number of tasks whose difference with the most labels is above 0 and below it at 0.05, and how that was
     /// tested.
     /// </summary>
-    private static (int Above, int Below, string How) Shown(SavingRow[] tasks, MeanCurve[] curves, (string, string) model, (string, string) baseline)
+    private static (int Above, int Below, string How) Shown(SavingRow[] tasks, MeanCurve[] curves,
+        (string, string) model, (string, string) baseline)
     {
-        MeanCurve Of(string task, (string, string) who) => curves.First(c => c.Task == task && (c.Model, c.Probe) == who);
+        MeanCurve Of(string task, (string, string) who) =>
+            curves.First(c => c.Task == task && (c.Model, c.Probe) == who);
         PairedDifference Difference(SavingRow row) => PairedDifference.Of(row.Difference.Value,
             [.. Of(row.Task, model).Resampled.Zip(Of(row.Task, baseline).Resampled, (a, b) => a[^1] - b[^1])]);
         var adjusted = PairedTest.Holm(tasks.Select(Difference));
         SavingRow[] shown = [.. tasks.Where((_, i) => adjusted[i].P < 0.05)];
         int above = shown.Count(r => r.Difference.Value > 0);
-        return (above, shown.Length - above, $" at 0.05 after Holm's correction over the {tasks.Length}, by the bootstrap over draws and test units");
+        return (above, shown.Length - above, $" at 0.05 after Holm's correction over the {tasks.Length}, by the "
+            + "bootstrap over draws and test units");
     }
 
     private static IEnumerable<MeanCurve> Counted(IEnumerable<MeanCurve> curves) => curves.Where(c => c.Curves[0].InMeans);
@@ -112,7 +120,9 @@ public static class LabelReport
     private static MeanCurve? Longest(IReadOnlyList<MeanCurve> curves) => Counted(curves).OrderByDescending(c => c.Sizes[^1]).ThenByDescending(c => c.F1[^1].Value).FirstOrDefault();
 
     private static string Span(MeanCurve c) =>
-        $"{Stamps.Bracket(Stamp([c]))}{c.Task}, {Name(c)}: mean F1 {Tables.Interval(c.F1[0])} with {c.Sizes[0]} and {Tables.Interval(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over draws and test units, {TestImages([c])}).";
+        $"{Stamps.Bracket(Stamp([c]))}{c.Task}, {Name(c)}: mean F1 {Tables.Interval(c.F1[0])} with {c.Sizes[0]} and "
+        + $"{Tables.Interval(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over "
+        + $"draws and test units, {TestImages([c])}).";
 
     private static string Stamp(IEnumerable<MeanCurve> curves) => Stamps.Of(curves.SelectMany(c => c.Curves));
 
@@ -125,5 +135,6 @@ public static class LabelReport
 
     private static string Draws(MeanCurve curve) => $"{curve.Curves.Length} seed{(curve.Curves.Length == 1 ? "" : "s")} x {curve.Curves[0].F1[0].Length} draws";
 
-    internal static string Name(MeanCurve curve) => $"{Comparison.Shown(curve.Model, curve.Curves[0].Features)}, {curve.Probe}";
+    internal static string Name(MeanCurve curve) =>
+        $"{Comparison.Shown(curve.Model, curve.Curves[0].Features)}, {curve.Probe}";
 }

@@ -3,7 +3,8 @@ using DermKit.Evaluation;
 namespace DermKit.Reporting;
 
 /// <summary>A gap with what it belongs to, and its p after Holm's correction over all gaps of the run.</summary>
-public sealed record GapRow(string Task, string Part, string Model, string Probe, string Stamp, GroupGap Gap, double AdjustedP)
+public sealed record GapRow(string Task, string Part, string Model, string Probe, string Stamp, GroupGap Gap,
+    double AdjustedP)
 {
     /// <summary>
     /// True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).
@@ -85,14 +86,17 @@ public static class SkinToneReport
     /// </summary>
     public static IReadOnlyList<GapRow> Gaps(SkinToneRun run, SkinTonePlan plan)
     {
-        (string First, string Second)[] groups = [.. new[] { (0, 1), (0, 2), (1, 2) }.Select(p => (SkinTypes.Groups[p.Item1], SkinTypes.Groups[p.Item2]))];
+        (string First, string Second)[] groups = [.. new[] { (0, 1), (0, 2), (1, 2) }
+            .Select(p => (SkinTypes.Groups[p.Item1], SkinTypes.Groups[p.Item2]))];
         var sets = Sets(run).ToArray();
         int resamples = PairedTest.Resamples(plan.Suite.Probing.Resamples, sets.Length * groups.Length);
-        var rows = sets.SelectMany(s => groups.Select(p => (Set: s, Gap: GroupGaps.Gap(s.Seeds, p.First, p.Second, plan.FewestUnits, resamples))))
+        var rows = sets.SelectMany(s => groups.Select(p =>
+            (Set: s, Gap: GroupGaps.Gap(s.Seeds, p.First, p.Second, plan.FewestUnits, resamples))))
             .Where(r => r.Gap is not null).ToArray();
         var adjusted = PairedTest.Holm([.. rows.Select(r => (r.Gap!.P, r.Gap.IsBound))]);
         return [.. rows.Zip(adjusted, (r, own) =>
-            new GapRow(r.Set.Task, r.Set.Part, r.Set.Model, r.Set.Probe, Stamps.Join(r.Set.Seeds.Select(s => s.Stamp)), r.Gap!, own.P)
+            new GapRow(r.Set.Task, r.Set.Part, r.Set.Model, r.Set.Probe, Stamps.Join(r.Set.Seeds.Select(s => s.Stamp)),
+            r.Gap!, own.P)
             {
                 IsBound = own.IsBound,
                 Family = rows.Length,
@@ -106,12 +110,21 @@ public static class SkinToneReport
         GapRow? widest = gaps.MinBy(g => g.Gap.P);
         return Tables.From("Gaps in F1 between skin types, lighter minus darker", gaps,
             ("Task", g => g.Task), ("Part", g => g.Part), ("Model", g => g.Model), ("Probe", g => g.Probe), ("Groups", g => $"{g.Gap.First} minus {g.Gap.Second}"),
-            ("Patients", g => $"{g.Gap.FirstUnits} and {g.Gap.SecondUnits}"), ("Gap [95 %]", g => Cell(g.Gap.Difference)), ("p (Holm)", g => Tables.P(g.AdjustedP, g.IsBound))) with
+            ("Patients", g => $"{g.Gap.FirstUnits} and {g.Gap.SecondUnits}"),
+            ("Gap [95 %]", g => Cell(g.Gap.Difference)), ("p (Holm)", g => Tables.P(g.AdjustedP, g.IsBound))) with
         {
             Stamp = Stamps.Join(gaps.Select(g => g.Stamp)),
-            Headline = widest is null ? "" : $"{Stamps.Bracket(Stamps.Join(gaps.Select(g => g.Stamp)))}{found} of {gaps.Count} gaps between skin types are told from none after Holm's correction over all {widest.Family}; "
-                + $"the smallest p has {widest.Task} ({widest.Part}), {widest.Model}, {widest.Probe}: {widest.Gap.First} minus {widest.Gap.Second} {Cell(widest.Gap.Difference)}, p {Tables.P(widest.AdjustedP, widest.IsBound)}, n = {widest.Gap.FirstUnits} and {widest.Gap.SecondUnits} patients.",
-            Basis = new("patients of both groups in a column", Seeds(gaps), Basis.Bootstrap("the patients of both groups together"), Basis.Paired("lighter minus darker, within one model and probe", $"all {(gaps.Count > 0 ? gaps[0].Family : 0)} gaps of the run", gaps.Any(g => g.IsBound))),
+            Headline = widest is null ? "" : $"{Stamps.Bracket(Stamps.Join(gaps.Select(g => g.Stamp)))}{found} of "
+                + $"{gaps.Count} gaps between skin types are told from none after Holm's correction over all "
+                + $"{widest.Family}; "
+                + $"the smallest p has {widest.Task} ({widest.Part}), {widest.Model}, {widest.Probe}: "
+                + $"{widest.Gap.First} minus {widest.Gap.Second} {Cell(widest.Gap.Difference)}, p "
+                + $"{Tables.P(widest.AdjustedP, widest.IsBound)}, n = {widest.Gap.FirstUnits} and "
+                + $"{widest.Gap.SecondUnits} patients.",
+            Basis = new("patients of both groups in a column", Seeds(gaps),
+                Basis.Bootstrap("the patients of both groups together"),
+                Basis.Paired("lighter minus darker, within one model and probe",
+                $"all {(gaps.Count > 0 ? gaps[0].Family : 0)} gaps of the run", gaps.Any(g => g.IsBound))),
             Note = $"Positive: better on lighter skin. Macro F1 over the classes that both groups have, else F1 of the positive class; {gaps.Sum(g => g.Gap.Difference.Undefined)} resamples without a positive row are left out. An interval that holds 0 shows no gap, and does not show that there is none.",
         };
     }
@@ -119,7 +132,8 @@ public static class SkinToneReport
     /// <summary>The smallest gap that each sample could have found, and how many times the patients a gap of 0.1 would take.</summary>
     public static Table Allows(IReadOnlyList<GapRow> gaps) => Tables.From("What these numbers of patients allow to say", gaps.Where(g => g.Probe == "linear" || gaps.All(x => x.Probe != "linear")),
         ("Task", g => g.Task), ("Part", g => g.Part), ("Model", g => g.Model), ("Groups", g => $"{g.Gap.First} and {g.Gap.Second}"), ("Patients", g => $"{g.Gap.FirstUnits} and {g.Gap.SecondUnits}"),
-        ("Standard error of the gap", g => g.Gap.StandardError), ("Gap found four times in five", g => g.Detectable), ("Times the patients for a gap of 0.1", g => g.TimesTheUnits(0.1))) with
+        ("Standard error of the gap", g => g.Gap.StandardError), ("Gap found four times in five", g => g.Detectable),
+        ("Times the patients for a gap of 0.1", g => g.TimesTheUnits(0.1))) with
     {
         Stamp = Stamps.Join(gaps.Select(g => g.Stamp)),
         Basis = new("patients of both groups in a column", Seeds(gaps), "standard error from the resampled gaps", "lighter minus darker; no test is made here"),

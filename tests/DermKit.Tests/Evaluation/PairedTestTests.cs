@@ -79,7 +79,8 @@ public sealed class PairedTestTests
     [Fact]
     public void ResamplesGrowWithTheFamilySoThatHolmCanFindWhatIsThere()
     {
-        Assert.Equal((1000, 1000, 4000), (PairedTest.Resamples(1000, 1), PairedTest.Resamples(1000, 10), PairedTest.Resamples(1000, 40)));
+        Assert.Equal((1000, 1000, 4000), (PairedTest.Resamples(1000, 1), PairedTest.Resamples(1000, 10),
+            PairedTest.Resamples(1000, 40)));
         foreach (int family in new[] { 1, 7, 40, 550 })
         {
             int resamples = PairedTest.Resamples(100, family);
@@ -96,7 +97,8 @@ public sealed class PairedTestTests
         PairedDifference one = PairedDifference.Of(0.2, [-0.1, .. Enumerable.Repeat(0.2, 98)]);
         Assert.Equal((0.04, false), (one.P, one.IsBound));
         // Undefined resamples say nothing, and without a defined one there is no bound.
-        Assert.Equal(2 / 50.0, PairedDifference.Of(0.2, [.. Enumerable.Repeat(0.2, 49), .. Enumerable.Repeat(double.NaN, 50)]).P, 12);
+        Assert.Equal(2 / 50.0, PairedDifference.Of(0.2,
+            [.. Enumerable.Repeat(0.2, 49), .. Enumerable.Repeat(double.NaN, 50)]).P, 12);
         PairedDifference undefined = PairedDifference.Of(0.2, [double.NaN, double.NaN]);
         Assert.Equal((1, false), (undefined.P, undefined.IsBound));
         PairedDifference same = PairedDifference.Of(0, [0, 0, 0]);
@@ -106,9 +108,11 @@ public sealed class PairedTestTests
     [Fact]
     public void ACorrectedPThatRestsOnABoundIsOne()
     {
-        (double P, bool IsBound)[] family = [(0.3, false), (0.002, true), (0.002, true), (0.0021, false), (0.004, false)];
+        (double P, bool IsBound)[] family = [(0.3, false), (0.002, true), (0.002, true), (0.0021, false),
+            (0.004, false)];
         var adjusted = PairedTest.Holm(family);
-        // 5 x 0.002 stands for both bounds and for what Holm does not let fall below it; 2 x 0.004 is less than that too.
+        // 5 x 0.002 stands for both bounds and for what Holm does not let fall below it; 2 x 0.004 is less than that
+        // too.
         Assert.Equal([0.3, 0.01, 0.01, 0.01, 0.01], adjusted.Select(a => Math.Round(a.P, 12)));
         Assert.Equal([false, true, true, true, true], adjusted.Select(a => a.IsBound));
         Assert.Equal([(1, false), (1, false)], PairedTest.Holm([(0.6, true), (0.6, true)]));

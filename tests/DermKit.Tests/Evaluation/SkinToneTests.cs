@@ -112,10 +112,12 @@ public sealed class SkinToneTests
         GapRow first = gaps.First(g => g.Probe == "linear");
         Assert.Equal(PairedTest.ErrorsToFind(gaps.Count) * first.Gap.StandardError, (double)allows.Rows[0][6]!, 12);
         Assert.Contains($"over {gaps.Count} comparisons", allows.Note, StringComparison.Ordinal);
-        // A gap that no resample contradicts is found in spite of the correction, and its p is a bound in cell and headline.
+        // A gap that no resample contradicts is found in spite of the correction, and its p is a bound in cell and
+        // headline.
         GapRow wide = gaps.Where(g => g.IsBound).MaxBy(g => Math.Abs(g.Gap.Difference.Value))!;
         Assert.InRange(wide.AdjustedP, 0, 0.02);
-        Assert.StartsWith("≤ 0.0", (string)SkinToneReport.Gaps(gaps).Rows[gaps.ToList().IndexOf(wide)][7]!, StringComparison.Ordinal);
+        Assert.StartsWith("≤ 0.0", (string)SkinToneReport.Gaps(gaps).Rows[gaps.ToList().IndexOf(wide)][7]!,
+            StringComparison.Ordinal);
         Assert.Contains(", p ≤ 0.0", SkinToneReport.Gaps(gaps).Headline, StringComparison.Ordinal);
         Assert.Contains("≤: no resample", SkinToneReport.Gaps(gaps).Basis!.Comparison, StringComparison.Ordinal);
         Assert.Equal(("2, averaged", "2, averaged"), (SkinToneReport.Gaps(gaps).Basis!.Seeds, SkinToneReport.Allows(gaps).Basis!.Seeds));
