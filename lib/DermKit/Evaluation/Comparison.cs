@@ -88,7 +88,8 @@ public static class Comparison
     /// <param name="results">Any results.</param>
     /// <param name="baseline">Model to take paired differences to; null for none.</param>
     public static IReadOnlyList<ComparisonRow> MeansAndTable(IReadOnlyList<TaskResult> results, string? baseline) =>
-        Build([.. MeanGroups(results).Where(g => g.Results.DistinctBy(r => r.Task).Count() > 1), .. TaskGroups(results)],
+        Build([.. MeanGroups(results).Where(g => g.Results.DistinctBy(r => r.Task).Count() > 1),
+        .. TaskGroups(results)],
             baseline, null, 1000);
 
     /// <summary>Tasks that one of the models has seen: they stay together for all, because a mean over other tasks is no comparison.</summary>

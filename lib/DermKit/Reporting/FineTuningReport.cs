@@ -36,8 +36,8 @@ public static class FineTuningReport
             ("Balanced accuracy [95 %]", r => Tables.Interval(r.Second.Score)), ("SD of F1", r => r.First.SeedSpread)) with
         {
             Stamp = stamp,
-            Headline = $"{Stamps.Bracket(stamp)}{run.Plan.Model} fine-tuned on 85 % of the training images, minus "
-                + $"its frozen probe on all of them: F1 {gains}. "
+            Headline = $"{Stamps.Bracket(stamp)}{run.Plan.Model} fine-tuned, minus its frozen probe: F1 {gains}. "
+                + "Fine-tuning had 85 % of the probe's training images. "
                 + $"After Holm's correction over the {rows[0].Family} differences of all arms: above on {above}, "
                 + $"below on {shown.Length - above} of {tuned.Length} tasks.",
             Basis = new($"{Basis.Units}, with each task", Basis.Mean(rows.Select(r => r.Seeds)), Basis.Bootstrap(),

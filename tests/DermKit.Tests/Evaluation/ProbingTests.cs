@@ -236,7 +236,8 @@ public sealed class ProbingTests
         // A part of the table is still corrected over the whole, and says so.
         DermKit.Reporting.Table table = DermKit.Reporting.ProbingReport.Scores("Part", [.. rows.Take(2)]);
         Assert.Equal("≤ 0.020", table.Rows.Single(r => (string)r[1]! == "good")[6]);
-        Assert.Contains("Holm over the 40 differences of the comparison; ≤: no resample", table.Basis!.Comparison,
+        Assert.Contains("(≤: no resample lies on the other side of 0), Holm over the 40 differences",
+            table.Basis!.Comparison,
             StringComparison.Ordinal);
         // Means and tasks in one table are one family, in which a mean of one task is no second comparison.
         Assert.Equal([1], Comparison.MeansAndTable([.. results.Take(2)], "base").Select(r => r.Family).Distinct());
