@@ -40,7 +40,7 @@ internal static class EvaluateCommand
                 if (what != last || done == all) Console.WriteLine($"{what}: {done} of {all} pictures");
                 last = what;
             }, cancellation);
-            ComparisonRow[] rows = [.. Comparison.Means(run.Results, plan.Baseline), .. Comparison.Table(run.Results, plan.Baseline)];
+            IReadOnlyList<ComparisonRow> rows = Comparison.MeansAndTable(run.Results, plan.Baseline);
             Console.WriteLine(ProbingReport.Scores("Leaderboard", rows));
             Console.WriteLine(ProbingReport.Ranks(run.Results, plan.Baseline));
             Console.WriteLine(ProbingReport.Remarks(run));

@@ -8,6 +8,19 @@ public sealed class SplitMix64(ulong seed)
 {
     private ulong state = seed;
 
+    /// <summary>
+    /// The stream that several keys name together. All streams of SplitMix64 are stretches of one sequence; the keys
+    /// are mixed one after the other, so that neighbouring keys start far apart on it, and never as shifted copies of
+    /// one another.
+    /// </summary>
+    /// <param name="keys">Such as a seed and a number; another order is another stream.</param>
+    public static SplitMix64 Stream(params ReadOnlySpan<ulong> keys)
+    {
+        ulong mixed = 0;
+        foreach (ulong key in keys) mixed = new SplitMix64(mixed ^ key).Next();
+        return new(mixed);
+    }
+
     /// <summary>The next 64 bits.</summary>
     public ulong Next()
     {

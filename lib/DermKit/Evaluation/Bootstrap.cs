@@ -32,19 +32,34 @@ public static class Bootstrap
     /// <param name="resamples">Number of resamples R.</param>
     /// <param name="seed">The same seed gives the same draws whatever the number of threads.</param>
     /// <returns>[R][rows]: how often each row counts.</returns>
-    public static ushort[][] Draw(IReadOnlyList<string?> units, int resamples, int seed)
+    public static ushort[][] Draw(IReadOnlyList<string?> units, int resamples, int seed) =>
+        Over(units, resamples, seed, rows => (ushort[])rows.Clone());
+
+    /// <summary>
+    /// A value on each resample of <see cref="Draw"/>, of which no more than one a thread is held at a time.
+    /// </summary>
+    /// <param name="units">Unit of each row; a null is a unit of its own.</param>
+    /// <param name="resamples">Number of resamples R.</param>
+    /// <param name="seed">The same seed gives the same draws whatever the number of threads.</param>
+    /// <param name="value">
+    /// Called from several threads with the row counts of one resample, which it must not keep.
+    /// </param>
+    /// <returns>[R].</returns>
+    internal static T[] Over<T>(IReadOnlyList<string?> units, int resamples, int seed, Func<ushort[], T> value)
     {
         (int[] unitOf, int count) = Number(units);
-        ushort[][] draws = new ushort[resamples][];
-        Parallel.For(0, resamples, r =>
+        ulong stream = StreamOf(seed, "");
+        T[] values = new T[resamples];
+        Parallel.For(0, resamples, () => (Times: new ushort[count], Rows: new ushort[unitOf.Length]), (r, _, lent) =>
         {
-            var random = Stream(seed, r);
-            ushort[] times = new ushort[count], rows = new ushort[unitOf.Length];
-            for (int i = 0; i < count; i++) times[Next(random, count)]++;
-            for (int i = 0; i < rows.Length; i++) rows[i] = times[unitOf[i]];
-            draws[r] = rows;
-        });
-        return draws;
+            var random = SplitMix64.Stream(stream, (ulong)r);
+            Array.Clear(lent.Times);
+            for (int i = 0; i < count; i++) lent.Times[Next(random, count)]++;
+            for (int i = 0; i < lent.Rows.Length; i++) lent.Rows[i] = lent.Times[unitOf[i]];
+            values[r] = value(lent.Rows);
+            return lent;
+        }, _ => { });
+        return values;
     }
 
     private static (int[] UnitOf, int Count) Number(IReadOnlyList<string?> units)
@@ -54,7 +69,9 @@ public static class Bootstrap
         return ([.. units.Select(u => u is null ? count++ : numbers.TryGetValue(u, out int n) ? n : numbers[u] = count++)], count);
     }
 
-    private static SplitMix64 Stream(int seed, int resample) => new(((ulong)(uint)seed << 32) + (uint)resample);
+    /// <summary>Key of the draws of one data set: those of another set or seed are independent of them.</summary>
+    private static ulong StreamOf(int seed, string dataSet) =>
+        SplitMix64.Stream([(uint)seed, .. dataSet.Select(c => (ulong)c)]).Next();
 
     private static int Next(SplitMix64 random, int count) => (int)(((random.Next() >> 32) * (ulong)count) >> 32);
 
@@ -116,11 +133,11 @@ public static class Bootstrap
             int[][] cellsOf = new int[count][];
             foreach (var unit in cells.Zip(unitOf).GroupBy(c => c.Second)) cellsOf[unit.Key] = [.. unit.Select(c => c.First)];
             // Data sets are independent: their draws must not follow one stream.
-            int stream = set.Key.Aggregate(seed, (hash, c) => unchecked(hash * 31 + c));
+            ulong stream = StreamOf(seed, set.Key);
             Parallel.For(0, resamples, () => new int[start[^1]], (r, _, counts) =>
             {
                 Array.Clear(counts);
-                var random = Stream(stream, r);
+                var random = SplitMix64.Stream(stream, (ulong)r);
                 for (int i = 0; i < count; i++)
                     foreach (int cell in cellsOf[Next(random, count)]) counts[cell]++;
                 for (int m = 0; m < members.Length; m++) values[r] += Share(members[m], ClassCounts.OfCells(counts.AsSpan(start[m]..start[m + 1]), members[m].Classes));

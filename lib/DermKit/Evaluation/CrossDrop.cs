@@ -6,7 +6,7 @@ namespace DermKit.Evaluation;
 /// <param name="Model">Name of the model.</param>
 /// <param name="Probe">knn or linear.</param>
 /// <param name="Metric">auroc or f1.</param>
-/// <param name="Stamp">That of task and model.</param>
+/// <param name="Stamp">That of both tasks and the model.</param>
 /// <param name="Images">Test images.</param>
 /// <param name="Positives">Positive ones among them.</param>
 /// <param name="Units">Lesions, patients or images that the intervals resample.</param>
@@ -24,10 +24,16 @@ public sealed record CrossDrop(string Test, string Train, string Model, string P
     /// <summary>The drop on each test set, for each model, probe and metric, seeds averaged.</summary>
     /// <param name="rows">From <see cref="CrossSet"/>.</param>
     /// <param name="leaveOut">Ids of test images that are not scored, such as those with a near-duplicate in training; null for none.</param>
-    /// <param name="resamples">Bootstrap resamples.</param>
+    /// <param name="resamples">
+    /// Bootstrap resamples; more where the number of drops needs them (<see cref="PairedTest.Resamples"/>).
+    /// </param>
     /// <exception cref="KitException">Nothing of a test set is left, or one class of it.</exception>
-    public static IReadOnlyList<CrossDrop> Of(IReadOnlyList<CrossRows> rows, IReadOnlySet<string>? leaveOut = null, int resamples = 1000) =>
-        [.. rows.GroupBy(r => (r.Test, r.Model, r.Probe)).SelectMany(g =>
+    public static IReadOnlyList<CrossDrop> Of(IReadOnlyList<CrossRows> rows, IReadOnlySet<string>? leaveOut = null,
+        int resamples = 1000)
+    {
+        var groups = rows.GroupBy(r => (r.Test, r.Model, r.Probe)).ToArray();
+        resamples = PairedTest.Resamples(resamples, groups.Length * Metrics.Count);
+        return [.. groups.SelectMany(g =>
         {
             CrossRows[] within = [.. g.Where(r => r.Train == r.Test).Select(r => Kept(r, leaveOut)).OrderBy(r => r.Seed)], across = [.. g.Where(r => r.Train != r.Test).Select(r => Kept(r, leaveOut)).OrderBy(r => r.Seed)];
             if (within.Length == 0 || !within.Select(r => r.Seed).SequenceEqual(across.Select(r => r.Seed)) || within.Zip(across).Any(p => !p.First.Ids.SequenceEqual(p.Second.Ids)))
@@ -36,15 +42,23 @@ public sealed record CrossDrop(string Test, string Train, string Model, string P
             int positives = first.Truth.Count(t => t == 1);
             if (positives == 0 || positives == first.Truth.Length)
                 throw new KitException($"Crossing sets: {first.Truth.Length} test images of {g.Key.Test} are left, {positives} of them positive; expected both classes. Leave fewer out, or take more test images.");
-            ushort[][] draws = Bootstrap.Draw(first.Units, resamples, 1);
+            string stamp = Stamps.Join([.. within.Select(r => r.Stamp), .. across.Select(r => r.Stamp)]);
             return Metrics.Select(metric =>
             {
                 Func<ushort[], double> own = Mean(within, metric), other = Mean(across, metric);
-                double[] a = Bootstrap.Values(draws, own), b = Bootstrap.Values(draws, other), d = [.. a.Zip(b, (x, y) => x - y)];
-                return new CrossDrop(g.Key.Test, across[0].Train, g.Key.Model, g.Key.Probe, metric, first.Stamp, first.Truth.Length, positives, first.Units.Distinct().Count(),
-                    Bootstrap.Percentiles(own([]), a), Bootstrap.Percentiles(other([]), b), new(Bootstrap.Percentiles(own([]) - other([]), d), PairedTest.TwoSided(d))) { Seeds = within.Length };
+                (double Own, double Other)[] drawn = Bootstrap.Over(first.Units, resamples, 1, w => (own(w), other(w)));
+                return new CrossDrop(g.Key.Test, across[0].Train, g.Key.Model, g.Key.Probe, metric, stamp,
+                    first.Truth.Length, positives,
+                    first.Units.Distinct().Count(),
+                    Bootstrap.Percentiles(own([]), [.. drawn.Select(d => d.Own)]),
+                    Bootstrap.Percentiles(other([]), [.. drawn.Select(d => d.Other)]),
+                    PairedDifference.Of(own([]) - other([]), [.. drawn.Select(d => d.Own - d.Other)]))
+                {
+                    Seeds = within.Length,
+                };
             });
         })];
+    }
 
     private static Func<ushort[], double> Mean(CrossRows[] seeds, string metric)
     {

@@ -28,7 +28,7 @@ public sealed record CrossSetPlan
 /// <param name="Model">Name of the model.</param>
 /// <param name="Probe">knn or linear.</param>
 /// <param name="Seed">Of weights and probe.</param>
-/// <param name="Stamp">That of task and model.</param>
+/// <param name="Stamp">That of both sets' tasks and of the model.</param>
 /// <param name="TrainImages">Training images.</param>
 /// <param name="Ids">Id of each test row.</param>
 /// <param name="Units">Lesion, patient or image of each test row.</param>
@@ -153,7 +153,9 @@ public static class CrossSet
                 {
                     ProbeTask task = tasks[to];
                     int start = to == 0 ? 0 : test[0].Length;
-                    rows.Add(new(tasks[from].Definition.Name, task.Definition.Name, source.Model, probe, seed, Stamps.Join([task.Definition.Stamp, source.Stamp]), train.Length,
+                    string stamp = Stamps.Join([tasks[from].Definition.Stamp, task.Definition.Stamp, source.Stamp]);
+                    rows.Add(new(tasks[from].Definition.Name, task.Definition.Name, source.Model, probe, seed, stamp,
+                        train.Length,
                         [.. test[to].Select(r => task.Table.Ids[r])], [.. test[to].Select(r => task.UnitOf(r))], [.. test[to].Select(r => task.Labels[r])],
                         outcome.Predicted[start..(start + test[to].Length)], [.. Enumerable.Range(start, test[to].Length).Select(i => outcome.Probabilities[i, 1])]));
                 }

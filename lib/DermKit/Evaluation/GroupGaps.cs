@@ -21,11 +21,8 @@ public sealed record GroupGap(string First, string Second, int FirstUnits, int S
     /// <summary>Number of seeds.</summary>
     public int Seeds { get; init; } = 1;
 
-    /// <summary>See <see cref="PairedTest.Detectable"/>.</summary>
-    public double Detectable => PairedTest.Detectable(StandardError);
-
-    /// <summary>See <see cref="PairedTest.TimesTheUnits"/>.</summary>
-    public double TimesTheUnits(double gap) => PairedTest.TimesTheUnits(StandardError, gap);
+    /// <summary>See <see cref="PairedDifference.IsBound"/>.</summary>
+    public bool IsBound { get; init; }
 }
 
 /// <summary>Scores within groups and differences between them, with bootstrap intervals over patients.</summary>
@@ -71,7 +68,6 @@ public static class GroupGaps
         if (shared.Length == 0 || classes == 2 && !shared.Contains(1)) return null;
         metric ??= counts => F1(counts, shared);
         TestRows[] both = [.. a, .. b];
-        ushort[][] draws = Bootstrap.Draw([.. both.SelectMany(r => r.Units)], resamples, 1);
         double Difference(ushort[] weights)
         {
             double sum = 0;
@@ -85,8 +81,13 @@ public static class GroupGaps
             }
             return sum;
         }
-        double[] values = Bootstrap.Values(draws, Difference);
-        return new(first, second, Units(a), Units(b), Bootstrap.Percentiles(Difference([]), values), PairedTest.TwoSided(values), PairedTest.StandardError(values)) { Seeds = seeds.Count };
+        double[] values = Bootstrap.Over([.. both.SelectMany(r => r.Units)], resamples, 1, Difference);
+        PairedDifference gap = PairedDifference.Of(Difference([]), values);
+        return new(first, second, Units(a), Units(b), gap.Difference, gap.P, PairedTest.StandardError(values))
+        {
+            Seeds = seeds.Count,
+            IsBound = gap.IsBound,
+        };
     }
 
     // Of two classes the positive one's F1, undefined without a positive row; of more the mean over those that the groups share.

@@ -4,7 +4,7 @@ namespace DermKit.Evaluation;
 
 /// <summary>The mean curve of one task, model and probe.</summary>
 /// <param name="Task">Name of the task.</param>
-/// <param name="Model">Name of the model.</param>
+/// <param name="Model">Name of the model, by which curves are compared; the curves behind it name its features.</param>
 /// <param name="Probe">knn or linear.</param>
 /// <param name="Sizes">Labels of each class that every seed has, ascending.</param>
 /// <param name="F1">Mean over seeds and repeats at each size, with its 95 % interval.</param>
@@ -30,7 +30,8 @@ public static class LabelMeans
     /// <param name="seed">Of the resamples of draws.</param>
     /// <exception cref="KitException">A seed is there twice, or the seeds of a curve have no size in common or other numbers of repeats or resamples.</exception>
     public static IReadOnlyList<MeanCurve> Of(IEnumerable<LabelCurve> curves, int seed = 1) =>
-        [.. curves.GroupBy(c => (c.Task, Name: c.Features == "cls4" ? c.Model : $"{c.Model} ({c.Features})", c.Probe, c.Score)).Select(g => Mean(g.Key.Task, g.Key.Name, g.Key.Probe, [.. g.OrderBy(c => c.Seed)], seed))];
+        [.. curves.GroupBy(c => (c.Task, c.Model, c.Features, c.Probe, c.Score))
+        .Select(g => Mean(g.Key.Task, g.Key.Model, g.Key.Probe, [.. g.OrderBy(c => c.Seed)], seed))];
 
     private static MeanCurve Mean(string task, string model, string probe, LabelCurve[] curves, int seed)
     {

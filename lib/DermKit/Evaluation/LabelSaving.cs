@@ -64,6 +64,10 @@ public static class LabelSaving
     public static IReadOnlyList<SavingRow> Table(IReadOnlyList<MeanCurve> curves, (string Model, string Probe) model, (string Model, string Probe) baseline)
     {
         MeanCurve[] Of((string Model, string Probe) who) => [.. curves.Where(c => c.Model == who.Model && c.Probe == who.Probe)];
+        foreach (MeanCurve twice in Of(model).Concat(Of(baseline)).GroupBy(c => (c.Task, c.Model, c.Probe))
+            .SelectMany(g => g.DistinctBy(c => c.Curves[0].Features).Skip(1)))
+            throw new KitException($"Label saving, task '{twice.Task}': model '{twice.Model}' is there with several "
+                + $"kinds of features, {twice.Curves[0].Features} among them; compare curves of one run.");
         (MeanCurve Model, MeanCurve Baseline)[] pairs = [.. Of(model).Join(Of(baseline), c => c.Task, c => c.Task, (a, b) => (a, b))];
         foreach ((MeanCurve a, MeanCurve b) in pairs)
             if (!a.Curves.Select(c => (c.Seed, c.DataHash, c.F1[0].Length)).SequenceEqual(b.Curves.Select(c => (c.Seed, c.DataHash, c.F1[0].Length))) || a.Resampled.Length != b.Resampled.Length || !a.Sizes.SequenceEqual(b.Sizes))

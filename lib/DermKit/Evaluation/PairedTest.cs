@@ -1,9 +1,27 @@
+using MathNet.Numerics.Distributions;
+
 namespace DermKit.Evaluation;
 
 /// <summary>Model minus baseline with its interval and p.</summary>
 /// <param name="Difference">Metric of the model minus that of the baseline, interval from the paired bootstrap.</param>
 /// <param name="P">Two-sided: twice the smaller share of resamples on either side of 0, counting the observed one.</param>
-public sealed record PairedDifference(Interval Difference, double P);
+public sealed record PairedDifference(Interval Difference, double P)
+{
+    /// <summary>
+    /// True where no resample lies on the other side of 0: <see cref="P"/> is then the least that so many resamples
+    /// can give, and an upper bound.
+    /// </summary>
+    public bool IsBound { get; init; }
+
+    /// <summary>The difference on the rows as they are, with interval and p from its resamples.</summary>
+    /// <param name="value">On the rows as they are.</param>
+    /// <param name="resampled">On each resample; NaN where undefined.</param>
+    internal static PairedDifference Of(double value, double[] resampled)
+    {
+        (double p, bool isBound) = PairedTest.TwoSided(resampled);
+        return new(Bootstrap.Percentiles(value, resampled), p) { IsBound = isBound };
+    }
+}
 
 /// <summary>A test over tasks, or why there is none.</summary>
 /// <param name="P">Two-sided p; null when refused.</param>
@@ -35,25 +53,56 @@ public static class PairedTest
                 throw new KitException($"Paired comparison: task '{a.Task}' was scored on other test rows than '{b.Task}' of the baseline; probe both with one split and the same seeds.");
         (double own, double[] resampled) = Bootstrap.Mean(model, metric, resamples, seed);
         (double other, double[] baselines) = Bootstrap.Mean(baseline, metric, resamples, seed);
-        double[] values = [.. resampled.Zip(baselines, (a, b) => a - b)];
-        return new(Bootstrap.Percentiles(own - other, values), TwoSided(values));
-    }
-
-    /// <summary>Two-sided p of resampled differences: twice the smaller share on either side of 0, the observed sample counted as one; undefined ones (NaN) are left out.</summary>
-    internal static double TwoSided(double[] differences)
-    {
-        double[] defined = [.. differences.Where(d => !double.IsNaN(d))];
-        double below = defined.Count(v => v <= 0), above = defined.Count(v => v >= 0);
-        return Math.Min(1, 2 * (Math.Min(below, above) + 1) / (defined.Length + 1));
+        return PairedDifference.Of(own - other, [.. resampled.Zip(baselines, (a, b) => a - b)]);
     }
 
     /// <summary>
-    /// Difference that a sample like this one would find (two-sided 0.05) four times in five: 2.8 standard errors, 1.96 + 0.84, by the normal approximation.
+    /// Number of resamples for a family of comparisons. The least p of R resamples is 2 / (R + 1), and Holm's first
+    /// step multiplies it by their number m: with fewer than 40 m resamples nothing could be found at 0.05. With 100
+    /// m the least corrected p is below 0.02.
     /// </summary>
-    public static double Detectable(double standardError) => 2.8 * standardError;
+    /// <param name="asked">Resamples that are taken where they are enough.</param>
+    /// <param name="comparisons">Number of p values that are corrected together, m.</param>
+    public static int Resamples(int asked, int comparisons) => Math.Max(asked, 100 * comparisons);
 
-    /// <summary>How many times the test units it would take to find a difference of that size four times in five; the standard error falls with the root of their number.</summary>
-    public static double TimesTheUnits(double standardError, double difference) => Math.Pow(Detectable(standardError) / difference, 2);
+    /// <summary>
+    /// Two-sided p of resampled differences: twice the smaller share on either side of 0, the observed sample counted
+    /// as one; undefined ones (NaN) are left out. It is an upper bound where one side is empty.
+    /// </summary>
+    internal static (double P, bool IsBound) TwoSided(double[] differences)
+    {
+        double[] defined = [.. differences.Where(d => !double.IsNaN(d))];
+        double fewer = Math.Min(defined.Count(v => v <= 0), defined.Count(v => v >= 0));
+        double p = Math.Min(1, 2 * (fewer + 1) / (defined.Length + 1));
+        return (p, fewer == 0 && p < 1);
+    }
+
+    /// <summary>
+    /// Standard errors of a difference that is found four times in five, by the normal approximation: of a two-sided
+    /// test at 0.05 / m, which is what Holm's correction asks of the first of m comparisons. For one comparison 1.96
+    /// + 0.84.
+    /// </summary>
+    /// <param name="comparisons">Number of p values that are corrected together, m.</param>
+    public static double ErrorsToFind(int comparisons = 1) =>
+        Normal.InvCDF(0, 1, 1 - 0.05 / (2 * comparisons)) + Normal.InvCDF(0, 1, 0.8);
+
+    /// <summary>
+    /// Difference that a sample like this one would find four times in five, see <see cref="ErrorsToFind"/>.
+    /// </summary>
+    /// <param name="standardError">Of the difference.</param>
+    /// <param name="comparisons">Number of p values that are corrected together.</param>
+    public static double Detectable(double standardError, int comparisons = 1) =>
+        ErrorsToFind(comparisons) * standardError;
+
+    /// <summary>
+    /// How many times the test units it would take to find a difference of that size four times in five; the standard
+    /// error falls with the root of their number.
+    /// </summary>
+    /// <param name="standardError">Of the difference.</param>
+    /// <param name="difference">The size in question.</param>
+    /// <param name="comparisons">Number of p values that are corrected together.</param>
+    public static double TimesTheUnits(double standardError, double difference, int comparisons = 1) =>
+        Math.Pow(Detectable(standardError, comparisons) / difference, 2);
 
     /// <summary>Standard deviation (n - 1) of resampled differences, the undefined ones (NaN) left out: the standard error of the difference.</summary>
     internal static double StandardError(double[] differences)
@@ -64,14 +113,29 @@ public static class PairedTest
     }
 
     /// <summary>Holm's step-down correction for several tests; order is kept.</summary>
-    public static double[] Holm(IReadOnlyList<double> p)
+    public static double[] Holm(IReadOnlyList<double> p) =>
+        [.. Holm([.. p.Select(value => (value, false))]).Select(a => a.P)];
+
+    /// <summary>
+    /// The same for p values of which some are upper bounds: a corrected p that rests on a bound is one.
+    /// </summary>
+    internal static (double P, bool IsBound)[] Holm(IReadOnlyList<(double P, bool IsBound)> family)
     {
-        double[] adjusted = new double[p.Count];
-        double largest = 0;
-        foreach ((int i, int rank) in Enumerable.Range(0, p.Count).OrderBy(i => p[i]).Select((i, rank) => (i, rank)))
-            adjusted[i] = largest = Math.Max(largest, Math.Min(1, p[i] * (p.Count - rank)));
+        var adjusted = new (double P, bool IsBound)[family.Count];
+        (double P, bool IsBound) largest = (0, false);
+        int left = family.Count;
+        foreach (int i in Enumerable.Range(0, family.Count).OrderBy(i => family[i].P))
+        {
+            double p = Math.Min(1, family[i].P * left--);
+            if (p > largest.P) largest = (p, family[i].IsBound && p < 1);
+            adjusted[i] = largest;
+        }
         return adjusted;
     }
+
+    /// <summary>The same for paired differences.</summary>
+    internal static (double P, bool IsBound)[] Holm(IEnumerable<PairedDifference> family) =>
+        Holm([.. family.Select(d => (d.P, d.IsBound))]);
 
     /// <summary>
     /// Wilcoxon signed-rank test of model against baseline over data sets, exact for any number by counting all sign patterns.

@@ -30,9 +30,22 @@ public sealed record ClassScore(ClassSize Size, string Model, string Probe, stri
 /// <param name="Metric">One of <see cref="RareConditionScores.Metrics"/>.</param>
 /// <param name="Difference">First minus second; null where the class has no score.</param>
 /// <param name="StandardError">Standard deviation of the resampled differences; NaN where there is none.</param>
-/// <param name="AdjustedP">p after Holm's correction over the classes of the task.</param>
+/// <param name="AdjustedP">
+/// p after Holm's correction over all differences of one call (<see cref="RareConditionScores.Differences"/>).
+/// </param>
 /// <param name="Stamp">That of task and models.</param>
-public sealed record ClassDifference(ClassSize Size, string Model, string Probe, string AgainstModel, string AgainstProbe, string Metric, PairedDifference? Difference, double StandardError, double? AdjustedP, string Stamp);
+public sealed record ClassDifference(ClassSize Size, string Model, string Probe, string AgainstModel,
+    string AgainstProbe, string Metric, PairedDifference? Difference, double StandardError, double? AdjustedP,
+    string Stamp)
+{
+    /// <summary>
+    /// True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).
+    /// </summary>
+    public bool IsBound { get; init; }
+
+    /// <summary>Number of differences that were corrected together.</summary>
+    public int Family { get; init; } = 1;
+}
 
 /// <summary>
 /// Scores of single classes with bootstrap intervals over all test units, the classes drawn together as a test part is. A resample without an image of the class says nothing of it and is left out.
@@ -55,37 +68,55 @@ public static class RareConditionScores
             return Order(set[0]).Select(c => new ClassScore(Size(set, c), set[0].Model, set[0].Probe, metric, double.IsNaN(values[c]) ? null : Bootstrap.Percentiles(values[c], [.. resampled.Select(r => r[c])]), set[0].Stamp));
         }))];
 
-    /// <summary>The difference of each model and probe to another pair, class by class, both on the same resampled units.</summary>
+    /// <summary>
+    /// The difference of each model and probe to another pair, class by class, both on the same resampled units; p is
+    /// corrected over all of them.
+    /// </summary>
     /// <param name="rows">From <see cref="RareConditions"/>.</param>
     /// <param name="against">For a model and probe, the pair to take off; the pair itself for no comparison.</param>
     /// <param name="metric">One of <see cref="Metrics"/>.</param>
-    /// <param name="resamples">Bootstrap resamples.</param>
+    /// <param name="resamples">
+    /// Bootstrap resamples; more where the number of differences needs them (<see cref="PairedTest.Resamples"/>).
+    /// </param>
     /// <exception cref="KitException">There is no such pair, or the two were not scored on the same rows; or the metric is unknown.</exception>
     public static IReadOnlyList<ClassDifference> Differences(IReadOnlyList<ClassRows> rows, Func<string, string, (string Model, string Probe)> against, string metric = "f1", int resamples = 1000)
     {
         if (!Metrics.Contains(metric)) throw new KitException($"Scores by class: metric '{metric}' is unknown; did you mean '{KitException.Nearest(metric, Metrics)}'?");
         ClassRows[][] sets = [.. Sets(rows)];
-        return [.. sets.SelectMany(set =>
+        var pairs = new List<(ClassRows[] Set, ClassRows[] Other)>();
+        foreach (ClassRows[] set in sets)
         {
             ClassRows first = set[0];
             (string model, string probe) = against(first.Model, first.Probe);
-            if ((model, probe) == (first.Model, first.Probe)) return [];
+            if ((model, probe) == (first.Model, first.Probe)) continue;
             ClassRows[] other = sets.FirstOrDefault(s => (s[0].Task, s[0].Model, s[0].Probe) == (first.Task, model, probe))
                 ?? throw new KitException($"Scores by class, task '{first.Task}': no result of {model} with {probe} to compare with; run it too.");
             if (set.Length != other.Length || set.Zip(other).Any(p => p.First.Seed != p.Second.Seed || !p.First.Units.SequenceEqual(p.Second.Units) || !p.First.Truth.SequenceEqual(p.Second.Truth)))
                 throw new KitException($"Scores by class, task '{first.Task}': {first.Model} ({first.Probe}) and {model} ({probe}) were not scored on the same seeds and test rows; run both with one split and the same seeds.");
-            (double[] own, double[][] a) = Values(set, metric, resamples);
-            (double[] others, double[][] b) = Values(other, metric, resamples);
-            var made = Order(first).Select(c =>
+            pairs.Add((set, other));
+        }
+        resamples = PairedTest.Resamples(resamples, pairs.Sum(p => p.Set[0].ClassNames.Length));
+        ClassDifference[] made = [.. pairs.SelectMany(pair =>
+        {
+            (ClassRows first, ClassRows other) = (pair.Set[0], pair.Other[0]);
+            (double[] own, double[][] a) = Values(pair.Set, metric, resamples);
+            (double[] others, double[][] b) = Values(pair.Other, metric, resamples);
+            string stamp = Stamps.Join([.. pair.Set.Select(r => r.Stamp), .. pair.Other.Select(r => r.Stamp)]);
+            return Order(first).Select(c =>
             {
                 double[] resampled = [.. a.Zip(b, (x, y) => x[c] - y[c])];
-                return (Class: c, Difference: double.IsNaN(own[c]) ? null : new PairedDifference(Bootstrap.Percentiles(own[c] - others[c], resampled), PairedTest.TwoSided(resampled)), Error: PairedTest.StandardError(resampled));
+                PairedDifference? difference = double.IsNaN(own[c]) ? null
+                    : PairedDifference.Of(own[c] - others[c], resampled);
+                double error = difference is null ? double.NaN : PairedTest.StandardError(resampled);
+                return new ClassDifference(Size(pair.Set, c), first.Model, first.Probe, other.Model, other.Probe,
+                    metric, difference, error, null, stamp);
             }).ToArray();
-            double[] adjusted = PairedTest.Holm([.. made.Where(m => m.Difference is not null).Select(m => m.Difference!.P)]);
-            int next = 0;
-            return made.Select(m => new ClassDifference(Size(set, m.Class), first.Model, first.Probe, model, probe, metric, m.Difference, m.Difference is null ? double.NaN : m.Error,
-                m.Difference is null ? null : adjusted[next++], Stamps.Join([first.Stamp, other[0].Stamp]))).ToArray();
         })];
+        int[] tested = [.. Enumerable.Range(0, made.Length).Where(i => made[i].Difference is not null)];
+        var adjusted = PairedTest.Holm(tested.Select(i => made[i].Difference!));
+        foreach ((int i, (double P, bool IsBound) own) in tested.Zip(adjusted))
+            made[i] = made[i] with { AdjustedP = own.P, IsBound = own.IsBound, Family = tested.Length };
+        return made;
     }
 
     private static IEnumerable<ClassRows[]> Sets(IReadOnlyList<ClassRows> rows) => rows.GroupBy(r => (r.Task, r.Model, r.Probe)).Select(g => g.OrderBy(r => r.Seed).ToArray());
@@ -124,9 +155,6 @@ public static class RareConditionScores
             }
             return [.. sum.Zip(counted, (v, n) => v / n)];
         }
-        ushort[][] draws = Bootstrap.Draw([.. seeds.SelectMany(s => s.Units)], resamples, 1);
-        double[][] resampled = new double[resamples][];
-        Parallel.For(0, resamples, r => resampled[r] = Mean(draws[r]));
-        return (Mean([]), resampled);
+        return (Mean([]), Bootstrap.Over([.. seeds.SelectMany(s => s.Units)], resamples, 1, Mean));
     }
 }

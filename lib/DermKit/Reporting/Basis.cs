@@ -17,7 +17,10 @@ public sealed record Basis(string N, string Seeds, string Interval, string Compa
     /// <summary>A paired difference and its correction.</summary>
     /// <param name="what">Such as "linear minus knn".</param>
     /// <param name="over">What Holm's correction goes over.</param>
-    internal static string Paired(string what, string over) => $"{what}, on the same resamples; two-sided p of that bootstrap, Holm over {over}";
+    /// <param name="bounds">Whether one of the p is an upper bound, which is then explained.</param>
+    internal static string Paired(string what, string over, bool bounds) =>
+        $"{what}, on the same resamples; two-sided p of that bootstrap"
+        + $"{(bounds ? " (≤: no resample lies on the other side of 0)" : "")}, Holm over {over}";
 
     /// <summary>Numbers of seeds, the least and the most where rows differ, and that scores are their means.</summary>
     internal static string Mean(IEnumerable<int> seeds)

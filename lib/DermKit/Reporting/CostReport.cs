@@ -59,14 +59,19 @@ public static class CostReport
     /// <exception cref="KitException">No mean has that probe.</exception>
     public static ScatterFigure Quality(IReadOnlyList<ComparisonRow> means, IReadOnlyList<ModelDefinition> models, string probe)
     {
-        var points = means.Where(m => m.Probe == probe).Select(m => (Row: m, Model: ModelOf(m, models))).Where(p => p.Model?.Cost is not null).ToArray();
+        var points = means.Where(m => m.Probe == probe)
+            .Select(m => (Row: m, Model: models.FirstOrDefault(model => model.Name == m.Model)))
+            .Where(p => p.Model?.Cost is not null).ToArray();
         if (points.Length == 0) throw new KitException($"No mean over tasks with the {probe} probe; probe tasks that count in means (see the cards in data/tasks).");
         bool monet = points.Any(p => p.Model!.Name == "monet");
+        string Said(ComparisonRow row, ModelDefinition model) =>
+            $"{row.Name}, {row.Task}: {Tables.Number(model.Cost!.GigaMacs)} GMACs, F1 {Tables.Interval(row.Score)}";
         ScatterGroup[] groups = [.. points.GroupBy(p => p.Row.Task).Select(g => new ScatterGroup(g.Key, [.. g.Select(p => p.Model!.Cost!.GigaMacs)], [.. g.Select(p => p.Row.Score.Value)],
-            [.. g.Select(p => p.Row.Model)], [.. g.Select(p => p.Row.Score.Low)], [.. g.Select(p => p.Row.Score.High)]))];
+            [.. g.Select(p => p.Row.Name)], [.. g.Select(p => p.Row.Score.Low)],
+            [.. g.Select(p => p.Row.Score.High)]))];
         return new("cost-quality", "Score over cost",
             $"Mean F1 over tasks with the {probe} probe; bars are 95 % bootstrap intervals over test patients, lesions or images. Only models whose weights are here have a point{(monet ? "" : "; the dashed line is where MONET's would stand")}.",
-            $"{points.Length} points: {string.Join("; ", points.Select(p => $"{p.Row.Model}, {p.Row.Task}: {Tables.Number(p.Model!.Cost!.GigaMacs)} GMACs, F1 {Tables.Interval(p.Row.Score)}"))}.",
+            $"{points.Length} points: {string.Join("; ", points.Select(p => Said(p.Row, p.Model!)))}.",
             groups, "GMACs for one picture", "Mean F1 (0-1)") { LogX = true, ShowLabels = true, Mark = monet ? null : (ModelCost.Ladder[^1].GigaMacs, "MONET: not in this run"), Stamp = Stamps.Join(points.Select(p => p.Row.Stamp)) };
     }
 
@@ -111,7 +116,10 @@ public static class CostReport
         bool real = reference == "monet";
         ComparisonRow[] scored = [.. means.Where(m => m.AgainstBaseline is not null && (real || paired.Stamp.Length > 0))];
         foreach (ComparisonRow m in scored)
-            rows.Add(($"score: {m.Model}, {m.Probe}", real ? "comes close; no number for single tasks is published" : "", $"{Stamps.Bracket(m.Stamp)}F1 minus {reference}'s: {Tables.Interval(m.AgainstBaseline!.Difference)}, {m.Task} ({m.Tasks} task{(m.Tasks == 1 ? "" : "s")}, {m.Units})", "paired bootstrap"));
+            rows.Add(($"score: {m.Name}, {m.Probe}", real ? "comes close; no number for single tasks is published"
+            : "", $"{Stamps.Bracket(m.Stamp)}F1 minus {reference}'s: "
+            + $"{Tables.Interval(m.AgainstBaseline!.Difference)}, {m.Task} ({m.Tasks} "
+            + $"task{(m.Tasks == 1 ? "" : "s")}, {m.Units})", "paired bootstrap"));
         if (!real) rows.Add(("score against MONET", "comes close; no number for single tasks is published", "not tested here", registry["monet"].Missing ?? "its weights are here, but this mode leaves models of its size out: run workshop or full mode, or name it in modelNames"));
         return Tables.From("ViT-T against MONET, part by part", rows, ("Part of the claim", r => r.Part), ("Paper", r => r.Paper), ("Here", r => r.Here), ("How", r => r.How)) with
         {
@@ -131,9 +139,6 @@ public static class CostReport
         : "On this device: growth of the memory in use, by nvidia-smi, from before the first model, smaller models first, so at most what a model reserved; – for one that needed no more than those before it. Other programs on the GPU count too. ";
 
     private static Estimate Rate(MeasuredCost m) => new(m.ImagesPerSecond, m.Slowest, m.Fastest);
-
-    private static ModelDefinition? ModelOf(ComparisonRow row, IReadOnlyList<ModelDefinition> models) =>
-        models.FirstOrDefault(m => row.Model == m.Name || row.Model.StartsWith($"{m.Name} (", StringComparison.Ordinal));
 
     /// <summary>Empty, or why the rates are not to be quoted: small matrices suffer more from a busy machine than large ones.</summary>
     private static string Warning(IReadOnlyList<MeasuredCost> measured) => measured.MaxBy(m => m.Fastest / m.Slowest) is { } worst && worst.Fastest > Steady * worst.Slowest

@@ -22,16 +22,27 @@ public static class CrossSetReport
     /// <param name="headline">Whether the report's index names the largest drop of AUROC.</param>
     public static Table Drops(IReadOnlyList<CrossDrop> drops, string caption, bool headline = false)
     {
-        double[] adjusted = PairedTest.Holm([.. drops.Select(d => d.Drop.P)]);
+        var adjusted = PairedTest.Holm(drops.Select(d => d.Drop));
         CrossDrop[] auroc = [.. drops.Where(d => d.Metric == "auroc")];
         CrossDrop? largest = auroc.MaxBy(d => d.Drop.Difference.Value);
-        return Tables.From(caption, drops.Select((d, i) => (Drop: d, P: adjusted[i])),
+        string P(CrossDrop drop) => adjusted[drops.Index().First(d => d.Item == drop).Index] is var (p, isBound)
+            ? Tables.P(p, isBound) : "";
+        string stamp = Stamps.Join(drops.Select(d => d.Stamp));
+        return Tables.From(caption, drops.Select(d => (Drop: d, P: P(d))),
             ("Test set", r => r.Drop.Test), ("Model", r => r.Drop.Model), ("Probe", r => r.Drop.Probe), ("Metric", r => r.Drop.Metric == "auroc" ? "AUROC" : "F1"),
             ("n (positive)", r => $"{r.Drop.Images} ({r.Drop.Positives})"), ("Within [95 %]", r => Tables.Interval(r.Drop.Within)), ("Across [95 %]", r => Tables.Interval(r.Drop.Across)), ("Drop [95 %]", r => Tables.Interval(r.Drop.Drop.Difference)), ("p (Holm)", r => r.P)) with
         {
-            Stamp = Stamps.Join(drops.Select(d => d.Stamp)),
-            Headline = !headline || largest is null ? "" : $"{Stamps.Bracket(largest.Stamp)}Trained on {largest.Train}, tested on {largest.Test}: AUROC {Tables.Interval(largest.Across)} against {Tables.Interval(largest.Within)} within, the largest of {auroc.Length} drops, {Tables.Interval(largest.Drop.Difference)} ({largest.Model}, {largest.Probe}, n = {largest.Units} test units).",
-            Basis = new("test images, positive ones in brackets, in a column", Basis.Mean(drops.Select(d => d.Seeds)), Basis.Bootstrap(), Basis.Paired("drop: within minus across", $"the {drops.Count} rows")),
+            Stamp = stamp,
+            Headline = !headline || largest is null ? ""
+                : $"{Stamps.Bracket(stamp)}Trained on {largest.Train}, tested on {largest.Test}: AUROC "
+                + $"{Tables.Interval(largest.Across)} "
+                + $"against {Tables.Interval(largest.Within)} within, the largest of {auroc.Length} drops, "
+                + $"{Tables.Interval(largest.Drop.Difference)}, "
+                + $"p {P(largest)} after Holm's correction over all {drops.Count} ({largest.Model}, {largest.Probe}, "
+                + $"n = {largest.Units} test units).",
+            Basis = new("test images, positive ones in brackets, in a column", Basis.Mean(drops.Select(d => d.Seeds)),
+                Basis.Bootstrap(),
+                Basis.Paired("drop: within minus across", $"the {drops.Count} rows", adjusted.Any(p => p.IsBound))),
             Note = "Within: trained on the test set's own training part; across: on that of the other set. F1 is that of the positive class at probability 0.5, and depends on how frequent it is in either training part; AUROC does so little.",
         };
     }

@@ -6,14 +6,28 @@ namespace DermKit.Reporting;
 public static class DisagreementReport
 {
     /// <summary>How many pictures of each task each model alone gets right.</summary>
-    public static Table Counts(IReadOnlyList<Disagreement> all) => Tables.From(all.Count == 0 ? "One right, the other wrong" : $"{all[0].First} against {all[0].Second}: one right, the other wrong", all,
-        ("Task", d => d.Task), ("Probe", d => d.Probe), ("Test images", d => d.BothRight + d.BothWrong + d.OnlyFirst.Count + d.OnlySecond.Count), ("Both right", d => d.BothRight), ("Only the first", d => d.OnlyFirst.Count),
-        ("Only the second", d => d.OnlySecond.Count), ("Both wrong", d => d.BothWrong), ("p", d => d.P)) with
+    public static Table Counts(IReadOnlyList<Disagreement> all)
     {
-        Stamp = Stamps.Join(all.Select(d => d.Stamp)),
-        Basis = new("test images in a column", $"1, seed {all.FirstOrDefault()?.Seed ?? 0}", "none, these are counts", $"first against second; McNemar's exact two-sided p over {Basis.Units}, not corrected for the number of rows"),
-        Note = "p: for each patient, lesion or image, which model gets more of its images right. It is about accuracy, in which frequent classes count most, and not about F1.",
-    };
+        double[] adjusted = PairedTest.Holm([.. all.Select(d => d.P)]);
+        return Tables.From(all.Count == 0 ? "One right, the other wrong"
+            : $"{all[0].First} against {all[0].Second}: one right, the other wrong",
+            all.Zip(adjusted, (d, p) => (Found: d, P: p)),
+            ("Task", r => r.Found.Task), ("Probe", r => r.Found.Probe),
+            ("Test images", r =>
+            r.Found.BothRight + r.Found.BothWrong + r.Found.OnlyFirst.Count + r.Found.OnlySecond.Count),
+            ("Both right", r => r.Found.BothRight), ("Only the first", r => r.Found.OnlyFirst.Count),
+            ("Only the second", r => r.Found.OnlySecond.Count), ("Both wrong", r => r.Found.BothWrong),
+            ("p (Holm)", r => r.P)) with
+        {
+            Stamp = Stamps.Join(all.Select(d => d.Stamp)),
+            Basis = new("test images in a column", $"1, seed {all.FirstOrDefault()?.Seed ?? 0}",
+                "none, these are counts",
+                $"first against second; McNemar's exact two-sided p over {Basis.Units}, Holm over the {all.Count} "
+                + "rows"),
+            Note = "p: for each patient, lesion or image, which model gets more of its images right. It is about "
+                + "accuracy, in which frequent classes count most, and not about F1.",
+        };
+    }
 
     /// <summary>Some pictures of one task and probe, both ways round.</summary>
     /// <param name="found">One of <see cref="Disagreement.Of"/>.</param>

@@ -22,14 +22,31 @@ public static class FineTuningReport
     {
         IReadOnlyList<ComparisonRow> rows = Rows(run, null, resamples), balanced = Rows(run, c => c.BalancedAccuracy, resamples);
         ComparisonRow[] tuned = [.. rows.Where(r => r.Model == run.Plan.Arms[1].Name)];
-        int Count(Func<Interval, bool> which) => tuned.Count(r => which(r.AgainstBaseline!.Difference));
-        return Tables.From("Frozen and fine-tuned", rows.Zip(balanced), ("Task (n)", r => $"{r.First.Task} ({r.First.Units})"), ("Arm", r => r.First.Model), ("F1 [95 %]", r => Tables.Interval(r.First.Score)), ("Minus frozen [95 %]", r => r.First.AgainstBaseline is { } d ? Tables.Interval(d.Difference) : "–"), ("p (Holm)", r => r.First.AdjustedP is { } p ? p : "–"),
+        ComparisonRow[] shown = [.. tuned.Where(r => r.AdjustedP < 0.05)];
+        int above = shown.Count(r => r.AgainstBaseline!.Difference.Value > 0);
+        string stamp = Stamps.Join(rows.Select(r => r.Stamp));
+        string gains = string.Join("; ", tuned.Select(r =>
+            $"{Tables.Interval(r.AgainstBaseline!.Difference)} (p {Tables.P(r.AdjustedP, r.IsBound)}) on {r.Task} "
+            + $"({r.Units} test patients, lesions or images)"));
+        return Tables.From("Frozen and fine-tuned", rows.Zip(balanced),
+            ("Task (n)", r => $"{r.First.Task} ({r.First.Units})"), ("Arm", r => r.First.Model),
+            ("F1 [95 %]", r => Tables.Interval(r.First.Score)),
+            ("Minus frozen [95 %]", r => r.First.AgainstBaseline is { } d ? Tables.Interval(d.Difference) : "–"),
+            ("p (Holm)", r => Tables.P(r.First.AdjustedP, r.First.IsBound)),
             ("Balanced accuracy [95 %]", r => Tables.Interval(r.Second.Score)), ("SD of F1", r => r.First.SeedSpread)) with
         {
-            Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
-            Headline = $"{Stamps.Bracket(Stamps.Join(rows.Select(r => r.Stamp)))}{run.Plan.Model} fine-tuned, minus its frozen probe: F1 {string.Join("; ", tuned.Select(r => $"{Tables.Interval(r.AgainstBaseline!.Difference)} on {r.Task} ({r.Units} test patients, lesions or images)"))}. The 95 % interval is above 0 on {Count(i => i.Low > 0)} and below on {Count(i => i.High < 0)} of {tuned.Length} tasks.",
-            Basis = new($"{Basis.Units}, with each task", Basis.Mean(rows.Select(r => r.Seeds)), Basis.Bootstrap(), Basis.Paired($"each arm minus {run.Plan.Arms[0].Name}", $"the {rows.Count(r => r.AdjustedP is not null)} differences")),
-            Note = $"Pre-trained: {run.Plan.Model}; random: {run.Plan.Scratch}. Frozen: the linear probe on all training images, at the same {run.Plan.Options.Side} pixels. Fine-tuning is trained on 85 % of those images and chooses its epoch on the rest. SD is over seeds. F1 is macro with more than two classes.",
+            Stamp = stamp,
+            Headline = $"{Stamps.Bracket(stamp)}{run.Plan.Model} fine-tuned, minus its frozen probe: F1 {gains}. "
+                + "Fine-tuning had 85 % of the probe's training images. "
+                + $"After Holm's correction over the {rows[0].Family} differences of all arms: above on {above}, "
+                + $"below on {shown.Length - above} of {tuned.Length} tasks.",
+            Basis = new($"{Basis.Units}, with each task", Basis.Mean(rows.Select(r => r.Seeds)), Basis.Bootstrap(),
+                Basis.Paired($"each arm minus {run.Plan.Arms[0].Name}", $"the {rows[0].Family} differences",
+                rows.Any(r => r.IsBound))),
+            Note = $"Pre-trained: {run.Plan.Model}; random: {run.Plan.Scratch}. Frozen: the linear probe on all "
+                + $"training images, at the same {run.Plan.Options.Side} pixels. Fine-tuning is trained on 85 % of "
+                + "those images and chooses its epoch on the rest. SD is over seeds; –: no seed changes the outcome. "
+                + "F1 is macro with more than two classes.",
         };
     }
 
@@ -53,7 +70,7 @@ public static class FineTuningReport
         return new LineFigure($"loss-{task.Key}", $"Loss while fine-tuning: {task.Key}",
             $"Training: mean over the epoch, on random crops and with label smoothing {Tables.Number(run.Plan.Options.LabelSmoothing)}, which keeps it above 0. Validation: log loss on {string.Join(" or ", task.Select(r => r.ValidationImages).Distinct())} training images that are not trained on; epoch 0 is the frozen probe, or a head of zeros from scratch. Where validation rises while training falls, the network learns its training images by heart.",
             $"{lines.Length} lines over the epochs; from first to last: {string.Join("; ", lines.Select(l => $"{l.Name} {Tables.Number(l.Y[0])} to {Tables.Number(l.Y[^1])}"))}.", lines, "Epoch", "Loss (nats)")
-        { Stamp = task.First().Result.BothStamps, XTicks = lines[0].X.Count <= 21 ? lines[0].X : null };
+        { Stamp = Stamps.Of(task.Select(r => r.Result)), XTicks = lines[0].X.Count <= 21 ? lines[0].X : null };
     })];
 
     /// <summary>What each arm costs.</summary>

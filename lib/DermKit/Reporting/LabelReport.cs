@@ -13,7 +13,7 @@ public static class LabelReport
         ("Task", t => t.Task.Definition.Name), ("Classes", t => t.Task.ClassNames.Length), ("Smallest training class", t => $"{t.Smallest.Name}: {t.Smallest.Images}"),
         ("Labels of each class", t => string.Join(", ", plan.Sizes.Where(n => n <= t.Smallest.Images))), ("Left out", t => string.Join(", ", plan.Sizes.Where(n => n > t.Smallest.Images))), ("Test images", t => t.Test)) with
     {
-        Stamp = tasks.Select(t => t.Definition.Stamp).FirstOrDefault(""),
+        Stamp = Stamps.Of(tasks),
         Note = "A size is left out when any class has fewer training images.",
     };
 
@@ -21,7 +21,7 @@ public static class LabelReport
     public static Table Speed(LabelRun run) => Tables.From("Draws", run.Curves.GroupBy(c => (c.Task, c.Probe)),
         ("Task", g => g.Key.Task), ("Probe", g => g.Key.Probe), ("Draws", g => g.Sum(Draws)), ("Seconds", g => g.Sum(c => c.Seconds)), ("Draws/s", g => g.Sum(Draws) / Math.Max(g.Sum(c => c.Seconds), 1e-3))) with
     {
-        Stamp = run.Suite.Tasks.Select(t => t.Definition.Stamp).FirstOrDefault(""),
+        Stamp = Stamps.Of(run.Curves),
         Note = "A draw is one labelled set: chosen, fitted, scored on all test images and on their bootstrap resamples. Time of features is not in it. A curve that was read back tells the time it took when it was made.",
     };
 
@@ -41,7 +41,8 @@ public static class LabelReport
             $"{own.Length} lines over {ticks.Length} numbers of labels. With {best.Sizes[^1]} labels of each class the highest is {Name(best)} at {Tables.Interval(best.F1[^1])}; {string.Join("; ", own.Select(c => $"{Name(c)} goes from {Tables.Number(c.F1[0].Value)} to {Tables.Number(c.F1[^1].Value)}"))}.",
             [.. own.Select(c => new LineSeries(Name(c), [.. c.Sizes.Select(n => (double)n)], [.. c.F1.Select(f => f.Value)], [.. c.F1.Select(f => f.Low)], [.. c.F1.Select(f => f.High)]))],
             "Labels of each class (images, logarithmic)", task.ClassNames.Length > 2 ? "Macro F1 (0-1)" : $"F1 of {task.ClassNames[1]} (0-1)")
-        { LogX = true, XTicks = ticks, Stamp = task.Definition.Stamp, Headline = Longest(curves) is { } longest && longest.Task == task.Definition.Name ? Span(longest) : "" };
+        { LogX = true, XTicks = ticks, Stamp = Stamp(own),
+        Headline = Longest(curves) is { } longest && longest.Task == task.Definition.Name ? Span(longest) : "" };
     }
 
     /// <summary>Savings of one model and probe against another, on each task and then over tasks, from <see cref="LabelSaving.Table"/>.</summary>
@@ -55,19 +56,25 @@ public static class LabelReport
         IReadOnlyList<SavingRow> rows = LabelSaving.Table(curves, model, baseline);
         if (rows.Count == 0) throw new KitException($"Label saving: {model.Model} ({model.Probe}) and {baseline.Model} ({baseline.Probe}) have no task in common; run both.");
         MeanCurve[] drawn = [.. curves.Where(c => (c.Model, c.Probe) == model)], counted = [.. Counted(drawn)];
+        MeanCurve[] compared = [.. drawn, .. curves.Where(c => (c.Model, c.Probe) == baseline)];
         SavingRow[] tasks = [.. rows.Where(r => counted.Any(c => c.Task == r.Task))];
         string headline = "";
         if (model.Model != baseline.Model && tasks.Length > 0)
         {
             bool trained = models.Any(m => m.Name == baseline.Model && m.Source != "random");
-            headline = $"{Stamp(curves)}{model.Model} against {baseline.Model} ({model.Probe}), each task with the most labels it has: above on {tasks.Count(r => r.Difference.Low > 0)}, below on {tasks.Count(r => r.Difference.High < 0)} of {tasks.Length} tasks by 95 % intervals over draws and test units ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from {Tables.Interval(tasks.MinBy(r => r.Difference.Value)!.Difference)} to {Tables.Interval(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
+            (int above, int below, string family) = Shown(tasks, compared, model, baseline);
+            headline = $"{Stamps.Bracket(Stamp(compared))}{model.Model} against {baseline.Model} ({model.Probe}), "
+                + $"each task with the most labels it has: above on {above}, below on {below} of {tasks.Length} "
+                + $"tasks{family} ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from "
+                + $"{Tables.Interval(tasks.MinBy(r => r.Difference.Value)!.Difference)} to "
+                + $"{Tables.Interval(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
                 + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(r => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: {(r.Crossing == 0 ? Bounded(r) : Tables.Interval(r.Ratio))} ({r.Crossing} of {r.Pairs} pairs read off, {r.AtLeast} at least, {r.AtMost} at most)."));
         }
         return Tables.From($"Labels that {baseline.Model} ({baseline.Probe}) takes for one that {model.Model} ({model.Probe}) takes", rows,
             ("Task (n)", r => r.Tasks > 1 ? $"{r.Task} ({r.Tasks} tasks)" : $"{r.Task} ({drawn.First(c => c.Task == r.Task).Curves[0].TestRows})"), ("Pairs", r => r.Pairs), ("Read off", r => r.Crossing), ("≥", r => r.AtLeast), ("≤", r => r.AtMost),
             ("Ratio [95 %]", r => r.Crossing == 0 ? "none" : Estimate.Of(r.Ratio)), ("Bounded", Bounded), ("Falling", r => r.Falling), ("F1 gain [95 %]", r => Estimate.Of(r.Difference))) with
         {
-            Stamp = curves[0].Curves[0].Stamp,
+            Stamp = Stamp(compared),
             Headline = headline,
             Basis = new("test images, with each task", $"{Draws(drawn[0])}, averaged", "95 %, percentile bootstrap over seeds, the draws of each and test patients, lesions or images together",
                 $"{model.Model} ({model.Probe}) against {baseline.Model} ({baseline.Probe}), on the same draws and resamples; no p"),
@@ -89,15 +96,35 @@ public static class LabelReport
         return task.ClassNames.Select((name, c) => (name, train.Count(i => task.Labels[i] == c))).MinBy(p => p.Item2);
     }
 
+    /// <summary>
+    /// Number of tasks whose difference with the most labels is above 0 and below it at 0.05, and how that was
+    /// tested.
+    /// </summary>
+    private static (int Above, int Below, string How) Shown(SavingRow[] tasks, MeanCurve[] curves,
+        (string, string) model, (string, string) baseline)
+    {
+        MeanCurve Of(string task, (string, string) who) =>
+            curves.First(c => c.Task == task && (c.Model, c.Probe) == who);
+        PairedDifference Difference(SavingRow row) => PairedDifference.Of(row.Difference.Value,
+            [.. Of(row.Task, model).Resampled.Zip(Of(row.Task, baseline).Resampled, (a, b) => a[^1] - b[^1])]);
+        var adjusted = PairedTest.Holm(tasks.Select(Difference));
+        SavingRow[] shown = [.. tasks.Where((_, i) => adjusted[i].P < 0.05)];
+        int above = shown.Count(r => r.Difference.Value > 0);
+        return (above, shown.Length - above, $" at 0.05 after Holm's correction over the {tasks.Length}, by the "
+            + "bootstrap over draws and test units");
+    }
+
     private static IEnumerable<MeanCurve> Counted(IEnumerable<MeanCurve> curves) => curves.Where(c => c.Curves[0].InMeans);
 
     /// <summary>The curve with the most labels, the highest of equals, among tasks that count in means.</summary>
     private static MeanCurve? Longest(IReadOnlyList<MeanCurve> curves) => Counted(curves).OrderByDescending(c => c.Sizes[^1]).ThenByDescending(c => c.F1[^1].Value).FirstOrDefault();
 
     private static string Span(MeanCurve c) =>
-        $"{Stamp([c])}{c.Task}, {Name(c)}: mean F1 {Tables.Interval(c.F1[0])} with {c.Sizes[0]} and {Tables.Interval(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over draws and test units, {TestImages([c])}).";
+        $"{Stamps.Bracket(Stamp([c]))}{c.Task}, {Name(c)}: mean F1 {Tables.Interval(c.F1[0])} with {c.Sizes[0]} and "
+        + $"{Tables.Interval(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over "
+        + $"draws and test units, {TestImages([c])}).";
 
-    private static string Stamp(IReadOnlyList<MeanCurve> curves) => Stamps.Bracket(curves[0].Curves[0].Stamp);
+    private static string Stamp(IEnumerable<MeanCurve> curves) => Stamps.Of(curves.SelectMany(c => c.Curves));
 
     private static string Bounded(SavingRow row) => double.IsNaN(row.Bounded) ? "not bounded" : $"{(row.AtLeast > 0 ? "≥ " : row.AtMost > 0 ? "≤ " : "")}{row.Bounded.ToString("0.00", CultureInfo.InvariantCulture)}";
 
@@ -108,5 +135,6 @@ public static class LabelReport
 
     private static string Draws(MeanCurve curve) => $"{curve.Curves.Length} seed{(curve.Curves.Length == 1 ? "" : "s")} x {curve.Curves[0].F1[0].Length} draws";
 
-    private static string Name(MeanCurve curve) => $"{curve.Model}, {curve.Probe}";
+    internal static string Name(MeanCurve curve) =>
+        $"{Comparison.Shown(curve.Model, curve.Curves[0].Features)}, {curve.Probe}";
 }

@@ -29,7 +29,8 @@ public static class Leaderboard
         return new(Text("task", r => r.Task), Whole("tasks", r => r.Tasks), Text("model", r => r.Model), Text("probe", r => r.Probe), Whole("seeds", r => r.Seeds), Whole("test_units", r => r.Units),
             Number("f1", r => r.Score.Value), Number("f1_low", r => r.Score.Low), Number("f1_high", r => r.Score.High), Number("sd_over_seeds", r => r.SeedSpread),
             Number("minus_baseline", r => r.AgainstBaseline?.Difference.Value), Number("minus_baseline_low", r => r.AgainstBaseline?.Difference.Low), Number("minus_baseline_high", r => r.AgainstBaseline?.Difference.High),
-            Number("p_holm", r => r.AdjustedP), Text("stamp", r => r.Stamp));
+            Number("p_holm", r => r.AdjustedP), Text("stamp", r => r.Stamp), Text("features", r => r.Features),
+            Text("p_holm_is_bound", r => r.IsBound ? "yes" : "no"));
     }
 
     /// <summary>Writes a frame as CSV, whole or not at all.</summary>

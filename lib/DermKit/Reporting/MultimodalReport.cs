@@ -30,11 +30,18 @@ public static class MultimodalReport
     {
         var sets = run.Arms.GroupBy(a => (a.Model, a.Arm)).ToDictionary(g => g.Key, g => g.OrderBy(a => a.Seed).ToArray());
         TestRows[] Rows(string model, string arm) => [.. sets[(model, arm)].Select(a => a.Rows)];
-        var compared = sets.Keys.SelectMany(k => new[] { "image", "metadata" }.Where(other => other != k.Arm && !(k.Arm == "image")).Select(other => (Key: k, Other: other, Difference: PairedTest.Difference(Rows(k.Model, k.Arm), Rows(k.Model, other), resamples: resamples)))).ToArray();
-        double[] adjusted = PairedTest.Holm([.. compared.Select(c => c.Difference.P)]);
+        var pairs = sets.Keys.Where(k => k.Arm != "image")
+            .SelectMany(k => new[] { "image", "metadata" }.Where(other => other != k.Arm)
+            .Select(other => (Key: k, Other: other))).ToArray();
+        int forDifferences = PairedTest.Resamples(resamples, pairs.Length);
+        var compared = pairs.Select(p => (p.Key, p.Other,
+            Difference: PairedTest.Difference(Rows(p.Key.Model, p.Key.Arm), Rows(p.Key.Model, p.Other),
+            resamples: forDifferences))).ToArray();
+        var adjusted = PairedTest.Holm(compared.Select(c => c.Difference));
         int At((string Model, string Arm) key, string other) => Array.FindIndex(compared, c => c.Key == key && c.Other == other);
         object Minus((string Model, string Arm) key, string other) => At(key, other) is var i and >= 0 ? Tables.Interval(compared[i].Difference.Difference) : "–";
-        object P((string Model, string Arm) key, string other) => At(key, other) is var i and >= 0 ? adjusted[i] : "–";
+        object P((string Model, string Arm) key, string other) => At(key, other) is var i and >= 0
+            ? Tables.P(adjusted[i].P, adjusted[i].IsBound) : "–";
         TestRows first = run.Arms[0].Rows;
         var best = sets.Keys.Where(k => k.Arm is "late fusion" or "concatenation").MaxBy(k => Of(Rows(k.Model, k.Arm), null, resamples).Value);
         return Tables.From("Image, metadata, and both", sets.Keys,
@@ -42,8 +49,15 @@ public static class MultimodalReport
             ("Minus image [95 %]", k => Minus(k, "image")), ("p", k => P(k, "image")), ("Minus metadata [95 %]", k => Minus(k, "metadata")), ("p", k => P(k, "metadata")), ("Penalty C, by seed", k => k.Arm == "late fusion" ? "–" : string.Join("; ", sets[k].Select(a => Tables.Number(a.C))))) with
         {
             Stamp = Stamp(run),
-            Headline = $"{Stamps.Bracket(Stamp(run))}{run.Task.Definition.Name}: {best.Model} with metadata by {best.Arm}, F1 {Tables.Interval(Of(Rows(best.Model, best.Arm), null, resamples))}; minus image alone {Minus(best, "image")}, minus metadata alone {Minus(best, "metadata")}, n = {first.Units.Distinct().Count()} test patients.",
-            Basis = new($"{first.Truth.Length} test images of {first.Units.Distinct().Count()} patients", Basis.Mean(sets.Values.Select(s => s.Length)), Basis.Bootstrap("test patients"), Basis.Paired("F1 of each arm minus image alone and minus metadata alone", $"the {compared.Length} differences")),
+            Headline = $"{Stamps.Bracket(Stamp(run))}{run.Task.Definition.Name}: {best.Model} with metadata by "
+                + $"{best.Arm}, F1 {Tables.Interval(Of(Rows(best.Model, best.Arm), null, resamples))}; minus image "
+                + $"alone {Minus(best, "image")} (p {P(best, "image")}), minus metadata alone "
+                + $"{Minus(best, "metadata")} (p {P(best, "metadata")}), n = {first.Units.Distinct().Count()} test "
+                + "patients.",
+            Basis = new($"{first.Truth.Length} test images of {first.Units.Distinct().Count()} patients",
+                Basis.Mean(sets.Values.Select(s => s.Length)), Basis.Bootstrap("test patients"),
+                Basis.Paired("F1 of each arm minus image alone and minus metadata alone",
+                $"the {compared.Length} differences", adjusted.Any(p => p.IsBound))),
             Note = $"Metadata alone does not depend on the model; with another seed its validation patients change, and so can its penalty.",
         };
     }
@@ -66,14 +80,22 @@ public static class MultimodalReport
     {
         TestRows all = run.Groups.Single(g => g.Kind == "all").Rows;
         string[] names = [.. run.Groups.Where(g => g.Kind == "without").Select(g => g.Group)];
-        PairedDifference[] adds = [.. names.Select(n => PairedTest.Difference([all], [run.Groups.Single(g => g.Kind == "without" && g.Group == n).Rows], resamples: resamples))];
-        double[] adjusted = PairedTest.Holm([.. adds.Select(a => a.P)]);
+        int forDifferences = PairedTest.Resamples(resamples, names.Length);
+        TestRows Without(string name) => run.Groups.Single(g => g.Kind == "without" && g.Group == name).Rows;
+        PairedDifference[] adds = [.. names.Select(n =>
+            PairedTest.Difference([all], [Without(n)], resamples: forDifferences))];
+        var adjusted = PairedTest.Holm(adds);
         return Tables.From($"Which metadata helps: F1 {Tables.Interval(Of([all], null, resamples))} with all of it", names.Index().OrderByDescending(n => adds[n.Index].Difference.Value),
-            ("Group", n => n.Item), ("F1 that it adds to the others [95 %]", n => Tables.Interval(adds[n.Index].Difference)), ("p (Holm)", n => adjusted[n.Index]),
+            ("Group", n => n.Item), ("F1 that it adds to the others [95 %]",
+            n => Tables.Interval(adds[n.Index].Difference)),
+            ("p (Holm)", n => Tables.P(adjusted[n.Index].P, adjusted[n.Index].IsBound)),
             ("F1 alone [95 %]", n => Tables.Interval(Of([run.Groups.Single(g => g.Kind == "alone" && g.Group == n.Item).Rows], null, resamples)))) with
         {
             Stamp = run.Task.Definition.Stamp,
-            Basis = new($"{all.Truth.Length} training images of {all.Units.Distinct().Count()} patients, each predicted out of fold", "1, one set of folds", Basis.Bootstrap("these patients"), Basis.Paired("all metadata minus all without the group", $"the {names.Length} groups")),
+            Basis = new($"{all.Truth.Length} training images of {all.Units.Distinct().Count()} patients, each "
+                + "predicted out of fold", "1, one set of folds", Basis.Bootstrap("these patients"),
+                Basis.Paired("all metadata minus all without the group", $"the {names.Length} groups",
+                adjusted.Any(p => p.IsBound))),
             Note = $"Metadata without images. A group that adds nothing may still tell much that the others tell too: see it alone.",
         };
     }

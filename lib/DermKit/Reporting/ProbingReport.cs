@@ -33,7 +33,8 @@ public static class ProbingReport
         ("Task", t => t.Task.Definition.Name), ("Training images", t => t.Split.Train.Length), ("Test images", t => t.Split.Test.Length),
         ("Test units", t => t.Split.Test.Select(t.Task.UnitOf).Distinct().Count()),
         ("Smallest test class", t => t.Task.ClassNames.Select((name, c) => (name, n: t.Split.Test.Count(i => t.Task.Labels[i] == c))).MinBy(p => p.n) is var least ? $"{least.n} ({least.name})" : ""),
-        ("Note", t => t.Task.Definition.Note)) with { Stamp = Stamp(tasks), Note = "A unit is a patient or lesion where the set has ids, else an image." };
+        ("Note", t => t.Task.Definition.Note)) with { Stamp = Stamps.Of(tasks),
+        Note = "A unit is a patient or lesion where the set has ids, else an image." };
 
     /// <summary>The first training pictures of each class, as the models see them.</summary>
     /// <param name="task">The task.</param>
@@ -91,10 +92,13 @@ public static class ProbingReport
     public static BarFigure Scores(IReadOnlyList<ComparisonRow> rows)
     {
         string[] tasks = [.. rows.Select(r => r.Task).Distinct()];
-        BarSeries[] series = [.. rows.GroupBy(r => $"{r.Model}, {r.Probe}").Select(g => new BarSeries(g.Key, [.. tasks.Select(t => g.FirstOrDefault(r => r.Task == t) is { } row ? Estimate.Of(row.Score) : new Estimate(double.NaN))]))];
+        BarSeries[] series = [.. rows.GroupBy(r => $"{r.Name}, {r.Probe}")
+            .Select(g => new BarSeries(g.Key, [.. tasks.Select(t => g.FirstOrDefault(r => r.Task == t) is { } row
+            ? Estimate.Of(row.Score) : new Estimate(double.NaN))]))];
         ComparisonRow best = rows.MaxBy(r => r.Score.Value)!;
         return new("scores", "F1 on each task", "Mean over seeds; bars are 95 % bootstrap intervals over test patients, lesions or images. Macro F1 with more than two classes, else F1 of the positive class, so heights compare within a task only.",
-            $"Points with intervals for {series.Length} model and probe pairs on {tasks.Length} tasks; the highest is {best.Model} with the {best.Probe} probe on {best.Task} at {Tables.Number(best.Score.Value)}.",
+            $"Points with intervals for {series.Length} model and probe pairs on {tasks.Length} tasks; the highest "
+            + $"is {best.Name} with the {best.Probe} probe on {best.Task} at {Tables.Number(best.Score.Value)}.",
             tasks, series, "Task", "F1 (0-1)") { Points = true, Horizontal = true, Range = (0, 1), Stamp = Stamps.Join(rows.Select(r => r.Stamp)) };
     }
 
@@ -107,16 +111,25 @@ public static class ProbingReport
         bool means = rows.Any(r => r.Tasks > 1), paired = rows.Any(r => r.AgainstBaseline is not null);
         (string, Func<ComparisonRow, object?>)[] columns =
         [
-            ("Task (n)", r => $"{r.Task} ({(means ? $"{r.Tasks} task{(r.Tasks == 1 ? "" : "s")}, " : "")}{r.Units})"), ("Model", r => r.Model), ("Probe", r => r.Probe),
+            ("Task (n)", r => $"{r.Task} ({(means ? $"{r.Tasks} task{(r.Tasks == 1 ? "" : "s")}, " : "")}{r.Units})"),
+            ("Model", r => r.Name), ("Probe", r => r.Probe),
             ("F1 [95 %]", r => Estimate.Of(r.Score)), ("SD over seeds (± 95 %)", r => OverSeeds(r.SeedSpread, r.Seeds) is { } half ? $"{Tables.Number(r.SeedSpread)} (± {Tables.Number(half)})" : r.SeedSpread),
         ];
-        if (paired) columns = [.. columns, ("Minus baseline [95 %]", r => r.AgainstBaseline is { } d ? Estimate.Of(d.Difference) : "–"), ("p (Holm)", r => r.AdjustedP is { } p ? p : "–")];
+        if (paired) columns = [.. columns, ("Minus baseline [95 %]",
+            r => r.AgainstBaseline is { } d ? Estimate.Of(d.Difference) : "–"),
+            ("p (Holm)", r => Tables.P(r.AdjustedP, r.IsBound))];
+        string family = string.Join(" and ", rows.Where(r => r.AdjustedP is not null)
+            .Select(r => r.Family > 0 ? $"the {r.Family} differences of the comparison" : "the rows that have one")
+            .Distinct());
         return Tables.From(caption, rows, columns) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
             Headline = headline,
-            Basis = new($"{Basis.Units}, with each task", Basis.Mean(rows.Select(r => r.Seeds)), $"{Basis.Bootstrap()}; ± is Student's interval of the mean over three or more seeds and holds the test units",
-                paired ? Basis.Paired($"minus {Baseline(rows)}", "the rows that have one") : "none, because no second model is here"),
+            Basis = new($"{Basis.Units}, with each task", Basis.Mean(rows.Select(r => r.Seeds)),
+                $"{Basis.Bootstrap()}; ± is Student's interval of the mean over three or more seeds and holds the "
+                + "test units; – where no seed changes the outcome",
+                paired ? Basis.Paired($"minus {Baseline(rows)}", family, rows.Any(r => r.IsBound))
+                : "none, because no second model is here"),
         };
     }
 
@@ -133,7 +146,9 @@ public static class ProbingReport
         double[] adjusted = PairedTest.Holm([.. p.OfType<double>()]);
         int next = 0;
         double?[] corrected = [.. p.Select(value => value is null ? (double?)null : adjusted[next++])];
-        return Tables.From("Ranks over data sets", rows.Zip(corrected), ("Model", r => r.First.Model), ("Probe", r => r.First.Probe), ("Mean rank (1 is best)", r => r.First.Rank),
+        string Shown(string model) => Comparison.Shown(model, results.First(r => r.Model == model).Features);
+        return Tables.From("Ranks over data sets", rows.Zip(corrected), ("Model", r => Shown(r.First.Model)),
+            ("Probe", r => r.First.Probe), ("Mean rank (1 is best)", r => r.First.Rank),
             ("Rank sum", r => r.First.Test?.Statistic is { } sum ? sum : "–"), ("p (Holm)", r => r.Second is { } value ? value : "–")) with
         {
             Basis = new($"{sets} data sets, tasks of one averaged", Basis.Mean(results.GroupBy(r => r.Model).Select(g => g.Select(r => r.Seed).Distinct().Count())), "none, ranks have no interval here",
@@ -149,20 +164,37 @@ public static class ProbingReport
     {
         var pairs = run.Results.GroupBy(r => (r.Task, r.Model, r.Features)).Where(g => g.Any(r => r.Probe == "knn") && g.Any(r => r.Probe == "linear")).ToArray();
         TestRows[] Rows(IEnumerable<TaskResult> results, string probe) => [.. results.Where(r => r.Probe == probe).OrderBy(r => r.Seed).Select(r => r.Rows)];
-        PairedDifference[] differences = [.. pairs.Select(g => PairedTest.Difference(Rows(g, "linear"), Rows(g, "knn"), resamples: resamples))];
-        double[] adjusted = PairedTest.Holm([.. differences.Select(d => d.P)]);
-        return Tables.From("Linear probe minus kNN probe", pairs.Select((g, i) => (g.Key, Units: g.SelectMany(r => r.Units).Distinct().Count(), Difference: differences[i], P: adjusted[i])),
-            ("Task (n)", r => $"{r.Key.Task} ({r.Units})"), ("Model", r => r.Key.Model), ("F1 difference [95 %]", r => Estimate.Of(r.Difference.Difference)), ("p (Holm)", r => r.P)) with
+        int forDifferences = PairedTest.Resamples(resamples, pairs.Length);
+        PairedDifference[] differences = [.. pairs.Select(g =>
+            PairedTest.Difference(Rows(g, "linear"), Rows(g, "knn"), resamples: forDifferences))];
+        var adjusted = PairedTest.Holm(differences);
+        return Tables.From("Linear probe minus kNN probe",
+            pairs.Select((g, i) => (g.Key, Units: g.SelectMany(r => r.Units).Distinct().Count(),
+            Difference: differences[i], P: Tables.P(adjusted[i].P, adjusted[i].IsBound))),
+            ("Task (n)", r => $"{r.Key.Task} ({r.Units})"),
+            ("Model", r => Comparison.Shown(r.Key.Model, r.Key.Features)),
+            ("F1 difference [95 %]", r => Estimate.Of(r.Difference.Difference)), ("p (Holm)", r => r.P)) with
         {
             Stamp = run.Stamp,
-            Basis = new($"{Basis.Units}, with each task", Basis.Mean(pairs.Select(g => g.Select(r => r.Seed).Distinct().Count())), Basis.Bootstrap(), Basis.Paired("linear minus kNN of the same model", $"the {pairs.Length} rows")),
+            Basis = new($"{Basis.Units}, with each task",
+                Basis.Mean(pairs.Select(g => g.Select(r => r.Seed).Distinct().Count())), Basis.Bootstrap(),
+                Basis.Paired("linear minus kNN of the same model", $"the {pairs.Length} rows",
+                adjusted.Any(p => p.IsBound))),
             Note = "The two probes do not get the same data: kNN is fitted on 85 % of the training images, as the paper does it.",
         };
     }
 
     /// <summary>The best mean of each kind in one sentence, for the index page; empty when there is no mean.</summary>
-    public static string Headline(IReadOnlyList<ComparisonRow> means) => string.Join(" ", means.GroupBy(m => (m.Task, m.Stamp)).Select(g => g.MaxBy(m => m.Score.Value)!)
-        .Select(m => $"{Stamps.Bracket(m.Stamp)}Best {m.Task} ({m.Tasks} tasks): {m.Model}, {m.Probe} probe, F1 {Tables.Interval(m.Score)}, {(m.AgainstBaseline is { } d ? $"{Tables.Interval(d.Difference)} above the baseline, " : "")}n = {m.Units} test patients, lesions or images."));
+    public static string Headline(IReadOnlyList<ComparisonRow> means)
+    {
+        string Against(ComparisonRow m) => m.AgainstBaseline is not { } d ? ""
+            : $"minus the baseline {Tables.Interval(d.Difference)}, p {Tables.P(m.AdjustedP, m.IsBound)} "
+            + $"after Holm's correction over {m.Family}, ";
+        var best = means.GroupBy(m => (m.Task, m.Stamp)).Select(g => g.MaxBy(m => m.Score.Value)!);
+        return string.Join(" ", best.Select(m => $"{Stamps.Bracket(m.Stamp)}Best {m.Task} ({m.Tasks} tasks): {m.Name}, "
+            + $"{m.Probe} probe, F1 {Tables.Interval(m.Score)}, {Against(m)}n = {m.Units} test patients, lesions or "
+            + "images."));
+    }
 
     /// <summary>The confusion matrix of one task, model and probe, summed over seeds.</summary>
     /// <exception cref="KitException">There is no such result.</exception>
@@ -177,7 +209,7 @@ public static class ProbingReport
                 for (int p = 0; p < names.Length; p++) sum[t, p] += result.Confusion[t][p];
         return new("confusion", $"Confusion: {task}", $"{model} with the {probe} probe, summed over {results.Length} seeds. A row is a true class; its diagonal is the recall.",
             $"Confusion matrix of {names.Length} classes on {task}; recalls are {string.Join(", ", names.Select((n, c) => $"{n} {Tables.Percent(sum[c, c] / Math.Max(1, Enumerable.Range(0, names.Length).Sum(p => sum[c, p])))}"))}.",
-            names, names, sum, "True class", "Predicted class") { Stamp = results[0].BothStamps };
+            names, names, sum, "True class", "Predicted class") { Stamp = Stamps.Of(results) };
     }
 
     /// <summary>The score within each group of a column, such as skin type, of one task, model and probe.</summary>
@@ -226,10 +258,11 @@ public static class ProbingReport
     internal static string MeanOver(string mean, int tasks) => $"{tasks} {(mean == Comparison.Inside ? "seen" : "unseen")}";
 
     /// <summary>The models without a difference on a task or mean where others have one.</summary>
-    private static string Baseline(IReadOnlyList<ComparisonRow> rows) => string.Join(", ", rows.Where(r => r.AgainstBaseline is null && rows.Any(o => o.AgainstBaseline is not null && (o.Task, o.Probe) == (r.Task, r.Probe))).Select(r => r.Model).Distinct());
+    private static string Baseline(IReadOnlyList<ComparisonRow> rows) =>
+        string.Join(", ", rows.Where(r => r.AgainstBaseline is null
+        && rows.Any(o => o.AgainstBaseline is not null && (o.Task, o.Probe) == (r.Task, r.Probe))).Select(r => r.Name)
+        .Distinct());
 
     /// <summary>Half of Student's 95 % interval of a mean over seeds, t SD / sqrt(n) with n - 1 degrees of freedom; null without spread, and for two seeds, whose t of 12.7 says nothing.</summary>
     internal static double? OverSeeds(double deviation, int seeds) => seeds < 3 || !(deviation > 0) ? null : StudentT.InvCDF(0, 1, seeds - 1, 0.975) * deviation / Math.Sqrt(seeds);
-
-    private static string Stamp(IReadOnlyList<ProbeTask> tasks) => tasks.Select(t => t.Definition.Stamp).FirstOrDefault("");
 }

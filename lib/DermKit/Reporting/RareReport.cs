@@ -53,7 +53,10 @@ public static class RareReport
             $"Points with intervals over the logarithm of training images: {string.Join("; ", shown.Select(s => $"{s.Size.Class} ({s.Size.TrainImages}), {s.Model} {Cell(s)}"))}.", groups, "Training images of the class (logarithmic)", $"{Name(metric)} (0-1)")
         {
             LogX = true, ShowLabels = true, SideBySide = true, XTicks = Ticks(shown.Min(s => s.Size.TrainImages), shown.Max(s => s.Size.TrainImages)), Stamp = Stamps.Join(shown.Select(s => s.Stamp)),
-            Headline = metric != "f1" ? "" : $"{Stamps.Bracket(rarest[0].Stamp)}{task}, rarest class {rarest[0].Size.Class} ({rarest[0].Size.TrainImages} training images), {probe} probe: F1 {string.Join(", ", rarest.Select(s => $"{Cell(s)} with {s.Model}"))}, n = {rarest[0].Size.TestImages} test images of {rarest[0].Size.TestUnits} units.",
+            Headline = metric != "f1" ? "" : $"{Stamps.Bracket(Stamps.Join(rarest.Select(s => s.Stamp)))}{task}, "
+                + $"rarest class {rarest[0].Size.Class} ({rarest[0].Size.TrainImages} training images), {probe} "
+                + $"probe: F1 {string.Join(", ", rarest.Select(s => $"{Cell(s)} with {s.Model}"))}, n = "
+                + $"{rarest[0].Size.TestImages} test images of {rarest[0].Size.TestUnits} units.",
         };
     }
 
@@ -64,13 +67,26 @@ public static class RareReport
     public static Table Differences(IReadOnlyList<ClassDifference> differences, string caption, string headline = "")
     {
         ClassDifference[] tested = [.. differences.Where(d => d.Difference is not null)];
-        int up = tested.Count(d => d.AdjustedP < 0.05 && d.Difference!.Difference.Value > 0), down = tested.Count(d => d.AdjustedP < 0.05 && d.Difference!.Difference.Value < 0);
+        ClassDifference[] shown = [.. tested.Where(d => d.AdjustedP < 0.05)];
+        int up = shown.Count(d => d.Difference!.Difference.Value > 0);
+        string family = string.Join(" or ", tested.Select(d => d.Family).Distinct().Order());
+        string stamp = Stamps.Join(differences.Select(d => d.Stamp));
         return Tables.From(caption, differences, ("Task", d => d.Size.Task), ("Class", d => d.Size.Class), ("n train", d => d.Size.TrainImages), ("n test (units)", d => Test(d.Size)),
-            ("Model", d => d.Model), ("Probe", d => d.Probe), ("Difference [95 %]", d => d.Difference is { } x ? Tables.Interval(x.Difference) : "no test image"), ("p (Holm)", d => d.AdjustedP is { } p ? p : "–")) with
+            ("Model", d => d.Model), ("Probe", d => d.Probe),
+            ("Difference [95 %]", d => d.Difference is { } x ? Tables.Interval(x.Difference) : "no test image"),
+            ("p (Holm)", d => Tables.P(d.AdjustedP, d.IsBound))) with
         {
-            Stamp = Stamps.Join(differences.Select(d => d.Stamp)),
-            Headline = headline.Length == 0 || tested.Length == 0 ? "" : $"{Stamps.Bracket(tested[0].Stamp)}{headline}: above on {up}, below on {down} of {tested.Length} pairs of class and probe after Holm's correction, n = {tested.Min(d => d.Size.TestImages)} to {tested.Max(d => d.Size.TestImages)} test images of a class.",
-            Basis = new("test images and units of the class in a column", Seeds(differences.Select(d => d.Size)), Basis.Bootstrap(), Basis.Paired($"minus {string.Join("; ", differences.Select(d => $"{d.AgainstModel}, {d.AgainstProbe}").Distinct())}", "the classes of a task, for each model and probe")),
+            Stamp = stamp,
+            Headline = headline.Length == 0 || tested.Length == 0 ? ""
+                : $"{Stamps.Bracket(stamp)}{headline}: above on {up}, below on {shown.Length - up} of {tested.Length} "
+                + $"pairs of class and probe after Holm's correction over all {family}, n = "
+                + $"{tested.Min(d => d.Size.TestImages)} to {tested.Max(d => d.Size.TestImages)} test images of a "
+                + "class.",
+            Basis = new("test images and units of the class in a column", Seeds(differences.Select(d => d.Size)),
+                Basis.Bootstrap(),
+                Basis.Paired($"minus "
+                + $"{string.Join("; ", differences.Select(d => $"{d.AgainstModel}, {d.AgainstProbe}").Distinct())}",
+                $"all {family} differences of every task, model, probe and class", tested.Any(d => d.IsBound))),
             Note = $"{Undefined} An interval that holds 0 shows no difference, and does not show that there is none.",
         };
     }
@@ -80,12 +96,17 @@ public static class RareReport
     /// <param name="difference">The difference that one would like to show.</param>
     public static Table Allows(IReadOnlyList<ClassDifference> differences, double difference = 0.1) => Tables.From($"Could a difference of {difference} be shown?", differences.Where(d => d.Difference is not null),
         ("Task", d => d.Size.Task), ("Class", d => d.Size.Class), ("n test (units)", d => Test(d.Size)), ("Model and probe", d => $"{d.Model}, {d.Probe}"), ("Standard error", d => d.StandardError > 0 ? d.StandardError : "–"),
-        ("Found four times in five", d => d.StandardError > 0 ? PairedTest.Detectable(d.StandardError) : "–"), ($"Times the units for {difference}", d => d.StandardError > 0 ? PairedTest.TimesTheUnits(d.StandardError, difference) : "–"),
-        ("Shown?", d => d.StandardError > 0 ? PairedTest.Detectable(d.StandardError) <= difference ? "yes" : "no, too few" : "not known"), ("Recall that no hit leaves open", d => 1 - Math.Pow(0.05, 1.0 / d.Size.TestUnits))) with
+        ("Found four times in five", d => d.StandardError > 0 ? PairedTest.Detectable(d.StandardError, d.Family) : "–"),
+        ($"Times the units for {difference}", d => d.StandardError > 0
+        ? PairedTest.TimesTheUnits(d.StandardError, difference, d.Family) : "–"),
+        ("Shown?", d => !(d.StandardError > 0) ? "not known"
+        : PairedTest.Detectable(d.StandardError, d.Family) <= difference ? "yes" : "no, too few"),
+        ("Recall that no hit leaves open", d => 1 - Math.Pow(0.05, 1.0 / d.Size.TestUnits))) with
     {
         Stamp = Stamps.Join(differences.Select(d => d.Stamp)),
         Basis = new("test images and units of the class in a column", Seeds(differences.Select(d => d.Size)), "standard error from the resampled differences", $"{string.Join(", ", differences.Select(d => $"{Name(d.Metric)}, against {d.AgainstModel}").Distinct())}; no test is made here"),
-        Note = $"Found four times in five: 2.8 standard errors of the difference, normal approximation, without correction for several comparisons: the true need is larger. No standard error (–): both call the class alike in every resample, as when neither calls it at all. "
+        Note = $"Found four times in five: {Power(differences.Select(d => d.Family))}. No standard error (–): both "
+            + "call the class alike in every resample, as when neither calls it at all. "
             + "Recall that no hit leaves open: if not one of the class's n test units is called right, its recall can still be this much (1 - 0.05^(1/n), one-sided 95 %).",
     };
 
@@ -101,12 +122,17 @@ public static class RareReport
         MeanCurve[] own = Own(curves, task, className, metric);
         ClassScore[] all = [.. scores.Where(s => (s.Size.Task, s.Size.Class, s.Metric) == (task.Definition.Name, className, metric) && s.Score is not null)];
         LabelCurve one = own[0].Curves[0];
+        static string Ends(MeanCurve c) => $"{LabelReport.Name(c)} from {Tables.Interval(c.F1[0])} with {c.Sizes[0]} "
+            + $"to {Tables.Interval(c.F1[^1])} with {c.Sizes[^1]}";
         return new($"few-{metric}-{task.Definition.Name}-{new string([.. className.Where(char.IsAsciiLetterOrDigit)])}", $"Few labels: {Name(metric)} of {className}",
             $"{task.Definition.Title}. n images of every class are drawn, so that all classes count alike. Mean over {own[0].Curves.Length} seeds x {one.F1[0].Length} draws; the band is its 95 % bootstrap interval over seeds, draws and test units. {one.TestRows} test images, {all[0].Size.TestImages} of them {className}. With all labels, as frequent as they are ({all[0].Size.TrainImages} of {className}): {string.Join("; ", all.Select(s => $"{s.Model}, {s.Probe} {Cell(s)}"))}.",
-            $"{own.Length} lines over {own[0].Sizes.Length} numbers of labels: {string.Join("; ", own.Select(c => $"{c.Model}, {c.Probe} from {Tables.Interval(c.F1[0])} with {c.Sizes[0]} to {Tables.Interval(c.F1[^1])} with {c.Sizes[^1]}"))}.",
-            [.. own.Select(c => new LineSeries($"{c.Model}, {c.Probe}", [.. c.Sizes.Select(n => (double)n)], [.. c.F1.Select(f => f.Value)], [.. c.F1.Select(f => f.Low)], [.. c.F1.Select(f => f.High)]))],
+            $"{own.Length} lines over {own[0].Sizes.Length} numbers of labels: "
+            + $"{string.Join("; ", own.Select(Ends))}.",
+            [.. own.Select(c => new LineSeries(LabelReport.Name(c), [.. c.Sizes.Select(n => (double)n)],
+            [.. c.F1.Select(f => f.Value)], [.. c.F1.Select(f => f.Low)], [.. c.F1.Select(f => f.High)]))],
             "Labels of each class (images, logarithmic)", $"{Name(metric)} of {className} (0-1)")
-        { LogX = true, XTicks = [.. own.SelectMany(c => c.Sizes).Distinct().Order().Select(n => (double)n)], Stamp = one.Stamp };
+        { LogX = true, XTicks = [.. own.SelectMany(c => c.Sizes).Distinct().Order().Select(n => (double)n)],
+        Stamp = Stamp(own, all) };
     }
 
     /// <summary>One metric of the rare classes of a task with n labels of each class, beside all labels, as frequent as they are and weighted.</summary>
@@ -120,11 +146,17 @@ public static class RareReport
         return Tables.From($"{task.Definition.Name}: {Name(metric)} of the rare classes [95 %]", rows,
             [.. head, .. rows[0].Curve.Sizes.Select((n, i) => ($"n = {n}", (Func<(string Class, MeanCurve Curve), object?>)(r => Tables.Interval(r.Curve.F1[i])))), .. tail]) with
         {
-            Stamp = rows[0].Curve.Curves[0].Stamp,
+            Stamp = Stamp(rows.Select(r => r.Curve), scores.Where(s => s.Size.Task == task.Definition.Name)),
             Basis = new($"{rows[0].Curve.Curves[0].TestRows} test images", $"{rows[0].Curve.Curves.Length} seed{(rows[0].Curve.Curves.Length == 1 ? "" : "s")} x {rows[0].Curve.Curves[0].F1[0].Length} draws, averaged", $"95 %, percentile bootstrap over {Basis.Units}; those of draws resample seeds and draws too", "none here"),
             Note = $"n labels of each class, drawn; then all training images as frequent as they are; then all of them with each class weighing the same in the loss (linear probe). A size stops where the smallest class has no more images.",
         };
     }
+
+    /// <summary>What a difference that is found four times in five rests on, for tables that show it.</summary>
+    /// <param name="families">Numbers of comparisons that are corrected together.</param>
+    internal static string Power(IEnumerable<int> families) => string.Join("; ", families.Distinct().Order().Select(m =>
+        $"{Tables.Number(Math.Round(PairedTest.ErrorsToFind(m), 2))} standard errors, as the two-sided test at 0.05 "
+        + $"with Holm's first step over {m} comparison{(m == 1 ? "" : "s")} asks by the normal approximation"));
 
     private static ClassScore[] Own(IReadOnlyList<ClassScore> scores, string task, string metric) =>
         scores.Where(s => s.Size.Task == task && s.Metric == metric).ToArray() is { Length: > 0 } own ? own
@@ -140,6 +172,9 @@ public static class RareReport
         double[] all = [.. Enumerable.Range(0, 7).SelectMany(decade => (most < 10 * least ? new[] { 1, 1.5, 2, 3, 5, 7 } : [1, 2, 5]).Select(d => d * Math.Pow(10, decade)))];
         return [.. all.Where(t => t >= all.Last(a => a <= Math.Max(1, least)) && t <= all.First(a => a >= most))];
     }
+
+    private static string Stamp(IEnumerable<MeanCurve> curves, IEnumerable<ClassScore> scores) =>
+        Stamps.Join([Stamps.Of(curves.SelectMany(c => c.Curves)), .. scores.Select(s => s.Stamp)]);
 
     private static string Name(string metric) => metric switch { "auroc" => "AUROC", "f1" => "F1", "recall" => "Recall", _ => metric };
 

@@ -3,7 +3,28 @@ using DermKit.Evaluation;
 namespace DermKit.Reporting;
 
 /// <summary>A gap with what it belongs to, and its p after Holm's correction over all gaps of the run.</summary>
-public sealed record GapRow(string Task, string Part, string Model, string Probe, string Stamp, GroupGap Gap, double AdjustedP);
+public sealed record GapRow(string Task, string Part, string Model, string Probe, string Stamp, GroupGap Gap,
+    double AdjustedP)
+{
+    /// <summary>
+    /// True where <see cref="AdjustedP"/> is an upper bound (<see cref="PairedDifference.IsBound"/>).
+    /// </summary>
+    public bool IsBound { get; init; }
+
+    /// <summary>Number of gaps that were corrected together.</summary>
+    public int Family { get; init; } = 1;
+
+    /// <summary>
+    /// Gap that this sample would find four times in five with the correction over the <see cref="Family"/>.
+    /// </summary>
+    public double Detectable => PairedTest.Detectable(Gap.StandardError, Family);
+
+    /// <summary>
+    /// How many times the patients it would take to find a gap of that size four times in five, with the same
+    /// correction.
+    /// </summary>
+    public double TimesTheUnits(double gap) => PairedTest.TimesTheUnits(Gap.StandardError, gap, Family);
+}
 
 /// <summary>Tables and figures of scores by skin type.</summary>
 public static class SkinToneReport
@@ -59,28 +80,51 @@ public static class SkinToneReport
             [.. groups.Select(N)], series, "Skin types", "F1 (0-1)") { Points = true, Range = (0, 1), Stamp = Stamp(run) };
     }
 
-    /// <summary>Every gap between two groups of types that both have patients enough, with Holm's correction over all of them.</summary>
+    /// <summary>
+    /// Every gap between two groups of types that both have patients enough, with Holm's correction over all of them,
+    /// and more resamples than the plan's where their number needs them (<see cref="PairedTest.Resamples"/>).
+    /// </summary>
     public static IReadOnlyList<GapRow> Gaps(SkinToneRun run, SkinTonePlan plan)
     {
-        var rows = Sets(run).SelectMany(s => new[] { (0, 1), (0, 2), (1, 2) }.Select(p =>
-                (Set: s, Gap: GroupGaps.Gap(s.Seeds, SkinTypes.Groups[p.Item1], SkinTypes.Groups[p.Item2], plan.FewestUnits, plan.Suite.Probing.Resamples))))
+        (string First, string Second)[] groups = [.. new[] { (0, 1), (0, 2), (1, 2) }
+            .Select(p => (SkinTypes.Groups[p.Item1], SkinTypes.Groups[p.Item2]))];
+        var sets = Sets(run).ToArray();
+        int resamples = PairedTest.Resamples(plan.Suite.Probing.Resamples, sets.Length * groups.Length);
+        var rows = sets.SelectMany(s => groups.Select(p =>
+            (Set: s, Gap: GroupGaps.Gap(s.Seeds, p.First, p.Second, plan.FewestUnits, resamples))))
             .Where(r => r.Gap is not null).ToArray();
-        double[] adjusted = PairedTest.Holm([.. rows.Select(r => r.Gap!.P)]);
-        return [.. rows.Select((r, i) => new GapRow(r.Set.Task, r.Set.Part, r.Set.Model, r.Set.Probe, r.Set.Seeds[0].Stamp, r.Gap!, adjusted[i]))];
+        var adjusted = PairedTest.Holm([.. rows.Select(r => (r.Gap!.P, r.Gap.IsBound))]);
+        return [.. rows.Zip(adjusted, (r, own) =>
+            new GapRow(r.Set.Task, r.Set.Part, r.Set.Model, r.Set.Probe, Stamps.Join(r.Set.Seeds.Select(s => s.Stamp)),
+            r.Gap!, own.P)
+            {
+                IsBound = own.IsBound,
+                Family = rows.Length,
+            })];
     }
 
     /// <summary>The gaps as a table, with a headline that says how many are told from none.</summary>
     public static Table Gaps(IReadOnlyList<GapRow> gaps)
     {
         int found = gaps.Count(g => g.AdjustedP < 0.05);
-        GapRow? widest = gaps.Where(g => g.Part == SkinTone.AllTyped).MinBy(g => g.Gap.P);
+        GapRow? widest = gaps.MinBy(g => g.Gap.P);
         return Tables.From("Gaps in F1 between skin types, lighter minus darker", gaps,
             ("Task", g => g.Task), ("Part", g => g.Part), ("Model", g => g.Model), ("Probe", g => g.Probe), ("Groups", g => $"{g.Gap.First} minus {g.Gap.Second}"),
-            ("Patients", g => $"{g.Gap.FirstUnits} and {g.Gap.SecondUnits}"), ("Gap [95 %]", g => Cell(g.Gap.Difference)), ("p (Holm)", g => g.AdjustedP)) with
+            ("Patients", g => $"{g.Gap.FirstUnits} and {g.Gap.SecondUnits}"),
+            ("Gap [95 %]", g => Cell(g.Gap.Difference)), ("p (Holm)", g => Tables.P(g.AdjustedP, g.IsBound))) with
         {
             Stamp = Stamps.Join(gaps.Select(g => g.Stamp)),
-            Headline = widest is null ? "" : $"{Stamps.Bracket(widest.Stamp)}{found} of {gaps.Count} gaps between skin types are told from none; the smallest p has {widest.Task}, {widest.Model}, {widest.Probe}: {widest.Gap.First} minus {widest.Gap.Second} {Cell(widest.Gap.Difference)}, n = {widest.Gap.FirstUnits} and {widest.Gap.SecondUnits} patients.",
-            Basis = new("patients of both groups in a column", Seeds(gaps), Basis.Bootstrap("the patients of both groups together"), Basis.Paired("lighter minus darker, within one model and probe", $"all {gaps.Count} rows")),
+            Headline = widest is null ? "" : $"{Stamps.Bracket(Stamps.Join(gaps.Select(g => g.Stamp)))}{found} of "
+                + $"{gaps.Count} gaps between skin types are told from none after Holm's correction over all "
+                + $"{widest.Family}; "
+                + $"the smallest p has {widest.Task} ({widest.Part}), {widest.Model}, {widest.Probe}: "
+                + $"{widest.Gap.First} minus {widest.Gap.Second} {Cell(widest.Gap.Difference)}, p "
+                + $"{Tables.P(widest.AdjustedP, widest.IsBound)}, n = {widest.Gap.FirstUnits} and "
+                + $"{widest.Gap.SecondUnits} patients.",
+            Basis = new("patients of both groups in a column", Seeds(gaps),
+                Basis.Bootstrap("the patients of both groups together"),
+                Basis.Paired("lighter minus darker, within one model and probe",
+                $"all {(gaps.Count > 0 ? gaps[0].Family : 0)} gaps of the run", gaps.Any(g => g.IsBound))),
             Note = $"Positive: better on lighter skin. Macro F1 over the classes that both groups have, else F1 of the positive class; {gaps.Sum(g => g.Gap.Difference.Undefined)} resamples without a positive row are left out. An interval that holds 0 shows no gap, and does not show that there is none.",
         };
     }
@@ -88,11 +132,12 @@ public static class SkinToneReport
     /// <summary>The smallest gap that each sample could have found, and how many times the patients a gap of 0.1 would take.</summary>
     public static Table Allows(IReadOnlyList<GapRow> gaps) => Tables.From("What these numbers of patients allow to say", gaps.Where(g => g.Probe == "linear" || gaps.All(x => x.Probe != "linear")),
         ("Task", g => g.Task), ("Part", g => g.Part), ("Model", g => g.Model), ("Groups", g => $"{g.Gap.First} and {g.Gap.Second}"), ("Patients", g => $"{g.Gap.FirstUnits} and {g.Gap.SecondUnits}"),
-        ("Standard error of the gap", g => g.Gap.StandardError), ("Gap found four times in five", g => g.Gap.Detectable), ("Times the patients for a gap of 0.1", g => g.Gap.TimesTheUnits(0.1))) with
+        ("Standard error of the gap", g => g.Gap.StandardError), ("Gap found four times in five", g => g.Detectable),
+        ("Times the patients for a gap of 0.1", g => g.TimesTheUnits(0.1))) with
     {
         Stamp = Stamps.Join(gaps.Select(g => g.Stamp)),
         Basis = new("patients of both groups in a column", Seeds(gaps), "standard error from the resampled gaps", "lighter minus darker; no test is made here"),
-        Note = "2.8 standard errors, normal approximation, without correction for several comparisons: the true need is larger.",
+        Note = $"Gap found four times in five: {RareReport.Power(gaps.Select(g => g.Family))}.",
     };
 
     private static string Cell(Interval? interval) => interval is null ? "–" : Tables.Interval(interval);

@@ -65,7 +65,8 @@ public sealed record Table(string Caption, IReadOnlyList<string> Columns, IReadO
     }
 
     private bool Numeric(int column) => Rows.Count > 0 && Rows.Select(r => r[column] is Strong s ? s.Value : r[column]).All(value =>
-        value is null or IFormattable or Estimate || (Tables.Text(value) is var text && !text.Any(char.IsLetter) && (text.Length == 0 || char.IsDigit(text.TrimStart('-', '–', '+', '<').FirstOrDefault('0')))));
+        value is null or IFormattable or Estimate || (Tables.Text(value) is var text && !text.Any(char.IsLetter)
+        && (text.Length == 0 || char.IsDigit(text.TrimStart('-', '–', '+', '<', '≤', ' ').FirstOrDefault('0')))));
 
     private static string Cell(object? value) => value is Strong ? $"<strong>{Markup.Breakable(Tables.Text(value))}</strong>" : Markup.Breakable(Tables.Text(value));
 }
@@ -96,6 +97,10 @@ public static class Tables
         _ when Math.Abs(value) is >= 0.001 and < 1 => value.ToString("0.000", CultureInfo.InvariantCulture),
         _ => value.ToString("0.0e+0", CultureInfo.InvariantCulture),
     };
+
+    /// <summary>Such as 0.031, ≤ 0.020 for an upper bound, and "–" for none.</summary>
+    internal static string P(double? p, bool isBound) => p is { } value ? $"{(isBound ? "≤ " : "")}{Number(value)}"
+        : "–";
 
     /// <summary>A share of 1 as a whole per cent.</summary>
     public static string Percent(double share) => double.IsNaN(share) ? "–" : share.ToString("0 %", CultureInfo.InvariantCulture);

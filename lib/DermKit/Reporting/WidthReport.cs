@@ -11,10 +11,15 @@ public static class WidthReport
     /// <param name="width">The width that was asked for.</param>
     public static Table Table(IReadOnlyList<WidthRow> rows, int width) => Tables.From($"Own width against {width} principal components", rows,
         ("Model", r => r.Model), ("Probe", r => r.Probe), ("Tasks (n)", r => $"{ProbingReport.MeanOver(r.Task, r.Tasks)} ({r.Units})"), ("Width", r => $"{Range(r.Kept, k => k.From, "0")} → {Range(r.Kept, k => k.Width, "0")}"),
-        ("Variance kept", r => Range(r.Kept, k => k.Share, "0.0000")), ("F1, own [95 %]", r => Estimate.Of(r.Own)), ("F1, components [95 %]", r => Estimate.Of(r.Narrow)), ("Difference [95 %]", r => Estimate.Of(r.Difference.Difference)), ("p (Holm)", r => r.AdjustedP)) with
+        ("Variance kept", r => Range(r.Kept, k => k.Share, "0.0000")), ("F1, own [95 %]", r => Estimate.Of(r.Own)),
+        ("F1, components [95 %]", r => Estimate.Of(r.Narrow)),
+        ("Difference [95 %]", r => Estimate.Of(r.Difference.Difference)),
+        ("p (Holm)", r => Tables.P(r.AdjustedP, r.IsBound))) with
     {
         Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
-        Basis = new($"{Basis.Units} of all tasks of a mean, with the tasks", Basis.Mean(rows.Select(r => r.Seeds)), Basis.Bootstrap(), Basis.Paired("components minus own width", $"the {rows.Count} rows")),
+        Basis = new($"{Basis.Units} of all tasks of a mean, with the tasks", Basis.Mean(rows.Select(r => r.Seeds)),
+            Basis.Bootstrap(), Basis.Paired("components minus own width", $"the {rows.Count} rows",
+            rows.Any(r => r.IsBound))),
         Note = $"Components are learned from the training images of each task and seed alone, centred and not scaled (kNN measures angles around the mean then, not around zero). {(rows.SelectMany(r => r.Kept).Any(k => k.Width < width) ? $"Fewer than {width}: the training images differ in no more directions, of which there are at most as many as features, and as images minus one. " : "")}Variance kept: of the training images, from the least to the most over tasks and seeds. {ProbingReport.SeenNote}",
     };
 

@@ -96,6 +96,20 @@ public sealed class CrossSetTests
     }
 
     [Fact]
+    public void TheStampIsThatOfBothSets()
+    {
+        using var scope = NewDisposeScope();
+        ProbeTask one = Task("one"), plain = Task("two");
+        ProbeTask two = new(plain.Definition with { Stamp = "FIXTURE" }, plain.Table, plain.Labels, plain.ClassNames,
+            [.. Enumerable.Range(0, Images).Select(i => i >= Images / 2)]);
+        int[][] rowOf = [[.. Enumerable.Range(0, Images)], [.. Enumerable.Range(Images, Images)]];
+        ProbingOptions linear = new() { Probes = ["linear"] };
+        IReadOnlyList<CrossRows> rows = CrossSet.Run(Features(one, false), Source, [one, two], rowOf, 1, linear);
+        Assert.All(rows, r => Assert.Equal(r.Train == "one" && r.Test == "one" ? "" : "FIXTURE", r.Stamp));
+        Assert.All(CrossDrop.Of(rows, resamples: 20), d => Assert.Equal("FIXTURE", d.Stamp));
+    }
+
+    [Fact]
     public void SetsThatDoNotGoTogetherAreRefused()
     {
         int[][] rowOf = [[.. Enumerable.Range(0, Images)], [.. Enumerable.Range(0, Images)]];
@@ -133,6 +147,10 @@ public sealed class CrossSetTests
         Assert.Matches(@"^\[SYNTHETIC\] Trained on (one|two), tested on (one|two): AUROC 0\.\d\d .* the largest of 4 drops, .*n = 50 test units", table.Headline);
         Assert.Empty(CrossSetReport.Drops(drops, "Drops").Headline);
         Assert.Contains("Holm over the 8 rows", table.Basis!.Comparison, StringComparison.Ordinal);
+        // 100 resamples were asked for: with no more than that the least corrected p would be 0.16.
+        var adjusted = PairedTest.Holm(drops.Select(d => d.Drop));
+        Assert.True(adjusted.Min(p => p.P) < 0.02 && adjusted.MinBy(p => p.P).IsBound);
+        Assert.Contains(table.Rows, r => ((string)r[8]!).StartsWith("≤ 0.0", StringComparison.Ordinal));
         Assert.Equal(Basis.Mean([drops[0].Seeds]), table.Basis.Seeds);
         Assert.Equal(Rows(turned: true).Select(r => r.Seed).Distinct().Count(), drops[0].Seeds);
         Assert.Equal(4, CrossSetReport.Figure(drops).Categories.Count);

@@ -22,6 +22,8 @@ public sealed class DisagreementTests
         Assert.Equal(new object[] { "t", "knn", 6, 1, 2, 1, 2, 1.0 }, table.Rows[0]);
         Assert.Equal("SYNTHETIC", table.Stamp);
         Assert.Equal("1, seed 1", table.Basis!.Seeds);
+        Disagreement clear = found with { P = 0.01 };
+        Assert.Equal([0.02, 1.0], DisagreementReport.Counts([clear, found]).Rows.Select(r => (double)r[7]!));
         // Six pictures for one model: 2 / 64. Of three patients they are three: 2 / 8. A patient with one picture for either is a tie.
         int[] wrong = [1, 1, 1, 0, 0, 0];
         Assert.Equal(0.03125, Disagreement.Of([Result("m", Truth), Result("n", wrong)], "m", "n", 1)[0].P, 12);

@@ -187,6 +187,78 @@ public sealed class ProbingTests
         Assert.Contains("8 data sets", table);
     }
 
+    private static TaskResult Result(string task, string set, string model, int[] predicted, string features = "cls4",
+        int seed = 1, string stamp = "", string modelStamp = "", string weights = "w", string probe = "linear")
+    {
+        int[] truth = [.. Enumerable.Range(0, 60).Select(i => i % 2)];
+        string[] ids = [.. truth.Select((_, i) => $"{i}")];
+        double f1 = ClassCounts.Of(truth, predicted, 2).F1(1);
+        return new(task, 1, model, features, probe, seed, "key", weights, "data", set, false, true, stamp, ["a", "b"],
+            10, ids, ids, truth, predicted,
+            new(StringComparer.Ordinal) { ["f1"] = f1 }, new(StringComparer.Ordinal), [], "", 0,
+            ModelStamp: modelStamp);
+    }
+
+    private static int[] Calls(int wrong) => [.. Enumerable.Range(0, 60).Select(i => i < wrong ? 1 - i % 2 : i % 2)];
+
+    [Fact]
+    public void ModelsAreRankedByNameWhateverTheirFeatures()
+    {
+        TaskResult[] results = [.. Enumerable.Range(0, 8)
+            .SelectMany(t => new[] { Result($"t{t}", $"s{t}", "vit", Calls(20)),
+            Result($"t{t}", $"s{t}", "resnet", Calls(5 + t), "avgPool") })];
+        SignedRankResult test = Comparison.SignedRank(results, "resnet", "vit", "linear");
+        Assert.Equal((2 / 256.0, ""), (test.P!.Value, test.Refused));
+        Assert.Equal(1, Comparison.MeanRanks(results, "linear")!["resnet"]);
+        var table = Assert.IsType<DermKit.Reporting.Table>(DermKit.Reporting.ProbingReport.Ranks(results, "vit"));
+        Assert.Equal(("resnet (avgPool)", 2 / 256.0), ((string)table.Rows[0][0]!, (double)table.Rows[0][4]!));
+        Assert.Equal(("vit", "–"), ((string)table.Rows[1][0]!, (string)table.Rows[1][4]!));
+        // The same model with two kinds of features has no one score to rank.
+        TaskResult[] twice = [.. results, .. results.Where(r => r.Model == "resnet")
+            .Select(r => r with { Features = "cls4" })];
+        Assert.Contains("avgPool and cls4", Assert.Throws<KitException>(() =>
+            Comparison.SignedRank(twice, "resnet", "vit", "linear")).Message, StringComparison.Ordinal);
+        ComparisonRow row = Comparison.Table(results, "vit", resamples: 10).First(r => r.AgainstBaseline is not null);
+        Assert.Equal(("resnet", "avgPool", "resnet (avgPool)"), (row.Model, row.Features, row.Name));
+    }
+
+    [Fact]
+    public void ATableOfManyComparisonsFindsWhatIsThereAndSaysThatItsPIsABound()
+    {
+        TaskResult[] results = [.. Enumerable.Range(0, 40)
+            .SelectMany(t => new[] { Result($"t{t}", $"s{t}", "good", Calls(0)),
+            Result($"t{t}", $"s{t}", "base", Calls(20), stamp: "", modelStamp: t == 7 ? "FIXTURE" : "") })];
+        IReadOnlyList<ComparisonRow> rows = Comparison.Table(results, "base", resamples: 100);
+        ComparisonRow[] compared = [.. rows.Where(r => r.AgainstBaseline is not null)];
+        Assert.All(compared, r => Assert.Equal((40, true), (r.Family, r.IsBound)));
+        Assert.All(compared, r => Assert.InRange(r.AdjustedP!.Value, 0.01, 0.02));
+        Assert.Equal("FIXTURE", compared.Single(r => r.Task == "t7").Stamp);
+        // A part of the table is still corrected over the whole, and says so.
+        DermKit.Reporting.Table table = DermKit.Reporting.ProbingReport.Scores("Part", [.. rows.Take(2)]);
+        Assert.Equal("≤ 0.020", table.Rows.Single(r => (string)r[1]! == "good")[6]);
+        Assert.Contains("(≤: no resample lies on the other side of 0), Holm over the 40 differences",
+            table.Basis!.Comparison,
+            StringComparison.Ordinal);
+        // Means and tasks in one table are one family, in which a mean of one task is no second comparison.
+        Assert.Equal([1], Comparison.MeansAndTable([.. results.Take(2)], "base").Select(r => r.Family).Distinct());
+        Assert.All(Comparison.MeansAndTable(results, "base"), r => Assert.Equal(rows.Count / 2 + 1, r.Family));
+    }
+
+    [Fact]
+    public void AnOutcomeThatNoSeedChangesHasNoSpread()
+    {
+        double Spread(params TaskResult[] results) =>
+            Assert.Single(Comparison.Table(results, resamples: 10)).SeedSpread;
+        TaskResult first = Result("t", "s", "m", Calls(5)), second = first with { Seed = 9 };
+        Assert.True(double.IsNaN(Spread(first, second)));
+        string shown = DermKit.Reporting.ProbingReport.Scores("One", Comparison.Table([first, second], resamples: 10))
+            .ToString();
+        Assert.Matches(@"0\.9\d \[.*\] +–\n", shown);
+        // Other weights that happen to score alike are a spread of 0, and other calls a spread.
+        Assert.Equal(0, Spread(first, second with { WeightsHash = "other" }));
+        Assert.True(Spread(first, Result("t", "s", "m", Calls(9), seed: 9)) > 0);
+    }
+
     [Fact]
     public void ATaskThatOneModelLacksIsOutOfTheMeanOfAll()
     {

@@ -70,6 +70,31 @@ public sealed class RareConditionsTests
     }
 
     [Fact]
+    public void ATableOverManyTasksIsOneFamilyAndCanStillFindWhatIsThere()
+    {
+        ClassRows Of(string task, string model, bool right)
+        {
+            int[] truth = [.. Enumerable.Range(0, 80).Select(i => i % 2)];
+            int[] predicted = [.. truth.Select((t, i) => right || i % 5 > 1 ? t : 1 - t)];
+            return new(task, model, "linear", 1, "key", task == "t0" ? "FIXTURE" : "", ["a", "b"], [10, 10],
+                [.. truth.Select((_, i) => $"{i}")], truth, predicted, [.. truth.Select(_ => new[] { 0.5, 0.5 })]);
+        }
+        ClassRows[] rows = [.. Enumerable.Range(0, 30)
+            .SelectMany(t => new[] { Of($"t{t}", "m", true), Of($"t{t}", "b", false) })];
+        IReadOnlyList<ClassDifference> differences = RareConditionScores
+            .Differences(rows, (_, probe) => ("b", probe), "f1", 100);
+        Assert.Equal(60, differences.Count);
+        Assert.All(differences, d => Assert.Equal((60, true), (d.Family, d.IsBound)));
+        Assert.All(differences, d => Assert.Equal(60 * d.Difference!.P, d.AdjustedP!.Value, 12));
+        Assert.All(differences, d => Assert.InRange(d.AdjustedP!.Value, 0.001, 0.02));
+        DermKit.Reporting.Table table = DermKit.Reporting.RareReport
+            .Differences(differences, "F1, minus b", "Against b");
+        Assert.StartsWith("[FIXTURE] Against b: above on 60, below on 0 of 60 pairs", table.Headline,
+            StringComparison.Ordinal);
+        Assert.All(table.Rows, r => Assert.StartsWith("≤ 0.0", (string)r[7]!, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void DifferencesArePairedAndCorrectedOverTheClasses()
     {
         ClassRows baseline = Rows("b"), better = Rows("m", predicted: [0, 0, 0, 0, 1, 1, 1, 2, 2]);

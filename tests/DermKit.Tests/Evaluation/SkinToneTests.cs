@@ -82,7 +82,6 @@ public sealed class SkinToneTests
         Assert.Equal(["I-II", "III-IV", "V-VI"], scores.Select(s => s.Group));
         Assert.Equal(scores[0].F1!.Value - scores[1].F1!.Value, found.Difference.Value, 12);
         Assert.Equal((scores[0].Units, scores[1].Units), (found.FirstUnits, found.SecondUnits));
-        Assert.Equal(4 * found.TimesTheUnits(0.1), found.TimesTheUnits(0.05), 9);
         // With more patients asked for than there are, nothing is said.
         Assert.Null(GroupGaps.Gap(rows, "I-II", "III-IV", 1000));
         Assert.All(GroupGaps.Scores(rows, t => t, 1000, 50), s => Assert.Null(s.F1));
@@ -106,6 +105,21 @@ public sealed class SkinToneTests
         Assert.Equal("2, averaged", scores.Basis!.Seeds);
         IReadOnlyList<GapRow> gaps = SkinToneReport.Gaps(run, Plan);
         Assert.All(gaps, g => Assert.True(g.AdjustedP >= g.Gap.P));
+        Assert.All(gaps, g => Assert.Equal(gaps.Count, g.Family));
+        Assert.Equal(4 * gaps[0].TimesTheUnits(0.1), gaps[0].TimesTheUnits(0.05), 9);
+        // What could be found is asked of the test that is made: corrected over all gaps, of whichever a part is shown.
+        Table allows = SkinToneReport.Allows([.. gaps.Where(g => g.Probe == "linear").Take(1)]);
+        GapRow first = gaps.First(g => g.Probe == "linear");
+        Assert.Equal(PairedTest.ErrorsToFind(gaps.Count) * first.Gap.StandardError, (double)allows.Rows[0][6]!, 12);
+        Assert.Contains($"over {gaps.Count} comparisons", allows.Note, StringComparison.Ordinal);
+        // A gap that no resample contradicts is found in spite of the correction, and its p is a bound in cell and
+        // headline.
+        GapRow wide = gaps.Where(g => g.IsBound).MaxBy(g => Math.Abs(g.Gap.Difference.Value))!;
+        Assert.InRange(wide.AdjustedP, 0, 0.02);
+        Assert.StartsWith("≤ 0.0", (string)SkinToneReport.Gaps(gaps).Rows[gaps.ToList().IndexOf(wide)][7]!,
+            StringComparison.Ordinal);
+        Assert.Contains(", p ≤ 0.0", SkinToneReport.Gaps(gaps).Headline, StringComparison.Ordinal);
+        Assert.Contains("≤: no resample", SkinToneReport.Gaps(gaps).Basis!.Comparison, StringComparison.Ordinal);
         Assert.Equal(("2, averaged", "2, averaged"), (SkinToneReport.Gaps(gaps).Basis!.Seeds, SkinToneReport.Allows(gaps).Basis!.Seeds));
         Assert.StartsWith($"[SYNTHETIC] {gaps.Count(g => g.AdjustedP < 0.05)} of {gaps.Count} gaps", SkinToneReport.Gaps(gaps).Headline, StringComparison.Ordinal);
         Assert.Equal(gaps.Count(g => g.Probe == "linear"), SkinToneReport.Allows(gaps).Rows.Count);

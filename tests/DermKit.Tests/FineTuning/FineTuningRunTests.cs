@@ -89,6 +89,9 @@ public sealed class FineTuningRunTests : IDisposable
         Assert.Equal(("1", true), (scores.Basis!.Seeds, scores.Basis.Comparison.Contains($"minus {Plan.Arms[0].Name}", StringComparison.Ordinal)));
         Assert.Contains("vit-tiny-dino-kit fine-tuned, minus its frozen probe: F1", scores.Headline, StringComparison.Ordinal);
         Assert.Contains("of 1 tasks", scores.Headline, StringComparison.Ordinal);
+        Assert.Contains("had 85 % of the probe's training images", scores.Headline, StringComparison.Ordinal);
+        Assert.Contains("Holm's correction over the 4 differences of all arms", scores.Headline,
+            StringComparison.Ordinal);
         Assert.Equal("–", scores.Rows.Single(r => (string)r[1]! == Plan.Arms[0].Name)[3]);
         Assert.All(scores.Rows.Where(r => (string)r[1]! != Plan.Arms[0].Name), r => Assert.Matches(@"^-?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\]$", (string)r[3]!));
         Assert.NotEmpty(FigureRenderer.PlotlySpec(FineTuningReport.Figure(run, 50)));

@@ -76,7 +76,8 @@ public sealed class CostReportTests
     [Fact]
     public void WithMonetItShowsThePairedDifferenceAndWithAFixtureItsStamp()
     {
-        ComparisonRow[] means = [Row("monet (cls4-prenorm)", 0.6, null), Row("vit-tiny-random", 0.4, new(new(-0.2, -0.25, -0.15), 0.01))];
+        ComparisonRow[] means = [Row("monet", 0.6, null) with { Features = "cls4-prenorm" },
+            Row("vit-tiny-random", 0.4, new(new(-0.2, -0.25, -0.15), 0.01))];
         ModelDefinition[] models = [Registry["monet"], Registry["vit-tiny-random"]];
         string text = CostReport.Claim(Measured(), means, models, "monet", Registry).ToString();
         Assert.Contains("F1 minus monet's: -0.20 [-0.25, -0.15]", text);
@@ -84,12 +85,14 @@ public sealed class CostReportTests
         ScatterFigure figure = CostReport.Quality(means, models, "linear");
         Assert.Null(figure.Mark);
         Assert.Equal([ModelCost.Ladder[^1].GigaMacs, ModelCost.Ladder[0].GigaMacs], figure.Groups[0].X);
+        Assert.Equal(["monet (cls4-prenorm)", "vit-tiny-random"], figure.Groups[0].Labels);
         JsonNode error = JsonNode.Parse(FigureRenderer.PlotlySpec(figure))!["data"]![0]!["error_y"]!;
         Assert.Equal([0.1, 0.1], error["array"]!.AsArray().Select(v => Math.Round((double)v!, 9)));
 
         using var folder = new TemporaryFolder();
         ModelRegistry with = ModelRegistry.Load(Data, ClipFixture.Write(folder.Path));
-        means = [Row($"{ClipFixture.Name} (cls4-prenorm)", 0.6, null, "FIXTURE"), Row("vit-tiny-random", 0.4, new(new(-0.2, -0.25, -0.15), 0.01), "FIXTURE")];
+        means = [Row(ClipFixture.Name, 0.6, null, "FIXTURE") with { Features = "cls4-prenorm" },
+            Row("vit-tiny-random", 0.4, new(new(-0.2, -0.25, -0.15), 0.01), "FIXTURE")];
         Table claim = CostReport.Claim(Measured(), means, [with[ClipFixture.Name], with["vit-tiny-random"]], ClipFixture.Name, with);
         Assert.Equal("FIXTURE", claim.Stamp);
         Assert.Contains("[FIXTURE] F1 minus tiny-clip's", claim.ToString());

@@ -39,6 +39,47 @@ public sealed class LabelReportTests
     }
 
     [Fact]
+    public void AModelWithPooledFeaturesIsComparedWithOneOfClassTokensAndBothStampsShow()
+    {
+        LabelCurve[] pooled = [.. Drawn("synthetic-diagnosis", "resnet50-random", n => 0.4 + 0.05 * Math.Log(n))
+            .Select(c => c with { Features = "avgPool", Stamp = "FIXTURE" })];
+        IReadOnlyList<MeanCurve> curves = LabelMeans.Of([.. Drawn("synthetic-diagnosis", "vit-tiny-random",
+            n => 0.3 + 0.05 * Math.Log(n)), .. pooled]);
+        Table table = LabelReport.Savings(curves, ("resnet50-random", "knn"), ("vit-tiny-random", "knn"), Models);
+        Assert.Equal(Stamps.Join(["FIXTURE", "SYNTHETIC"]), table.Stamp);
+        Assert.StartsWith($"[{table.Stamp}] resnet50-random against vit-tiny-random (knn)", table.Headline,
+            StringComparison.Ordinal);
+        LineFigure figure = LabelReport.Curves(curves, TaskSuite.Open(Suite["synthetic-diagnosis"], Settings));
+        Assert.Equal(["vit-tiny-random, knn", "resnet50-random (avgPool), knn"], figure.Series.Select(s => s.Name));
+        Assert.Equal(table.Stamp, figure.Stamp);
+        // Two kinds of features of one model are two curves, and no one of them is the model's.
+        IReadOnlyList<MeanCurve> twice = LabelMeans.Of([.. pooled, .. pooled.Select(c => c with { Features = "cls4" }),
+            .. curves[0].Curves]);
+        Assert.Contains("several kinds of features", Assert.Throws<KitException>(() =>
+            LabelSaving.Table(twice, ("resnet50-random", "knn"), ("vit-tiny-random", "knn"))).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TheHeadlineCountsTasksAfterTheCorrectionOverThem()
+    {
+        // Of eight tasks one lies above by an amount that 20 of 1000 resamples put below 0: not shown among
+        // eight.
+        LabelCurve Curve(string task, string model, double gain) =>
+            LabelSavingTests.Curve(task, model, 1, _ => 0.5 + gain, 0) with
+        {
+            Resampled = [.. new[] { 1, 10, 100 }.Select(_ =>
+                Enumerable.Range(0, 1000).Select(r => 0.5 + gain * (gain > 0 && r < 20 ? -1 : 1)).ToArray())],
+        };
+        IReadOnlyList<MeanCurve> curves = LabelMeans.Of(Enumerable.Range(0, 8)
+            .SelectMany(t => new[] { Curve($"t{t}", "m", t == 0 ? 0.05 : 0), Curve($"t{t}", "b", 0) }));
+        Table table = LabelReport.Savings(curves, ("m", "knn"), ("b", "knn"), []);
+        Assert.True(LabelSaving.Table(curves, ("m", "knn"), ("b", "knn"))[0].Difference.Low > 0);
+        Assert.Contains("above on 0, below on 0 of 8 tasks at 0.05 after Holm's correction over the 8", table.Headline,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void AgainstRandomWeightsTheHeadlineNamesNoFactor()
     {
         Table table = LabelReport.Savings(Curves(), ("vit-tiny-dino-kit", "knn"), ("vit-tiny-random", "knn"), Models);

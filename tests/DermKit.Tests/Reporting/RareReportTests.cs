@@ -63,7 +63,8 @@ public sealed class RareReportTests
         IReadOnlyList<ClassDifference> differences = [.. RareConditionScores.Differences(Rows, (_, probe) => ("b", probe), "f1", 200).Select(d => d with { Stamp = "SYNTHETIC" })];
         Table table = RareReport.Differences(differences, "F1, minus b", "Classes against b");
         Assert.Equal(8, table.Rows.Count);
-        Assert.Equal(("1", "minus b, linear; b, knn, on the same resamples; two-sided p of that bootstrap, Holm over the classes of a task, for each model and probe"), (table.Basis!.Seeds, table.Basis.Comparison));
+        Assert.Equal(("1", "minus b, linear; b, knn, on the same resamples; two-sided p of that bootstrap, Holm over "
+            + "all 6 differences of every task, model, probe and class"), (table.Basis!.Seeds, table.Basis.Comparison));
         Assert.Equal(("no test image", "–"), (table.Rows[0][6], table.Rows[0][7]));
         int up = differences.Count(d => d.AdjustedP < 0.05 && d.Difference!.Difference.Value > 0), down = differences.Count(d => d.AdjustedP < 0.05 && d.Difference!.Difference.Value < 0);
         Assert.StartsWith($"[SYNTHETIC] Classes against b: above on {up}, below on {down} of 6 pairs", table.Headline, StringComparison.Ordinal);
@@ -72,6 +73,9 @@ public sealed class RareReportTests
         Assert.Equal(6, allows.Rows.Count);
         // The linear probes differ on the rare class, and two images are too few; the kNN probes call alike, which says nothing.
         Assert.Equal(("rare", "no, too few"), (allows.Rows[0][1], allows.Rows[0][7]));
+        Assert.Equal(PairedTest.ErrorsToFind(6) * differences.First(d => d.Size.Class == "rare").StandardError,
+            (double)allows.Rows[0][5]!, 12);
+        Assert.Contains("over 6 comparisons", allows.Note, StringComparison.Ordinal);
         Assert.Equal(("rare", "–", "not known"), (allows.Rows[3][1], allows.Rows[3][4], allows.Rows[3][7]));
         Assert.Equal(1 - Math.Sqrt(0.05), (double)allows.Rows[0][8]!, 12);
         Assert.Equal("yes", RareReport.Allows(differences, 100).Rows[0][7]);
