@@ -52,7 +52,7 @@ public sealed record ProbingOptions
 public static class Probing
 {
     /// <summary>Goes up whenever a probe, a metric or the bootstrap gives another number for the same inputs: kept results are then made again.</summary>
-    public const int Protocol = 2;
+    public const int Protocol = 3;
 
     /// <summary>The same for extracted features of a model of the registry.</summary>
     /// <inheritdoc cref="Run(Tensor, FeatureSource, ProbeTask, int, ProbingOptions?, Results?, int[], Dictionary{string, Pca}?)"/>
