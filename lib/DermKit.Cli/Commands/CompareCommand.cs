@@ -65,7 +65,8 @@ internal static class CompareCommand
             string[] words = [.. parsed.Tokens.Select(t => t.Value)];
             provenance["command"] = "kit " + string.Join(' ', words.Where((word, i) => word is not ("--out" or "--export") && (i == 0 || words[i - 1] is not ("--out" or "--export"))));
             provenance["budget"] = string.Create(CultureInfo.InvariantCulture, $"{plan.Epochs} epochs of {pictures} pictures, seeds {string.Join(", ", TaskSuite.Seeds.Take(plan.Seeds))}, configs of mode {settings.Mode.ToString().ToLowerInvariant()}");
-            foreach (var runs in trained.GroupBy(o => o.Method)) provenance[$"config {runs.Key}"] = MethodPlan.Changes(settings, [.. runs]);
+            foreach (var runs in trained.GroupBy(o => o.Method))
+                provenance[$"config {runs.Key}"] = MethodPlan.Changes(settings, [.. runs]);
             MethodComparison comparison = MethodComparison.Of(results, provenance);
             comparison.Save(target ?? folder);
             foreach (ComparisonRow row in comparison.Means.Concat(comparison.Rows))

@@ -45,10 +45,11 @@ public static class KnnProbe
     /// <summary>
     /// The paper's protocol: k with the best F1 (<see cref="ClassCounts.PaperF1"/>; the smallest of equals) on a stratified part
     /// of the training rows, fitted on the rest, and that fit scored on the test rows without a refit. A k larger than the
-    /// fitted set is skipped. What the paper leaves open is the kit's own rule, and the outcome's note names it where it applies:
-    /// every class with two or more rows has at least one among those held back; a class with a single row is fitted and takes no
-    /// part in the choice; and where the share has fewer rows than there are classes to hold back from, or only one such class, k = 1
-    /// on all training rows. (scikit-learn's train_test_split refuses both cases; nothing else changes the paper's choice.)
+    /// fitted set is skipped. What the paper leaves open is the kit's own rule, and the outcome's note names it where
+    /// it applies: every class with two or more rows has at least one among those held back; a class with a single row
+    /// is fitted and takes no part in the choice; and where the share has fewer rows than there are classes to hold
+    /// back from, or only one such class, k = 1 on all training rows. (scikit-learn's train_test_split refuses both
+    /// cases; nothing else changes the paper's choice.)
     /// </summary>
     /// <param name="train">[N, D] training features.</param>
     /// <param name="trainLabels">N class indices.</param>
@@ -69,8 +70,9 @@ public static class KnnProbe
         {
             return Classify(train, trainLabels, test, classes, [1], options.Vote, options.Temperature)[1] with
             {
-                Note = $"k = 1 without a choice: {(int)Math.Round(100 * options.ValidationShare)} % of {trainLabels.Length} training images "
-                    + $"hold too few to hold back one of each of {counts.Count(c => c > 1)} classes with two or more "
+                Note = $"k = 1 without a choice: {(int)Math.Round(100 * options.ValidationShare)} % of "
+                    + $"{trainLabels.Length} training images are too few to hold back one of each of the "
+                    + $"{counts.Count(c => c > 1)} classes with two or more "
                     + "(a rule of this kit, not of the paper).",
             };
         }
@@ -89,13 +91,14 @@ public static class KnnProbe
         {
             ValidationF1 = scores,
             Note = single == 0 ? ""
-                : $"Classes with one training image ({single}) are fitted and take no part in the choice of k (a rule of this kit).",
+                : $"Classes with one training image ({single}) are fitted and take no part in the choice of k "
+                    + "(a rule of this kit, not of the paper).",
         };
     }
 
     /// <summary>
-    /// The rows to fit (train) and those that choose k (test); null where no useful part can be held back: a choice takes two classes
-    /// with two rows or more, and a share with at least as many rows as there are such classes.
+    /// The rows to fit (train) and those that choose k (test); null where no useful part can be held back: a choice
+    /// takes two classes with two rows or more, and a share with at least as many rows as there are such classes.
     /// </summary>
     internal static Split? Choice(int[] labels, int classes, int seed, KnnOptions options)
     {

@@ -91,7 +91,9 @@ public static class LabelEfficiency
                 }
                 ILookup<int, (int[] Predicted, int K)> bySize = draws.Zip(calls).ToLookup(p => p.First.PerClass, p => p.Second);
                 int[] sizes = [.. bySize.Select(g => g.Key).Order()];
-                ushort[][] units = DrawUnits(string.Join(" + ", definition.DataSets.Keys), [.. test.Select(r => task.UnitOf(r))], plan.Suite.Probing.Resamples);
+                string[] unitOf = Array.ConvertAll(test, task.UnitOf);
+                string set = string.Join(" + ", definition.DataSets.Keys);
+                ushort[][] units = DrawUnits(set, unitOf, plan.Suite.Probing.Resamples);
                 // Calls are counted once for all scores.
                 double[][] Scored(int size, ushort[] weights) => [.. bySize[size].Select(s => ClassCounts.Of(truth, s.Predicted, classes, weights)).Select(c => scores.Select(s => s.Of(c)).ToArray())];
                 double[][][] plain = [.. sizes.Select(n => Scored(n, []))], resampled = [.. sizes.Select(n =>
@@ -116,10 +118,11 @@ public static class LabelEfficiency
     }
 
     /// <summary>
-    /// How often each test row counts in each resample, [resample][row]. Each unit draws its number from the Poisson distribution with
-    /// mean 1 (the Poisson bootstrap: Hanley and MacGibbon, Comput. Methods Programs Biomed. 83, 2006), by a stream of its own that
-    /// depends on the data set and the unit's name alone. So a patient counts as often in every task, split, seed and model of a data
-    /// set, and their differences are paired, while units of different data sets are independent.
+    /// How often each test row counts in each resample, [resample][row]. Each unit draws its number from the Poisson
+    /// distribution with mean 1 (the Poisson bootstrap: Hanley and MacGibbon, Comput. Methods Programs Biomed. 83,
+    /// 2006), by a stream of its own that depends on the data set and the unit's name alone. So a patient counts as
+    /// often in every task, split, seed and model of a data set, and their differences are paired, while units of
+    /// different data sets are independent.
     /// </summary>
     /// <param name="dataSet">Names of the data sets of the task.</param>
     /// <param name="units">Unit of each row.</param>

@@ -19,7 +19,8 @@ public sealed record SizeSaving(int BaselineSize, double Ratio, SavingBound Boun
 
 /// <summary>What is known of the median ratio over all pairs when some ratios are only bounded.</summary>
 /// <param name="Lower">The median lies at or above this; 0 when it has no lower bound.</param>
-/// <param name="Upper">The median lies at or below this, the same as <paramref name="Lower"/> when it is known; infinity when it has no upper bound.</param>
+/// <param name="Upper">The median lies at or below this, the same as <paramref name="Lower"/> when it is known;
+/// infinity when it has no upper bound.</param>
 /// <param name="Low">Lower end of the 95 % interval; 0 when open.</param>
 /// <param name="High">Upper end of the 95 % interval; infinity when open.</param>
 public sealed record SavingMedian(double Lower, double Upper, double Low, double High);
@@ -31,10 +32,11 @@ public sealed record SavingMedian(double Lower, double Upper, double Low, double
 /// <param name="Crossing">Pairs whose ratio is read off.</param>
 /// <param name="AtLeast">Pairs with a lower bound only.</param>
 /// <param name="AtMost">Pairs with an upper bound only.</param>
-/// <param name="Median">Median ratio over all pairs, bounded ones included: the summary that intervals and headlines rest on.</param>
+/// <param name="Median">Median ratio over all pairs, bounded ones included: the summary that intervals and headlines
+/// rest on.</param>
 /// <param name="Ratio">
-/// Geometric mean over the crossing pairs of the curves as they are; NaN without any. It has no interval: which pairs cross depends
-/// on the sample, so that each resample would answer another question.
+/// Geometric mean over the crossing pairs of the curves as they are; NaN without any. It has no interval: which pairs
+/// cross depends on the sample, so that each resample would answer another question.
 /// </param>
 /// <param name="Falling">Curves among those compared whose mean goes down between neighbouring sizes.</param>
 /// <param name="Difference">F1 of the model minus that of the baseline with the most labels, mean over tasks, with its 95 % interval.</param>
@@ -46,8 +48,9 @@ public sealed record SavingRow(string Task, int Tasks, int Pairs, int Crossing, 
 /// the baseline the n is found at which the model has the same F1; reported is the geometric mean of n_baseline / n_model. Nothing is extrapolated: a pair
 /// whose F1 the model's curve does not have is counted and bounded. Where a curve that goes down in between has the F1 more than once,
 /// the n nearest to the baseline's counts, so that a bump never makes a saving larger (and a curve against itself gives 1).
-/// That mean drops what is only bounded. Intervals therefore belong to the median over all pairs, in which a bounded ratio stands for
-/// every value that it may have (<see cref="MedianOf"/>): the pairs are the same in every resample, whether they cross there or not.
+/// That mean drops what is only bounded. Intervals therefore belong to the median over all pairs, in which a bounded
+/// ratio stands for every value that it may have (<see cref="MedianOf"/>): the pairs are the same in every resample,
+/// whether they cross there or not.
 /// </summary>
 public static class LabelSaving
 {
@@ -111,19 +114,21 @@ public static class LabelSaving
     }
 
     /// <summary>
-    /// Sharp bounds of the median of ratios of which some are bounded: the median of the lowest values that they may have, 0 for
-    /// <see cref="SavingBound.AtMost"/>, and that of the highest, infinity for <see cref="SavingBound.AtLeast"/>. Nothing is assumed of
-    /// the values behind the bounds (bounds of quantiles from interval data: C. F. Manski, Partial Identification of Probability
-    /// Distributions, Springer 2003, chapter 1); Turnbull's estimate would take the bounds for unrelated to the ratios, which they
-    /// are not. Of an even number the geometric mean of the two in the middle counts.
+    /// Sharp bounds of the median of ratios of which some are bounded: the median of the lowest values that they may
+    /// have, 0 for <see cref="SavingBound.AtMost"/>, and that of the highest, infinity for
+    /// <see cref="SavingBound.AtLeast"/>. Nothing is assumed of the values behind the bounds (bounds of quantiles from
+    /// interval data: C. F. Manski, Partial Identification of Probability Distributions, Springer 2003, chapter 1);
+    /// Turnbull's estimate would take the bounds for unrelated to the ratios, which they are not. Of an even number
+    /// the geometric mean of the two in the middle counts.
     /// </summary>
     /// <param name="savings">At least one.</param>
     /// <exception cref="KitException">There is no pair.</exception>
     public static (double Lower, double Upper) MedianOf(IReadOnlyList<SizeSaving> savings)
     {
         if (savings.Count == 0) throw new KitException("Label saving: a median of no pairs; expected at least one.");
+        const double open = double.PositiveInfinity;
         double[] least = [.. savings.Select(s => s.Bound == SavingBound.AtMost ? 0 : s.Ratio).Order()];
-        double[] most = [.. savings.Select(s => s.Bound == SavingBound.AtLeast ? double.PositiveInfinity : s.Ratio).Order()];
+        double[] most = [.. savings.Select(s => s.Bound == SavingBound.AtLeast ? open : s.Ratio).Order()];
         return (Middle(least), Middle(most));
     }
 

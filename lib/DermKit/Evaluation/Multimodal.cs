@@ -13,7 +13,8 @@ public sealed record MultimodalPlan
     /// <summary>Penalties to choose from, the same for every arm.</summary>
     public IReadOnlyList<double> Cs { get; init; } = [0.001, 0.01, 0.1, 1];
 
-    /// <summary>Folds over training patients: those that choose penalties, and those that ask which metadata helps.</summary>
+    /// <summary>Folds over training patients: those that choose penalties, and those that ask which metadata
+    /// helps.</summary>
     public int Folds { get; init; } = 5;
 
     /// <summary>Share of the metadata columns that an image must have values in to take part.</summary>
@@ -49,9 +50,9 @@ public sealed record MultimodalRun(ProbeTask Task, IReadOnlyList<ArmRows> Arms, 
 
 /// <summary>
 /// Frozen image features and metadata of the patient, alone and together: concatenated before one logistic regression, or (late fusion) the mean of the probabilities of two (the sum rule, Kittler et al. 1998).
-/// Every regression standardises its columns; encodings are learned from the rows that are fitted alone. Every arm, late fusion too, chooses
-/// its penalty from the same values by F1 of its own calls out of fold, over folds of the patients that it is fitted on: none of these
-/// is scored.
+/// Every regression standardises its columns; encodings are learned from the rows that are fitted alone. Every arm,
+/// late fusion too, chooses its penalty from the same values by F1 of its own calls out of fold, over folds of the
+/// patients that it is fitted on: none of these is scored.
 /// </summary>
 public static class Multimodal
 {
@@ -110,7 +111,8 @@ public static class Multimodal
     /// <param name="plan">Penalties and folds.</param>
     /// <param name="rowOf">Feature row of each row of the table, -1 where the image could not be read; null: the same rows.</param>
     /// <param name="cancellation">Stops between folds.</param>
-    /// <exception cref="KitException">There are fewer training patients than folds, or metadata cannot be encoded.</exception>
+    /// <exception cref="KitException">There are fewer training patients than folds, or metadata cannot be
+    /// encoded.</exception>
     public static IReadOnlyList<ArmRows> Run(Tensor features, string model, ProbeTask task, int seed, MultimodalPlan plan, int[]? rowOf = null, CancellationToken cancellation = default)
     {
         using var scope = NewDisposeScope();
@@ -139,7 +141,8 @@ public static class Multimodal
             if (arm == Late) return Mean(Fitted("image", c), Fitted("metadata", c));
             cancellation.ThrowIfCancellationRequested();
             var (all, final) = Pair(arm, train, test);
-            return LinearProbe.Run(all, Labels(task, train), final, task.ClassNames.Length, new(c, Standardise: true)).Probabilities;
+            LinearOptions options = new(c, Standardise: true);
+            return LinearProbe.Run(all, Labels(task, train), final, task.ClassNames.Length, options).Probabilities;
         }
         var made = new List<ArmRows>();
         foreach (string arm in Arms)
@@ -152,7 +155,8 @@ public static class Multimodal
 
     /// <summary>
     /// What each group of metadata adds: out-of-fold predictions on the training patients from all metadata, from all but the group, and from the group alone. The test part is not looked at.
-    /// Each of these chooses its penalty for each fold anew, over inner folds of the patients that are not scored there.
+    /// Each of these chooses its penalty for each fold anew, over inner folds of the patients that are not scored
+    /// there.
     /// </summary>
     /// <param name="task">From <see cref="WithMetadata"/>.</param>
     /// <param name="plan">Penalties and folds.</param>
@@ -166,7 +170,7 @@ public static class Multimodal
         int[] fold = CrossFolds.Assign([.. train.Select(i => task.UnitOf(i))], Labels(task, train), plan.Folds, seed);
         (string Group, string Kind, IReadOnlyList<MetadataGroup> With)[] asked = [("", "all", groups),
             .. groups.Select(g => (g.Name, "without", (IReadOnlyList<MetadataGroup>)[.. groups.Where(o => o != g)])), .. groups.Select(g => (g.Name, "alone", (IReadOnlyList<MetadataGroup>)[g]))];
-        var found = new List<GroupRows>();
+        var made = new List<GroupRows>();
         foreach (var (group, kind, with) in asked.Where(a => a.With.Count > 0))
         {
             (Tensor Fit, Tensor Test) Pair(int[] from, int[] to)
@@ -184,16 +188,18 @@ public static class Multimodal
                 double c = Choose(task, rows, plan.Cs, OutOfFold(task, rows, plan, seed, Pair, cancellation));
                 var (fit, scored) = Pair(rows, [.. own.Select(i => train[i])]);
                 LinearOptions options = new(c, Standardise: true);
-                int[] called = LinearProbe.Run(fit, Labels(task, rows), scored, task.ClassNames.Length, options).Predicted;
+                ProbeOutcome found = LinearProbe.Run(fit, Labels(task, rows), scored, task.ClassNames.Length, options);
+                int[] called = found.Predicted;
                 foreach ((int i, int n) in own.Index()) predicted[n] = called[i];
             }
-            found.Add(new(group, kind, Rows(task, train, predicted)));
-            progress?.Invoke("groups of metadata", found.Count, asked.Length);
+            made.Add(new(group, kind, Rows(task, train, predicted)));
+            progress?.Invoke("groups of metadata", made.Count, asked.Length);
         }
-        return found;
+        return made;
     }
 
-    /// <summary>Probabilities [rows, classes] for each penalty of the plan, each row's from a fit without its patient.</summary>
+    /// <summary>Probabilities [rows, classes] for each penalty of the plan, each row's from a fit without its
+    /// patient.</summary>
     private static double[][,] OutOfFold(ProbeTask task, int[] rows, MultimodalPlan plan, int seed,
         Func<int[], int[], (Tensor Fit, Tensor Test)> pair, CancellationToken cancellation)
     {
@@ -218,7 +224,8 @@ public static class Multimodal
         return held;
     }
 
-    /// <summary>The penalty with the best F1 of the calls out of fold, the strongest of equals. (By log loss few images choose so strong a penalty that every call is the most frequent class.)</summary>
+    /// <summary>The penalty with the best F1 of the calls out of fold, the strongest of equals. (By log loss few images
+    /// choose so strong a penalty that every call is the most frequent class.)</summary>
     private static double Choose(ProbeTask task, int[] rows, IReadOnlyList<double> cs, double[][,] held)
     {
         int[] truth = Labels(task, rows);

@@ -20,8 +20,9 @@ public sealed record MethodPlan(int Epochs, int Seeds, int Images)
     public static string Config(KitSettings settings, string method) => $"{method}-{settings.Mode}".ToLowerInvariant();
 
     /// <summary>
-    /// A method's run: its config of the mode (<see cref="Config"/>) with another seed. With another number of epochs than the config's
-    /// the warm-up is a tenth of them, and the last layer is frozen for at most a tenth. <see cref="Changes"/> lists what that changes.
+    /// A method's run: its config of the mode (<see cref="Config"/>) with another seed. With another number of epochs
+    /// than the config's the warm-up is a tenth of them, and the last layer is frozen for at most a tenth.
+    /// <see cref="Changes"/> lists what that changes.
     /// </summary>
     /// <exception cref="KitException">There is no config of that method and mode.</exception>
     public PretrainOptions Run(KitSettings settings, string method, int seed)
@@ -36,8 +37,8 @@ public sealed record MethodPlan(int Epochs, int Seeds, int Images)
     }
 
     /// <summary>
-    /// What a method's runs are: the config and every key whose value differs from the config's, such as "dino-workshop with
-    /// epochs = 5 (not 15), seed = 1; 9".
+    /// What a method's runs are: the config and every key whose value differs from the config's, such as "dino-workshop
+    /// with epochs = 5 (not 15), seed = 1; 9".
     /// </summary>
     /// <param name="settings">Where the configs lie, and the mode.</param>
     /// <param name="runs">The options that were trained with, all of one method.</param>
@@ -52,7 +53,8 @@ public sealed record MethodPlan(int Epochs, int Seeds, int Images)
             string before = key.Value.GetRawText();
             string[] values = [.. made.Select(m => m.GetProperty(key.Name).GetRawText()).Distinct()];
             if (values is [var one] && one == before) continue;
-            changes.Add($"{JsonNamingPolicy.CamelCase.ConvertName(key.Name)} = {string.Join("; ", values)} (not {before})");
+            string spelled = JsonNamingPolicy.CamelCase.ConvertName(key.Name);
+            changes.Add($"{spelled} = {string.Join("; ", values)} (not {before})");
         }
         return changes.Count == 0 ? $"{name} as it is" : $"{name} with {string.Join(", ", changes)}";
     }

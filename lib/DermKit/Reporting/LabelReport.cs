@@ -6,7 +6,8 @@ namespace DermKit.Reporting;
 /// <summary>Tables and figures over a <see cref="LabelRun"/>, for the label-efficiency notebook.</summary>
 public static class LabelReport
 {
-    private const string Seeds = "seeds with their draws (with one seed its draws) and test patients, lesions or images together";
+    private const string Seeds =
+        "seeds with their draws (with one seed its draws) and test patients, lesions or images together";
 
     private const string Band = "its 95 % bootstrap interval, which resamples " + Seeds;
 
@@ -63,21 +64,28 @@ public static class LabelReport
         {
             bool trained = models.Any(m => m.Name == baseline.Model && m.Source != "random");
             headline = $"{Stamp(curves)}{model.Model} against {baseline.Model} ({model.Probe}), each task with the most labels it has: above on {tasks.Count(r => r.Difference.Low > 0)}, below on {tasks.Count(r => r.Difference.High < 0)} of {tasks.Length} tasks by 95 % intervals over draws and test units ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from {Tables.Interval(tasks.MinBy(r => r.Difference.Value)!.Difference)} to {Tables.Interval(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
-                + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(r => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: "
-                    + $"median of all {r.Pairs} pairs {Median(r.Median)} ({r.Crossing} read off, {r.AtLeast} at least, {r.AtMost} at most)."));
+                + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(Factor));
+            string Factor(SavingRow r) => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: "
+                + $"median of all {r.Pairs} pairs {Median(r.Median)} "
+                + $"({r.Crossing} read off, {r.AtLeast} at least, {r.AtMost} at most).";
         }
         return Tables.From($"Labels that {baseline.Model} ({baseline.Probe}) takes for one that {model.Model} ({model.Probe}) takes", rows,
             ("Task (n)", r => r.Tasks > 1 ? $"{r.Task} ({r.Tasks} tasks)" : $"{r.Task} ({drawn.First(c => c.Task == r.Task).Curves[0].TestRows})"), ("Pairs", r => r.Pairs), ("Read off", r => r.Crossing), ("≥", r => r.AtLeast), ("≤", r => r.AtMost),
-            ("Median ratio, all pairs [95 %]", r => Median(r.Median)), ("Geometric mean, read off", r => r.Crossing == 0 ? "none" : r.Ratio),
+            ("Median ratio, all pairs [95 %]", r => Median(r.Median)),
+            ("Geometric mean, read off", r => r.Crossing == 0 ? "none" : r.Ratio),
             ("Falling", r => r.Falling), ("F1 gain [95 %]", r => Estimate.Of(r.Difference))) with
         {
             Stamp = curves[0].Curves[0].Stamp,
             Headline = headline,
-            Basis = new("test images, with each task", $"{Draws(drawn[0])}, averaged", $"95 %, percentile bootstrap over {Seeds}",
+            Basis = new("test images, with each task", $"{Draws(drawn[0])}, averaged",
+                $"95 %, percentile bootstrap over {Seeds}",
                 $"{model.Model} ({model.Probe}) against {baseline.Model} ({baseline.Probe}), on the same draws and resamples; no p"),
-            Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model at the same mean F1, interpolated over log n. ≥ (at least): the model is above that F1 with the fewest labels already. ≤ (at most): the model does not reach it. "
-                + "Median ratio: over all pairs, the same in every resample; a bounded ratio stands for every value that it may have, so that the median may be bounded too. The interval is that of the bounds. "
-                + "Geometric mean: over the pairs read off alone; which they are depends on the sample, so that it has no interval. "
+            Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model "
+                + "at the same mean F1, interpolated over log n. ≥ (at least): the model is above that F1 with the "
+                + "fewest labels already. ≤ (at most): the model does not reach it. Median ratio: over all pairs, the "
+                + "same in every resample; a bounded ratio stands for every value that it may have, so that the median "
+                + "may be bounded too. The interval is that of the bounds. Geometric mean: over the pairs read off "
+                + "alone; which they are depends on the sample, so that it has no interval. "
                 + "Falling: curves whose mean goes down somewhere; where one has an F1 more than once, the n nearest to the baseline's counts. F1 gain: model minus baseline with the most labels.",
         };
     }
@@ -111,8 +119,10 @@ public static class LabelReport
         (double lower, double upper, double low, double high) = median;
         bool above = lower > 0, below = !double.IsPositiveInfinity(upper);
         if (!above && !below) return "not bounded";
-        string value = !below ? $"≥ {Two(lower)}" : !above ? $"≤ {Two(upper)}" : Two(lower) == Two(upper) ? Two(lower) : $"{Two(lower)} to {Two(upper)}";
-        return $"{value} {(low > 0 ? "[" : "(")}{Two(low)}, {(double.IsPositiveInfinity(high) ? "∞)" : $"{Two(high)}]")}";
+        string known = Two(lower) == Two(upper) ? Two(lower) : $"{Two(lower)} to {Two(upper)}";
+        string value = !below ? $"≥ {Two(lower)}" : !above ? $"≤ {Two(upper)}" : known;
+        string end = double.IsPositiveInfinity(high) ? "∞)" : $"{Two(high)}]";
+        return $"{value} {(low > 0 ? "[" : "(")}{Two(low)}, {end}";
     }
 
     private static string Two(double ratio) => ratio == 0 ? "0" : ratio.ToString("0.00", CultureInfo.InvariantCulture);

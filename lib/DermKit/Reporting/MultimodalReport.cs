@@ -39,13 +39,16 @@ public static class MultimodalReport
         var best = sets.Keys.Where(k => k.Arm is "late fusion" or "concatenation").MaxBy(k => Of(Rows(k.Model, k.Arm), null, resamples).Value);
         return Tables.From("Image, metadata, and both", sets.Keys,
             ("Model", k => k.Model), ("Arm", k => k.Arm), ("F1 [95 %]", k => Tables.Interval(Of(Rows(k.Model, k.Arm), null, resamples))), ("Balanced accuracy [95 %]", k => Tables.Interval(Of(Rows(k.Model, k.Arm), c => c.BalancedAccuracy, resamples))),
-            ("Minus image [95 %]", k => Minus(k, "image")), ("p", k => P(k, "image")), ("Minus metadata [95 %]", k => Minus(k, "metadata")), ("p", k => P(k, "metadata")), ("Penalty C, by seed", k => string.Join("; ", sets[k].Select(a => Tables.Number(a.C))))) with
+            ("Minus image [95 %]", k => Minus(k, "image")), ("p", k => P(k, "image")),
+            ("Minus metadata [95 %]", k => Minus(k, "metadata")), ("p", k => P(k, "metadata")),
+            ("Penalty C, by seed", k => string.Join("; ", sets[k].Select(a => Tables.Number(a.C))))) with
         {
             Stamp = Stamp(run),
             Headline = $"{Stamps.Bracket(Stamp(run))}{run.Task.Definition.Name}: {best.Model} with metadata by {best.Arm}, F1 {Tables.Interval(Of(Rows(best.Model, best.Arm), null, resamples))}; minus image alone {Minus(best, "image")}, minus metadata alone {Minus(best, "metadata")}, n = {first.Units.Distinct().Count()} test patients.",
             Basis = new($"{first.Truth.Length} test images of {first.Units.Distinct().Count()} patients", Basis.Mean(sets.Values.Select(s => s.Length)), Basis.Bootstrap("test patients"), Basis.Paired("F1 of each arm minus image alone and minus metadata alone", $"the {compared.Length} differences")),
-            Note = "Every arm chooses its penalty from the same values, by F1 of its own calls out of fold over folds of the training patients; late fusion has one for both regressions. "
-                + "With a frozen test part a seed draws these folds and random weights, and nothing else. " + OneFit(sets),
+            Note = "Every arm chooses its penalty from the same values, by F1 of its own calls out of fold over folds "
+                + "of the training patients; late fusion has one for both regressions. With a frozen test part a seed "
+                + "draws these folds and random weights, and nothing else. " + OneFit(sets),
         };
     }
 
@@ -79,11 +82,13 @@ public static class MultimodalReport
         };
     }
 
-    /// <summary>Names the arms whose seeds all call alike: seeds of one fit have no spread, and are no further evidence.</summary>
+    /// <summary>Names the arms whose seeds all call alike: seeds of one fit have no spread, and are no further
+    /// evidence.</summary>
     private static string OneFit(Dictionary<(string Model, string Arm), ArmRows[]> sets)
     {
-        var same = sets.Where(s => s.Value.Length > 1 && s.Value.All(a => a.Rows.Predicted.SequenceEqual(s.Value[0].Rows.Predicted)));
-        string[] names = [.. same.Select(s => $"{s.Key.Arm} ({s.Key.Model})")];
+        static bool Alike(ArmRows[] seeds) =>
+            seeds.Length > 1 && seeds.All(a => a.Rows.Predicted.SequenceEqual(seeds[0].Rows.Predicted));
+        string[] names = [.. sets.Where(s => Alike(s.Value)).Select(s => $"{s.Key.Arm} ({s.Key.Model})")];
         return names.Length == 0 ? "" : $"All seeds call alike, so that they count as one: {string.Join(", ", names)}.";
     }
 

@@ -76,7 +76,8 @@ public sealed class LabelEfficiencyTests
     {
         const int resamples = 2000;
         string[] units = [.. Enumerable.Range(0, 60).Select(i => $"p{i / 2}")];
-        ushort[][] draws = LabelEfficiency.DrawUnits("pad-ufes-20", units, resamples), other = LabelEfficiency.DrawUnits("isic2017", units, resamples);
+        ushort[][] draws = LabelEfficiency.DrawUnits("pad-ufes-20", units, resamples);
+        ushort[][] other = LabelEfficiency.DrawUnits("isic2017", units, resamples);
         // The rows of a patient count together, in any order and among any others.
         Assert.All(draws, d => Assert.True(Enumerable.Range(0, 30).All(i => d[2 * i] == d[2 * i + 1])));
         int[] some = [41, 3, 20];
@@ -88,7 +89,8 @@ public sealed class LabelEfficiencyTests
         Assert.Equal(1, times.Average(t => (t - 1) * (t - 1)), 0.05);
         Assert.Equal(1 / Math.E, times.Count(t => t == 0) / (double)times.Length, 0.01);
         // The same names in another data set, and other patients of this one: no correlation.
-        static double Correlation(IEnumerable<ushort> a, IEnumerable<ushort> b) => a.Zip(b).Average(p => (p.First - 1.0) * (p.Second - 1.0));
+        static double Correlation(IEnumerable<ushort> a, IEnumerable<ushort> b) =>
+            a.Zip(b).Average(p => (p.First - 1.0) * (p.Second - 1.0));
         for (int i = 0; i < 60; i += 2)
         {
             Assert.InRange(Correlation(draws.Select(d => d[i]), other.Select(d => d[i])), -0.12, 0.12);

@@ -80,9 +80,10 @@ public sealed class ProbeTests
     public void OneRareClassDoesNotKeepTheOthersFromChoosingK(int rare, bool heldBack)
     {
         using var scope = NewDisposeScope();
-        // The classes of Derm7pt, of which the rarest has 6 training images: noise in which many neighbours beat one.
+        // As in Derm7pt, where the rarest class has 6 training images: noise in which many neighbours beat one.
         int[] y = [.. Enumerable.Range(0, 600).Select(i => i % 2), .. Enumerable.Repeat(2, rare)];
-        Tensor x = randn([y.Length, 4], generator: new Generator(3)) + ProbeInput.ToTensor(y, CPU).to(float32).unsqueeze(1);
+        Tensor centres = ProbeInput.ToTensor(y, CPU).to(float32).unsqueeze(1);
+        Tensor x = randn([y.Length, 4], generator: new Generator(3)) + centres;
         ProbeOutcome outcome = KnnProbe.Run(x, y, x, 3, 1);
         Assert.Equal([1, 5, 10, 20, 30, 50, 100, 200], outcome.ValidationF1.Keys.Order());
         Assert.True(outcome.K > 1, $"k = {outcome.K}");

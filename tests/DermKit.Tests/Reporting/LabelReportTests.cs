@@ -27,7 +27,8 @@ public sealed class LabelReportTests
         Assert.Equal(["vit-tiny-dino-kit, knn", "vit-tiny-random, knn", "vit-tiny-random, linear"], figure.Series.Select(s => s.Name));
         Assert.All(figure.Series, s => Assert.All(s.Low!.Zip(s.Y, s.High!), v => Assert.True(v.First < v.Second && v.Second < v.Third)));
         Assert.Equal("SYNTHETIC", figure.Stamp);
-        Assert.Contains("resamples seeds with their draws (with one seed its draws) and test patients", figure.Caption, StringComparison.Ordinal);
+        const string resampled = "resamples seeds with their draws (with one seed its draws) and test patients";
+        Assert.Contains(resampled, figure.Caption, StringComparison.Ordinal);
         Assert.Contains("2 seeds x 20 draws", figure.Caption, StringComparison.Ordinal);
         Assert.Contains("Not rising everywhere: vit-tiny-random, linear", figure.Caption, StringComparison.Ordinal);
         Assert.Contains("Macro F1", figure.YAxis, StringComparison.Ordinal);
@@ -59,7 +60,8 @@ public sealed class LabelReportTests
 
     [Fact]
     public void AgainstTrainedWeightsItNamesTheFactorWithItsIntervalAndPairs() =>
-        Assert.Matches(@"Labels of vit-tiny-imagenet for one of vit-tiny-dino-kit, .*: median of all 6 pairs [23]\.\d\d( to [23]\.\d\d)? \[[23]\.\d\d, [23]\.\d\d\] \(4 read off, 2 at least, 0 at most\)",
+        Assert.Matches(@"Labels of vit-tiny-imagenet for one of vit-tiny-dino-kit, .*: median of all 6 pairs "
+            + @"[23]\.\d\d( to [23]\.\d\d)? \[[23]\.\d\d, [23]\.\d\d\] \(4 read off, 2 at least, 0 at most\)",
             LabelReport.Savings(Curves(baseline: "vit-tiny-imagenet"), ("vit-tiny-dino-kit", "knn"), ("vit-tiny-imagenet", "knn"), Models).Headline);
 
     [Theory]
