@@ -38,6 +38,7 @@ internal static class CompareCommand
             ProbeTask[] probed = [.. SuiteRun.Open(settings, suite, SuitePlan.For(settings.Mode) with { Tasks = parsed.GetValue(tasks) is { Length: > 0 } names ? names : null }).Select(t => t.Limit(plan.Images, plan.Images))];
             ModelDefinition untrained = ModelRegistry.Load(Path.Combine(settings.Root, "data"))["vit-tiny-random"];
             var results = new List<TaskResult>();
+            var trained = new List<PretrainOptions>();
             int pictures = 0;
             foreach (int seed in TaskSuite.Seeds.Take(plan.Seeds))
             {
@@ -50,6 +51,7 @@ internal static class CompareCommand
                     using PretrainData data = PretrainData.Open(settings, options, Display.Progress("decoding").Report, cancellation);
                     using var trainer = new Pretrainer(options, data, settings.TorchDevice(), run);
                     pictures = data.Count;
+                    trained.Add(trainer.Options);
                     TrainingProgress progress = Display.Training($"{method}, seed {seed}");
                     trainer.Run(progress.Report, cancellation);
                     progress.Close();
@@ -63,6 +65,8 @@ internal static class CompareCommand
             string[] words = [.. parsed.Tokens.Select(t => t.Value)];
             provenance["command"] = "kit " + string.Join(' ', words.Where((word, i) => word is not ("--out" or "--export") && (i == 0 || words[i - 1] is not ("--out" or "--export"))));
             provenance["budget"] = string.Create(CultureInfo.InvariantCulture, $"{plan.Epochs} epochs of {pictures} pictures, seeds {string.Join(", ", TaskSuite.Seeds.Take(plan.Seeds))}, configs of mode {settings.Mode.ToString().ToLowerInvariant()}");
+            foreach (var runs in trained.GroupBy(o => o.Method))
+                provenance[$"config {runs.Key}"] = MethodPlan.Changes(settings, [.. runs]);
             MethodComparison comparison = MethodComparison.Of(results, provenance);
             comparison.Save(target ?? folder);
             foreach (ComparisonRow row in comparison.Means.Concat(comparison.Rows))

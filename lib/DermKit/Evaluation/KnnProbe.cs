@@ -45,8 +45,11 @@ public static class KnnProbe
     /// <summary>
     /// The paper's protocol: k with the best F1 (<see cref="ClassCounts.PaperF1"/>; the smallest of equals) on a stratified part
     /// of the training rows, fitted on the rest, and that fit scored on the test rows without a refit. A k larger than the
-    /// fitted set is skipped. Where a class is too small to have a row in the validation part (fewer than 7 images at 15 %),
-    /// k = 1 on all training rows, and the outcome's note says so: that rule is the kit's own.
+    /// fitted set is skipped. What the paper leaves open is the kit's own rule, and the outcome's note names it where
+    /// it applies: every class with two or more rows has at least one among those held back; a class with a single row
+    /// is fitted and takes no part in the choice; and where the share has fewer rows than there are classes to hold
+    /// back from, or only one such class, k = 1 on all training rows. (scikit-learn's train_test_split refuses both
+    /// cases; nothing else changes the paper's choice.)
     /// </summary>
     /// <param name="train">[N, D] training features.</param>
     /// <param name="trainLabels">N class indices.</param>
@@ -62,14 +65,18 @@ public static class KnnProbe
         ProbeInput.Check("training", train, trainLabels, classes);
         ProbeInput.Check("test", test, null, classes);
         ProbeInput.CheckColumns(train.shape[1], test);
+        int[] counts = ProbeInput.CountClasses(trainLabels, classes);
         if (Choice(trainLabels, classes, seed, options) is not var (fit, validation))
         {
-            int smallest = ProbeInput.CountClasses(trainLabels, classes).Where(c => c > 0).Min();
             return Classify(train, trainLabels, test, classes, [1], options.Vote, options.Temperature)[1] with
             {
-                Note = $"k = 1 without a choice: a class has {smallest} training images, too few for a {(int)Math.Round(100 * options.ValidationShare)} % validation part (a rule of this kit, not of the paper).",
+                Note = $"k = 1 without a choice: {(int)Math.Round(100 * options.ValidationShare)} % of "
+                    + $"{trainLabels.Length} training images are too few to hold back one of each of the "
+                    + $"{counts.Count(c => c > 1)} classes with two or more "
+                    + "(a rule of this kit, not of the paper).",
             };
         }
+        int single = counts.Count(c => c == 1);
         using var scope = NewDisposeScope();
         int[] fitLabels = Take(trainLabels, fit), validationLabels = Take(trainLabels, validation);
         Tensor fitted = train.index_select(0, ProbeInput.ToTensor(fit, train.device));
@@ -80,12 +87,26 @@ public static class KnnProbe
         var scores = outcomes.ToDictionary(o => o.Key, o =>
             ClassCounts.Of(validationLabels, o.Value.Predicted[..validation.Length], classes).PaperF1(positive));
         int best = Best(scores);
-        return Rows(outcomes[best], validation.Length, (int)test.shape[0]) with { ValidationF1 = scores };
+        return Rows(outcomes[best], validation.Length, (int)test.shape[0]) with
+        {
+            ValidationF1 = scores,
+            Note = single == 0 ? ""
+                : $"Classes with one training image ({single}) are fitted and take no part in the choice of k "
+                    + "(a rule of this kit, not of the paper).",
+        };
     }
 
-    /// <summary>The rows to fit (train) and those that choose k (test); null where the smallest class is too small to have one of the latter.</summary>
-    internal static Split? Choice(int[] labels, int classes, int seed, KnnOptions options) =>
-        Math.Floor(ProbeInput.CountClasses(labels, classes).Where(c => c > 0).Min() * options.ValidationShare + 1e-9) < 1 ? null : Splits.Stratified(labels, seed, options.ValidationShare);
+    /// <summary>
+    /// The rows to fit (train) and those that choose k (test); null where no useful part can be held back: a choice
+    /// takes two classes with two rows or more, and a share with at least as many rows as there are such classes.
+    /// </summary>
+    internal static Split? Choice(int[] labels, int classes, int seed, KnnOptions options)
+    {
+        int able = ProbeInput.CountClasses(labels, classes).Count(c => c > 1);
+        // scikit-learn rounds the share up, too.
+        bool useful = able > 1 && Math.Ceiling(labels.Length * options.ValidationShare - 1e-9) >= able;
+        return useful ? Splits.Stratified(labels, seed, options.ValidationShare) : null;
+    }
 
     /// <summary>The k with the best score, the smallest of equals.</summary>
     internal static int Best(IEnumerable<KeyValuePair<int, double>> scores) => scores.OrderByDescending(s => s.Value).ThenBy(s => s.Key).First().Key;

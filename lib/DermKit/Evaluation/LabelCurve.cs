@@ -18,7 +18,8 @@ namespace DermKit.Evaluation;
 /// <param name="TestRows">Test rows, the same for every draw.</param>
 /// <param name="Sizes">Labels of each class, ascending.</param>
 /// <param name="F1">[size][repeat]: macro F1 with more than two classes, else F1 of the positive class; of a curve with a <paramref name="Score"/>, that one.</param>
-/// <param name="Resampled">[size][resample]: mean F1 over the repeats on resampled test units (patients or lesions, else images); the same units for every model and seed with the same test rows.</param>
+/// <param name="Resampled">[size][resample]: mean F1 over the repeats on resampled test units (patients or lesions,
+/// else images); a unit counts as often for every model, seed and task of its data set.</param>
 /// <param name="Kit">Version of the library with the commit it was built from.</param>
 /// <param name="Seconds">Time of all draws, features not included.</param>
 /// <param name="Ks">[size][repeat]: neighbours; null for other probes.</param>

@@ -1,5 +1,9 @@
+using DermKit.Data;
 using DermKit.Imaging;
+using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -87,8 +91,9 @@ public static class LabelEfficiency
                 }
                 ILookup<int, (int[] Predicted, int K)> bySize = draws.Zip(calls).ToLookup(p => p.First.PerClass, p => p.Second);
                 int[] sizes = [.. bySize.Select(g => g.Key).Order()];
-                // One stream of units for all models, seeds and tasks on the same test rows: their differences are paired.
-                ushort[][] units = Bootstrap.Draw([.. test.Select(r => task.UnitOf(r))], plan.Suite.Probing.Resamples, 1);
+                string[] unitOf = Array.ConvertAll(test, task.UnitOf);
+                string set = string.Join(" + ", definition.DataSets.Keys);
+                ushort[][] units = DrawUnits(set, unitOf, plan.Suite.Probing.Resamples);
                 // Calls are counted once for all scores.
                 double[][] Scored(int size, ushort[] weights) => [.. bySize[size].Select(s => ClassCounts.Of(truth, s.Predicted, classes, weights)).Select(c => scores.Select(s => s.Of(c)).ToArray())];
                 double[][][] plain = [.. sizes.Select(n => Scored(n, []))], resampled = [.. sizes.Select(n =>
@@ -110,6 +115,42 @@ public static class LabelEfficiency
             curves.AddRange(made!);
         }
         return curves;
+    }
+
+    /// <summary>
+    /// How often each test row counts in each resample, [resample][row]. Each unit draws its number from the Poisson
+    /// distribution with mean 1 (the Poisson bootstrap: Hanley and MacGibbon, Comput. Methods Programs Biomed. 83,
+    /// 2006), by a stream of its own that depends on the data set and the unit's name alone. So a patient counts as
+    /// often in every task, split, seed and model of a data set, and their differences are paired, while units of
+    /// different data sets are independent.
+    /// </summary>
+    /// <param name="dataSet">Names of the data sets of the task.</param>
+    /// <param name="units">Unit of each row.</param>
+    /// <param name="resamples">Number of resamples.</param>
+    internal static ushort[][] DrawUnits(string dataSet, IReadOnlyList<string> units, int resamples)
+    {
+        // Shares of the Poisson distribution with mean 1 up to 0, 1, 2, ...; beyond 12 lie fewer than one in 10^10.
+        double[] upTo = new double[13];
+        double share = Math.Exp(-1);
+        for (int n = 0; n < upTo.Length; n++)
+        {
+            upTo[n] = share + (n > 0 ? upTo[n - 1] : 0);
+            share /= n + 1;
+        }
+        ushort[][] draws = [.. Enumerable.Range(0, resamples).Select(_ => new ushort[units.Count])];
+        foreach (var unit in Enumerable.Range(0, units.Count).GroupBy(i => units[i], StringComparer.Ordinal))
+        {
+            int[] rows = [.. unit];
+            byte[] name = SHA256.HashData(Encoding.UTF8.GetBytes($"{dataSet}\n{unit.Key}"));
+            var random = new SplitMix64(BinaryPrimitives.ReadUInt64LittleEndian(name));
+            foreach (ushort[] draw in draws)
+            {
+                double value = (random.Next() >> 11) * Math.Pow(2, -53);
+                ushort times = (ushort)upTo.Count(u => u <= value);
+                foreach (int row in rows) draw[row] = times;
+            }
+        }
+        return draws;
     }
 
     private static string Unconverged(LabelDraw[] open, int all) => open.Length == 0 ? ""

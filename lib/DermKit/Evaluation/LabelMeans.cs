@@ -19,9 +19,15 @@ public sealed record MeanCurve(string Task, string Model, string Probe, int[] Si
 }
 
 /// <summary>
-/// Means over draws. The interval is a bootstrap of what was drawn: seeds with replacement (with them random weights and drawn splits), within each the repeats with
-/// replacement, all sizes of a repeat together, and the test units (patients or lesions, else images) with replacement. Draws and test units act on a mean
-/// independently, so that the shift by resampled test units is added to the mean over resampled draws. Models are resampled alike, so that their curves can be compared resample by resample.
+/// Means over draws. The interval is a bootstrap of what was drawn: seeds with replacement, each with all its draws,
+/// random weights and drawn split (of a single seed, its repeats with replacement, all sizes of a repeat together), and
+/// the test units (patients or lesions, else images). Draws and test units act on a mean independently, so that the
+/// shift by resampled test units is added to the mean over resampled seeds. The draws of a seed are not resampled
+/// within it: the spread of the seeds' means holds their noise already (Davison and Hinkley, Bootstrap Methods and
+/// their Application, 1997, section 3.8). A resampled mean of n values varies by (n - 1) / n of what a mean of n varies
+/// by, so that deviations are multiplied by the root of n / (n - 1). The ends are percentiles, without the wider
+/// quantiles that a t distribution has for few seeds: where seeds differ more than test units do, an interval over five
+/// covers less than 95 %. Models are resampled alike, so that their curves can be compared resample by resample.
 /// </summary>
 public static class LabelMeans
 {
@@ -43,24 +49,25 @@ public static class LabelMeans
         double[][][] values = [.. curves.Select(c => Array.ConvertAll(sizes, n => c.F1[Array.IndexOf(c.Sizes, n)]))], onUnits = [.. curves.Select(c => Array.ConvertAll(sizes, n => c.Resampled[Array.IndexOf(c.Sizes, n)]))];
         double[][] means = [.. values.Select(v => Array.ConvertAll(v, r => r.Average()))];
         double[][] resampled = new double[resamples][];
-        // Repeats of different tasks are drawn independently; seeds are shared, as random weights are.
-        int own = task.Aggregate(seed, (hash, c) => unchecked(hash * 31 + c));
+        // What is drawn with replacement, [item][size]: seeds, the same for all tasks, as random weights are; or the
+        // repeats of the one seed.
+        bool several = curves.Length > 1;
+        double[] Repeat(int d) => Array.ConvertAll(values[0], v => v[d]);
+        double[][] drawn = several ? means : [.. Enumerable.Range(0, repeats).Select(Repeat)];
+        int stream = several ? seed : task.Aggregate(seed, (hash, c) => unchecked(hash * 31 + c));
+        double few = drawn.Length > 1 ? Math.Sqrt(drawn.Length / (drawn.Length - 1.0)) : 0;
+        double[] mean = [.. sizes.Select((_, n) => means.Average(m => m[n]))];
+        double[][] shifts = [.. sizes.Select((_, n) => Enumerable.Range(0, resamples)
+            .Select(r => curves.Select((_, s) => onUnits[s][n][r] - means[s][n]).Average()).ToArray())];
         Parallel.For(0, resamples, r =>
         {
-            SplitMix64 seeds = new(((ulong)(uint)seed << 32) + (uint)r), draws = new(((ulong)(uint)own << 32) + (uint)r);
-            double[] sum = new double[sizes.Length];
-            for (int s = 0; s < curves.Length; s++)
-            {
-                int chosen = seeds.Below(curves.Length);
-                for (int n = 0; n < sizes.Length; n++) sum[n] += repeats * (onUnits[chosen][n][r] - means[chosen][n]);
-                for (int d = 0; d < repeats; d++)
-                {
-                    int repeat = draws.Below(repeats);
-                    for (int n = 0; n < sizes.Length; n++) sum[n] += values[chosen][n][repeat];
-                }
-            }
-            resampled[r] = Array.ConvertAll(sum, v => Math.Clamp(v / (curves.Length * repeats), 0, 1));
+            SplitMix64 random = new(((ulong)(uint)stream << 32) + (uint)r);
+            int[] chosen = [.. drawn.Select(_ => random.Below(drawn.Length))];
+            resampled[r] = [.. sizes.Select((_, n) =>
+                Math.Clamp(mean[n] + few * (chosen.Average(i => drawn[i][n]) - mean[n]) + shifts[n][r], 0, 1))];
         });
-        return new(task, model, probe, sizes, [.. sizes.Select((_, n) => Bootstrap.Percentiles(means.Average(m => m[n]), [.. resampled.Select(r => r[n])]))], curves) { Resampled = resampled };
+        Interval Band(int n) => Bootstrap.Percentiles(mean[n], Array.ConvertAll(resampled, r => r[n]));
+        Interval[] bands = [.. sizes.Select((_, n) => Band(n))];
+        return new(task, model, probe, sizes, bands, curves) { Resampled = resampled };
     }
 }

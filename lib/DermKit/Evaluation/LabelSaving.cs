@@ -17,24 +17,40 @@ public enum SavingBound
 /// <param name="Bound">Whether that is the ratio or a bound of it.</param>
 public sealed record SizeSaving(int BaselineSize, double Ratio, SavingBound Bound);
 
+/// <summary>What is known of the median ratio over all pairs when some ratios are only bounded.</summary>
+/// <param name="Lower">The median lies at or above this; 0 when it has no lower bound.</param>
+/// <param name="Upper">The median lies at or below this, the same as <paramref name="Lower"/> when it is known;
+/// infinity when it has no upper bound.</param>
+/// <param name="Low">Lower end of the 95 % interval; 0 when open.</param>
+/// <param name="High">Upper end of the 95 % interval; infinity when open.</param>
+public sealed record SavingMedian(double Lower, double Upper, double Low, double High);
+
 /// <summary>The label saving of a model against a baseline, on one task or over several.</summary>
 /// <param name="Task">Name of the task, or of the group of tasks.</param>
 /// <param name="Tasks">Number of tasks.</param>
-/// <param name="Pairs">Pairs of a task and a size of the baseline.</param>
+/// <param name="Pairs">Pairs of a task and a size of the baseline; the same in every resample.</param>
 /// <param name="Crossing">Pairs whose ratio is read off.</param>
 /// <param name="AtLeast">Pairs with a lower bound only.</param>
 /// <param name="AtMost">Pairs with an upper bound only.</param>
-/// <param name="Ratio">Geometric mean over the crossing pairs with its 95 % interval; NaN without any.</param>
-/// <param name="Bounded">Geometric mean over all pairs, bounds standing for ratios: a lower bound when there is no <see cref="AtMost"/>, an upper one when there is no <see cref="AtLeast"/>; NaN when there are both.</param>
+/// <param name="Median">Median ratio over all pairs, bounded ones included: the summary that intervals and headlines
+/// rest on.</param>
+/// <param name="Ratio">
+/// Geometric mean over the crossing pairs of the curves as they are; NaN without any. It has no interval: which pairs
+/// cross depends on the sample, so that each resample would answer another question.
+/// </param>
 /// <param name="Falling">Curves among those compared whose mean goes down between neighbouring sizes.</param>
 /// <param name="Difference">F1 of the model minus that of the baseline with the most labels, mean over tasks, with its 95 % interval.</param>
-public sealed record SavingRow(string Task, int Tasks, int Pairs, int Crossing, int AtLeast, int AtMost, Interval Ratio, double Bounded, int Falling, Interval Difference);
+public sealed record SavingRow(string Task, int Tasks, int Pairs, int Crossing, int AtLeast, int AtMost,
+    SavingMedian Median, double Ratio, int Falling, Interval Difference);
 
 /// <summary>
 /// The kit's definition of a label saving (how the paper computed its factor is not published): mean F1 is interpolated over log n between the sizes; for each size of
 /// the baseline the n is found at which the model has the same F1; reported is the geometric mean of n_baseline / n_model. Nothing is extrapolated: a pair
 /// whose F1 the model's curve does not have is counted and bounded. Where a curve that goes down in between has the F1 more than once,
 /// the n nearest to the baseline's counts, so that a bump never makes a saving larger (and a curve against itself gives 1).
+/// That mean drops what is only bounded. Intervals therefore belong to the median over all pairs, in which a bounded
+/// ratio stands for every value that it may have (<see cref="MedianOf"/>): the pairs are the same in every resample,
+/// whether they cross there or not.
 /// </summary>
 public static class LabelSaving
 {
@@ -80,16 +96,50 @@ public static class LabelSaving
     {
         SizeSaving[] all = [.. tasks.SelectMany(t => Compare(t.Model.Sizes, [.. t.Model.F1.Select(f => f.Value)], [.. t.Baseline.F1.Select(f => f.Value)]))];
         int resamples = tasks[0].Model.Resampled.Length;
-        double[] ratios = new double[resamples], differences = new double[resamples];
+        double[] lower = new double[resamples], upper = new double[resamples], differences = new double[resamples];
         Parallel.For(0, resamples, r =>
         {
-            ratios[r] = Geometric(tasks.SelectMany(t => Compare(t.Model.Sizes, t.Model.Resampled[r], t.Baseline.Resampled[r])).Where(s => s.Bound == SavingBound.Exact));
+            // A resample without any test unit has no score, and says nothing of the ratios.
+            bool scored = tasks.All(t => !t.Model.Resampled[r].Concat(t.Baseline.Resampled[r]).Any(double.IsNaN));
+            var drawn = tasks.SelectMany(t => Compare(t.Model.Sizes, t.Model.Resampled[r], t.Baseline.Resampled[r]));
+            (lower[r], upper[r]) = scored ? MedianOf([.. drawn]) : (0, double.PositiveInfinity);
             differences[r] = tasks.Average(t => t.Model.Resampled[r][^1] - t.Baseline.Resampled[r][^1]);
         });
         int least = all.Count(s => s.Bound == SavingBound.AtLeast), most = all.Count(s => s.Bound == SavingBound.AtMost);
+        Array.Sort(lower);
+        Array.Sort(upper);
+        // Whole order statistics, rounded outwards: between a number and infinity there is nothing to interpolate.
+        double Low(double level) => resamples == 0 ? double.NaN : lower[(int)Math.Floor(level * (resamples - 1))];
+        double High(double level) => resamples == 0 ? double.NaN : upper[(int)Math.Ceiling(level * (resamples - 1))];
+        (double from, double to) = MedianOf(all);
         return new(name, tasks.Length, all.Length, all.Length - least - most, least, most,
-            Bootstrap.Percentiles(Geometric(all.Where(s => s.Bound == SavingBound.Exact)), ratios), least > 0 && most > 0 ? double.NaN : Geometric(all),
+            new(from, to, Low(0.025), High(0.975)), Geometric(all.Where(s => s.Bound == SavingBound.Exact)),
             tasks.SelectMany(t => new[] { t.Model, t.Baseline }).Count(c => !c.Rises), Bootstrap.Percentiles(tasks.Average(t => t.Model.F1[^1].Value - t.Baseline.F1[^1].Value), differences));
+    }
+
+    /// <summary>
+    /// Sharp bounds of the median of ratios of which some are bounded: the median of the lowest values that they may
+    /// have, 0 for <see cref="SavingBound.AtMost"/>, and that of the highest, infinity for
+    /// <see cref="SavingBound.AtLeast"/>. Nothing is assumed of the values behind the bounds (bounds of quantiles from
+    /// interval data: C. F. Manski, Partial Identification of Probability Distributions, Springer 2003, chapter 1);
+    /// Turnbull's estimate would take the bounds for unrelated to the ratios, which they are not. Of an even number
+    /// the geometric mean of the two in the middle counts.
+    /// </summary>
+    /// <param name="savings">At least one.</param>
+    /// <exception cref="KitException">There is no pair.</exception>
+    public static (double Lower, double Upper) MedianOf(IReadOnlyList<SizeSaving> savings)
+    {
+        if (savings.Count == 0) throw new KitException("Label saving: a median of no pairs; expected at least one.");
+        const double open = double.PositiveInfinity;
+        double[] least = [.. savings.Select(s => s.Bound == SavingBound.AtMost ? 0 : s.Ratio).Order()];
+        double[] most = [.. savings.Select(s => s.Bound == SavingBound.AtLeast ? open : s.Ratio).Order()];
+        return (Middle(least), Middle(most));
+    }
+
+    private static double Middle(double[] sorted)
+    {
+        double one = sorted[(sorted.Length - 1) / 2], other = sorted[sorted.Length / 2];
+        return one == other ? one : Math.Sqrt(one) * Math.Sqrt(other);
     }
 
     private static double Geometric(IEnumerable<SizeSaving> savings)

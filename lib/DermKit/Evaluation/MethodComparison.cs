@@ -1,7 +1,8 @@
 namespace DermKit.Evaluation;
 
 /// <summary>What a comparison of pre-training methods found, as one file that a notebook shows and a repository carries.</summary>
-/// <param name="Provenance">Command, commit, hardware, pictures, settings.</param>
+/// <param name="Provenance">Command, commit, hardware, pictures, and for each method its config with every changed
+/// key.</param>
 /// <param name="Rows">A row for each method, task and probe, paired with the untrained backbone of the same seeds.</param>
 /// <param name="Means">The same over tasks.</param>
 public sealed record MethodComparison(SortedDictionary<string, string> Provenance, IReadOnlyList<ComparisonRow> Rows, IReadOnlyList<ComparisonRow> Means)

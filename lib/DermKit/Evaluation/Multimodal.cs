@@ -10,10 +10,11 @@ public sealed record MultimodalPlan
     /// <summary>Models, seeds and limits; one task, by default PAD-UFES-20's diagnoses where they are here, else the drawn set's.</summary>
     public SuitePlan Suite { get; init; } = new();
 
-    /// <summary>Penalties to choose from, on validation patients of the training part.</summary>
+    /// <summary>Penalties to choose from, the same for every arm.</summary>
     public IReadOnlyList<double> Cs { get; init; } = [0.001, 0.01, 0.1, 1];
 
-    /// <summary>Folds over the training patients, for the question which metadata helps.</summary>
+    /// <summary>Folds over training patients: those that choose penalties, and those that ask which metadata
+    /// helps.</summary>
     public int Folds { get; init; } = 5;
 
     /// <summary>Share of the metadata columns that an image must have values in to take part.</summary>
@@ -29,8 +30,8 @@ public sealed record MultimodalPlan
 /// <summary>Predictions of one arm.</summary>
 /// <param name="Arm">One of <see cref="Multimodal.Arms"/>.</param>
 /// <param name="Model">Name of the model behind the image features.</param>
-/// <param name="Seed">Of weights and of the validation part.</param>
-/// <param name="C">Penalty that was chosen; NaN for late fusion, which has none of its own.</param>
+/// <param name="Seed">Of weights and of the folds that choose the penalty.</param>
+/// <param name="C">Penalty that was chosen; late fusion has one for both of its regressions.</param>
 /// <param name="Rows">Test rows.</param>
 public sealed record ArmRows(string Arm, string Model, int Seed, double C, TestRows Rows);
 
@@ -49,12 +50,16 @@ public sealed record MultimodalRun(ProbeTask Task, IReadOnlyList<ArmRows> Arms, 
 
 /// <summary>
 /// Frozen image features and metadata of the patient, alone and together: concatenated before one logistic regression, or (late fusion) the mean of the probabilities of two (the sum rule, Kittler et al. 1998).
-/// Every regression standardises its columns and chooses its penalty on validation patients; encodings are learned from training rows alone.
+/// Every regression standardises its columns; encodings are learned from the rows that are fitted alone. Every arm,
+/// late fusion too, chooses its penalty from the same values by F1 of its own calls out of fold, over folds of the
+/// patients that it is fitted on: none of these is scored.
 /// </summary>
 public static class Multimodal
 {
     /// <summary>The arms, baseline first.</summary>
-    public static IReadOnlyList<string> Arms { get; } = ["image", "metadata", "late fusion", "concatenation"];
+    public static IReadOnlyList<string> Arms { get; } = ["image", "metadata", Late, "concatenation"];
+
+    private const string Late = "late fusion";
 
     /// <summary>The task that the plan means, limited to its numbers, with all of its images: those without metadata are for the table of missing values alone.</summary>
     /// <exception cref="KitException">More than one task is named, or as <see cref="SuiteRun.Open"/>.</exception>
@@ -102,19 +107,20 @@ public static class Multimodal
     /// <param name="features">[n, D].</param>
     /// <param name="model">Names the rows.</param>
     /// <param name="task">From <see cref="WithMetadata"/>.</param>
-    /// <param name="seed">Of the validation part.</param>
-    /// <param name="plan">Penalties.</param>
+    /// <param name="seed">Of the split and of the folds that choose the penalty.</param>
+    /// <param name="plan">Penalties and folds.</param>
     /// <param name="rowOf">Feature row of each row of the table, -1 where the image could not be read; null: the same rows.</param>
-    /// <param name="cancellation">Stops between fits.</param>
+    /// <param name="cancellation">Stops between folds.</param>
+    /// <exception cref="KitException">There are fewer training patients than folds, or metadata cannot be
+    /// encoded.</exception>
     public static IReadOnlyList<ArmRows> Run(Tensor features, string model, ProbeTask task, int seed, MultimodalPlan plan, int[]? rowOf = null, CancellationToken cancellation = default)
     {
         using var scope = NewDisposeScope();
         rowOf ??= [.. Enumerable.Range(0, task.Table.Count)];
         IReadOnlyList<MetadataGroup> groups = MetadataGroup.In(task.Table);
         int[] Read(int[] rows) => [.. rows.Where(r => rowOf[r] >= 0)];
-        Split split = task.SplitFor(seed), inner = task.Redraw(seed);
-        (int[] train, int[] test, int[] fit, int[] validation) = (Read(split.Train), Read(split.Test), Read(inner.Train), Read(inner.Test));
-        // The encoding that chooses the penalty is learned without the validation rows too.
+        Split split = task.SplitFor(seed);
+        int[] train = Read(split.Train), test = Read(split.Test);
         (Tensor Fit, Tensor Test) Pair(string arm, int[] from, int[] to)
         {
             MetadataEncoder encoder = MetadataEncoder.Fit(task.Table, from, groups);
@@ -126,28 +132,35 @@ public static class Multimodal
             };
             return (Rows(from), Rows(to));
         }
-        var outcomes = new Dictionary<string, (ProbeOutcome Outcome, double C)>();
-        foreach (string arm in Arms.Where(a => a != "late fusion"))
+        var held = new Dictionary<string, double[][,]>();
+        foreach (string arm in Arms.Where(a => a != Late))
+            held[arm] = OutOfFold(task, train, plan, seed, (from, to) => Pair(arm, from, to), cancellation);
+        held[Late] = [.. held["image"].Zip(held["metadata"], Mean)];
+        double[,] Fitted(string arm, double c)
         {
+            if (arm == Late) return Mean(Fitted("image", c), Fitted("metadata", c));
             cancellation.ThrowIfCancellationRequested();
-            var (choosing, held) = Pair(arm, fit, validation);
-            double c = Choose(choosing, Labels(task, fit), held, Labels(task, validation), task.ClassNames.Length, plan.Cs);
             var (all, final) = Pair(arm, train, test);
-            outcomes[arm] = (LinearProbe.Run(all, Labels(task, train), final, task.ClassNames.Length, new(c, Standardise: true)), c);
+            LinearOptions options = new(c, Standardise: true);
+            return LinearProbe.Run(all, Labels(task, train), final, task.ClassNames.Length, options).Probabilities;
         }
-        double[,] image = outcomes["image"].Outcome.Probabilities, metadata = outcomes["metadata"].Outcome.Probabilities, mean = new double[image.GetLength(0), image.GetLength(1)];
-        for (int i = 0; i < mean.GetLength(0); i++)
-            for (int k = 0; k < mean.GetLength(1); k++) mean[i, k] = (image[i, k] + metadata[i, k]) / 2;
-        outcomes["late fusion"] = (new(Metrics.ArgMax(mean), mean), double.NaN);
-        return [.. Arms.Select(arm => new ArmRows(arm, model, seed, outcomes[arm].C, Rows(task, test, outcomes[arm].Outcome.Predicted)))];
+        var made = new List<ArmRows>();
+        foreach (string arm in Arms)
+        {
+            double c = Choose(task, train, plan.Cs, held[arm]);
+            made.Add(new(arm, model, seed, c, Rows(task, test, Metrics.ArgMax(Fitted(arm, c)))));
+        }
+        return made;
     }
 
     /// <summary>
     /// What each group of metadata adds: out-of-fold predictions on the training patients from all metadata, from all but the group, and from the group alone. The test part is not looked at.
+    /// Each of these chooses its penalty for each fold anew, over inner folds of the patients that are not scored
+    /// there.
     /// </summary>
     /// <param name="task">From <see cref="WithMetadata"/>.</param>
     /// <param name="plan">Penalties and folds.</param>
-    /// <param name="seed">Of the folds and of the validation part that chooses the penalty, once, for all metadata.</param>
+    /// <param name="seed">Of the folds.</param>
     /// <param name="progress">Called with (what, done, all).</param>
     /// <param name="cancellation">Stops between folds.</param>
     public static IReadOnlyList<GroupRows> WhichHelps(ProbeTask task, MultimodalPlan plan, int seed, Action<string, int, int>? progress = null, CancellationToken cancellation = default)
@@ -157,16 +170,14 @@ public static class Multimodal
         int[] fold = CrossFolds.Assign([.. train.Select(i => task.UnitOf(i))], Labels(task, train), plan.Folds, seed);
         (string Group, string Kind, IReadOnlyList<MetadataGroup> With)[] asked = [("", "all", groups),
             .. groups.Select(g => (g.Name, "without", (IReadOnlyList<MetadataGroup>)[.. groups.Where(o => o != g)])), .. groups.Select(g => (g.Name, "alone", (IReadOnlyList<MetadataGroup>)[g]))];
-        Split inner = task.Redraw(seed);
-        double penalty;
-        using (var scope = NewDisposeScope())
-        {
-            MetadataEncoder encoder = MetadataEncoder.Fit(task.Table, inner.Train, groups);
-            penalty = Choose(tensor(encoder.Encode(task.Table, inner.Train)), Labels(task, inner.Train), tensor(encoder.Encode(task.Table, inner.Test)), Labels(task, inner.Test), task.ClassNames.Length, plan.Cs);
-        }
-        var found = new List<GroupRows>();
+        var made = new List<GroupRows>();
         foreach (var (group, kind, with) in asked.Where(a => a.With.Count > 0))
         {
+            (Tensor Fit, Tensor Test) Pair(int[] from, int[] to)
+            {
+                MetadataEncoder encoder = MetadataEncoder.Fit(task.Table, from, with);
+                return (tensor(encoder.Encode(task.Table, from)), tensor(encoder.Encode(task.Table, to)));
+            }
             int[] predicted = new int[train.Length];
             for (int f = 0; f < plan.Folds; f++)
             {
@@ -174,19 +185,61 @@ public static class Multimodal
                 using var scope = NewDisposeScope();
                 int[] others = [.. Enumerable.Range(0, train.Length).Where(i => fold[i] != f)], own = [.. Enumerable.Range(0, train.Length).Where(i => fold[i] == f)];
                 int[] rows = [.. others.Select(i => train[i])];
-                MetadataEncoder encoder = MetadataEncoder.Fit(task.Table, rows, with);
-                int[] called = LinearProbe.Run(tensor(encoder.Encode(task.Table, rows)), Labels(task, rows), tensor(encoder.Encode(task.Table, [.. own.Select(i => train[i])])), task.ClassNames.Length, new(penalty, Standardise: true)).Predicted;
+                double c = Choose(task, rows, plan.Cs, OutOfFold(task, rows, plan, seed, Pair, cancellation));
+                var (fit, scored) = Pair(rows, [.. own.Select(i => train[i])]);
+                LinearOptions options = new(c, Standardise: true);
+                ProbeOutcome found = LinearProbe.Run(fit, Labels(task, rows), scored, task.ClassNames.Length, options);
+                int[] called = found.Predicted;
                 foreach ((int i, int n) in own.Index()) predicted[n] = called[i];
             }
-            found.Add(new(group, kind, Rows(task, train, predicted)));
-            progress?.Invoke("groups of metadata", found.Count, asked.Length);
+            made.Add(new(group, kind, Rows(task, train, predicted)));
+            progress?.Invoke("groups of metadata", made.Count, asked.Length);
         }
-        return found;
+        return made;
     }
 
-    /// <summary>The penalty with the best F1 on the validation rows, the strongest of equals. (By log loss few images choose so strong a penalty that every call is the most frequent class.)</summary>
-    private static double Choose(Tensor fit, int[] labels, Tensor held, int[] truth, int classes, IReadOnlyList<double> cs) =>
-        cs.Order().MaxBy(c => ClassCounts.Of(truth, LinearProbe.Run(fit, labels, held, classes, new(c, Standardise: true)).Predicted, classes).PaperF1());
+    /// <summary>Probabilities [rows, classes] for each penalty of the plan, each row's from a fit without its
+    /// patient.</summary>
+    private static double[][,] OutOfFold(ProbeTask task, int[] rows, MultimodalPlan plan, int seed,
+        Func<int[], int[], (Tensor Fit, Tensor Test)> pair, CancellationToken cancellation)
+    {
+        int classes = task.ClassNames.Length;
+        int[] fold = CrossFolds.Assign([.. rows.Select(r => task.UnitOf(r))], Labels(task, rows), plan.Folds, seed);
+        double[][,] held = [.. plan.Cs.Select(_ => new double[rows.Length, classes])];
+        for (int f = 0; f < plan.Folds; f++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            int[] own = [.. Enumerable.Range(0, rows.Length).Where(i => fold[i] == f)];
+            int[] others = [.. Enumerable.Range(0, rows.Length).Where(i => fold[i] != f).Select(i => rows[i])];
+            var (fit, test) = pair(others, [.. own.Select(i => rows[i])]);
+            foreach ((int p, double c) in plan.Cs.Index())
+            {
+                LinearOptions options = new(c, Standardise: true);
+                double[,] found = LinearProbe.Run(fit, Labels(task, others), test, classes, options).Probabilities;
+                foreach ((int i, int row) in own.Index())
+                    for (int k = 0; k < classes; k++) held[p][row, k] = found[i, k];
+            }
+        }
+        return held;
+    }
+
+    /// <summary>The penalty with the best F1 of the calls out of fold, the strongest of equals. (By log loss few images
+    /// choose so strong a penalty that every call is the most frequent class.)</summary>
+    private static double Choose(ProbeTask task, int[] rows, IReadOnlyList<double> cs, double[][,] held)
+    {
+        int[] truth = Labels(task, rows);
+        double F1(double[,] found) => ClassCounts.Of(truth, Metrics.ArgMax(found), task.ClassNames.Length).PaperF1();
+        return cs.Zip(held).OrderBy(p => p.First).MaxBy(p => F1(p.Second)).First;
+    }
+
+    private static double[,] Mean(double[,] one, double[,] other)
+    {
+        double[,] mean = new double[one.GetLength(0), one.GetLength(1)];
+        for (int i = 0; i < mean.GetLength(0); i++)
+            for (int k = 0; k < mean.GetLength(1); k++) mean[i, k] = (one[i, k] + other[i, k]) / 2;
+        return mean;
+    }
 
     private static int[] Labels(ProbeTask task, int[] rows) => Array.ConvertAll(rows, r => task.Labels[r]);
 

@@ -6,7 +6,10 @@ namespace DermKit.Reporting;
 /// <summary>Tables and figures over a <see cref="LabelRun"/>, for the label-efficiency notebook.</summary>
 public static class LabelReport
 {
-    private const string Band = "its 95 % bootstrap interval, which resamples seeds, the draws of each, and test patients (lesions or images where the set names no patients)";
+    private const string Seeds =
+        "seeds with their draws (with one seed its draws) and test patients, lesions or images together";
+
+    private const string Band = "its 95 % bootstrap interval, which resamples " + Seeds;
 
     /// <summary>Which sizes each task can be drawn at: its smallest training class decides.</summary>
     public static Table Sizes(IReadOnlyList<ProbeTask> tasks, LabelPlan plan) => Tables.From("Labels that can be drawn", tasks.Select(t => (Task: t, Smallest: Smallest(t, plan.Suite.Seeds[0]), Test: t.SplitFor(plan.Suite.Seeds[0]).Test.Length)),
@@ -68,17 +71,28 @@ public static class LabelReport
                 + $"tasks{family} ({Draws(counted[0])}, {TestImages(counted)}); F1 differences from "
                 + $"{Tables.Interval(tasks.MinBy(r => r.Difference.Value)!.Difference)} to "
                 + $"{Tables.Interval(tasks.MaxBy(r => r.Difference.Value)!.Difference)}."
-                + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(r => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: {(r.Crossing == 0 ? Bounded(r) : Tables.Interval(r.Ratio))} ({r.Crossing} of {r.Pairs} pairs read off, {r.AtLeast} at least, {r.AtMost} at most)."));
+                + string.Concat(rows.Where(r => trained && r.Tasks > 1).Select(Factor));
+            string Factor(SavingRow r) => $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: "
+                + $"median of all {r.Pairs} pairs {Median(r.Median)} "
+                + $"({r.Crossing} read off, {r.AtLeast} at least, {r.AtMost} at most).";
         }
         return Tables.From($"Labels that {baseline.Model} ({baseline.Probe}) takes for one that {model.Model} ({model.Probe}) takes", rows,
             ("Task (n)", r => r.Tasks > 1 ? $"{r.Task} ({r.Tasks} tasks)" : $"{r.Task} ({drawn.First(c => c.Task == r.Task).Curves[0].TestRows})"), ("Pairs", r => r.Pairs), ("Read off", r => r.Crossing), ("≥", r => r.AtLeast), ("≤", r => r.AtMost),
-            ("Ratio [95 %]", r => r.Crossing == 0 ? "none" : Estimate.Of(r.Ratio)), ("Bounded", Bounded), ("Falling", r => r.Falling), ("F1 gain [95 %]", r => Estimate.Of(r.Difference))) with
+            ("Median ratio, all pairs [95 %]", r => Median(r.Median)),
+            ("Geometric mean, read off", r => r.Crossing == 0 ? "none" : r.Ratio),
+            ("Falling", r => r.Falling), ("F1 gain [95 %]", r => Estimate.Of(r.Difference))) with
         {
             Stamp = Stamp(compared),
             Headline = headline,
-            Basis = new("test images, with each task", $"{Draws(drawn[0])}, averaged", "95 %, percentile bootstrap over seeds, the draws of each and test patients, lesions or images together",
+            Basis = new("test images, with each task", $"{Draws(drawn[0])}, averaged",
+                $"95 %, percentile bootstrap over {Seeds}",
                 $"{model.Model} ({model.Probe}) against {baseline.Model} ({baseline.Probe}), on the same draws and resamples; no p"),
-            Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model at the same mean F1, interpolated over log n. Ratio: geometric mean where it can be read off. ≥ (at least): the model is above that F1 with the fewest labels already. ≤ (at most): the model does not reach it. Bounded: the mean over all pairs, such pairs counted with their bound, which says something when all point one way. "
+            Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model "
+                + "at the same mean F1, interpolated over log n. ≥ (at least): the model is above that F1 with the "
+                + "fewest labels already. ≤ (at most): the model does not reach it. Median ratio: over all pairs, the "
+                + "same in every resample; a bounded ratio stands for every value that it may have, so that the median "
+                + "may be bounded too. The interval is that of the bounds. Geometric mean: over the pairs read off "
+                + "alone; which they are depends on the sample, so that it has no interval. "
                 + "Falling: curves whose mean goes down somewhere; where one has an F1 more than once, the n nearest to the baseline's counts. F1 gain: model minus baseline with the most labels.",
         };
     }
@@ -126,7 +140,19 @@ public static class LabelReport
 
     private static string Stamp(IEnumerable<MeanCurve> curves) => Stamps.Of(curves.SelectMany(c => c.Curves));
 
-    private static string Bounded(SavingRow row) => double.IsNaN(row.Bounded) ? "not bounded" : $"{(row.AtLeast > 0 ? "≥ " : row.AtMost > 0 ? "≤ " : "")}{row.Bounded.ToString("0.00", CultureInfo.InvariantCulture)}";
+    /// <summary>Such as 2.00 [1.80, 2.31], 1.20 to 2.00 [1.00, 2.20], ≥ 4.00 [3.10, ∞), or not bounded.</summary>
+    internal static string Median(SavingMedian median)
+    {
+        (double lower, double upper, double low, double high) = median;
+        bool above = lower > 0, below = !double.IsPositiveInfinity(upper);
+        if (!above && !below) return "not bounded";
+        string known = Two(lower) == Two(upper) ? Two(lower) : $"{Two(lower)} to {Two(upper)}";
+        string value = !below ? $"≥ {Two(lower)}" : !above ? $"≤ {Two(upper)}" : known;
+        string end = double.IsPositiveInfinity(high) ? "∞)" : $"{Two(high)}]";
+        return $"{value} {(low > 0 ? "[" : "(")}{Two(low)}, {end}";
+    }
+
+    private static string Two(double ratio) => ratio == 0 ? "0" : ratio.ToString("0.00", CultureInfo.InvariantCulture);
 
     private static string TestImages(IReadOnlyList<MeanCurve> curves) =>
         (curves.Min(c => c.Curves[0].TestRows), curves.Max(c => c.Curves[0].TestRows)) is var (least, most) && least == most ? $"n = {least} test images" : $"n = {least} to {most} test images";

@@ -46,7 +46,9 @@ public static class MultimodalReport
         var best = sets.Keys.Where(k => k.Arm is "late fusion" or "concatenation").MaxBy(k => Of(Rows(k.Model, k.Arm), null, resamples).Value);
         return Tables.From("Image, metadata, and both", sets.Keys,
             ("Model", k => k.Model), ("Arm", k => k.Arm), ("F1 [95 %]", k => Tables.Interval(Of(Rows(k.Model, k.Arm), null, resamples))), ("Balanced accuracy [95 %]", k => Tables.Interval(Of(Rows(k.Model, k.Arm), c => c.BalancedAccuracy, resamples))),
-            ("Minus image [95 %]", k => Minus(k, "image")), ("p", k => P(k, "image")), ("Minus metadata [95 %]", k => Minus(k, "metadata")), ("p", k => P(k, "metadata")), ("Penalty C, by seed", k => k.Arm == "late fusion" ? "–" : string.Join("; ", sets[k].Select(a => Tables.Number(a.C))))) with
+            ("Minus image [95 %]", k => Minus(k, "image")), ("p", k => P(k, "image")),
+            ("Minus metadata [95 %]", k => Minus(k, "metadata")), ("p", k => P(k, "metadata")),
+            ("Penalty C, by seed", k => string.Join("; ", sets[k].Select(a => Tables.Number(a.C))))) with
         {
             Stamp = Stamp(run),
             Headline = $"{Stamps.Bracket(Stamp(run))}{run.Task.Definition.Name}: {best.Model} with metadata by "
@@ -58,7 +60,9 @@ public static class MultimodalReport
                 Basis.Mean(sets.Values.Select(s => s.Length)), Basis.Bootstrap("test patients"),
                 Basis.Paired("F1 of each arm minus image alone and minus metadata alone",
                 $"the {compared.Length} differences", adjusted.Any(p => p.IsBound))),
-            Note = $"Metadata alone does not depend on the model; with another seed its validation patients change, and so can its penalty.",
+            Note = "Every arm chooses its penalty from the same values, by F1 of its own calls out of fold over folds "
+                + "of the training patients; late fusion has one for both regressions. With a frozen test part a seed "
+                + "draws these folds and random weights, and nothing else. " + OneFit(sets),
         };
     }
 
@@ -98,6 +102,16 @@ public static class MultimodalReport
                 adjusted.Any(p => p.IsBound))),
             Note = $"Metadata without images. A group that adds nothing may still tell much that the others tell too: see it alone.",
         };
+    }
+
+    /// <summary>Names the arms whose seeds all call alike: seeds of one fit have no spread, and are no further
+    /// evidence.</summary>
+    private static string OneFit(Dictionary<(string Model, string Arm), ArmRows[]> sets)
+    {
+        static bool Alike(ArmRows[] seeds) =>
+            seeds.Length > 1 && seeds.All(a => a.Rows.Predicted.SequenceEqual(seeds[0].Rows.Predicted));
+        string[] names = [.. sets.Where(s => Alike(s.Value)).Select(s => $"{s.Key.Arm} ({s.Key.Model})")];
+        return names.Length == 0 ? "" : $"All seeds call alike, so that they count as one: {string.Join(", ", names)}.";
     }
 
     private static Interval Of(IReadOnlyList<TestRows> rows, Func<ClassCounts, double>? metric, int resamples)

@@ -80,6 +80,11 @@ public sealed class SuiteCommandTests : IDisposable
         Assert.All(made.Rows, r => Assert.Equal("FIXTURE", r.Stamp));
         Assert.Equal("kit compare SimCLR --epochs 1 --seeds 1 --sets tiny --tasks med_node", made.Provenance["command"]);
         Assert.Contains("1 epochs of 32 pictures", made.Provenance["budget"]);
+        Assert.StartsWith("simclr-quick with ", made.Provenance["config SimCLR"]);
+        Assert.Contains("epochs = 1 (not 5)", made.Provenance["config SimCLR"]);
+        Assert.Contains("warmupEpochs = 0.1 (not 1)", made.Provenance["config SimCLR"]);
+        Assert.Contains("sets = [\"tiny\"]", made.Provenance["config SimCLR"]);
+        Assert.DoesNotContain("seed", made.Provenance["config SimCLR"]);
         TrainingStep step = Assert.Single(TrainingLog.Read(Path.Combine(Folder("export"), "simclr-1.log.jsonl")));
 
         // What is finished is taken up, not trained again.

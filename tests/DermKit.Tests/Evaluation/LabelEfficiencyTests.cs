@@ -72,6 +72,33 @@ public sealed class LabelEfficiencyTests
     }
 
     [Fact]
+    public void AUnitCountsAlikeInEveryTaskOfItsDataSetAndOfOthersOnItsOwn()
+    {
+        const int resamples = 2000;
+        string[] units = [.. Enumerable.Range(0, 60).Select(i => $"p{i / 2}")];
+        ushort[][] draws = LabelEfficiency.DrawUnits("pad-ufes-20", units, resamples);
+        ushort[][] other = LabelEfficiency.DrawUnits("isic2017", units, resamples);
+        // The rows of a patient count together, in any order and among any others.
+        Assert.All(draws, d => Assert.True(Enumerable.Range(0, 30).All(i => d[2 * i] == d[2 * i + 1])));
+        int[] some = [41, 3, 20];
+        ushort[][] part = LabelEfficiency.DrawUnits("pad-ufes-20", [.. some.Select(i => units[i])], resamples);
+        Assert.All(part.Zip(draws), p => Assert.Equal(some.Select(i => p.Second[i]), p.First));
+        // Poisson with mean 1: 0 and 1 as often as 1 / e, and the variance is 1.
+        double[] times = [.. draws.SelectMany(d => d.Where((_, i) => i % 2 == 0)).Select(t => (double)t)];
+        Assert.Equal(1, times.Average(), 0.02);
+        Assert.Equal(1, times.Average(t => (t - 1) * (t - 1)), 0.05);
+        Assert.Equal(1 / Math.E, times.Count(t => t == 0) / (double)times.Length, 0.01);
+        // The same names in another data set, and other patients of this one: no correlation.
+        static double Correlation(IEnumerable<ushort> a, IEnumerable<ushort> b) =>
+            a.Zip(b).Average(p => (p.First - 1.0) * (p.Second - 1.0));
+        for (int i = 0; i < 60; i += 2)
+        {
+            Assert.InRange(Correlation(draws.Select(d => d[i]), other.Select(d => d[i])), -0.12, 0.12);
+            Assert.InRange(Correlation(draws.Select(d => d[i]), draws.Select(d => d[(i + 2) % 60])), -0.12, 0.12);
+        }
+    }
+
+    [Fact]
     public void ADrawThatDoesNotConvergeIsNamedAndTheOthersAreScored()
     {
         using var scope = NewDisposeScope();

@@ -74,18 +74,45 @@ public sealed class ProbeTests
     }
 
     [Theory]
+    [InlineData(1, false)]
+    [InlineData(2, true)]
     [InlineData(6, true)]
-    [InlineData(7, false)]
-    public void WhereAClassHasFewerThanSevenImagesKIsOneAndTheOutcomeSaysSo(int images, bool small)
+    public void OneRareClassDoesNotKeepTheOthersFromChoosingK(int rare, bool heldBack)
     {
         using var scope = NewDisposeScope();
-        Tensor x = randn(images + 40, 4);
-        int[] y = [.. Enumerable.Range(0, images + 40).Select(i => i < images ? 1 : 0)];
-        ProbeOutcome outcome = KnnProbe.Run(x, y, x, 2, 1);
-        Assert.Equal(small, outcome.Note.Contains($"{images} training images", StringComparison.Ordinal));
-        if (!small) return;
+        // As in Derm7pt, where the rarest class has 6 training images: noise in which many neighbours beat one.
+        int[] y = [.. Enumerable.Range(0, 600).Select(i => i % 2), .. Enumerable.Repeat(2, rare)];
+        Tensor centres = ProbeInput.ToTensor(y, CPU).to(float32).unsqueeze(1);
+        Tensor x = randn([y.Length, 4], generator: new Generator(3)) + centres;
+        ProbeOutcome outcome = KnnProbe.Run(x, y, x, 3, 1);
+        Assert.Equal([1, 5, 10, 20, 30, 50, 100, 200], outcome.ValidationF1.Keys.Order());
+        Assert.True(outcome.K > 1, $"k = {outcome.K}");
+        DermKit.Data.Split parts = KnnProbe.Choice(y, 3, 1, new())!;
+        Assert.Equal(heldBack, parts.Test.Any(i => y[i] == 2));
+        Assert.Contains(parts.Train, i => y[i] == 2);
+        Assert.Equal(90 + (heldBack ? 1 : 0), parts.Test.Length);
+        Assert.Equal(heldBack, outcome.Note.Length == 0);
+        if (!heldBack) Assert.Contains("one training image (1) are fitted and take no part", outcome.Note);
+    }
+
+    [Theory]
+    [InlineData(1, 20)] // nothing to hold back
+    [InlineData(3, 7)] // 15 % of 21 are 4 rows for 7 classes, as with three labels of each
+    [InlineData(5, 4)] // 3 rows for 4 classes
+    public void WhereTheShareHasNoRowForEachClassKIsOneAndTheOutcomeSaysSo(int images, int classes)
+    {
+        using var scope = NewDisposeScope();
+        int[] y = [.. Enumerable.Range(0, images * classes).Select(i => i % classes)];
+        Tensor x = randn(y.Length, 4);
+        ProbeOutcome outcome = KnnProbe.Run(x, y, x, classes, 1);
         Assert.Equal(1, outcome.K);
         Assert.Equal(y, outcome.Predicted);
+        Assert.Empty(outcome.ValidationF1);
+        Assert.Contains($"15 % of {y.Length} training images", outcome.Note);
+        Assert.Contains("a rule of this kit, not of the paper", outcome.Note);
+        // One more label of each class than the share needs, and k is chosen.
+        int[] more = [.. Enumerable.Range(0, 7 * classes).Select(i => i % classes)];
+        Assert.NotEmpty(KnnProbe.Run(randn(more.Length, 4), more, x, classes, 1).ValidationF1);
     }
 
     [Fact]

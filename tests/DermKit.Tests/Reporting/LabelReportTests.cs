@@ -27,7 +27,8 @@ public sealed class LabelReportTests
         Assert.Equal(["vit-tiny-dino-kit, knn", "vit-tiny-random, knn", "vit-tiny-random, linear"], figure.Series.Select(s => s.Name));
         Assert.All(figure.Series, s => Assert.All(s.Low!.Zip(s.Y, s.High!), v => Assert.True(v.First < v.Second && v.Second < v.Third)));
         Assert.Equal("SYNTHETIC", figure.Stamp);
-        Assert.Contains("resamples seeds, the draws of each, and test patients", figure.Caption, StringComparison.Ordinal);
+        const string resampled = "resamples seeds with their draws (with one seed its draws) and test patients";
+        Assert.Contains(resampled, figure.Caption, StringComparison.Ordinal);
         Assert.Contains("2 seeds x 20 draws", figure.Caption, StringComparison.Ordinal);
         Assert.Contains("Not rising everywhere: vit-tiny-random, linear", figure.Caption, StringComparison.Ordinal);
         Assert.Contains("Macro F1", figure.YAxis, StringComparison.Ordinal);
@@ -85,21 +86,34 @@ public sealed class LabelReportTests
         Table table = LabelReport.Savings(Curves(), ("vit-tiny-dino-kit", "knn"), ("vit-tiny-random", "knn"), Models);
         Assert.Equal(3, table.Rows.Count);
         Assert.Equal(["2", "1", "0"], table.Rows[0].Skip(2).Take(3).Select(c => Convert.ToString(c, CultureInfo.InvariantCulture)));
-        Assert.StartsWith("≥ ", (string)table.Rows[0][6]!, StringComparison.Ordinal);
+        // Three pairs, (1.., 3, 3): the middle one is known.
+        Assert.Matches(@"^[23]\.\d\d( to [23]\.\d\d)? \[\d\.\d\d, \d\.\d\d\]$", (string)table.Rows[0][5]!);
+        Assert.Equal(3, (double)table.Rows[0][6]!, 0.2);
         Assert.Matches(@"^[\w-]+ \(\d+\)$", (string)table.Rows[0][0]!);
         Assert.Matches(@"^\d seeds x \d+ draws, averaged$", table.Basis!.Seeds);
         Assert.Contains("above on 2, below on 0 of 2 tasks", table.Headline, StringComparison.Ordinal);
         Assert.Contains("[SYNTHETIC]", table.Headline, StringComparison.Ordinal);
         Assert.DoesNotContain("Labels of", table.Headline, StringComparison.Ordinal);
-        Assert.Contains("over seeds, the draws of each and test patients", table.Basis.Interval, StringComparison.Ordinal);
+        Assert.Contains("over seeds with their draws", table.Basis.Interval, StringComparison.Ordinal);
         // Two probes of one model are a table without a headline.
         Assert.Empty(LabelReport.Savings(Curves(), ("vit-tiny-random", "knn"), ("vit-tiny-random", "linear"), Models).Headline);
     }
 
     [Fact]
     public void AgainstTrainedWeightsItNamesTheFactorWithItsIntervalAndPairs() =>
-        Assert.Matches(@"Labels of vit-tiny-imagenet for one of vit-tiny-dino-kit, .*: [23]\.\d\d \[[23]\.\d\d, [23]\.\d\d\] \(4 of 6 pairs read off, 2 at least, 0 at most\)",
+        Assert.Matches(@"Labels of vit-tiny-imagenet for one of vit-tiny-dino-kit, .*: median of all 6 pairs "
+            + @"[23]\.\d\d( to [23]\.\d\d)? \[[23]\.\d\d, [23]\.\d\d\] \(4 read off, 2 at least, 0 at most\)",
             LabelReport.Savings(Curves(baseline: "vit-tiny-imagenet"), ("vit-tiny-dino-kit", "knn"), ("vit-tiny-imagenet", "knn"), Models).Headline);
+
+    [Theory]
+    [InlineData(2, 2, 1.8, 2.31, "2.00 [1.80, 2.31]")]
+    [InlineData(1.2, 2, 1, 2.2, "1.20 to 2.00 [1.00, 2.20]")]
+    [InlineData(4, double.PositiveInfinity, 3.1, double.PositiveInfinity, "≥ 4.00 [3.10, ∞)")]
+    [InlineData(0, 0.5, 0, 0.7, "≤ 0.50 (0, 0.70]")]
+    [InlineData(2, 2, 1.5, double.PositiveInfinity, "2.00 [1.50, ∞)")]
+    [InlineData(0, double.PositiveInfinity, 0, double.PositiveInfinity, "not bounded")]
+    public void AMedianSaysWhatIsKnownOfIt(double lower, double upper, double low, double high, string expected) =>
+        Assert.Equal(expected, LabelReport.Median(new(lower, upper, low, high)));
 
     [Fact]
     public void ComparingWithNobodyIsRefused() =>
