@@ -1,5 +1,6 @@
 using DermKit.Data;
 using DermKit.Models;
+using DermKit.Models.Weights;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
@@ -39,6 +40,20 @@ public sealed class ModelRegistry
         var sources = declared.Where(m => m.Source != "random").Select(m => Path.GetFullPath(m.WeightsPath)).ToHashSet(StringComparer.Ordinal);
         var names = declared.Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
         return new(folder, [.. declared, .. new[] { Path.Combine(dataRoot, "weights") }.Concat(weightsFolders).SelectMany(f => UndeclaredModels.Find(f, sources, names))]);
+    }
+
+    /// <summary>
+    /// Refuses a file that evaluation would refuse: its family, sizes, keys, shapes, kinds of number and values are looked at in
+    /// the same places. A ViT may have any number of blocks, because pre-training can start from it.
+    /// </summary>
+    /// <param name="file">The file.</param>
+    /// <param name="keys">The tensors whose values are read.</param>
+    /// <exception cref="KitException">What is wrong with it.</exception>
+    public static void Check(MappedWeights file, IReadOnlyCollection<string> keys)
+    {
+        ModelDefinition model = UndeclaredModels.Recognise(file, "", isAnyDepth: true);
+        if (model.Problem is { } problem) throw new KitException($"{file.Path}: {problem}. Nothing was written.");
+        WeightLoader.CheckFinite(file, keys, "Nothing was written.");
     }
 
     /// <summary>The card of a model, markdown; of an undeclared one, what is known of it.</summary>
