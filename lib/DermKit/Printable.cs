@@ -30,13 +30,16 @@ public static class Printable
         return shown.ToString();
     }
 
-    /// <summary>The first of several texts, each as <see cref="Of"/> shows it, with commas between them, and how many more there are.</summary>
+    /// <summary>
+    /// Texts, each as <see cref="Of"/> shows it, with commas between them, and how many more there are.
+    /// </summary>
     /// <param name="texts">Any texts.</param>
     /// <param name="most">Most texts that are shown.</param>
     public static string List(IReadOnlyCollection<string> texts, int most)
     {
         string shown = string.Join(", ", texts.Take(most).Select(t => Of(t)));
-        return texts.Count <= most ? shown : string.Create(CultureInfo.InvariantCulture, $"{shown} and {texts.Count - most:n0} more");
+        if (texts.Count <= most) return shown;
+        return string.Create(CultureInfo.InvariantCulture, $"{shown} and {texts.Count - most:n0} more");
     }
 
     private static void Append(StringBuilder shown, Rune rune)
@@ -44,7 +47,9 @@ public static class Printable
         bool isShown = Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format
             or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
         if (isShown) shown.Append(rune.ToString());
-        else if (rune.Value is '\n' or '\r' or '\t') shown.Append(rune.Value == '\n' ? "\\n" : rune.Value == '\r' ? "\\r" : "\\t");
+        else if (rune.Value == '\n') shown.Append("\\n");
+        else if (rune.Value == '\r') shown.Append("\\r");
+        else if (rune.Value == '\t') shown.Append("\\t");
         else if (rune.IsBmp) shown.Append(CultureInfo.InvariantCulture, $"\\u{rune.Value:x4}");
         else shown.Append(CultureInfo.InvariantCulture, $"\\U{rune.Value:x8}");
     }

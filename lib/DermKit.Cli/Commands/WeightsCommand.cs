@@ -16,10 +16,22 @@ internal static class WeightsCommand
 
         var input = new Argument<string>("in") { Description = "Any weights file that inspect reads" };
         var output = new Argument<string>("out") { Description = "The new file, NAME.safetensors" };
-        var raw = new Option<bool>("--raw") { Description = "Keeps every tensor under its own name, unchecked, as for a file of no family that the kit knows" };
-        var prefix = new Option<string?>("--prefix") { Description = "How the keys of the encoder to write begin, such as teacher.backbone., for a file with several" };
-        var convert = new Command("convert", "Writes a file's encoder as safetensors under the key names of the kit's models, in its stored types, if kit evaluate would take it") { input, output, raw, prefix };
-        convert.SetAction(parsed => Convert(Existing(parsed.GetValue(input)!), parsed.GetValue(output)!, parsed.GetValue(raw), parsed.GetValue(prefix), Console.Out));
+        var raw = new Option<bool>("--raw")
+        {
+            Description = "Keeps every tensor under its own name, unchecked: for a file of no known family",
+        };
+        var prefix = new Option<string?>("--prefix")
+        {
+            Description = "How the keys of the encoder begin, such as teacher.backbone.: for a file with several",
+        };
+        const string What = "Writes a file's encoder as safetensors under the key names of the kit's models, "
+            + "in its stored types, if kit evaluate would take it";
+        var convert = new Command("convert", What) { input, output, raw, prefix };
+        convert.SetAction(parsed =>
+        {
+            string path = Existing(parsed.GetValue(input)!);
+            return Convert(path, parsed.GetValue(output)!, parsed.GetValue(raw), parsed.GetValue(prefix), Console.Out);
+        });
 
         return new Command("weights", "Looks into weights files and converts them") { inspect, convert };
     }
@@ -43,10 +55,12 @@ internal static class WeightsCommand
     {
         if (!target.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)) throw new KitException($"{target}: expected the name of a .safetensors file.");
         if (Path.GetFullPath(target) == Path.GetFullPath(path)) throw new KitException($"{target}: expected another file than the one that is read.");
-        if (raw && prefix is not null) throw new KitException("--raw keeps every tensor, --prefix those of one encoder: pass one of the two.");
+        if (raw && prefix is not null)
+            throw new KitException("--raw keeps every tensor, --prefix those of one encoder: pass one of the two.");
         using MappedWeights mapped = MappedWeights.Open(path, prefix);
         if (!raw && mapped.Family == WeightFamily.Unknown)
-            throw new KitException($"{path}: {mapped.Description}. Pass --raw to keep every tensor under its own name.");
+            throw new KitException($"{path}: {mapped.Description}. "
+                + "Pass --raw to keep every tensor under its own name.");
         using WeightFile file = raw ? WeightFile.Open(path) : mapped;
         string[] left = raw ? [] : [.. mapped.Unused, .. mapped.Heads];
         string[] keys = [.. file.Entries.Keys.Except(raw ? [] : mapped.Heads)];

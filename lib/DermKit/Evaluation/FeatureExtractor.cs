@@ -94,13 +94,15 @@ public static class FeatureExtractor
     private static KitException NotFinite(Backbone model, ImageCache cache, int row, string precision)
     {
         using var scope = NewDisposeScope();
-        string? broken = model.state_dict().FirstOrDefault(p => (long)p.Value.isfinite().logical_not().sum().Value() > 0).Key;
+        string? broken = model.state_dict().FirstOrDefault(p => p.Value.isfinite().logical_not().any().Value() > 0).Key;
         int at = Array.IndexOf(cache.RowOf, row);
-        string image = at >= 0 && at < cache.Paths.Count ? Printable.Of(cache.Paths[at], most: 1_000) : $"{row} of the cache";
+        bool isKnown = at >= 0 && at < cache.Paths.Count;
+        string image = isKnown ? Printable.Of(cache.Paths[at], most: 1_000) : $"{row} of the cache";
         string cause = broken is not null ? $"the weights are broken: {broken} is not finite"
             : $"the weights are finite, but values in the network outgrow {precision}";
         string remedy = precision == "fp32" ? "" : " Try fp32.";
-        return new($"{model.Origin}: features of image {image} hold NaN or infinity: {cause}. Nothing of them is kept.{remedy}");
+        return new($"{model.Origin}: features of image {image} hold NaN or infinity: {cause}. "
+            + $"Nothing of them is kept.{remedy}");
     }
 
     /// <summary>Linear layers with truncated normal 0.02 weights and zero biases, exact GELU between them; drawn on the cpu from the seed.</summary>

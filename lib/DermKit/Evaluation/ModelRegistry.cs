@@ -43,8 +43,8 @@ public sealed class ModelRegistry
     }
 
     /// <summary>
-    /// Refuses a file that evaluation would refuse: its family, sizes, keys, shapes, kinds of number and values are looked at in
-    /// the same places. A ViT may have any number of blocks, because pre-training can start from it.
+    /// Refuses a file that evaluation would refuse: its family, sizes, keys, shapes, kinds of number and values are
+    /// looked at in the same places. A ViT may have any number of blocks, because pre-training can start from it.
     /// </summary>
     /// <param name="file">The file.</param>
     /// <param name="keys">The tensors whose values are read.</param>

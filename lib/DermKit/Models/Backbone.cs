@@ -29,7 +29,7 @@ public enum FeatureVariant
 /// <param name="name">Name of the module.</param>
 public abstract class Backbone(string name) : nn.Module<Tensor, Tensor>(name)
 {
-    /// <summary>What messages call the network: the model and the weights file that it was made of, else its class.</summary>
+    /// <summary>What messages call the network: the model and its weights file, or the class.</summary>
     public string Origin { get; internal set; } = name;
 
     /// <summary>Everything besides the weights that decides the features, as text for the keys of caches.</summary>

@@ -55,7 +55,8 @@ public sealed class WeightsCommandTests : IDisposable
     public async Task ConvertRefusesWhatEvaluationRefuses()
     {
         using var scope = NewDisposeScope();
-        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny with { Depth = 1 }, 1), narrow = VisionTransformer.Random(new() { Dim = 24, Depth = 1 }, 1);
+        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny with { Depth = 1 }, 1);
+        using VisionTransformer narrow = VisionTransformer.Random(new() { Dim = 24, Depth = 1 }, 1);
         string target = Path.Combine(folder.Path, "y.safetensors");
         string Altered(string key, Tensor? value, VisionTransformer? of = null)
         {
@@ -80,7 +81,8 @@ public sealed class WeightsCommandTests : IDisposable
             Assert.Contains(expected, refusal.Message);
             Assert.Contains(path, refusal.Message);
         }
-        (int code, string text, string error) = await KitProcess.Run(["weights", "convert", Altered("norm.bias", full(192, float.NaN)), target]);
+        string broken = Altered("norm.bias", full(192, float.NaN));
+        (int code, string text, string error) = await KitProcess.Run(["weights", "convert", broken, target]);
         Assert.Equal(2, code);
         Assert.Contains("norm.bias (192 of 192)", error + text);
         Assert.False(File.Exists(target));
@@ -96,8 +98,10 @@ public sealed class WeightsCommandTests : IDisposable
     public async Task OneOfSeveralEncodersIsConvertedByItsPrefixAndHostileNamesAreEscaped()
     {
         using var scope = NewDisposeScope();
-        using VisionTransformer one = VisionTransformer.Random(VitConfig.Tiny with { Depth = 1 }, 1), two = VisionTransformer.Random(VitConfig.Tiny with { Depth = 1 }, 2);
-        string path = Path.Combine(folder.Path, "two.safetensors"), target = Path.Combine(folder.Path, "out.safetensors");
+        VitConfig config = VitConfig.Tiny with { Depth = 1 };
+        using VisionTransformer one = VisionTransformer.Random(config, 1), two = VisionTransformer.Random(config, 2);
+        string path = Path.Combine(folder.Path, "two.safetensors");
+        string target = Path.Combine(folder.Path, "out.safetensors");
         Dictionary<string, Tensor> state = one.state_dict().ToDictionary(p => "left." + p.Key, p => p.Value);
         foreach ((string key, Tensor value) in two.state_dict()) state["right." + key] = value;
         state["\u001b]0;title\a\u202e"] = zeros(1);
@@ -109,7 +113,7 @@ public sealed class WeightsCommandTests : IDisposable
         Assert.False(File.Exists(target));
         (code, text, error) = await KitProcess.Run(["weights", "convert", path, target, "--prefix", "right"]);
         Assert.True(code == 0, text + error);
-        using VisionTransformer loaded = VisionTransformer.Random(VitConfig.Tiny with { Depth = 1 }, 3);
+        using VisionTransformer loaded = VisionTransformer.Random(config, 3);
         WeightLoader.LoadStrict(loaded, target);
         Assert.Equal(WeightLoader.Hash(two), WeightLoader.Hash(loaded));
         Harmless(text);

@@ -68,7 +68,8 @@ public sealed class WeightLoaderTests : IDisposable
         state["cls_token"] = full([1, 1, 12], 1e300, ScalarType.Float64);
         // What is left out may be anything.
         state["head.weight"] = full(3, float.NaN);
-        string path = Save(state), message = Assert.Throws<KitException>(() => WeightLoader.LoadStrict(model, path, ["head.*"])).Message;
+        string path = Save(state);
+        string message = Assert.Throws<KitException>(() => WeightLoader.LoadStrict(model, path, ["head.*"])).Message;
         Assert.StartsWith($"{path}: expected finite weights", message, StringComparison.Ordinal);
         Assert.Contains("norm.weight (2 of 12)", message);
         Assert.Contains("norm.bias (12 of 12)", message);

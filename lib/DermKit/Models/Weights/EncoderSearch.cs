@@ -55,7 +55,8 @@ internal sealed class EncoderSearch
             && teachers.Any(t => t.Family == e.Family && t.Shape.SequenceEqual(e.Shape));
         bool IsCopyIn(Encoder e, string wrapper) => e.Prefix.Contains(wrapper, StringComparison.Ordinal)
             && prefixes.Contains(e.Prefix.Replace(wrapper, "", StringComparison.Ordinal));
-        Encoder[] left = [.. all.Where(e => !IsPupil(e) && !IsCopyIn(e, "online_encoder.") && !IsCopyIn(e, "target_encoder."))];
+        bool IsCopy(Encoder e) => IsCopyIn(e, "online_encoder.") || IsCopyIn(e, "target_encoder.");
+        Encoder[] left = [.. all.Where(e => !IsPupil(e) && !IsCopy(e))];
         return left.Length > 1 && left.Skip(1).All(e => IsSame(left[0], e)) ? left[..1] : left;
     }
 
@@ -66,7 +67,8 @@ internal sealed class EncoderSearch
         Encoder[] named = [.. all.Where(e => e.Prefix == prefix || e.Prefix == prefix + ".")];
         if (named.Length > 0) return named;
         string found = all.Length == 0 ? "no encoder that the kit knows" : Listed(all);
-        throw new KitException($"{file.Path}: expected an encoder under the prefix '{Printable.Of(prefix)}', found {found}.");
+        string shown = Printable.Of(prefix);
+        throw new KitException($"{file.Path}: expected an encoder under the prefix '{shown}', found {found}.");
     }
 
     /// <summary>The encoders that lie deeper under a prefix.</summary>
@@ -74,13 +76,15 @@ internal sealed class EncoderSearch
         [.. all.Where(e => e.Prefix.Length > prefix.Length && e.Prefix.StartsWith(prefix, StringComparison.Ordinal))];
 
     /// <summary>Whether a key lies under a prefix and in none of the encoders deeper inside.</summary>
-    public static bool IsUnder(string key, string prefix, Encoder[] inside) => key.StartsWith(prefix, StringComparison.Ordinal)
+    public static bool IsUnder(string key, string prefix, Encoder[] inside) =>
+        key.StartsWith(prefix, StringComparison.Ordinal)
         && !inside.Any(e => key.StartsWith(e.Prefix, StringComparison.Ordinal));
 
     /// <summary>Families and prefixes in words.</summary>
     public static string Listed(Encoder[] encoders)
     {
-        IEnumerable<string> first = encoders.Take(MostListed).Select(e => $"{Owner(e.Family)} under '{Printable.Of(e.Prefix)}'");
+        IEnumerable<string> first = encoders.Take(MostListed)
+            .Select(e => $"{Owner(e.Family)} under '{Printable.Of(e.Prefix)}'");
         string more = encoders.Length > MostListed ? $" and {encoders.Length - MostListed} more" : "";
         return string.Join(", ", first) + more;
     }
@@ -109,11 +113,13 @@ internal sealed class EncoderSearch
             foreach ((WeightFamily family, string key, string beside) in Anchors)
             {
                 int at = entry.Name.Length - key.Length;
-                if (!entry.Name.EndsWith(key, StringComparison.Ordinal) || (at > 0 && entry.Name[at - 1] != '.')) continue;
+                if (!entry.Name.EndsWith(key, StringComparison.Ordinal)) continue;
+                if (at > 0 && entry.Name[at - 1] != '.') continue;
                 if (family == WeightFamily.ResNet && entry.Shape is not [_, 3, 7, 7]) continue;
                 string prefix = entry.Name[..at];
                 bool isMoment = Moments.Any(m => $".{prefix}".Contains(m, StringComparison.OrdinalIgnoreCase));
-                if (!isMoment && file.Entries.ContainsKey(prefix + beside)) yield return new(family, prefix, entry.Shape);
+                if (!isMoment && file.Entries.ContainsKey(prefix + beside))
+                    yield return new(family, prefix, entry.Shape);
             }
     }
 
@@ -129,8 +135,11 @@ internal sealed class EncoderSearch
     private HashSet<string> Weights(Encoder encoder)
     {
         Encoder[] inside = Inside(encoder.Prefix);
-        IEnumerable<string> keys = file.Entries.Keys.Where(k => IsUnder(k, encoder.Prefix, inside)).Select(k => k[encoder.Prefix.Length..]);
-        return keys.Where(k => !WeightLoader.LeavesOut(HeadsOf(encoder.Family), k)).ToHashSet(StringComparer.Ordinal);
+        IReadOnlyList<string> heads = HeadsOf(encoder.Family);
+        var keys = new HashSet<string>(StringComparer.Ordinal);
+        foreach (string key in file.Entries.Keys.Where(k => IsUnder(k, encoder.Prefix, inside)))
+            if (key[encoder.Prefix.Length..] is var name && !WeightLoader.LeavesOut(heads, name)) keys.Add(name);
+        return keys;
     }
 
     private bool IsEqual(string key, string other)

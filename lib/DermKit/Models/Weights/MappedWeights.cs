@@ -20,9 +20,9 @@ public enum WeightFamily
 }
 
 /// <summary>
-/// A weights file under the key names of the kit's models. The encoder inside a checkpoint is found under any prefix, such
-/// as teacher.backbone. or net.encoder.; openai/CLIP's fused projections are cut into Hugging Face's three, and its
-/// transposed ones turned. A file of no known family, or with several different encoders, stays as it is.
+/// A weights file under the key names of the kit's models. The encoder inside a checkpoint is found under any prefix,
+/// such as teacher.backbone. or net.encoder.; openai/CLIP's fused projections are cut into Hugging Face's three, and
+/// its transposed ones turned. A file of no known family, or with several different encoders, stays as it is.
 /// </summary>
 public sealed class MappedWeights : WeightFile
 {
@@ -79,13 +79,13 @@ public sealed class MappedWeights : WeightFile
     /// <summary>Whose names the file has.</summary>
     public WeightFamily Family { get; }
 
-    /// <summary>Where in the file the encoder lies, such as teacher.backbone.; empty when it is all of the file.</summary>
+    /// <summary>Where in the file the encoder lies, such as teacher.backbone.; empty for all of the file.</summary>
     public string Prefix { get; } = "";
 
     /// <summary>Keys of the file outside of <see cref="Prefix"/>, and of other encoders inside of it.</summary>
     public IReadOnlyList<string> Unused { get; }
 
-    /// <summary>The encoders of a file that has several different ones, and how to choose; null when there is at most one.</summary>
+    /// <summary>The encoders of a file that has different ones, and how to choose; null for at most one.</summary>
     internal string? Ambiguity { get; }
 
     /// <inheritdoc/>
@@ -103,7 +103,9 @@ public sealed class MappedWeights : WeightFile
     /// <summary>", under PREFIX", empty when the encoder is all of the file.</summary>
     internal string Under => Prefix.Length > 0 ? $", under {Printable.Of(Prefix)}" : "";
 
-    /// <summary>Keys among the entries that no model has a place for: classifiers, heads of pre-training, position numbers.</summary>
+    /// <summary>
+    /// Keys among the entries that no model has a place for: classifiers, heads of pre-training, position numbers.
+    /// </summary>
     public IReadOnlyList<string> Heads
     {
         get
@@ -115,8 +117,10 @@ public sealed class MappedWeights : WeightFile
 
     /// <summary>Opens any weights file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="prefix">Where the encoder lies, for a file with several (the last dot may be left out); null to look for it.</param>
-    /// <exception cref="KitException">It is no weights file, breaks a rule of its format, or has no encoder under the prefix.</exception>
+    /// <param name="prefix">Where the encoder lies, with or without the last dot; null to look for it.</param>
+    /// <exception cref="KitException">
+    /// It is no weights file, breaks a rule of its format, or has no encoder under the prefix.
+    /// </exception>
     /// <exception cref="FileNotFoundException">No such file.</exception>
     public static MappedWeights Open(string path, string? prefix)
     {
@@ -135,7 +139,7 @@ public sealed class MappedWeights : WeightFile
     /// <inheritdoc cref="Open(string, string?)"/>
     public static new MappedWeights Open(string path) => Open(path, null);
 
-    /// <summary>Parts of the encoder that the kit does not build, as one sentence with a key of each; empty for none.</summary>
+    /// <summary>Parts of the encoder that the kit does not build, with a key of each; empty for none.</summary>
     /// <param name="keys">The keys to look at.</param>
     internal string Unsupported(IReadOnlyCollection<string> keys)
     {
@@ -146,7 +150,7 @@ public sealed class MappedWeights : WeightFile
         bool isBasic = keys.Contains("layer1.0.conv2.weight")
             && !keys.Any(k => k.EndsWith(".conv3.weight", StringComparison.Ordinal));
         if (Family == WeightFamily.ResNet && isBasic)
-            parts.Add("blocks of two convolutions, as in ResNet-18 and -34 (layer1.0.conv2.weight, and no conv3.weight)");
+            parts.Add("blocks of two convolutions, as in ResNet-18 and -34 (layer1.0.conv2.weight, no conv3.weight)");
         return parts.Count == 0 ? ""
             : $" The kit does not build this kind of {EncoderSearch.Owner(Family)}: it has {string.Join("; ", parts)}.";
     }
@@ -190,8 +194,8 @@ public sealed class MappedWeights : WeightFile
     }
 
     private KitException Twice(string key, string name) =>
-        new($"{Path}: '{Printable.Of(key)}' and '{Printable.Of(sources[name].Key)}' are both the kit's '{Printable.Of(name)}'. "
-            + "Take one of them out.");
+        new($"{Path}: '{Printable.Of(key)}' and '{Printable.Of(sources[name].Key)}' are both the kit's "
+            + $"'{Printable.Of(name)}'. Take one of them out.");
 
     private static string Renamed(string key)
     {

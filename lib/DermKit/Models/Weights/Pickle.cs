@@ -114,7 +114,8 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         if (parts is not [PickleName function, object?[] arguments]) throw broken($"its pickle calls {Described(parts[0])}, which is no name that rebuilds tensors");
         Push(function.Text == "collections.OrderedDict" && arguments.Length == 0 ? new OrderedDictionary<object, object?>()
             : call(function, arguments)
-                ?? throw broken($"its pickle calls {Described(function)} with {arguments.Length} arguments that it does not take"));
+                ?? throw broken($"its pickle calls {Described(function)} with {arguments.Length} arguments "
+                    + "that it does not take"));
     }
 
     /// <summary>Attributes: kept for a plain object, passed over for a dictionary (state_dict's _metadata).</summary>
@@ -135,8 +136,9 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
     {
         string text = $"{module}.{name}";
         return Names.Contains(text) || IsModule(text) ? new(text)
-            : throw broken($"its pickle names {Printable.Of(text)}, which is none of the names that rebuild tensors, so it could run "
-                + "anything. Nothing was run. In Python, with a file that you trust: save its state dict alone");
+            : throw broken($"its pickle names {Printable.Of(text)}, which is none of the names that rebuild tensors, "
+                + "so it could run anything. Nothing was run. In Python, with a file that you trust: "
+                + "save its state dict alone");
     }
 
     private static bool IsObject(PickleName type) => type.Text == "argparse.Namespace" || IsModule(type.Text);
@@ -154,7 +156,8 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
             object key = pairs[i] ?? throw broken("its pickle has a dictionary with the key None");
             string shown = key is string text ? $"'{Printable.Of(text)}'" : Described(key);
             // Python would keep the last one; torch.save writes no key twice.
-            if (!target.TryAdd(key, pairs[i + 1])) throw broken($"its pickle has a dictionary with the key {shown} twice");
+            if (!target.TryAdd(key, pairs[i + 1]))
+                throw broken($"its pickle has a dictionary with the key {shown} twice");
         }
     }
 

@@ -73,8 +73,8 @@ public sealed class SafeTensorsFile : WeightFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new KitException($"{Path}: the safetensors header is not valid JSON, holds half a character or repeats a key "
-                + $"({Printable.Of(e.Message)}). Fetch the file again.", e);
+            throw new KitException($"{Path}: the safetensors header is not valid JSON, holds half a character "
+                + $"or repeats a key ({Printable.Of(e.Message)}). Fetch the file again.", e);
         }
     }
 
@@ -118,8 +118,8 @@ public sealed class SafeTensorsFile : WeightFile
             || !value.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2)
             throw Broken($"'{Printable.Of(name)}' is not of the form dtype, shape, data_offsets");
         ScalarType scalar = SafeTensors.TypeOf(type.GetString())
-            ?? throw Broken($"'{Printable.Of(name)}' has type {Printable.Of(type.GetString()!)}, which this reader does not take; "
-                + $"expected one of {string.Join(", ", SafeTensors.TypeNames)}");
+            ?? throw Broken($"'{Printable.Of(name)}' has type {Printable.Of(type.GetString()!)}, "
+                + $"which this reader does not take; expected one of {string.Join(", ", SafeTensors.TypeNames)}");
         if (shape.GetArrayLength() is var dimensions and > DimensionCap)
             throw Broken($"'{Printable.Of(name)}' has {dimensions} dimensions, over the cap of {DimensionCap}");
         long[] sizes = shape.EnumerateArray().Select(e => Integer(e, name)).ToArray();

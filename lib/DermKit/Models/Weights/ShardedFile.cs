@@ -31,7 +31,8 @@ public sealed class ShardedFile : WeightFile
             {
                 string file = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!, name);
                 if (!File.Exists(file))
-                    throw new KitException($"{path}: the index names {Printable.Of(name)}, which is not beside it. Fetch all of its files.");
+                    throw new KitException($"{path}: the index names {Printable.Of(name)}, which is not beside it. "
+                        + "Fetch all of its files.");
                 files[name] = SafeTensorsFile.Open(file);
             }
             string[] missing = [.. map.Where(p => !files[p.Value].Entries.ContainsKey(p.Key)).Select(p => $"{p.Key} in {p.Value}")];
@@ -77,7 +78,8 @@ public sealed class ShardedFile : WeightFile
             {
                 string? file = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString() : null;
                 if (file is null || file.Length == 0 || file != System.IO.Path.GetFileName(file) || !file.EndsWith(".safetensors", StringComparison.Ordinal) || file.Contains('\\', StringComparison.Ordinal))
-                    throw Broken($"'{Printable.Of(property.Name)}' is in '{Printable.Of(file ?? property.Value.GetRawText())}'; "
+                    throw Broken($"'{Printable.Of(property.Name)}' is in "
+                        + $"'{Printable.Of(file ?? property.Value.GetRawText())}'; "
                         + "expected the name of a .safetensors file in the same folder");
                 result[property.Name] = file;
             }

@@ -100,8 +100,8 @@ public sealed class TorchFile : WeightFile
         items = ZipDirectory.Read(stream, Broken);
         string[] pickles = [.. items.Keys.Where(k => Regex.IsMatch(k, "^[^/]+/data\\.pkl$"))];
         if (pickles.Length != 1)
-            throw Broken($"expected one file NAME/data.pkl in the archive, found {pickles.Length} among {items.Count} such as "
-                + Printable.List([.. items.Keys.Take(3)], 3));
+            throw Broken($"expected one file NAME/data.pkl in the archive, found {pickles.Length} among {items.Count} "
+                + $"such as {Printable.List([.. items.Keys.Take(3)], 3)}");
         root = pickles[0][..^"data.pkl".Length];
         if (items.TryGetValue(root + "byteorder", out ZipItem? order) && order is { IsStored: true, Length: < 16 } && Encoding.ASCII.GetString(ZipDirectory.Content(stream, order, Broken)) is var word && word != "little")
             throw Broken($"its numbers are in the byte order '{Printable.Of(word)}'; expected little");
@@ -133,11 +133,13 @@ public sealed class TorchFile : WeightFile
             string shown = Printable.Of(path);
             if (name is null) Flatten(path, key, depth + 1, found, pickle, nameless ?? $"in a key of '{shown}'");
             string below = path.Length == 0 ? name ?? "" : $"{path}.{name}";
-            if (below.Length > KeyCap) throw Broken($"its pickle has a key of over {KeyCap} characters, '{Printable.Of(below)}'");
+            if (below.Length > KeyCap)
+                throw Broken($"its pickle has a key of over {KeyCap} characters, '{Printable.Of(below)}'");
             string? reason = name is null ? $"in '{shown}' under a key that is {Pickle.Described(key)}" : null;
             Flatten(below, item, depth + 1, found, pickle, nameless ?? reason);
         }
-        if (value is Storage) throw Broken($"it has a storage without a tensor at '{Printable.Of(path)}'; save a tensor of it");
+        if (value is Storage)
+            throw Broken($"it has a storage without a tensor at '{Printable.Of(path)}'; save a tensor of it");
         if (value is Rebuilt tensor)
         {
             if (nameless is not null) throw Broken($"it has a tensor {nameless}, which no name in this kit could stand for; save it in a dictionary under text or a whole number");
@@ -168,7 +170,8 @@ public sealed class TorchFile : WeightFile
             throw Broken("a storage of its pickle is not of the form storage, type, key, place, length");
         ZipItem item = Stored($"{root}data/{key}");
         if (count < 0 || count > item.Length / scalar.ElementSize() || count * scalar.ElementSize() != item.Length)
-            throw Broken($"'{Printable.Of(item.Name)}' has {item.Length} bytes, but its pickle says {count} numbers of {scalar.ElementSize()}");
+            throw Broken($"'{Printable.Of(item.Name)}' has {item.Length} bytes, "
+                + $"but its pickle says {count} numbers of {scalar.ElementSize()}");
         return new Storage(scalar, item, count);
     }
 
@@ -206,9 +209,11 @@ public sealed class TorchFile : WeightFile
 
     private ZipItem Stored(string name)
     {
-        if (!items.TryGetValue(name, out ZipItem? item)) throw Broken($"the archive lacks '{Printable.Of(name)}', which its pickle needs");
+        if (!items.TryGetValue(name, out ZipItem? item))
+            throw Broken($"the archive lacks '{Printable.Of(name)}', which its pickle needs");
         return item.IsStored ? item
-            : throw Broken($"'{Printable.Of(name)}' is compressed; PyTorch stores it as it is, and this reader inflates nothing");
+            : throw Broken($"'{Printable.Of(name)}' is compressed; PyTorch stores it as it is, "
+                + "and this reader inflates nothing");
     }
 
     private long[] Wholes(object?[] numbers) => [.. numbers.Select(n => n is long whole ? whole : throw Broken("a size of its pickle is no whole number"))];

@@ -20,8 +20,8 @@ public static class WeightLoader
     /// <param name="path">Any weights file, in any of the names that <see cref="MappedWeights"/> knows.</param>
     /// <param name="leaveOut">Keys of the file that the model has no place for, such as the classifier of an ImageNet model; a name that ends in .* stands for all keys that begin so.</param>
     /// <exception cref="KitException">
-    /// The file breaks the format, holds several different encoders, a network with parts that the kit does not build, or
-    /// values that are not finite, or keys are missing, extra, or of another shape or kind of number; they are listed.
+    /// The file breaks the format, holds several different encoders, a network with parts that the kit does not build,
+    /// or values that are not finite, or keys are missing, extra, or of another shape or kind of number, all listed.
     /// </exception>
     public static void LoadStrict(nn.Module module, string path, IReadOnlyCollection<string>? leaveOut = null)
     {
@@ -29,8 +29,8 @@ public static class WeightLoader
         if (file.Ambiguity is { } several) throw new KitException($"{path}: {several}. Nothing was loaded.");
         string problems = Problems(module, file, leaveOut);
         if (problems.Length > 0)
-            throw new KitException($"{path}: these weights are for another model than {module.GetName()}; {file.Description}."
-                + $"{problems} Nothing was loaded.");
+            throw new KitException($"{path}: these weights are for another model than {module.GetName()}; "
+                + $"{file.Description}.{problems} Nothing was loaded.");
         CheckFinite(file, module.state_dict().Keys.Where(file.Entries.ContainsKey), "Nothing was loaded.");
         using var noGrad = no_grad();
         foreach ((string key, Tensor target) in module.state_dict())
@@ -48,7 +48,8 @@ public static class WeightLoader
         string[] offered = [.. file.Entries.Keys.Where(k => leaveOut is null || !LeavesOut(leaveOut, k))];
         string unsupported = file.Unsupported(offered);
         if (unsupported.Length > 0) return unsupported;
-        static bool IsOptional(string key) => key == "masked_embed" || key.EndsWith(".num_batches_tracked", StringComparison.Ordinal);
+        static bool IsOptional(string key) =>
+            key == "masked_embed" || key.EndsWith(".num_batches_tracked", StringComparison.Ordinal);
         string[] missing = [.. state.Keys.Except(offered).Where(k => !IsOptional(k))];
         string[] extra = [.. offered.Except(state.Keys)];
         List<string> misshapen = [], mistyped = [];
@@ -57,7 +58,8 @@ public static class WeightLoader
             if (!file.Entries.TryGetValue(key, out WeightEntry? entry)) continue;
             string shapes = $"{key} [{string.Join(", ", entry.Shape)}] for [{string.Join(", ", target.shape)}]";
             if (!entry.Shape.SequenceEqual(target.shape)) misshapen.Add(shapes);
-            if (is_floating_point(target) != IsFloat(entry.Type)) mistyped.Add($"{key} {entry.Type} for {target.dtype}");
+            if (is_floating_point(target) != IsFloat(entry.Type))
+                mistyped.Add($"{key} {entry.Type} for {target.dtype}");
         }
         return Listed("missing", missing) + Listed("extra", extra) + Listed("misshapen", misshapen)
             + Listed("of another kind of number", mistyped);
@@ -74,7 +76,8 @@ public static class WeightLoader
         foreach (string key in keys.Where(k => IsFloat(file.Entries[k].Type)))
         {
             using var scope = NewDisposeScope();
-            long finite = (long)file.Load(key).to(ScalarType.Float32).isfinite().sum().Value(), count = file.Entries[key].Count;
+            Tensor value = file.Load(key).to(ScalarType.Float32);
+            long finite = (long)value.isfinite().sum().Value(), count = value.numel();
             if (finite < count) bad.Add($"{key} ({count - finite} of {count})");
         }
         if (bad.Count > 0)
@@ -113,7 +116,7 @@ public static class WeightLoader
 
     private static bool IsFloat(ScalarType type) => type is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16;
 
-    /// <summary>The first two hundred of some names or notes on them, and how many more there are; empty for none.</summary>
+    /// <summary>The first of some names, or notes on them, and how many more there are; empty for none.</summary>
     internal static string Listed(string what, IReadOnlyCollection<string> notes) =>
         notes.Count == 0 ? "" : $" {what}: {Printable.List(notes, MostListed)}.";
 }

@@ -38,11 +38,13 @@ internal static class ZipDirectory
             long packed = U32(entry, 20), full = U32(entry, 24), local = U32(entry, 42);
             Widen(entry.Slice(46 + name, extra), ref full, ref packed, ref local, shown, broken);
             bool isStored = U16(entry, 10) == 0;
-            if (isStored && packed != full) throw broken($"'{shown}' is stored, but its two lengths {packed} and {full} differ");
+            if (isStored && packed != full)
+                throw broken($"'{shown}' is stored, but its two lengths {packed} and {full} differ");
             long content = Content(stream, local, entry.Slice(46, name), shown, broken);
             if (packed < 0 || content > stream.Length - packed)
                 throw broken($"'{shown}' spans {packed} bytes from byte {content}, beyond the end of the file");
-            if (!items.TryAdd(key, new(key, content, packed, isStored))) throw broken($"'{shown}' is in the zip directory twice");
+            if (!items.TryAdd(key, new(key, content, packed, isStored)))
+                throw broken($"'{shown}' is in the zip directory twice");
             at += 46 + name + extra + comment;
             total += packed;
             if (total > stream.Length) throw broken("its files lie over each other: together they are longer than the archive");
@@ -76,16 +78,20 @@ internal static class ZipDirectory
     }
 
     /// <summary>First byte of a file's content: behind its local header, which must bear the same name.</summary>
-    private static long Content(FileStream stream, long local, ReadOnlySpan<byte> name, string shown, Func<string, KitException> broken)
+    private static long Content(
+        FileStream stream, long local, ReadOnlySpan<byte> name, string shown, Func<string, KitException> broken)
     {
         byte[] header = Bytes(stream, local, 30 + name.Length, $"the header of '{shown}'", broken);
         if (U32(header, 0) != 0x04034b50) throw broken($"'{shown}' has no header of its own at byte {local}");
-        if (U16(header, 26) != name.Length || !name.SequenceEqual(header.AsSpan(30))) throw broken($"'{shown}' has another name in its own header");
+        if (U16(header, 26) != name.Length || !name.SequenceEqual(header.AsSpan(30)))
+            throw broken($"'{shown}' has another name in its own header");
         return local + header.Length + U16(header, 28);
     }
 
     /// <summary>Takes numbers over 32 bits from the zip64 field.</summary>
-    private static void Widen(ReadOnlySpan<byte> extra, ref long full, ref long packed, ref long local, string shown, Func<string, KitException> broken)
+    private static void Widen(
+        ReadOnlySpan<byte> extra, ref long full, ref long packed, ref long local, string shown,
+        Func<string, KitException> broken)
     {
         while (extra.Length >= 4)
         {

@@ -24,8 +24,9 @@ public sealed class EncoderSearchTests : IDisposable
     {
         string[] prefixes =
         [
-            "", "model.", "net.encoder.", "_orig_mod.module.backbone.", "teacher.backbone.", "student.", "visual_encoder.", "a.b.c.d.e.f.g.h.",
-            "module.encoder_q.", "state_dict.img_encoder.0.", "größe.", "Teacher_EMA.",
+            "", "model.", "net.encoder.", "_orig_mod.module.backbone.", "teacher.backbone.", "student.",
+            "visual_encoder.", "a.b.c.d.e.f.g.h.", "module.encoder_q.", "state_dict.img_encoder.0.",
+            "größe.", "Teacher_EMA.",
         ];
         using var scope = NewDisposeScope();
         using nn.Module source = Random(family, 1);
@@ -48,16 +49,22 @@ public sealed class EncoderSearchTests : IDisposable
     {
         using var scope = NewDisposeScope();
         Dictionary<string, Tensor> teacher = State(1), student = State(2);
-        foreach ((string of, string other) in new[] { ("teacher.backbone.", "student.module.backbone."), ("model.teacher.", "model.student."), ("x.ema_teacher.net.", "student.") })
+        foreach ((string of, string other) in new[]
+        {
+            ("teacher.backbone.", "student.module.backbone."), ("model.teacher.", "model.student."),
+            ("x.ema_teacher.net.", "student."),
+        })
         {
             using MappedWeights file = Open(Under(of, teacher).Concat(Under(other, student)));
             Assert.Equal(of, file.Prefix);
             Assert.True(file.Load("pos_embed").Equals(teacher["pos_embed"]));
         }
         // A teacher that lacks a key is still the one that is meant, and is refused.
-        using MappedWeights lacking = Open(Under("teacher.", teacher).Where(p => p.Key != "teacher.norm.bias").Concat(Under("student.", student)));
+        teacher.Remove("norm.bias");
+        using MappedWeights lacking = Open(Under("teacher.", teacher).Concat(Under("student.", student)));
         using VisionTransformer target = VisionTransformer.Random(Vit, 3);
-        Assert.Contains("missing: norm.bias", Assert.Throws<KitException>(() => WeightLoader.LoadStrict(target, lacking.Path)).Message);
+        KitException refusal = Assert.Throws<KitException>(() => WeightLoader.LoadStrict(target, lacking.Path));
+        Assert.Contains("missing: norm.bias", refusal.Message);
         // Of a larger teacher, the student is another encoder.
         using VisionTransformer large = VisionTransformer.Random(Vit with { Dim = 48 }, 1);
         using MappedWeights distilled = Open(Under("teacher.", large.state_dict()).Concat(Under("student.", student)));
@@ -70,22 +77,26 @@ public sealed class EncoderSearchTests : IDisposable
         using var scope = NewDisposeScope();
         using ResNet resnet = ResNet.Random(Planes, 1);
         Dictionary<string, Tensor> one = State(1), two = State(2);
-        using MappedWeights file = Open(Under("", one).Concat(Under("ema.", two)).Concat(Under("net.\u001b[2J.", resnet.state_dict())));
+        IEnumerable<KeyValuePair<string, Tensor>> vits = Under("", one).Concat(Under("ema.", two));
+        using MappedWeights file = Open(vits.Concat(Under("net.\u001b[2J.", resnet.state_dict())));
         Assert.Equal((WeightFamily.Unknown, ""), (file.Family, file.Prefix));
-        Assert.Contains("3 different encoders: timm's and DINO's ViT under '', timm's and DINO's ViT under 'ema.', torchvision's ResNet under 'net.\\u001b[2J.'", file.Description);
+        Assert.Contains("3 different encoders: timm's and DINO's ViT under '', timm's and DINO's ViT under 'ema.', "
+            + "torchvision's ResNet under 'net.\\u001b[2J.'", file.Description);
         Assert.Contains("--prefix PREFIX", file.Description);
         using VisionTransformer target = VisionTransformer.Random(Vit, 3);
-        string before = WeightLoader.Hash(target), message = Assert.Throws<KitException>(() => WeightLoader.LoadStrict(target, file.Path)).Message;
+        string before = WeightLoader.Hash(target);
+        string message = Assert.Throws<KitException>(() => WeightLoader.LoadStrict(target, file.Path)).Message;
         Assert.StartsWith($"{file.Path}: it has 3 different encoders", message, StringComparison.Ordinal);
         Assert.Equal(before, WeightLoader.Hash(target));
-        foreach ((string prefix, Dictionary<string, Tensor> expected) in new[] { ("", one), ("ema", two), ("ema.", two) })
+        foreach ((string prefix, Dictionary<string, Tensor> of) in new[] { ("", one), ("ema", two), ("ema.", two) })
         {
             using MappedWeights chosen = MappedWeights.Open(file.Path, prefix);
-            Assert.Equal(expected.Keys.Order(StringComparer.Ordinal), chosen.Entries.Keys.Order(StringComparer.Ordinal));
-            Assert.All(expected, p => Assert.True(chosen.Load(p.Key).Equals(p.Value)));
-            Assert.Equal(file.Entries.Count - expected.Count, chosen.Unused.Count);
+            Assert.Equal(of.Keys.Order(StringComparer.Ordinal), chosen.Entries.Keys.Order(StringComparer.Ordinal));
+            Assert.All(of, p => Assert.True(chosen.Load(p.Key).Equals(p.Value)));
+            Assert.Equal(file.Entries.Count - of.Count, chosen.Unused.Count);
         }
-        Assert.Contains("under 'ema.'", Assert.Throws<KitException>(() => MappedWeights.Open(file.Path, "teacher")).Message);
+        KitException none = Assert.Throws<KitException>(() => MappedWeights.Open(file.Path, "teacher"));
+        Assert.Contains("under 'ema.'", none.Message);
     }
 
     [Fact]
@@ -93,13 +104,15 @@ public sealed class EncoderSearchTests : IDisposable
     {
         using var scope = NewDisposeScope();
         Dictionary<string, Tensor> one = State(1), two = State(2);
-        using (MappedWeights file = Open(Under("model.", one).Concat(Under("_orig_mod.model.", one)).Append(new("model.head.weight", zeros(2, 24)))))
+        IEnumerable<KeyValuePair<string, Tensor>> headed = one.Append(new("head.weight", zeros(2, 24)));
+        using (MappedWeights file = Open(Under("model.", headed).Concat(Under("_orig_mod.model.", one))))
             Assert.Equal("model.", file.Prefix);
-        using (MappedWeights file = Open(Under("encoder.", one).Concat(Under("optimizer.exp_avg.encoder.", two)).Concat(Under("exp_avg_sq.", two))))
+        IEnumerable<KeyValuePair<string, Tensor>> all = Under("encoder.", one).Concat(Under("exp_avg_sq.", two));
+        using (MappedWeights file = Open(all.Concat(Under("optimizer.encoder.", two))))
             Assert.Equal("encoder.", file.Prefix);
-        two["norm.bias"] = one["norm.bias"];
         one["norm.bias"] = ones(24);
-        using (MappedWeights file = Open(Under("a.", one).Concat(Under("b.", State(1))))) Assert.NotNull(file.Ambiguity);
+        using (MappedWeights file = Open(Under("a.", one).Concat(Under("b.", State(1)))))
+            Assert.NotNull(file.Ambiguity);
     }
 
     [Fact]
@@ -110,23 +123,29 @@ public sealed class EncoderSearchTests : IDisposable
         Dictionary<string, Tensor> chunked = [], published = [];
         foreach ((string key, Tensor value) in State(1))
         {
-            bool isMlp = key.Contains(".mlp.", StringComparison.Ordinal);
+            string gated = key.Replace(".fc1.", ".w12.", StringComparison.Ordinal);
+            gated = gated.Replace(".fc2.", ".w3.", StringComparison.Ordinal);
             chunked[key.Replace("blocks.", "blocks.0.", StringComparison.Ordinal)] = value;
-            published[isMlp ? key.Replace("fc1", "w12", StringComparison.Ordinal).Replace("fc2", "w3", StringComparison.Ordinal) : key] = value;
+            published[gated] = value;
         }
         chunked["blocks.0.0.ls1.gamma"] = ones(24);
         chunked["mask_token"] = published["mask_token"] = zeros(1, 24);
         published["register_tokens"] = zeros(1, 4, 24);
-        Expect(chunked, "blocks in chunks, as DINOv2 trains them (extra: blocks.0.0.", "LayerScale, as in DINOv2 (extra: blocks.0.0.ls1.gamma)", "a mask token (extra: mask_token)");
-        Expect(published, "register tokens (extra: register_tokens)", "SwiGLU (extra: blocks.0.mlp.w12.", "a mask token");
+        Expect(chunked, "blocks in chunks, as DINOv2 trains them (extra: blocks.0.0.",
+            "LayerScale, as in DINOv2 (extra: blocks.0.0.ls1.gamma)", "a mask token (extra: mask_token)");
+        Expect(published, "register tokens (extra: register_tokens)", "SwiGLU (extra: blocks.0.mlp.w12.", "mask token");
         using ResNet bottlenecks = ResNet.Random(Planes, 1);
-        Expect(bottlenecks.state_dict().Where(p => !p.Key.Contains("3.", StringComparison.Ordinal)), "blocks of two convolutions, as in ResNet-18 and -34");
+        IEnumerable<KeyValuePair<string, Tensor>> basic =
+            bottlenecks.state_dict().Where(p => !p.Key.Contains("3.", StringComparison.Ordinal));
+        Expect(basic, "blocks of two convolutions, as in ResNet-18 and -34");
 
         void Expect(IEnumerable<KeyValuePair<string, Tensor>> state, params string[] parts)
         {
             using MappedWeights file = Open(Under("teacher.backbone.", state));
             using VisionTransformer target = VisionTransformer.Random(Vit, 3);
-            string message = Assert.Throws<KitException>(() => WeightLoader.LoadStrict(target, file.Path, VisionTransformer.NotBackbone)).Message;
+            IReadOnlyCollection<string> heads = VisionTransformer.NotBackbone;
+            KitException refusal = Assert.Throws<KitException>(() => WeightLoader.LoadStrict(target, file.Path, heads));
+            string message = refusal.Message;
             Assert.All(parts, part => Assert.Contains(part, message));
             Assert.Contains("The kit does not build this kind of ", message);
             Assert.DoesNotContain("missing", message);
@@ -151,11 +170,18 @@ public sealed class EncoderSearchTests : IDisposable
         Dictionary<string, Tensor> state = model.state_dict();
         if (family == "openai/CLIP") return MappedWeightsTests.AsOpenAi(state);
         if (family != "numbered ResNet") return state;
-        var numbers = new Dictionary<string, string> { ["conv1"] = "0", ["bn1"] = "1", ["layer1"] = "4", ["layer2"] = "5", ["layer3"] = "6", ["layer4"] = "7" };
-        return state.ToDictionary(p => numbers[p.Key.Split('.')[0]] + p.Key[p.Key.IndexOf('.', StringComparison.Ordinal)..], p => p.Value);
+        string[] layers = ["conv1", "bn1", "", "", "layer1", "layer2", "layer3", "layer4"];
+        var numbered = new Dictionary<string, Tensor>();
+        foreach ((string key, Tensor value) in state)
+        {
+            int dot = key.IndexOf('.', StringComparison.Ordinal);
+            numbered[$"{Array.IndexOf(layers, key[..dot])}{key[dot..]}"] = value;
+        }
+        return numbered;
     }
 
-    private static IEnumerable<KeyValuePair<string, Tensor>> Under(string prefix, IEnumerable<KeyValuePair<string, Tensor>> state) =>
+    private static IEnumerable<KeyValuePair<string, Tensor>> Under(
+        string prefix, IEnumerable<KeyValuePair<string, Tensor>> state) =>
         state.Select(p => KeyValuePair.Create(prefix + p.Key, p.Value));
 
     private MappedWeights Open(IEnumerable<KeyValuePair<string, Tensor>> state)
