@@ -51,8 +51,14 @@ public sealed class ModelRegistry
     /// <exception cref="KitException">What is wrong with it.</exception>
     public static void Check(MappedWeights file, IReadOnlyCollection<string> keys)
     {
-        ModelDefinition model = UndeclaredModels.Recognise(file, "", isAnyDepth: true);
-        if (model.Problem is { } problem) throw new KitException($"{file.Path}: {problem}. Nothing was written.");
+        try
+        {
+            UndeclaredModels.Recognise(file, Path.GetFileName(file.Path), isAnyDepth: true);
+        }
+        catch (KitException e)
+        {
+            throw new KitException($"{file.Path}: {e.Message.TrimEnd('.')}. Nothing was written.", e);
+        }
         WeightLoader.CheckFinite(file, keys, "Nothing was written.");
     }
 

@@ -60,44 +60,46 @@ internal static class UndeclaredModels
     private static ModelDefinition Recognise(string path, string name)
     {
         using MappedWeights file = MappedWeights.Open(path);
-        return Recognise(file, name, isAnyDepth: false);
+        try
+        {
+            return Recognise(file, name, isAnyDepth: false);
+        }
+        catch (KitException e)
+        {
+            return Refused(path, name, Parameters(file), e.Message);
+        }
     }
 
-    /// <summary>The model of an open file; one with a problem when it cannot be used.</summary>
+    /// <summary>The model of an open file.</summary>
     /// <param name="file">The file.</param>
     /// <param name="name">Name of the model.</param>
     /// <param name="isAnyDepth">
     /// Takes a ViT of any number of blocks: pre-training can start from it, the registry cannot list it.
     /// </param>
+    /// <exception cref="KitException">It cannot be used; the message is the reason alone.</exception>
     internal static ModelDefinition Recognise(MappedWeights file, string name, bool isAnyDepth)
     {
         IEnumerable<string> seen = file.Metadata.GetValueOrDefault("pretrainedOn")?.Split(',') ?? [];
         ModelDefinition model = new()
         {
             Name = name, Version = 1, Title = "", Family = "", Source = file.Path, Licence = "unknown",
-            IsUndeclared = true, Parameters = file.Entries.Values.Sum(e => e.Count),
+            IsUndeclared = true, Parameters = Parameters(file),
             Stamp = file.Metadata.GetValueOrDefault("stamp") == Stamps.Fixture ? Stamps.Fixture : "",
             PretrainedOn = [.. seen.Select(s => s.Trim()).Where(s => s.Length > 0).Select(s => Printable.Of(s))],
         };
-        try
+        if (file.Ambiguity is { } several) throw new KitException(several);
+        string unsupported = file.Unsupported([.. file.Entries.Keys]);
+        if (unsupported.Length > 0) throw new KitException(unsupported.Trim());
+        return file.Family switch
         {
-            if (file.Ambiguity is { } several) throw new KitException(several);
-            string unsupported = file.Unsupported([.. file.Entries.Keys]);
-            if (unsupported.Length > 0) throw new KitException(unsupported.Trim());
-            return file.Family switch
-            {
-                WeightFamily.Vit => Vit(file, model, isAnyDepth),
-                WeightFamily.ResNet => ResNet(file, model),
-                WeightFamily.Clip or WeightFamily.OpenAiClip => Clip(file, model),
-                _ => throw new KitException(
-                    $"{Expected}; found {file.Entries.Count} tensors such as {file.Examples(4)}"),
-            };
-        }
-        catch (KitException e)
-        {
-            return Refused(file.Path, name, model.Parameters, e.Message);
-        }
+            WeightFamily.Vit => Vit(file, model, isAnyDepth),
+            WeightFamily.ResNet => ResNet(file, model),
+            WeightFamily.Clip or WeightFamily.OpenAiClip => Clip(file, model),
+            _ => throw new KitException($"{Expected}; found {file.Entries.Count} tensors such as {file.Examples(4)}"),
+        };
     }
+
+    private static long Parameters(MappedWeights file) => file.Entries.Values.Sum(e => e.Count);
 
     private static ModelDefinition Vit(MappedWeights file, ModelDefinition model, bool isAnyDepth)
     {

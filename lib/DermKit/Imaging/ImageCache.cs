@@ -74,7 +74,7 @@ public sealed class ImageCache : IDisposable
     public int[] RowOf { get; }
 
     /// <summary>The paths given to <see cref="Build"/>; empty for a cache that was opened by its key.</summary>
-    public IReadOnlyList<string> Paths { get; private init; } = [];
+    internal IReadOnlyList<string> Paths { get; private init; } = [];
 
     /// <summary>The files that cannot be read, in the order of the paths.</summary>
     public IReadOnlyList<Quarantined> Quarantine { get; }

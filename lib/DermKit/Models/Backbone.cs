@@ -30,7 +30,7 @@ public enum FeatureVariant
 public abstract class Backbone(string name) : nn.Module<Tensor, Tensor>(name)
 {
     /// <summary>What messages call the network: the model and its weights file, or the class.</summary>
-    public string Origin { get; internal set; } = name;
+    internal string Origin { get; set; } = name;
 
     /// <summary>Everything besides the weights that decides the features, as text for the keys of caches.</summary>
     public abstract string Architecture { get; }
