@@ -72,7 +72,7 @@ public sealed class SafeTensorsTests : IDisposable
     public void MetadataMayBeNullOrEmpty(string metadata)
     {
         string path = Write($"{{\"__metadata__\":{metadata},{Good[1..]}", 12), name = Path.GetFileName(path);
-        string map = $$"""{"metadata":null,"weight_map":{"a":"{{name}}","b":"{{name}}"}}""";
+        string map = $$"""{"metadata":null,"weight_map":{"a":"{{name}}","b":"{{name}}"} }""";
         string index = folder.Write("x.safetensors.index.json", Encoding.UTF8.GetBytes(map));
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
         using ShardedFile sharded = ShardedFile.Open(index);
