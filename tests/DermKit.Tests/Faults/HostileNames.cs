@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace DermKit.Tests.Faults;
 
-/// <summary>Names in weights files that a terminal would obey, or that would fill it: a message is one bounded line.</summary>
+/// <summary>Names in weights files that a terminal would obey or that would fill it: messages stay bounded lines.</summary>
 public sealed class HostileNames : IDisposable
 {
     private static readonly UnicodeCategory[] Obeyed =
