@@ -1,3 +1,4 @@
+using DermKit.Evaluation;
 using DermKit.Models.Weights;
 using System.CommandLine;
 using System.Globalization;
@@ -15,9 +16,22 @@ internal static class WeightsCommand
 
         var input = new Argument<string>("in") { Description = "Any weights file that inspect reads" };
         var output = new Argument<string>("out") { Description = "The new file, NAME.safetensors" };
-        var raw = new Option<bool>("--raw") { Description = "Keeps every tensor under its own name, as for a file of no family that the kit knows" };
-        var convert = new Command("convert", "Writes a file's network as safetensors under the key names of the kit's models, in its stored types") { input, output, raw };
-        convert.SetAction(parsed => Convert(Existing(parsed.GetValue(input)!), parsed.GetValue(output)!, parsed.GetValue(raw), Console.Out));
+        var raw = new Option<bool>("--raw")
+        {
+            Description = "Keeps every tensor under its own name, unchecked: for a file of no known family",
+        };
+        var prefix = new Option<string?>("--prefix")
+        {
+            Description = "How the keys of the encoder begin, such as teacher.backbone.: for a file with several",
+        };
+        const string What = "Writes a file's encoder as safetensors under the key names of the kit's models, "
+            + "in its stored types, if kit evaluate would take it";
+        var convert = new Command("convert", What) { input, output, raw, prefix };
+        convert.SetAction(parsed =>
+        {
+            string path = Existing(parsed.GetValue(input)!);
+            return Convert(path, parsed.GetValue(output)!, parsed.GetValue(raw), parsed.GetValue(prefix), Console.Out);
+        });
 
         return new Command("weights", "Looks into weights files and converts them") { inspect, convert };
     }
@@ -28,28 +42,38 @@ internal static class WeightsCommand
         using WeightFile stored = WeightFile.Open(path);
         writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}: {file.Format}, {new FileInfo(path).Length:n0} bytes, {stored.Entries.Count} tensors, {stored.Entries.Values.Sum(e => e.Count):n0} values; {file.Description}"));
         writer.WriteLine($"SHA-256 {WeightLoader.FileHash(path)}");
-        foreach ((string key, string value) in file.Metadata.OrderBy(p => p.Key, StringComparer.Ordinal)) writer.WriteLine($"  {Shown(key)} = {Shown(value)}");
-        int width = stored.Entries.Keys.Select(k => k.Length).DefaultIfEmpty(0).Max();
-        foreach (WeightEntry entry in stored.Entries.Values) writer.WriteLine($"{Shown(entry.Name).PadRight(width)}  {entry.Type,-8}  [{string.Join(", ", entry.Shape)}]");
+        foreach ((string key, string value) in file.Metadata.OrderBy(p => p.Key, StringComparer.Ordinal))
+            writer.WriteLine($"  {Printable.Of(key)} = {Printable.Of(value, most: 2_000)}");
+        string[] names = [.. stored.Entries.Values.Select(e => Printable.Of(e.Name))];
+        int width = names.Select(n => n.Length).DefaultIfEmpty(0).Max();
+        foreach ((WeightEntry entry, string name) in stored.Entries.Values.Zip(names))
+            writer.WriteLine($"{name.PadRight(width)}  {entry.Type,-8}  [{string.Join(", ", entry.Shape)}]");
         return 0;
     }
 
-    private static int Convert(string path, string target, bool raw, TextWriter writer)
+    private static int Convert(string path, string target, bool raw, string? prefix, TextWriter writer)
     {
         if (!target.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)) throw new KitException($"{target}: expected the name of a .safetensors file.");
         if (Path.GetFullPath(target) == Path.GetFullPath(path)) throw new KitException($"{target}: expected another file than the one that is read.");
-        using MappedWeights mapped = MappedWeights.Open(path);
-        if (!raw && mapped.Family == WeightFamily.Unknown) throw new KitException($"{path}: {mapped.Description}. Pass --raw to keep every tensor under its own name.");
+        if (raw && prefix is not null)
+            throw new KitException("--raw keeps every tensor, --prefix those of one encoder: pass one of the two.");
+        using MappedWeights mapped = MappedWeights.Open(path, prefix);
+        if (!raw && mapped.Family == WeightFamily.Unknown)
+            throw new KitException($"{path}: {mapped.Description}. "
+                + "Pass --raw to keep every tensor under its own name.");
         using WeightFile file = raw ? WeightFile.Open(path) : mapped;
-        string[] left = raw ? [] : [.. mapped.Unused, .. mapped.Heads], keys = [.. file.Entries.Keys.Except(raw ? [] : mapped.Heads)];
-        SafeTensors.Save(target, file, keys, new Dictionary<string, string>(file.Metadata) { ["converted from"] = Path.GetFileName(path), ["sha256 of that file"] = WeightLoader.FileHash(path) });
+        string[] left = raw ? [] : [.. mapped.Unused, .. mapped.Heads];
+        string[] keys = [.. file.Entries.Keys.Except(raw ? [] : mapped.Heads)];
+        if (!raw) ModelRegistry.Check(mapped, keys);
+        var metadata = new Dictionary<string, string>(file.Metadata)
+        {
+            ["converted from"] = Path.GetFileName(path), ["sha256 of that file"] = WeightLoader.FileHash(path),
+        };
+        SafeTensors.Save(target, file, keys, metadata);
         writer.WriteLine($"{target}: {keys.Length} tensors, SHA-256 {WeightLoader.FileHash(target)}; {mapped.Description}");
-        if (left.Length > 0) writer.WriteLine($"left out: {string.Join(", ", left)}");
+        if (left.Length > 0) writer.WriteLine($"left out: {Printable.List(left, left.Length)}");
         return 0;
     }
 
     private static string Existing(string path) => File.Exists(path) ? path : throw new KitException($"{Path.GetFullPath(path)}: expected a weights file, found none.");
-
-    /// <summary>On one line, without what a terminal might obey.</summary>
-    private static string Shown(string text) => new([.. text.Take(2_000).Select(c => char.IsControl(c) ? ' ' : c)]);
 }

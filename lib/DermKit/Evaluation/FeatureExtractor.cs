@@ -23,7 +23,9 @@ public static class FeatureExtractor
     /// <param name="rows">Rows of the cache in the order wanted; all when null.</param>
     /// <param name="progress">Called with (done, all) after each batch.</param>
     /// <param name="cancellation">Looked at before each batch.</param>
-    /// <exception cref="KitException">The model has no such features, or the precision is neither fp32 nor bf16.</exception>
+    /// <exception cref="KitException">
+    /// The model has no such features, the precision is neither fp32 nor bf16, or a feature is not finite.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">The model has fewer than 4 blocks.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static FeatureSet Extract(Backbone model, ImageCache cache, FeatureOptions? options = null, Device? device = null,
@@ -83,7 +85,24 @@ public static class FeatureExtractor
             if (options.Precision == "bf16") Dense.ComputeIn(model, null);
             model.train(training);
         }
+        if (Array.FindIndex(values, v => !float.IsFinite(v)) is var bad and >= 0)
+            throw NotFinite(model, cache, rows[bad / width], options.Precision);
         return values;
+    }
+
+    /// <summary>The error for features that are not finite; the weights are looked at before they are blamed.</summary>
+    private static KitException NotFinite(Backbone model, ImageCache cache, int row, string precision)
+    {
+        using var scope = NewDisposeScope();
+        string? broken = model.state_dict().FirstOrDefault(p => p.Value.isfinite().logical_not().any().Value() > 0).Key;
+        int at = Array.IndexOf(cache.RowOf, row);
+        bool isKnown = at >= 0 && at < cache.Paths.Count;
+        string image = isKnown ? Printable.Of(cache.Paths[at], most: 1_000) : $"{row} of the cache";
+        string cause = broken is not null ? $"the weights are broken: {broken} is not finite"
+            : $"the weights are finite, but values in the network outgrow {precision}";
+        string remedy = precision == "fp32" ? "" : " Try fp32.";
+        return new($"{model.Origin}: features of image {image} hold NaN or infinity: {cause}. "
+            + $"Nothing of them is kept.{remedy}");
     }
 
     /// <summary>Linear layers with truncated normal 0.02 weights and zero biases, exact GELU between them; drawn on the cpu from the seed.</summary>

@@ -45,8 +45,6 @@ public sealed class FeatureStore
             if (found is null)
             {
                 found = FeatureExtractor.Compute(model, cache, options, device ?? CPU, part, done => progress?.Invoke(first + done, rows.Length), cancellation);
-                if (Array.FindIndex(found, v => !float.IsFinite(v)) is var bad and >= 0)
-                    throw new KitException($"Features of picture {part[bad / width]} of the cache hold NaN or infinity: the weights are broken{(options.Precision == "fp32" ? "" : $", or too large for {options.Precision}; try fp32")}. Nothing of them is kept.");
                 Write(path, key, found, part.Length, width);
             }
             else progress?.Invoke(start + part.Length, rows.Length);

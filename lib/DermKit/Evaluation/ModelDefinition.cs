@@ -169,7 +169,9 @@ public sealed record ModelDefinition
     /// <summary>Builds the model in evaluation mode; the caller disposes it.</summary>
     /// <param name="seed">One of <see cref="Seeds"/>; of no effect on weights from a file.</param>
     /// <param name="device">Where it shall lie; cpu when null.</param>
-    /// <exception cref="KitException">The model is not present, or the file has another hash, other keys or other shapes.</exception>
+    /// <exception cref="KitException">
+    /// The model is not present, or the file has another hash, other keys or shapes, or values that are not finite.
+    /// </exception>
     public Backbone Create(int seed, Device? device = null)
     {
         if (Missing is { } missing) throw new KitException($"Model '{Name}': {missing}");
@@ -180,7 +182,8 @@ public sealed record ModelDefinition
         {
             long parameters = model.ParameterCount;
             if (parameters != Parameters) throw new KitException($"Model '{Name}': expected {Parameters} parameters, found {parameters}; correct 'size', 'patch' or 'parameters' in its file.");
-            if (Source != "random") WeightLoader.LoadStrict(model, WeightsPath, AllLeftOut);
+            if (Source != "random") LoadInto(model);
+            model.Origin = Source == "random" ? $"Model '{Name}', seed {seed}" : $"Model '{Name}' ({WeightsPath})";
             model.eval();
             return model;
         }
@@ -188,6 +191,18 @@ public sealed record ModelDefinition
         {
             model.Dispose();
             throw;
+        }
+    }
+
+    private void LoadInto(Backbone model)
+    {
+        try
+        {
+            WeightLoader.LoadStrict(model, WeightsPath, AllLeftOut);
+        }
+        catch (KitException e)
+        {
+            throw new KitException($"Model '{Name}': {e.Message}", e);
         }
     }
 

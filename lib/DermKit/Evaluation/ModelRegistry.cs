@@ -1,5 +1,6 @@
 using DermKit.Data;
 using DermKit.Models;
+using DermKit.Models.Weights;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
@@ -39,6 +40,26 @@ public sealed class ModelRegistry
         var sources = declared.Where(m => m.Source != "random").Select(m => Path.GetFullPath(m.WeightsPath)).ToHashSet(StringComparer.Ordinal);
         var names = declared.Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
         return new(folder, [.. declared, .. new[] { Path.Combine(dataRoot, "weights") }.Concat(weightsFolders).SelectMany(f => UndeclaredModels.Find(f, sources, names))]);
+    }
+
+    /// <summary>
+    /// Refuses a file that evaluation would refuse: its family, sizes, keys, shapes, kinds of number and values are
+    /// looked at in the same places. A ViT may have any number of blocks, because pre-training can start from it.
+    /// </summary>
+    /// <param name="file">The file.</param>
+    /// <param name="keys">The tensors whose values are read.</param>
+    /// <exception cref="KitException">What is wrong with it.</exception>
+    public static void Check(MappedWeights file, IReadOnlyCollection<string> keys)
+    {
+        try
+        {
+            UndeclaredModels.Recognise(file, Path.GetFileName(file.Path), isAnyDepth: true);
+        }
+        catch (KitException e)
+        {
+            throw new KitException($"{file.Path}: {e.Message.TrimEnd('.')}. Nothing was written.", e);
+        }
+        WeightLoader.CheckFinite(file, keys, "Nothing was written.");
     }
 
     /// <summary>The card of a model, markdown; of an undeclared one, what is known of it.</summary>

@@ -60,65 +60,154 @@ internal static class UndeclaredModels
     private static ModelDefinition Recognise(string path, string name)
     {
         using MappedWeights file = MappedWeights.Open(path);
-        string under = file.Prefix.Length > 0 ? $", under {file.Prefix}" : "";
-        long[] Shape(string key) => file.Entries.TryGetValue(key, out WeightEntry? entry) ? entry.Shape : [];
-        ModelDefinition model = new()
+        try
         {
-            Name = name, Version = 1, Title = "", Family = "", Parameters = file.Entries.Values.Sum(e => e.Count), Source = path, Licence = "unknown", IsUndeclared = true,
-            Stamp = file.Metadata.GetValueOrDefault("stamp") == Stamps.Fixture ? Stamps.Fixture : "",
-            PretrainedOn = file.Metadata.GetValueOrDefault("pretrainedOn")?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [],
-        };
-
-        if (Shape("patch_embed.proj.weight") is [var dim, 3, var patch, var width] && patch == width && Shape("pos_embed") is [1, var positions, _] && file.Entries.ContainsKey("cls_token"))
-        {
-            int depth = Blocks(file, "blocks."), side = Side(positions);
-            string? size = new[] { "tiny", "small", "base", "large" }.FirstOrDefault(s => VitConfig.Named(s).Dim == dim && VitConfig.Named(s).Depth == depth);
-            if (size is null) return Refused(path, name, model.Parameters, $"a ViT {dim} wide with {depth} blocks is none of tiny (192, 12), small (384, 12), base (768, 12) and large (1024, 24)");
-            if (side == 0) return Refused(path, name, model.Parameters, $"pos_embed has {positions} positions, which is not one for CLS and a square of patches");
-            return Fitting(file, model with
-            {
-                Family = "vit", Size = size, Patch = (int)patch, ImageSize = side * (int)patch, LeaveOut = VisionTransformer.NotBackbone,
-                Title = $"undeclared, ViT-{char.ToUpperInvariant(size[0])}/{patch}", Note = $"undeclared: keys look like timm's ViT-{char.ToUpperInvariant(size[0])}/{patch}{under}. {Seen(model.PretrainedOn)}",
-            });
+            return Recognise(file, name, isAnyDepth: false);
         }
-        if (Shape("conv1.weight") is [_, 3, 7, 7] && Shape("layer1.0.conv3.weight") is [_, _, 1, 1])
+        catch (KitException e)
         {
-            ResNetConfig sizes = new()
-            {
-                Planes = [.. Enumerable.Range(1, 4).Select(stage => Shape($"layer{stage}.0.conv1.weight") is [var planes, ..] ? (int)planes : 0)],
-                Blocks = [.. Enumerable.Range(1, 4).Select(stage => Blocks(file, $"layer{stage}."))],
-            };
-            if (sizes.Planes.Concat(sizes.Blocks).Contains(0)) return Refused(path, name, model.Parameters, $"a ResNet with planes {string.Join(", ", sizes.Planes)} and blocks {string.Join(", ", sizes.Blocks)} in its four stages, which lacks some");
-            return Fitting(file, model with
-            {
-                Family = "resnet", ResNet = sizes, Features = FeatureVariant.AvgPool,
-                Title = $"undeclared, ResNet-{sizes.Depth}", Note = $"undeclared: keys look like torchvision's ResNet-{sizes.Depth}, blocks {string.Join(", ", sizes.Blocks)}, {sizes.Features} features{under}. {Seen(model.PretrainedOn)}",
-            });
+            return Refused(path, name, Parameters(file), e.Message);
         }
-        if (Shape("vision_model.embeddings.patch_embedding.weight") is [var wide, 3, var p, var q] && p == q && Shape("vision_model.embeddings.position_embedding.weight") is [var rows, _] && Shape("visual_projection.weight") is [_, _])
-        {
-            if (Side(rows) == 0) return Refused(path, name, model.Parameters, $"position_embedding has {rows} positions, which is not one for CLS and a square of patches");
-            ClipVisionConfig? known = file.Metadata.TryGetValue("architecture", out string? text) ? Architecture(text) : wide is 768 or 1024 ? ClipVisionConfig.Named(wide == 768 ? "base" : "large") : null;
-            if (known is null) return Refused(path, name, model.Parameters, $"a CLIP image tower {wide} wide: its number of heads cannot be read from shapes; name it as \"clip\" in a model file");
-            ClipVisionConfig clip = ClipVisionConfig.Of(file, known)!;
-            if (clip.ImageSize != model.Transform.Crop) return Refused(path, name, model.Parameters, $"a CLIP image tower for pictures of {clip.ImageSize} pixels; the kit's transforms give {model.Transform.Crop}");
-            return Fitting(file, model with
-            {
-                Family = "clip", Clip = clip, Patch = clip.Patch, ImageSize = clip.ImageSize, Features = FeatureVariant.Cls4PreNorm,
-                Title = $"undeclared, CLIP image tower, {wide} wide, {clip.Depth} blocks, patch {p}",
-                Note = $"undeclared: keys look like {(file.Family == WeightFamily.OpenAiClip ? "openai/CLIP's" : "Hugging Face's CLIPModel")}{under}; {clip.Heads} heads and {(clip.Activation == ClipActivation.QuickGelu ? "QuickGELU" : "GELU")} are {(text is null ? "assumed, as in OpenAI's weights" : "what the file says")}. {Seen(model.PretrainedOn)}",
-            });
-        }
-        return Refused(path, name, model.Parameters, $"{Expected}; found {file.Entries.Count} tensors such as {string.Join(", ", file.Entries.Keys.Order(StringComparer.Ordinal).Take(4))}");
     }
 
-    /// <summary>The model with its count, or why the file has not all of its keys and shapes and no others.</summary>
-    private static ModelDefinition Fitting(MappedWeights file, ModelDefinition model)
+    /// <summary>The model of an open file.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="name">Name of the model.</param>
+    /// <param name="isAnyDepth">
+    /// Takes a ViT of any number of blocks: pre-training can start from it, the registry cannot list it.
+    /// </param>
+    /// <exception cref="KitException">It cannot be used; the message is the reason alone.</exception>
+    internal static ModelDefinition Recognise(MappedWeights file, string name, bool isAnyDepth)
     {
-        using Backbone built = model.Unset(META);
+        IEnumerable<string> seen = file.Metadata.GetValueOrDefault("pretrainedOn")?.Split(',') ?? [];
+        ModelDefinition model = new()
+        {
+            Name = name, Version = 1, Title = "", Family = "", Source = file.Path, Licence = "unknown",
+            IsUndeclared = true, Parameters = Parameters(file),
+            Stamp = file.Metadata.GetValueOrDefault("stamp") == Stamps.Fixture ? Stamps.Fixture : "",
+            PretrainedOn = [.. seen.Select(s => s.Trim()).Where(s => s.Length > 0).Select(s => Printable.Of(s))],
+        };
+        if (file.Ambiguity is { } several) throw new KitException(several);
+        string unsupported = file.Unsupported([.. file.Entries.Keys]);
+        if (unsupported.Length > 0) throw new KitException(unsupported.Trim());
+        return file.Family switch
+        {
+            WeightFamily.Vit => Vit(file, model, isAnyDepth),
+            WeightFamily.ResNet => ResNet(file, model),
+            WeightFamily.Clip or WeightFamily.OpenAiClip => Clip(file, model),
+            _ => throw new KitException($"{Expected}; found {file.Entries.Count} tensors such as {file.Examples(4)}"),
+        };
+    }
+
+    private static long Parameters(MappedWeights file) => file.Entries.Values.Sum(e => e.Count);
+
+    private static ModelDefinition Vit(MappedWeights file, ModelDefinition model, bool isAnyDepth)
+    {
+        const string Patches = "patch_embed.proj.weight";
+        if (Shape(file, Patches) is not [var dim, 3, var patch, var width] || patch != width || patch < 1)
+            throw Misshapen(file, Patches, "[D, 3, P, P]");
+        if (Shape(file, "pos_embed") is not [1, var positions, _])
+            throw Misshapen(file, "pos_embed", "[1, 1 + patches, D]");
+        int depth = Blocks(file, "blocks."), side = Side(positions);
+        string? size = new[] { "tiny", "small", "base", "large" }
+            .FirstOrDefault(s => VitConfig.Named(s).Dim == dim && (isAnyDepth || VitConfig.Named(s).Depth == depth));
+        if (size is null || depth == 0)
+            throw new KitException($"a ViT {dim} wide with {depth} blocks is none of tiny (192, 12), small (384, 12), "
+                + "base (768, 12) and large (1024, 24)");
+        if (side == 0) throw NoSquare("pos_embed", positions);
+        string title = $"ViT-{char.ToUpperInvariant(size[0])}/{patch}";
+        model = model with
+        {
+            Family = "vit", Size = size, Patch = Whole(patch), ImageSize = Whole(side * patch),
+            LeaveOut = VisionTransformer.NotBackbone, Title = $"undeclared, {title}",
+            Note = $"undeclared: keys look like timm's {title}{file.Under}. {Seen(model.PretrainedOn)}",
+        };
+        return Fitting(file, model, VisionTransformer.Unset(model.Vit with { Depth = depth }, META));
+    }
+
+    private static ModelDefinition ResNet(MappedWeights file, ModelDefinition model)
+    {
+        int[] stages = [1, 2, 3, 4];
+        int Planes(int stage) => Shape(file, $"layer{stage}.0.conv1.weight") is [var planes, ..] ? Whole(planes) : 0;
+        ResNetConfig sizes = new()
+        {
+            Planes = [.. stages.Select(Planes)],
+            Blocks = [.. stages.Select(stage => Blocks(file, $"layer{stage}."))],
+        };
+        string blocks = string.Join(", ", sizes.Blocks);
+        if (sizes.Planes.Concat(sizes.Blocks).Contains(0))
+            throw new KitException($"a ResNet with planes {string.Join(", ", sizes.Planes)} and blocks {blocks} "
+                + "in its four stages, which lacks some");
+        model = model with
+        {
+            Family = "resnet", ResNet = sizes, Features = FeatureVariant.AvgPool,
+            Title = $"undeclared, ResNet-{sizes.Depth}",
+            Note = $"undeclared: keys look like torchvision's ResNet-{sizes.Depth}, blocks {blocks}, "
+                + $"{sizes.Features} features{file.Under}. {Seen(model.PretrainedOn)}",
+        };
+        return Fitting(file, model, model.Unset(META));
+    }
+
+    private static ModelDefinition Clip(MappedWeights file, ModelDefinition model)
+    {
+        const string Patches = "vision_model.embeddings.patch_embedding.weight";
+        const string Positions = "vision_model.embeddings.position_embedding.weight";
+        const string Projection = "visual_projection.weight";
+        if (Shape(file, Patches) is not [var wide, 3, var p, var q] || p != q || p < 1)
+            throw Misshapen(file, Patches, "[D, 3, P, P]");
+        if (Shape(file, Positions) is not [var rows, _]) throw Misshapen(file, Positions, "[1 + patches, D]");
+        if (Shape(file, Projection) is not [_, _]) throw Misshapen(file, Projection, "[projection, D]");
+        if (Side(rows) == 0) throw NoSquare("position_embedding", rows);
+        bool isTold = file.Metadata.TryGetValue("architecture", out string? text);
+        ClipVisionConfig? known = isTold ? Architecture(text!)
+            : wide is 768 or 1024 ? ClipVisionConfig.Named(wide == 768 ? "base" : "large") : null;
+        if (known is null)
+            throw new KitException($"a CLIP image tower {wide} wide: its number of heads cannot be read from shapes; "
+                + "name it as \"clip\" in a model file");
+        ClipVisionConfig clip = ClipVisionConfig.Of(file, known)!;
+        if (clip.ImageSize != model.Transform.Crop)
+            throw new KitException($"a CLIP image tower for pictures of {clip.ImageSize} pixels; "
+                + $"the kit's transforms give {model.Transform.Crop}");
+        string owner = file.Family == WeightFamily.OpenAiClip ? "openai/CLIP's" : "Hugging Face's CLIPModel";
+        string said = isTold ? "what the file says" : "assumed, as in OpenAI's weights";
+        string activation = clip.Activation == ClipActivation.QuickGelu ? "QuickGELU" : "GELU";
+        model = model with
+        {
+            Family = "clip", Clip = clip, Patch = clip.Patch, ImageSize = clip.ImageSize,
+            Features = FeatureVariant.Cls4PreNorm,
+            Title = $"undeclared, CLIP image tower, {wide} wide, {clip.Depth} blocks, patch {p}",
+            Note = $"undeclared: keys look like {owner}{file.Under}; {clip.Heads} heads and {activation} are {said}. "
+                + Seen(model.PretrainedOn),
+        };
+        return Fitting(file, model, model.Unset(META));
+    }
+
+    private static long[] Shape(MappedWeights file, string key) =>
+        file.Entries.TryGetValue(key, out WeightEntry? entry) ? entry.Shape : [];
+
+    /// <summary>A size that a model may have; a larger one is bounded, and then its shapes do not fit.</summary>
+    private static int Whole(long size) => (int)Math.Min(size, 1 << 20);
+
+    private static KitException Misshapen(MappedWeights file, string key, string expected)
+    {
+        string found = !file.Entries.TryGetValue(key, out WeightEntry? entry) ? $"no such key; {file.Description}"
+            : $"[{Printable.Of(string.Join(", ", entry.Shape))}]";
+        return new($"expected {key} of the shape {expected}, found {found}");
+    }
+
+    private static KitException NoSquare(string key, long positions) =>
+        new($"{key} has {positions} positions, which is not one for CLS and a square of patches");
+
+    /// <summary>The model with its count.</summary>
+    /// <exception cref="KitException">The file has not all of its keys and shapes and no others.</exception>
+    private static ModelDefinition Fitting(MappedWeights file, ModelDefinition model, Backbone unset)
+    {
+        using Backbone built = unset;
         string problems = WeightLoader.Problems(built, file, model.AllLeftOut).Trim();
-        return problems.Length == 0 ? model with { Parameters = built.ParameterCount }
-            : Refused(file.Path, model.Name, model.Parameters, $"its keys look like {model.Title["undeclared, ".Length..]}, but not all of them. {(problems.Length > 400 ? problems[..400] + " ..." : problems)}");
+        if (problems.Length == 0) return model with { Parameters = built.ParameterCount };
+        string shown = problems.Length > 400 ? problems[..400] + " ..." : problems;
+        string title = model.Title["undeclared, ".Length..];
+        throw new KitException($"its keys look like {title}, but not all of them. {shown}");
     }
 
     private static ModelDefinition Refused(string path, string name, long parameters, string problem) => new()
@@ -143,7 +232,8 @@ internal static class UndeclaredModels
         }
         catch (JsonException e)
         {
-            throw new KitException($"its metadata 'architecture' is not a CLIP configuration ({e.Message})", e);
+            string problem = Printable.Of(e.Message);
+            throw new KitException($"its metadata 'architecture' is not a CLIP configuration ({problem})", e);
         }
     }
 

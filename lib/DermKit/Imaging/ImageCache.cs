@@ -73,6 +73,9 @@ public sealed class ImageCache : IDisposable
     /// <summary>Row of each path given to <see cref="Build"/>; -1 for a quarantined one.</summary>
     public int[] RowOf { get; }
 
+    /// <summary>The paths given to <see cref="Build"/>; empty for a cache that was opened by its key.</summary>
+    internal IReadOnlyList<string> Paths { get; private init; } = [];
+
     /// <summary>The files that cannot be read, in the order of the paths.</summary>
     public IReadOnlyList<Quarantined> Quarantine { get; }
 
@@ -109,7 +112,8 @@ public sealed class ImageCache : IDisposable
         int[] rowOf = new int[paths.Count];
         for (int i = 0, row = 0; i < rowOf.Length; i++) rowOf[i] = reasons.ContainsKey(i) ? -1 : row++;
         Quarantined[] quarantine = [.. content.Broken.Select(b => new Quarantined(paths[b.Index], b.Reason))];
-        return new(content, path, rowOf, [.. hashes.Select((hash, i) => rowOf[i] < 0 ? "" : hash)], quarantine, transform, pixelKey);
+        string[] contents = [.. hashes.Select((hash, i) => rowOf[i] < 0 ? "" : hash)];
+        return new(content, path, rowOf, contents, quarantine, transform, pixelKey) { Paths = paths };
     }
 
     /// <summary>Copies rows into one tensor.</summary>

@@ -29,6 +29,9 @@ public enum FeatureVariant
 /// <param name="name">Name of the module.</param>
 public abstract class Backbone(string name) : nn.Module<Tensor, Tensor>(name)
 {
+    /// <summary>What messages call the network: the model and its weights file, or the class.</summary>
+    internal string Origin { get; set; } = name;
+
     /// <summary>Everything besides the weights that decides the features, as text for the keys of caches.</summary>
     public abstract string Architecture { get; }
 

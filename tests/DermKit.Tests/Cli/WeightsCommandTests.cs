@@ -1,3 +1,4 @@
+using DermKit.Evaluation;
 using DermKit.Models;
 using DermKit.Models.Weights;
 using DermKit.Tests.Models.Weights;
@@ -48,6 +49,86 @@ public sealed class WeightsCommandTests : IDisposable
         Assert.True(code == 0, text + error);
         using SafeTensorsFile raw = SafeTensorsFile.Open(converted);
         Assert.Equal(teacher.Keys.Select(k => "teacher." + k).Append("student.a").Append("optimizer.state.0.exp_avg").Order(StringComparer.Ordinal), raw.Entries.Keys.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task ConvertRefusesWhatEvaluationRefuses()
+    {
+        using var scope = NewDisposeScope();
+        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny with { Depth = 1 }, 1);
+        using VisionTransformer narrow = VisionTransformer.Random(new() { Dim = 24, Depth = 1 }, 1);
+        string target = Path.Combine(folder.Path, "y.safetensors");
+        string Altered(string key, Tensor? value, VisionTransformer? of = null)
+        {
+            Dictionary<string, Tensor> state = (of ?? source).state_dict();
+            if (value is null) state.Remove(key);
+            else state[key] = value;
+            return TorchZip.Save(Path.Combine(folder.Path, $"{Guid.NewGuid():N}.pth"), state);
+        }
+        foreach ((string path, string expected) in new[]
+        {
+            (Altered("norm.bias", null), "missing: norm.bias"),
+            (Altered("pos_embed", null), "expected pos_embed of the shape"),
+            (Altered("stray", zeros(1)), "extra: stray"),
+            (Altered("norm.bias", zeros(3)), "misshapen: norm.bias [3] for [192]"),
+            (Altered("norm.bias", zeros(192, ScalarType.Int64)), "norm.bias Int64 for Float32"),
+            (Altered("norm.bias", full(192, float.NaN)), "norm.bias (192 of 192)"),
+            (Altered("blocks.0.ls1.gamma", ones(192)), "LayerScale"),
+            (Altered("norm.bias", zeros(24), narrow), "24 wide with 1 blocks is none of tiny"),
+        })
+        {
+            KitException refusal = Assert.Throws<KitException>(() => Check(path));
+            Assert.Contains(expected, refusal.Message);
+            Assert.Contains(path, refusal.Message);
+        }
+        string broken = Altered("norm.bias", full(192, float.NaN));
+        (int code, string text, string error) = await KitProcess.Run(["weights", "convert", broken, target]);
+        Assert.Equal(2, code);
+        Assert.Contains("norm.bias (192 of 192)", error + text);
+        Assert.False(File.Exists(target));
+
+        static void Check(string path)
+        {
+            using MappedWeights file = MappedWeights.Open(path);
+            ModelRegistry.Check(file, [.. file.Entries.Keys]);
+        }
+    }
+
+    [Fact]
+    public async Task OneOfSeveralEncodersIsConvertedByItsPrefixAndHostileNamesAreEscaped()
+    {
+        using var scope = NewDisposeScope();
+        VitConfig config = VitConfig.Tiny with { Depth = 1 };
+        using VisionTransformer one = VisionTransformer.Random(config, 1), two = VisionTransformer.Random(config, 2);
+        string path = Path.Combine(folder.Path, "two.safetensors");
+        string target = Path.Combine(folder.Path, "out.safetensors");
+        Dictionary<string, Tensor> state = one.state_dict().ToDictionary(p => "left." + p.Key, p => p.Value);
+        foreach ((string key, Tensor value) in two.state_dict()) state["right." + key] = value;
+        state["\u001b]0;title\a\u202e"] = zeros(1);
+        state[new string('k', 100_000)] = zeros(1);
+        SafeTensors.Save(path, state, new Dictionary<string, string> { ["\u001b[2J"] = "line\nline" });
+        (int code, string text, string error) = await KitProcess.Run(["weights", "convert", path, target]);
+        Assert.Equal(2, code);
+        Assert.Contains("under 'left.', timm's and DINO's ViT under 'right.'", error);
+        Assert.False(File.Exists(target));
+        (code, text, error) = await KitProcess.Run(["weights", "convert", path, target, "--prefix", "right"]);
+        Assert.True(code == 0, text + error);
+        using VisionTransformer loaded = VisionTransformer.Random(config, 3);
+        WeightLoader.LoadStrict(loaded, target);
+        Assert.Equal(WeightLoader.Hash(two), WeightLoader.Hash(loaded));
+        Harmless(text);
+        (code, text, error) = await KitProcess.Run(["weights", "inspect", path]);
+        Assert.True(code == 0, text + error);
+        Assert.Contains("  \\u001b[2J = line\\nline", text);
+        Assert.Contains("\\u001b]0;title\\u0007\\u202e ", text);
+        Assert.Contains("... (100,000 characters)", text);
+        Harmless(text);
+
+        static void Harmless(string text) => Assert.All(text.ReplaceLineEndings("\n").Split('\n'), line =>
+        {
+            Assert.DoesNotContain(line, c => char.IsControl(c) || c == '\u202e');
+            Assert.InRange(line.Length, 0, 30_000);
+        });
     }
 
     [Fact]

@@ -116,8 +116,23 @@ public sealed class FeatureTests : IDisposable
         using ImageCache cache = Cache(paths);
         using (no_grad()) model.parameters().First().fill_(float.NaN);
         var store = new FeatureStore(folder.Path);
-        Assert.Contains("hold NaN or infinity: the weights are broken", Assert.Throws<KitException>(() => store.Extract(model, cache)).Message);
+        model.Origin = "Model 'mine' (mine.pth)";
+        string message = Assert.Throws<KitException>(() => store.Extract(model, cache, rows: [4, 2])).Message;
+        Assert.Contains("hold NaN or infinity: the weights are broken", message);
+        // Row 4 is that of the sixth file: the fifth cannot be read.
+        Assert.StartsWith($"Model 'mine' (mine.pth): features of image {paths[5]} ", message, StringComparison.Ordinal);
+        KitException unkept = Assert.Throws<KitException>(() => FeatureExtractor.Extract(model, cache, rows: [4, 2]));
+        Assert.Equal(message, unkept.Message);
         Assert.False(Directory.Exists(Path.Combine(folder.Path, "features")));
+    }
+
+    [Fact]
+    public void FiniteWeightsAreNotBlamed()
+    {
+        using ImageCache cache = Cache(paths);
+        using (no_grad()) model.state_dict()["norm.weight"].fill_(3e38f);
+        string message = Assert.Throws<KitException>(() => FeatureExtractor.Extract(model, cache)).Message;
+        Assert.Contains("the weights are finite, but values in the network outgrow fp32", message);
     }
 
     [Fact]

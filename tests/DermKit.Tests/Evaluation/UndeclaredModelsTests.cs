@@ -146,6 +146,54 @@ public sealed class UndeclaredModelsTests : IDisposable
         Assert.Equal(seen?.Split(", ") ?? [], model.PretrainedOn);
     }
 
+    [Fact]
+    public void SeveralEncodersAndUnbuiltPartsAreNamedInTheRow()
+    {
+        using var scope = NewDisposeScope();
+        using VisionTransformer one = VisionTransformer.Random(VitConfig.Tiny, 1);
+        using VisionTransformer two = VisionTransformer.Random(VitConfig.Tiny, 2);
+        Dictionary<string, Tensor> chunked = [], integers = one.state_dict();
+        foreach ((string key, Tensor value) in one.state_dict())
+            chunked[key.Replace("blocks.", "blocks.0.", StringComparison.Ordinal)] = value;
+        integers["norm.bias"] = zeros(192, ScalarType.Int32);
+        IEnumerable<KeyValuePair<string, Tensor>> Under(string prefix, VisionTransformer model) =>
+            model.state_dict().Select(p => KeyValuePair.Create(prefix + p.Key, p.Value));
+        Save("a-two", Under("net.left.", one).Concat(Under("net.right.", two)).ToDictionary());
+        Save("b-chunked", chunked);
+        Save("c-one", Under("net.left.", one).Append(new("net.right.x", zeros(1))).ToDictionary());
+        Save("d-integers", integers);
+        Save("e-\u202ename", new() { ["a\u001b[2J\n"] = zeros(1), [new string('k', 100_000)] = zeros(1) });
+        IReadOnlyList<ModelDefinition> models = Load();
+        Assert.Contains("2 different encoders: timm's and DINO's ViT under 'net.left.', timm's", models[0].Missing);
+        Assert.Contains("ViT under 'net.right.'", models[0].Missing);
+        Assert.Contains("blocks in chunks", models[1].Missing);
+        Assert.DoesNotContain("missing", models[1].Missing);
+        Assert.Contains("ViT-T/16, under net.left.", models[2].Note);
+        using (Backbone made = models[2].Create(0))
+        {
+            Assert.Equal(WeightLoader.Hash(one), WeightLoader.Hash(made));
+            Assert.Equal($"Model 'c-one' ({models[2].Source})", made.Origin);
+        }
+        Assert.Contains("of another kind of number: norm.bias Int32 for Float32", models[3].Missing);
+        Assert.Contains("a\\u001b[2J\\n", models[4].Missing);
+        Assert.Contains("... (100,000 characters)", models[4].Missing);
+        Assert.InRange(models[4].Missing!.Length, 200, 2_000);
+    }
+
+    [Fact]
+    public void WeightsThatAreNotFiniteAreRefusedWithTheModelsName()
+    {
+        using var scope = NewDisposeScope();
+        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny, 5);
+        Dictionary<string, Tensor> state = source.state_dict();
+        state["blocks.3.norm1.bias"] = full(192, float.NaN);
+        Save("nan", state);
+        ModelDefinition model = Assert.Single(Load());
+        string message = Assert.Throws<KitException>(() => model.Create(0)).Message;
+        Assert.StartsWith($"Model 'nan': {model.Source}: expected finite weights", message, StringComparison.Ordinal);
+        Assert.Contains("blocks.3.norm1.bias (192 of 192)", message);
+    }
+
     private IReadOnlyList<ModelDefinition> Load() => ModelRegistry.Load(folder.Path).Models;
 
     private void Save(string name, Dictionary<string, Tensor> state, Dictionary<string, string>? metadata = null) =>

@@ -71,6 +71,8 @@ public sealed class MutatedWeights : IDisposable
         {
             // A shard is named by itself.
             Assert.StartsWith(Path.GetDirectoryName(path)!, e.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain(e.Message, char.IsControl);
+            Assert.InRange(e.Message.Length, 0, 5_000);
             isRead = false;
         }
         return (isRead, GC.GetAllocatedBytesForCurrentThread() - before, tensors);
@@ -134,7 +136,7 @@ public sealed class MutatedWeights : IDisposable
             1 => bytes.Count - 1 - random.Next(Math.Min(bytes.Count, 2_500)),
             _ => random.Next(bytes.Count),
         };
-        byte[] edges = [0, 1, 0x7f, 0x80, 0xff, (byte)'(', (byte)'.', (byte)'}', (byte)'"', (byte)'['];
+        byte[] edges = [0, 1, 0x1b, 0x7f, 0x80, 0x9b, 0xff, (byte)'(', (byte)'.', (byte)'}', (byte)'"', (byte)'['];
         for (int changes = random.Next(1, 5); changes > 0 && bytes.Count > 0; changes--)
         {
             int at = At();

@@ -67,6 +67,21 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Theory]
+    [InlineData("null")]
+    [InlineData("{}")]
+    public void MetadataMayBeNullOrEmpty(string metadata)
+    {
+        string path = Write($"{{\"__metadata__\":{metadata},{Good[1..]}", 12), name = Path.GetFileName(path);
+        string map = $$"""{"metadata":null,"weight_map":{"a":"{{name}}","b":"{{name}}"} }""";
+        string index = folder.Write("x.safetensors.index.json", Encoding.UTF8.GetBytes(map));
+        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        using ShardedFile sharded = ShardedFile.Open(index);
+        using MappedWeights mapped = MappedWeights.Open(index);
+        foreach (WeightFile each in new WeightFile[] { file, sharded, mapped })
+            Assert.Equal((2, 0), (each.Entries.Count, each.Metadata.Count));
+    }
+
+    [Theory]
     [InlineData("two keys alike", """{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"a":{"dtype":"U8","shape":[8],"data_offsets":[4,12]}}""", "'a'")]
     [InlineData("two keys alike, one escaped", """{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"\u0061":{"dtype":"U8","shape":[8],"data_offsets":[4,12]}}""", "'a'")]
     [InlineData("two fields alike", """{"a":{"dtype":"U8","dtype":"U8","shape":[12],"data_offsets":[0,12]}}""", "dtype")]
@@ -89,6 +104,9 @@ public sealed class SafeTensorsTests : IDisposable
     [InlineData("field too many", """{"a":{"dtype":"U8","shape":[12],"data_offsets":[0,12],"x":1}}""", "'a' is not of the form")]
     [InlineData("three offsets", """{"a":{"dtype":"U8","shape":[12],"data_offsets":[0,12,12]}}""", "'a' is not of the form")]
     [InlineData("deep", """{"a":{"dtype":"U8","shape":[[[[12]]]],"data_offsets":[0,12]}}""", "depth")]
+    [InlineData("control characters",
+        """{"a\u001b[31m\u202e\n":{"dtype":"U8\u0007","shape":[12],"data_offsets":[0,12]}}""",
+        """'a\u001b[31m\u202e\n' has type U8\u0007,""")]
     [InlineData("metadata no text", """{"__metadata__":{"n":1},"a":{"dtype":"U8","shape":[12],"data_offsets":[0,12]}}""", "__metadata__")]
     [InlineData("space first", """ {"a":{"dtype":"U8","shape":[12],"data_offsets":[0,12]}}""", "'{'")]
     [InlineData("no object", """["a"]""", "'{'")]

@@ -56,6 +56,29 @@ public sealed class WeightLoaderTests : IDisposable
     }
 
     [Fact]
+    public void WeightsThatAreNotFiniteAreListedAndNothingIsLoaded()
+    {
+        using var scope = NewDisposeScope();
+        using VisionTransformer model = VisionTransformer.Random(Small, 1), source = VisionTransformer.Random(Small, 2);
+        string before = WeightLoader.Hash(model);
+        Dictionary<string, Tensor> state = source.state_dict();
+        state["norm.weight"] = tensor([1f, float.NaN, 3f, 4f, 5f, 6f, 7f, 8f, 9f, 10f, 11f, float.NegativeInfinity]);
+        state["norm.bias"] = full(12, float.PositiveInfinity, ScalarType.Float16);
+        // Finite as it is stored, infinite in the model.
+        state["cls_token"] = full([1, 1, 12], 1e300, ScalarType.Float64);
+        // What is left out may be anything.
+        state["head.weight"] = full(3, float.NaN);
+        string path = Save(state);
+        string message = Assert.Throws<KitException>(() => WeightLoader.LoadStrict(model, path, ["head.*"])).Message;
+        Assert.StartsWith($"{path}: expected finite weights", message, StringComparison.Ordinal);
+        Assert.Contains("norm.weight (2 of 12)", message);
+        Assert.Contains("norm.bias (12 of 12)", message);
+        Assert.Contains("cls_token (12 of 12)", message);
+        Assert.DoesNotContain("head", message);
+        Assert.Equal(before, WeightLoader.Hash(model));
+    }
+
+    [Fact]
     public void KeysToLeaveOutAreNotExtra()
     {
         using var scope = NewDisposeScope();

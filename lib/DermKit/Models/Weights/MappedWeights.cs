@@ -20,34 +20,58 @@ public enum WeightFamily
 }
 
 /// <summary>
-/// A weights file under the key names of the kit's models, whatever it calls them: the network inside of a checkpoint is taken out (teacher before
-/// student; the prefixes module., backbone. and the like), openai/CLIP's fused projections are cut into Hugging Face's three, and its transposed ones
-/// turned. A file of no known family stays as it is.
+/// A weights file under the key names of the kit's models. The encoder inside a checkpoint is found under any prefix,
+/// such as teacher.backbone. or net.encoder.; openai/CLIP's fused projections are cut into Hugging Face's three, and
+/// its transposed ones turned. A file of no known family, or with several different encoders, stays as it is.
 /// </summary>
 public sealed class MappedWeights : WeightFile
 {
-    /// <summary>Under what a checkpoint keeps a network, in the order in which they are looked for.</summary>
-    private static readonly string[] Wrappers = ["teacher.", "student.", "state_dict.", "model_state_dict.", "model.", "network.", "net.", "module.", "backbone.", "_orig_mod."];
+    /// <summary>Parts of other networks of a family, each by a key that only they have.</summary>
+    private static readonly (WeightFamily Family, Regex Key, string Part)[] Unbuilt =
+    [
+        (WeightFamily.Vit, Pattern(@"^blocks\.\d+\.\d+\."), "blocks in chunks, as DINOv2 trains them"),
+        (WeightFamily.Vit, Pattern(@"^blocks\..*\.(ls[12]\.gamma|gamma_[12])$"), "LayerScale, as in DINOv2"),
+        (WeightFamily.Vit, Pattern("^(register_tokens|reg_token|storage_tokens)$"), "register tokens"),
+        (WeightFamily.Vit, Pattern("^mask_token$"), "a mask token"),
+        (WeightFamily.Vit, Pattern("^dist_token$"), "a distillation token"),
+        (WeightFamily.Vit, Pattern(@"^blocks\..*\.mlp\.(w1|w2|w12|w3|fc1_g|fc1_x)\."), "SwiGLU"),
+        (WeightFamily.Vit, Pattern(@"^blocks\..*\.attn\.[qk]_norm\."), "normed queries and keys"),
+        (WeightFamily.Vit, Pattern(@"(^|\.)relative_position_|^rel_pos_bias\."), "relative positions"),
+        (WeightFamily.Vit, Pattern("^rope"), "rotary positions"),
+        (WeightFamily.Clip, Pattern(@"^vision_model\.head\."), "attention pooling, as in SigLIP"),
+    ];
 
     /// <summary>The layers of torchvision's ResNet by their numbers in a Sequential, as lightly and others store them.</summary>
     private static readonly Dictionary<string, string> Numbered = new() { ["0"] = "conv1", ["1"] = "bn1", ["4"] = "layer1", ["5"] = "layer2", ["6"] = "layer3", ["7"] = "layer4" };
 
-    private const int MostWrappers = 16;
-
     private readonly WeightFile file;
     private readonly Dictionary<string, Source> sources = new(StringComparer.Ordinal);
 
-    private MappedWeights(WeightFile file) : base(file.Path)
+    private MappedWeights(WeightFile file, string? prefix) : base(file.Path)
     {
         this.file = file;
         Metadata = file.Metadata;
-        IReadOnlyCollection<string> keys = [.. file.Entries.Keys];
-        if (Find("", keys, 0) is { } found) (Family, Prefix) = found;
+        var search = new EncoderSearch(file);
+        Encoder[] chosen = prefix is null ? search.Chosen() : search.Named(prefix), inside = [];
+        if (chosen.Length > 1)
+            Ambiguity = $"it has {chosen.Length} different encoders: {EncoderSearch.Listed(chosen)}. Choose one: "
+                + "kit weights convert IN OUT.safetensors --prefix PREFIX writes it to a file of its own";
+        else if (chosen.Length == 1)
+        {
+            Family = chosen[0].Family;
+            Prefix = chosen[0].Prefix;
+            inside = search.Inside(Prefix);
+        }
         var entries = new Dictionary<string, WeightEntry>(StringComparer.Ordinal);
+        var unused = new List<string>();
         foreach (WeightEntry entry in file.Entries.Values)
-            if (entry.Name.StartsWith(Prefix, StringComparison.Ordinal)) Add(entries, entry, entry.Name[Prefix.Length..]);
+        {
+            if (EncoderSearch.IsUnder(entry.Name, Prefix, inside)) Add(entries, entry, entry.Name[Prefix.Length..]);
+            else unused.Add(entry.Name);
+        }
+        unused.Sort(StringComparer.Ordinal);
         Entries = entries;
-        Unused = [.. keys.Where(k => !k.StartsWith(Prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        Unused = unused;
     }
 
     private readonly record struct Source(string Key, long First, bool IsTurned);
@@ -55,49 +79,80 @@ public sealed class MappedWeights : WeightFile
     /// <summary>Whose names the file has.</summary>
     public WeightFamily Family { get; }
 
-    /// <summary>Where in the file the network lies, such as teacher.backbone.; empty when it is all of the file.</summary>
+    /// <summary>Where in the file the encoder lies, such as teacher.backbone.; empty for all of the file.</summary>
     public string Prefix { get; } = "";
 
-    /// <summary>Keys of the file outside of <see cref="Prefix"/>.</summary>
+    /// <summary>Keys of the file outside of <see cref="Prefix"/>, and of other encoders inside of it.</summary>
     public IReadOnlyList<string> Unused { get; }
+
+    /// <summary>The encoders of a file that has different ones, and how to choose; null for at most one.</summary>
+    internal string? Ambiguity { get; }
 
     /// <inheritdoc/>
     public override string Format => file.Format;
 
     /// <summary>Family and place in words.</summary>
-    public string Description => Family switch
-    {
-        WeightFamily.Vit => "its keys are those of timm's and DINO's ViT",
-        WeightFamily.ResNet => "its keys are those of torchvision's ResNet",
-        WeightFamily.Clip => "its keys are those of Hugging Face's CLIPModel",
-        WeightFamily.OpenAiClip => "its keys are those of openai/CLIP",
-        _ => $"its keys, such as {string.Join(", ", file.Entries.Keys.Order(StringComparer.Ordinal).Take(3))}, are of no family that the kit knows",
-    } + (Prefix.Length > 0 ? $", under {Prefix}" : "");
+    public string Description => Ambiguity ?? (Family == WeightFamily.Unknown
+        ? $"its keys, such as {Examples(3)}, are of no family that the kit knows"
+        : $"its keys are those of {EncoderSearch.Owner(Family)}{Under}");
 
-    /// <summary>Keys among <see cref="WeightFile.Entries"/> that no model of the kit has a place for: classifiers, heads of pre-training, position numbers.</summary>
-    public IReadOnlyList<string> Heads => [.. Entries.Keys.Where(k => WeightLoader.LeavesOut(Family switch
+    /// <summary>The first keys of the file, in the order of their names.</summary>
+    internal string Examples(int count) =>
+        Printable.List([.. file.Entries.Keys.Order(StringComparer.Ordinal).Take(count)], count);
+
+    /// <summary>", under PREFIX", empty when the encoder is all of the file.</summary>
+    internal string Under => Prefix.Length > 0 ? $", under {Printable.Of(Prefix)}" : "";
+
+    /// <summary>
+    /// Keys among the entries that no model has a place for: classifiers, heads of pre-training, position numbers.
+    /// </summary>
+    public IReadOnlyList<string> Heads
     {
-        WeightFamily.Vit => VisionTransformer.NotBackbone,
-        WeightFamily.ResNet => ResNet.NotBackbone,
-        WeightFamily.Clip or WeightFamily.OpenAiClip => ClipModel.NotWeights,
-        _ => [],
-    }, k))];
+        get
+        {
+            IReadOnlyList<string> heads = EncoderSearch.HeadsOf(Family);
+            return [.. Entries.Keys.Where(k => WeightLoader.LeavesOut(heads, k))];
+        }
+    }
 
     /// <summary>Opens any weights file.</summary>
-    /// <exception cref="KitException">It is no weights file, or breaks a rule of its format.</exception>
+    /// <param name="path">The file.</param>
+    /// <param name="prefix">Where the encoder lies, with or without the last dot; null to look for it.</param>
+    /// <exception cref="KitException">
+    /// It is no weights file, breaks a rule of its format, or has no encoder under the prefix.
+    /// </exception>
     /// <exception cref="FileNotFoundException">No such file.</exception>
-    public static new MappedWeights Open(string path)
+    public static MappedWeights Open(string path, string? prefix)
     {
         WeightFile file = WeightFile.Open(path);
         try
         {
-            return new(file);
+            return new(file, prefix);
         }
         catch
         {
             file.Dispose();
             throw;
         }
+    }
+
+    /// <inheritdoc cref="Open(string, string?)"/>
+    public static new MappedWeights Open(string path) => Open(path, null);
+
+    /// <summary>Parts of the encoder that the kit does not build, with a key of each; empty for none.</summary>
+    /// <param name="keys">The keys to look at.</param>
+    internal string Unsupported(IReadOnlyCollection<string> keys)
+    {
+        var parts = new List<string>();
+        foreach ((WeightFamily family, Regex pattern, string part) in Unbuilt)
+            if (family == Family && keys.FirstOrDefault(pattern.IsMatch) is { } key)
+                parts.Add($"{part} (extra: {Printable.Of(key)})");
+        bool isBasic = keys.Contains("layer1.0.conv2.weight")
+            && !keys.Any(k => k.EndsWith(".conv3.weight", StringComparison.Ordinal));
+        if (Family == WeightFamily.ResNet && isBasic)
+            parts.Add("blocks of two convolutions, as in ResNet-18 and -34 (layer1.0.conv2.weight, no conv3.weight)");
+        return parts.Count == 0 ? ""
+            : $" The kit does not build this kind of {EncoderSearch.Owner(Family)}: it has {string.Join("; ", parts)}.";
     }
 
     /// <inheritdoc/>
@@ -116,33 +171,13 @@ public sealed class MappedWeights : WeightFile
         target.view(-1).copy_(file.Load(source.Key).t().reshape(-1).narrow(0, first, target.numel()));
     }
 
-    /// <summary>The first network among those under the wrappers, each looked into before the next; only keys that lie inside of one are looked at there.</summary>
-    private (WeightFamily Family, string Prefix)? Find(string prefix, IReadOnlyCollection<string> keys, int wrappers)
-    {
-        if (Recognise(prefix) is var family && family != WeightFamily.Unknown) return (family, prefix);
-        // Real files have up to four wrappers: one that never ends its wrapping is no network.
-        if (wrappers == MostWrappers) return null;
-        foreach (string inner in Wrappers.Select(w => prefix + w))
-            if (keys.Where(k => k.StartsWith(inner, StringComparison.Ordinal)).ToArray() is { Length: > 0 } inside && Find(inner, inside, wrappers + 1) is { } found) return found;
-        return null;
-    }
-
-    private WeightFamily Recognise(string prefix)
-    {
-        long[] Shape(string key) => file.Entries.TryGetValue(prefix + key, out WeightEntry? entry) ? entry.Shape : [];
-        return Shape("patch_embed.proj.weight") is [_, _, _, _] && file.Entries.ContainsKey(prefix + "cls_token") ? WeightFamily.Vit
-            : Shape("conv1.weight") is [_, 3, 7, 7] && Shape("layer1.0.conv1.weight").Length == 4 ? WeightFamily.ResNet
-            : Shape("0.weight") is [_, 3, 7, 7] && Shape("4.0.conv1.weight").Length == 4 ? WeightFamily.ResNet
-            : Shape("vision_model.embeddings.patch_embedding.weight").Length == 4 ? WeightFamily.Clip
-            : Shape("visual.conv1.weight").Length == 4 && file.Entries.ContainsKey(prefix + "visual.class_embedding") ? WeightFamily.OpenAiClip
-            : WeightFamily.Unknown;
-    }
+    private static Regex Pattern(string pattern) => new(pattern, RegexOptions.CultureInvariant);
 
     private void Add(Dictionary<string, WeightEntry> entries, WeightEntry entry, string key)
     {
         void Put(string name, long[] shape, long first = 0, bool isTurned = false)
         {
-            if (!entries.TryAdd(name, new(name, entry.Type, shape))) throw new KitException($"{Path}: '{entry.Name}' and '{sources[name].Key}' are both the kit's '{name}'. Take one of them out.");
+            if (!entries.TryAdd(name, new(name, entry.Type, shape))) throw Twice(entry.Name, name);
             sources[name] = new(entry.Name, first, isTurned);
         }
         if (Family == WeightFamily.ResNet && Numbered.TryGetValue(key.Split('.')[0], out string? layer)) Put(layer + key[key.IndexOf('.', StringComparison.Ordinal)..], entry.Shape);
@@ -157,6 +192,10 @@ public sealed class MappedWeights : WeightFile
         }
         else Put(Renamed(key), entry.Shape);
     }
+
+    private KitException Twice(string key, string name) =>
+        new($"{Path}: '{Printable.Of(key)}' and '{Printable.Of(sources[name].Key)}' are both the kit's "
+            + $"'{Printable.Of(name)}'. Take one of them out.");
 
     private static string Renamed(string key)
     {

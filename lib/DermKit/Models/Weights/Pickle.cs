@@ -113,7 +113,9 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         object?[] parts = Last(2);
         if (parts is not [PickleName function, object?[] arguments]) throw broken($"its pickle calls {Described(parts[0])}, which is no name that rebuilds tensors");
         Push(function.Text == "collections.OrderedDict" && arguments.Length == 0 ? new OrderedDictionary<object, object?>()
-            : call(function, arguments) ?? throw broken($"its pickle calls {function.Text} with {arguments.Length} arguments that it does not take"));
+            : call(function, arguments)
+                ?? throw broken($"its pickle calls {Described(function)} with {arguments.Length} arguments "
+                    + "that it does not take"));
     }
 
     /// <summary>Attributes: kept for a plain object, passed over for a dictionary (state_dict's _metadata).</summary>
@@ -134,7 +136,9 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
     {
         string text = $"{module}.{name}";
         return Names.Contains(text) || IsModule(text) ? new(text)
-            : throw broken($"its pickle names {Shown(text)}, which is none of the names that rebuild tensors, so it could run anything. Nothing was run. In Python, with a file that you trust: save its state dict alone");
+            : throw broken($"its pickle names {Printable.Of(text)}, which is none of the names that rebuild tensors, "
+                + "so it could run anything. Nothing was run. In Python, with a file that you trust: "
+                + "save its state dict alone");
     }
 
     private static bool IsObject(PickleName type) => type.Text == "argparse.Namespace" || IsModule(type.Text);
@@ -148,8 +152,13 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         Charge(64 * pairs.Length);
         if (pairs.Length % 2 != 0) throw broken("its pickle sets a key without a value");
         for (int i = 0; i < pairs.Length; i += 2)
+        {
+            object key = pairs[i] ?? throw broken("its pickle has a dictionary with the key None");
+            string shown = key is string text ? $"'{Printable.Of(text)}'" : Described(key);
             // Python would keep the last one; torch.save writes no key twice.
-            if (!target.TryAdd(pairs[i] ?? throw broken("its pickle has a dictionary with the key None"), pairs[i + 1])) throw broken($"its pickle has a dictionary with the key {(pairs[i] is string text ? $"'{Shown(text)}'" : Described(pairs[i]))} twice");
+            if (!target.TryAdd(key, pairs[i + 1]))
+                throw broken($"its pickle has a dictionary with the key {shown} twice");
+        }
     }
 
     private T Top<T>(string what) where T : class => (stack.Count > 0 && (marks.Count == 0 || marks.Peek() < stack.Count) ? stack[^1] : throw Empty()) as T ?? throw broken($"its pickle adds to {Described(stack[^1])} as to {what}");
@@ -239,12 +248,10 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
 
     private KitException Empty() => broken("its pickle takes from an empty stack");
 
-    private static string Shown(string text) => new([.. text.Take(100).Select(c => char.IsControl(c) ? '?' : c)]);
-
     /// <summary>What a value is, in words.</summary>
     internal static string Described(object? value) => value switch
     {
-        PickleName name => name.Text,
+        PickleName name => Printable.Of(name.Text),
         null => "None",
         string => "text",
         OrderedDictionary<object, object?> => "a dictionary",

@@ -13,6 +13,10 @@ namespace DermKit.Models.Weights;
 public sealed class SafeTensorsFile : WeightFile
 {
     internal const long HeaderCap = 100_000_000;
+
+    // Those of torch's own operations.
+    private const int DimensionCap = 64;
+
     private static readonly UTF8Encoding Encoding = new(false, throwOnInvalidBytes: true);
     private readonly FileStream stream;
     private readonly Dictionary<string, long> offsets = [];
@@ -69,7 +73,8 @@ public sealed class SafeTensorsFile : WeightFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new KitException($"{Path}: the safetensors header is not valid JSON, holds half a character or repeats a key ({e.Message}). Fetch the file again.", e);
+            throw new KitException($"{Path}: the safetensors header is not valid JSON, holds half a character "
+                + $"or repeats a key ({Printable.Of(e.Message)}). Fetch the file again.", e);
         }
     }
 
@@ -86,7 +91,10 @@ public sealed class SafeTensorsFile : WeightFile
         long end = dataStart;
         foreach (WeightEntry entry in entries)
         {
-            if (offsets[entry.Name] != end) throw Broken($"'{entry.Name}' begins at byte {offsets[entry.Name] - dataStart} of the data, expected {end - dataStart} (no hole, no overlap)");
+            long begin = offsets[entry.Name];
+            if (begin != end)
+                throw Broken($"'{Printable.Of(entry.Name)}' begins at byte {begin - dataStart} of the data, "
+                    + $"expected {end - dataStart} (no hole, no overlap)");
             end += entry.Bytes;
         }
         if (end != stream.Length) throw Broken($"the data ends at byte {end} but the file has {stream.Length}");
@@ -95,6 +103,8 @@ public sealed class SafeTensorsFile : WeightFile
 
     private Dictionary<string, string> ParseMetadata(JsonElement value)
     {
+        // Some writers say null where there is none.
+        if (value.ValueKind == JsonValueKind.Null) return [];
         if (value.ValueKind != JsonValueKind.Object || value.EnumerateObject().Any(p => p.Value.ValueKind != JsonValueKind.String))
             throw Broken("__metadata__ is no map of text to text");
         return value.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!);
@@ -106,9 +116,12 @@ public sealed class SafeTensorsFile : WeightFile
             || !value.TryGetProperty("dtype", out JsonElement type) || type.ValueKind != JsonValueKind.String
             || !value.TryGetProperty("shape", out JsonElement shape) || shape.ValueKind != JsonValueKind.Array
             || !value.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2)
-            throw Broken($"'{name}' is not of the form dtype, shape, data_offsets");
+            throw Broken($"'{Printable.Of(name)}' is not of the form dtype, shape, data_offsets");
         ScalarType scalar = SafeTensors.TypeOf(type.GetString())
-            ?? throw Broken($"'{name}' has type {type.GetString()}, which this reader does not take; expected one of {string.Join(", ", SafeTensors.TypeNames)}");
+            ?? throw Broken($"'{Printable.Of(name)}' has type {Printable.Of(type.GetString()!)}, "
+                + $"which this reader does not take; expected one of {string.Join(", ", SafeTensors.TypeNames)}");
+        if (shape.GetArrayLength() is var dimensions and > DimensionCap)
+            throw Broken($"'{Printable.Of(name)}' has {dimensions} dimensions, over the cap of {DimensionCap}");
         long[] sizes = shape.EnumerateArray().Select(e => Integer(e, name)).ToArray();
         long begin = Integer(offsets[0], name), end = Integer(offsets[1], name), bytes = scalar.ElementSize();
         try
@@ -117,16 +130,19 @@ public sealed class SafeTensorsFile : WeightFile
         }
         catch (OverflowException)
         {
-            throw Broken($"'{name}' has a shape whose size overflows");
+            throw Broken($"'{Printable.Of(name)}' has a shape whose size overflows");
         }
-        if (end < begin || end - begin != bytes) throw Broken($"'{name}' spans {begin}..{end} but its shape needs {bytes} bytes");
-        if (end > stream.Length - dataStart) throw Broken($"'{name}' ends at byte {end} of the data, beyond the end of the file");
+        if (end < begin || end - begin != bytes)
+            throw Broken($"'{Printable.Of(name)}' spans {begin}..{end} but its shape needs {bytes} bytes");
+        if (end > stream.Length - dataStart)
+            throw Broken($"'{Printable.Of(name)}' ends at byte {end} of the data, beyond the end of the file");
         this.offsets[name] = dataStart + begin;
         return new(name, scalar, sizes);
     }
 
     private long Integer(JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out long value) && value >= 0 ? value : throw Broken($"'{name}' has a size or offset that is no non-negative integer");
+        element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out long value) && value >= 0 ? value
+            : throw Broken($"'{Printable.Of(name)}' has a size or offset that is no non-negative integer");
 
     private KitException Broken(string what) => new($"{Path}: not a valid safetensors file: {what}. Fetch the file again.");
 }

@@ -30,7 +30,9 @@ public sealed class ShardedFile : WeightFile
             foreach (string name in map.Values.Distinct(StringComparer.Ordinal))
             {
                 string file = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!, name);
-                if (!File.Exists(file)) throw new KitException($"{path}: the index names {name}, which is not beside it. Fetch all of its files.");
+                if (!File.Exists(file))
+                    throw new KitException($"{path}: the index names {Printable.Of(name)}, which is not beside it. "
+                        + "Fetch all of its files.");
                 files[name] = SafeTensorsFile.Open(file);
             }
             string[] missing = [.. map.Where(p => !files[p.Value].Entries.ContainsKey(p.Key)).Select(p => $"{p.Key} in {p.Value}")];
@@ -76,14 +78,16 @@ public sealed class ShardedFile : WeightFile
             {
                 string? file = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString() : null;
                 if (file is null || file.Length == 0 || file != System.IO.Path.GetFileName(file) || !file.EndsWith(".safetensors", StringComparison.Ordinal) || file.Contains('\\', StringComparison.Ordinal))
-                    throw Broken($"'{property.Name}' is in '{file ?? property.Value.GetRawText()}'; expected the name of a .safetensors file in the same folder");
+                    throw Broken($"'{Printable.Of(property.Name)}' is in "
+                        + $"'{Printable.Of(file ?? property.Value.GetRawText())}'; "
+                        + "expected the name of a .safetensors file in the same folder");
                 result[property.Name] = file;
             }
             return result.Count > 0 ? result : throw Broken("its weight_map is empty");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw Broken($"no JSON, or a key twice ({e.Message})", e);
+            throw Broken($"no JSON, or a key twice ({Printable.Of(e.Message)})", e);
         }
     }
 }

@@ -99,10 +99,12 @@ public sealed class TorchFile : WeightFile
     {
         items = ZipDirectory.Read(stream, Broken);
         string[] pickles = [.. items.Keys.Where(k => Regex.IsMatch(k, "^[^/]+/data\\.pkl$"))];
-        if (pickles.Length != 1) throw Broken($"expected one file NAME/data.pkl in the archive, found {pickles.Length} among {items.Count} such as {string.Join(", ", items.Keys.Take(3))}");
+        if (pickles.Length != 1)
+            throw Broken($"expected one file NAME/data.pkl in the archive, found {pickles.Length} among {items.Count} "
+                + $"such as {Printable.List([.. items.Keys.Take(3)], 3)}");
         root = pickles[0][..^"data.pkl".Length];
         if (items.TryGetValue(root + "byteorder", out ZipItem? order) && order is { IsStored: true, Length: < 16 } && Encoding.ASCII.GetString(ZipDirectory.Content(stream, order, Broken)) is var word && word != "little")
-            throw Broken($"its numbers are in the byte order '{word}'; expected little");
+            throw Broken($"its numbers are in the byte order '{Printable.Of(word)}'; expected little");
         // A tensor of one number takes some 2 KB here, and its entry in the zip some 500 bytes: a small file of a hundred such tensors may pass.
         var pickle = new Pickle(ZipDirectory.Content(stream, Stored(pickles[0]), Broken), (1 << 18) + 3 * stream.Length, Persistent, Call, Broken);
         var found = new Dictionary<string, WeightEntry>(StringComparer.Ordinal);
@@ -116,7 +118,7 @@ public sealed class TorchFile : WeightFile
     /// <summary>Lists what lies under a path; nameless says why a tensor there has no path of its own, null when it has one.</summary>
     private void Flatten(string path, object? value, int depth, Dictionary<string, WeightEntry> found, Pickle pickle, string? nameless = null)
     {
-        if (depth > DepthCap) throw Broken($"its pickle is nested over {DepthCap} deep at '{Short(path)}'");
+        if (depth > DepthCap) throw Broken($"its pickle is nested over {DepthCap} deep at '{Printable.Of(path)}'");
         pickle.Charge(64 + 2 * path.Length);
         IEnumerable<(object Key, object? Value)> inner = value switch
         {
@@ -128,12 +130,16 @@ public sealed class TorchFile : WeightFile
         foreach ((object key, object? item) in inner)
         {
             string? name = KeyName(key);
-            if (name is null) Flatten(path, key, depth + 1, found, pickle, nameless ?? $"in a key of '{Short(path)}'");
+            string shown = Printable.Of(path);
+            if (name is null) Flatten(path, key, depth + 1, found, pickle, nameless ?? $"in a key of '{shown}'");
             string below = path.Length == 0 ? name ?? "" : $"{path}.{name}";
-            if (below.Length > KeyCap) throw Broken($"its pickle has a key of over {KeyCap} characters, '{Short(below)}'");
-            Flatten(below, item, depth + 1, found, pickle, nameless ?? (name is null ? $"in '{Short(path)}' under a key that is {Pickle.Described(key)}" : null));
+            if (below.Length > KeyCap)
+                throw Broken($"its pickle has a key of over {KeyCap} characters, '{Printable.Of(below)}'");
+            string? reason = name is null ? $"in '{shown}' under a key that is {Pickle.Described(key)}" : null;
+            Flatten(below, item, depth + 1, found, pickle, nameless ?? reason);
         }
-        if (value is Storage) throw Broken($"it has a storage without a tensor at '{Short(path)}'; save a tensor of it");
+        if (value is Storage)
+            throw Broken($"it has a storage without a tensor at '{Printable.Of(path)}'; save a tensor of it");
         if (value is Rebuilt tensor)
         {
             if (nameless is not null) throw Broken($"it has a tensor {nameless}, which no name in this kit could stand for; save it in a dictionary under text or a whole number");
@@ -143,7 +149,7 @@ public sealed class TorchFile : WeightFile
             bytes += entry.Bytes;
             if (bytes > 3 * stream.Length) throw Broken("its tensors repeat one storage so often that they need over three times the file");
             pickle.Charge(300);
-            if (!found.TryAdd(path, entry)) throw Broken($"its pickle has the key '{path}' twice");
+            if (!found.TryAdd(path, entry)) throw Broken($"its pickle has the key '{Printable.Of(path)}' twice");
             places[path] = tensor;
         }
         else if (nameless is null && path.Length > 0 && Shown(value) is { } shown && values.Count < 1_000) values.TryAdd(path, shown);
@@ -163,7 +169,9 @@ public sealed class TorchFile : WeightFile
         if (id is not object?[] and not null || id is not object?[] { Length: 5 } parts || parts is not ["storage", PickleName type, string key, string, long count] || !Types.TryGetValue(type.Text, out ScalarType scalar))
             throw Broken("a storage of its pickle is not of the form storage, type, key, place, length");
         ZipItem item = Stored($"{root}data/{key}");
-        if (count < 0 || count > item.Length / scalar.ElementSize() || count * scalar.ElementSize() != item.Length) throw Broken($"'{item.Name}' has {item.Length} bytes, but its pickle says {count} numbers of {scalar.ElementSize()}");
+        if (count < 0 || count > item.Length / scalar.ElementSize() || count * scalar.ElementSize() != item.Length)
+            throw Broken($"'{Printable.Of(item.Name)}' has {item.Length} bytes, "
+                + $"but its pickle says {count} numbers of {scalar.ElementSize()}");
         return new Storage(scalar, item, count);
     }
 
@@ -199,8 +207,14 @@ public sealed class TorchFile : WeightFile
         }
     }
 
-    private ZipItem Stored(string name) => !items.TryGetValue(name, out ZipItem? item) ? throw Broken($"the archive lacks '{name}', which its pickle needs")
-        : item.IsStored ? item : throw Broken($"'{name}' is compressed; PyTorch stores it as it is, and this reader inflates nothing");
+    private ZipItem Stored(string name)
+    {
+        if (!items.TryGetValue(name, out ZipItem? item))
+            throw Broken($"the archive lacks '{Printable.Of(name)}', which its pickle needs");
+        return item.IsStored ? item
+            : throw Broken($"'{Printable.Of(name)}' is compressed; PyTorch stores it as it is, "
+                + "and this reader inflates nothing");
+    }
 
     private long[] Wholes(object?[] numbers) => [.. numbers.Select(n => n is long whole ? whole : throw Broken("a size of its pickle is no whole number"))];
 
@@ -213,8 +227,6 @@ public sealed class TorchFile : WeightFile
     };
 
     private static string Listed(long[] numbers) => string.Join(", ", numbers.Take(16));
-
-    private static string Short(string path) => path.Length > 80 ? path[..80] + "..." : path;
 
     private KitException Broken(string what) => new($"{Path}: not a PyTorch file that the kit reads: {what}.");
 }

@@ -54,7 +54,8 @@ public abstract class WeightFile(string path) : IDisposable
             string text = Encoding.Latin1.GetString(first).ReplaceLineEndings(" ");
             string what = text.StartsWith("version https://git-lfs", StringComparison.Ordinal) ? "a Git LFS pointer, not the file that it points to: fetch it with git lfs pull"
                 : text.TrimStart().StartsWith('<') ? "a web page instead of weights: the download failed or asked for something" : "text instead of weights";
-            throw new KitException($"{path}: {what}. It begins with '{text[..Math.Min(40, text.Length)]}'.");
+            string start = Printable.Of(text[..Math.Min(40, text.Length)]);
+            throw new KitException($"{path}: {what}. It begins with '{start}'.");
         }
         return SafeTensorsFile.Open(path);
     }
@@ -104,5 +105,6 @@ public abstract class WeightFile(string path) : IDisposable
     internal abstract void Read(string name, long first, Tensor target);
 
     private WeightEntry Entry(string name) => Entries.TryGetValue(name, out WeightEntry? entry) ? entry
-        : throw new KitException($"{Path}: no tensor '{name}'; the nearest key is '{KitException.Nearest(name, Entries.Keys)}'.");
+        : throw new KitException($"{Path}: no tensor '{Printable.Of(name)}'; "
+            + $"the nearest key is '{Printable.Of(KitException.Nearest(name, Entries.Keys))}'.");
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Models.Weights;
@@ -8,37 +9,80 @@ namespace DermKit.Models.Weights;
 /// <summary>Fills models from files, and names a set of weights by its hash.</summary>
 public static class WeightLoader
 {
+    private const int MostListed = 200;
+
     /// <summary>
     /// Copies every tensor of a file into the parameter or buffer of the same name, cast to its type and device. All names,
-    /// shapes and types are checked before the first copy, so a refused file changes nothing.
+    /// shapes, types and values are checked before the first copy, so a refused file changes nothing.
     /// </summary>
     /// <remarks>A file without a batch normalisation's num_batches_tracked sets it to 0, as torch does: old weights have none; one without iBOT's mask token sets that to 0, as it starts.</remarks>
     /// <param name="module">The model.</param>
     /// <param name="path">Any weights file, in any of the names that <see cref="MappedWeights"/> knows.</param>
     /// <param name="leaveOut">Keys of the file that the model has no place for, such as the classifier of an ImageNet model; a name that ends in .* stands for all keys that begin so.</param>
-    /// <exception cref="KitException">The file breaks the format, or keys are missing, extra or of another shape; all are listed by name.</exception>
+    /// <exception cref="KitException">
+    /// The file breaks the format, holds several different encoders, a network with parts that the kit does not build,
+    /// or values that are not finite, or keys are missing, extra, or of another shape or kind of number, all listed.
+    /// </exception>
     public static void LoadStrict(nn.Module module, string path, IReadOnlyCollection<string>? leaveOut = null)
     {
         using MappedWeights file = MappedWeights.Open(path);
+        if (file.Ambiguity is { } several) throw new KitException($"{path}: {several}. Nothing was loaded.");
         string problems = Problems(module, file, leaveOut);
-        if (problems.Length > 0) throw new KitException($"{path}: these weights are for another model than {module.GetName()}; {file.Description}.{problems} Nothing was loaded.");
+        if (problems.Length > 0)
+            throw new KitException($"{path}: these weights are for another model than {module.GetName()}; "
+                + $"{file.Description}.{problems} Nothing was loaded.");
+        CheckFinite(file, module.state_dict().Keys.Where(file.Entries.ContainsKey), "Nothing was loaded.");
         using var noGrad = no_grad();
         foreach ((string key, Tensor target) in module.state_dict())
             if (file.Entries.ContainsKey(key)) file.LoadInto(key, target);
             else target.zero_();
     }
 
-    /// <summary>What keeps a file from filling a model (on any device, meta too), every key by name; empty when it fits.</summary>
-    internal static string Problems(nn.Module module, WeightFile file, IReadOnlyCollection<string>? leaveOut)
+    /// <summary>
+    /// What in the names, shapes and types of a file keeps it from filling a model (on any device, meta too), by name;
+    /// empty when it fits. Every way in, evaluation, conversion and the start of pre-training, asks here.
+    /// </summary>
+    internal static string Problems(nn.Module module, MappedWeights file, IReadOnlyCollection<string>? leaveOut)
     {
         Dictionary<string, Tensor> state = module.state_dict();
         string[] offered = [.. file.Entries.Keys.Where(k => leaveOut is null || !LeavesOut(leaveOut, k))];
-        string[] missing = [.. state.Keys.Except(offered).Where(k => !k.EndsWith(".num_batches_tracked", StringComparison.Ordinal) && k != "masked_embed")], extra = [.. offered.Except(state.Keys)];
-        string[] misshapen = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out WeightEntry? e) && !e.Shape.SequenceEqual(p.Value.shape))
-            .Select(p => $"{p.Key} [{string.Join(", ", file.Entries[p.Key].Shape)}] for [{string.Join(", ", p.Value.shape)}]")];
-        string[] mistyped = [.. state.Where(p => file.Entries.TryGetValue(p.Key, out WeightEntry? e) && is_floating_point(p.Value) != IsFloat(e.Type))
-            .Select(p => $"{p.Key} {file.Entries[p.Key].Type} for {p.Value.dtype}")];
-        return Listed("missing", missing) + Listed("extra", extra) + Listed("misshapen", misshapen) + Listed("of another kind of number", mistyped);
+        string unsupported = file.Unsupported(offered);
+        if (unsupported.Length > 0) return unsupported;
+        static bool IsOptional(string key) =>
+            key == "masked_embed" || key.EndsWith(".num_batches_tracked", StringComparison.Ordinal);
+        string[] missing = [.. state.Keys.Except(offered).Where(k => !IsOptional(k))];
+        string[] extra = [.. offered.Except(state.Keys)];
+        List<string> misshapen = [], mistyped = [];
+        foreach ((string key, Tensor target) in state)
+        {
+            if (!file.Entries.TryGetValue(key, out WeightEntry? entry)) continue;
+            string shapes = $"{key} [{string.Join(", ", entry.Shape)}] for [{string.Join(", ", target.shape)}]";
+            if (!entry.Shape.SequenceEqual(target.shape)) misshapen.Add(shapes);
+            if (is_floating_point(target) != IsFloat(entry.Type))
+                mistyped.Add($"{key} {entry.Type} for {target.dtype}");
+        }
+        return Listed("missing", missing) + Listed("extra", extra) + Listed("misshapen", misshapen)
+            + Listed("of another kind of number", mistyped);
+    }
+
+    /// <summary>Refuses values that are not finite as float32, in which the kit's models compute.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="keys">Which of its tensors to read; whole numbers are passed over.</param>
+    /// <param name="outcome">Ends the message.</param>
+    /// <exception cref="KitException">There are such values; their tensors are listed.</exception>
+    internal static void CheckFinite(WeightFile file, IEnumerable<string> keys, string outcome)
+    {
+        var bad = new List<string>();
+        foreach (string key in keys.Where(k => IsFloat(file.Entries[k].Type)))
+        {
+            using var scope = NewDisposeScope();
+            Tensor value = file.Load(key).to(ScalarType.Float32);
+            long finite = (long)value.isfinite().sum().Value(), count = value.numel();
+            if (finite < count) bad.Add($"{key} ({count - finite} of {count})");
+        }
+        if (bad.Count > 0)
+            throw new KitException($"{file.Path}: expected finite weights, found NaN or infinity."
+                + $"{Listed("not finite as float32", bad)} {outcome} Take another file.");
     }
 
     internal static bool LeavesOut(IEnumerable<string> leaveOut, string key) =>
@@ -72,5 +116,7 @@ public static class WeightLoader
 
     private static bool IsFloat(ScalarType type) => type is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16;
 
-    internal static string Listed(string what, string[] keys) => keys.Length == 0 ? "" : $" {what}: {string.Join(", ", keys)}.";
+    /// <summary>The first of some names, or notes on them, and how many more there are; empty for none.</summary>
+    internal static string Listed(string what, IReadOnlyCollection<string> notes) =>
+        notes.Count == 0 ? "" : $" {what}: {Printable.List(notes, MostListed)}.";
 }

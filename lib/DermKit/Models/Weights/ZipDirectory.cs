@@ -33,15 +33,18 @@ internal static class ZipDirectory
             if (entry.Length < 46 || U32(entry, 0) != 0x02014b50) throw broken($"entry {i} of the zip directory is not one");
             int name = U16(entry, 28), extra = U16(entry, 30), comment = U16(entry, 32);
             if (entry.Length < 46 + name + extra + comment) throw broken($"entry {i} of the zip directory is cut");
-            string key = Encoding.UTF8.GetString(entry.Slice(46, name));
-            if ((U16(entry, 8) & 1) != 0) throw broken($"'{key}' is encrypted");
+            string key = Encoding.UTF8.GetString(entry.Slice(46, name)), shown = Printable.Of(key);
+            if ((U16(entry, 8) & 1) != 0) throw broken($"'{shown}' is encrypted");
             long packed = U32(entry, 20), full = U32(entry, 24), local = U32(entry, 42);
-            Widen(entry.Slice(46 + name, extra), ref full, ref packed, ref local, key, broken);
+            Widen(entry.Slice(46 + name, extra), ref full, ref packed, ref local, shown, broken);
             bool isStored = U16(entry, 10) == 0;
-            if (isStored && packed != full) throw broken($"'{key}' is stored, but its two lengths {packed} and {full} differ");
-            long content = Content(stream, local, entry.Slice(46, name), key, broken);
-            if (packed < 0 || content > stream.Length - packed) throw broken($"'{key}' spans {packed} bytes from byte {content}, beyond the end of the file");
-            if (!items.TryAdd(key, new(key, content, packed, isStored))) throw broken($"'{key}' is in the zip directory twice");
+            if (isStored && packed != full)
+                throw broken($"'{shown}' is stored, but its two lengths {packed} and {full} differ");
+            long content = Content(stream, local, entry.Slice(46, name), shown, broken);
+            if (packed < 0 || content > stream.Length - packed)
+                throw broken($"'{shown}' spans {packed} bytes from byte {content}, beyond the end of the file");
+            if (!items.TryAdd(key, new(key, content, packed, isStored)))
+                throw broken($"'{shown}' is in the zip directory twice");
             at += 46 + name + extra + comment;
             total += packed;
             if (total > stream.Length) throw broken("its files lie over each other: together they are longer than the archive");
@@ -50,7 +53,8 @@ internal static class ZipDirectory
     }
 
     /// <summary>A file's content.</summary>
-    public static byte[] Content(FileStream stream, ZipItem item, Func<string, KitException> broken) => Bytes(stream, item.Offset, item.Length, $"'{item.Name}'", broken);
+    public static byte[] Content(FileStream stream, ZipItem item, Func<string, KitException> broken) =>
+        Bytes(stream, item.Offset, item.Length, $"'{Printable.Of(item.Name)}'", broken);
 
     private static (long Start, long Size, long Count) FindDirectory(FileStream stream, Func<string, KitException> broken)
     {
@@ -74,21 +78,25 @@ internal static class ZipDirectory
     }
 
     /// <summary>First byte of a file's content: behind its local header, which must bear the same name.</summary>
-    private static long Content(FileStream stream, long local, ReadOnlySpan<byte> name, string key, Func<string, KitException> broken)
+    private static long Content(
+        FileStream stream, long local, ReadOnlySpan<byte> name, string shown, Func<string, KitException> broken)
     {
-        byte[] header = Bytes(stream, local, 30 + name.Length, $"the header of '{key}'", broken);
-        if (U32(header, 0) != 0x04034b50) throw broken($"'{key}' has no header of its own at byte {local}");
-        if (U16(header, 26) != name.Length || !name.SequenceEqual(header.AsSpan(30))) throw broken($"'{key}' has another name in its own header");
+        byte[] header = Bytes(stream, local, 30 + name.Length, $"the header of '{shown}'", broken);
+        if (U32(header, 0) != 0x04034b50) throw broken($"'{shown}' has no header of its own at byte {local}");
+        if (U16(header, 26) != name.Length || !name.SequenceEqual(header.AsSpan(30)))
+            throw broken($"'{shown}' has another name in its own header");
         return local + header.Length + U16(header, 28);
     }
 
     /// <summary>Takes numbers over 32 bits from the zip64 field.</summary>
-    private static void Widen(ReadOnlySpan<byte> extra, ref long full, ref long packed, ref long local, string key, Func<string, KitException> broken)
+    private static void Widen(
+        ReadOnlySpan<byte> extra, ref long full, ref long packed, ref long local, string shown,
+        Func<string, KitException> broken)
     {
         while (extra.Length >= 4)
         {
             int length = U16(extra, 2);
-            if (extra.Length < 4 + length) throw broken($"'{key}' has an extra field that is cut");
+            if (extra.Length < 4 + length) throw broken($"'{shown}' has an extra field that is cut");
             ReadOnlySpan<byte> field = extra.Slice(4, length);
             if (U16(extra, 0) == 1)
             {
