@@ -118,7 +118,7 @@ internal static class UndeclaredModels
         using Backbone built = model.Unset(META);
         string problems = WeightLoader.Problems(built, file, model.AllLeftOut).Trim();
         return problems.Length == 0 ? model with { Parameters = built.ParameterCount }
-            : Refused(file.Path, model.Name, model.Parameters, $"its keys look like {model.Title["undeclared, ".Length..]}, but not all of them. {(problems.Length > 400 ? problems[..400] + " ..." : problems)}");
+            : Refused(file.Path, model.Name, model.Parameters, $"its keys look like {model.Title["undeclared, ".Length..]}, but not all of them. {problems}");
     }
 
     private static ModelDefinition Refused(string path, string name, long parameters, string problem) => new()
@@ -132,7 +132,7 @@ internal static class UndeclaredModels
     {
         string[] known = [.. sets.Where(s => s != "unknown")];
         if (known.Length == 0) return "What it has seen is not known.";
-        return $"It says that it has seen {string.Join(", ", known)}{(known.Length < sets.Length ? "; what the weights that it began with had seen is not known" : "")}.";
+        return $"It says that it has seen {Names.Listed(known)}{(known.Length < sets.Length ? "; what the weights that it began with had seen is not known" : "")}.";
     }
 
     private static ClipVisionConfig Architecture(string text)

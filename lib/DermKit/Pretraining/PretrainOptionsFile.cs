@@ -61,7 +61,7 @@ public sealed partial record PretrainOptions
         string folder = Path.Combine(settings.Root, "data", "pretraining"), path = Path.Combine(folder, name + ".json");
         if (File.Exists(path)) return path;
         string[] known = [.. Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
-        throw new KitException($"No file '{name}' and none of that name in data/pretraining; did you mean '{KitException.Nearest(name, known)}'? Known: {string.Join(", ", known)}.");
+        throw new KitException($"No file '{name}' and none of that name in data/pretraining; did you mean '{KitException.Nearest(name, known)}'? Known: {Names.Listed(known)}.");
     }
 
     /// <summary>The backbone's sizes; <paramref name="student"/> adds stochastic depth.</summary>

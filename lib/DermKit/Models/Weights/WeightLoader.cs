@@ -28,7 +28,7 @@ public static class WeightLoader
             else target.zero_();
     }
 
-    /// <summary>What keeps a file from filling a model (on any device, meta too), every key by name; empty when it fits.</summary>
+    /// <summary>What keeps a file from filling a model (on any device, meta too), keys by name, of many the first with the count of the rest; empty when it fits.</summary>
     internal static string Problems(nn.Module module, WeightFile file, IReadOnlyCollection<string>? leaveOut)
     {
         Dictionary<string, Tensor> state = module.state_dict();
@@ -72,5 +72,5 @@ public static class WeightLoader
 
     private static bool IsFloat(ScalarType type) => type is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16;
 
-    internal static string Listed(string what, string[] keys) => keys.Length == 0 ? "" : $" {what}: {string.Join(", ", keys)}.";
+    internal static string Listed(string what, string[] keys) => keys.Length == 0 ? "" : $" {what}: {Names.Listed(keys)}.";
 }
