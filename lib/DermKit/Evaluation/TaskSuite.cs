@@ -45,8 +45,8 @@ public sealed class TaskSuite
     {
         if (task.DataSets.FirstOrDefault(d => !DataSetCatalog.IsPresent(settings, d.Key, d.Value)) is not { Key: { } set } lacking) return null;
         (int here, int? all) = DataSetCatalog.Files(settings, set);
-        string part = here == 0 || task.IsPart || all is null ? "" : FormattableString.Invariant($"; a part of it is, {here} of {all} image files, which task {task.Name}{Suffix} takes");
-        return $"data not here: {set}{(lacking.Value is { } manifest ? $" ({manifest})" : "")}{part}. {task.WhatToGet}".TrimEnd();
+        string part = here == 0 || task.IsPart || all is null ? "" : FormattableString.Invariant($" Of it {here} of {all} image files are here: task {task.Name}{Suffix} takes them.");
+        return $"data not here: {set}{(lacking.Value is { } manifest ? $" ({manifest})" : "")}. {task.WhatToGet}{part}".TrimEnd();
     }
 
     /// <summary>The tasks without those that are part of another one of them (<see cref="TaskDefinition.IsPartOf"/>).</summary>
