@@ -86,8 +86,9 @@ public sealed record DataSetManifest
     {
         if (table.Count == 0) throw new KitException($"{DataSet} is here without an image: expected some of its {Images}. Get them as data/sources.json says.");
         string[] over = [.. Compared(table).Where(c => c.Found > c.Expected).Select(c => $"{c.Expected} of '{c.Class}' in split '{c.Split}', found {c.Found}")];
-        if (table.Count > Images || over.Length > 0)
-            throw new KitException($"{DataSet} is no part of the data of manifest '{Name}': expected at most {Names.Listed([$"{Images} images, found {table.Count}", .. over])}. Get the set again as data/sources.json says.");
+        if (table.Count > Images) over = [$"{Images} images, found {table.Count}", .. over];
+        if (over.Length > 0)
+            throw new KitException($"{DataSet} is no part of the data of manifest '{Name}': expected at most {Names.Listed(over, separator: "; at most ")}. Get the set again as data/sources.json says.");
         string[] known = [.. Counts.Values.SelectMany(c => c.Keys).Where(c => c != "*").Distinct()], here = [.. table.Column("diagnosis").OfType<string>().Distinct()];
         string classes = known.Length > 0 ? $"{here.Length} of {known.Length} classes" : $"{here.Length} classes";
         string missing = table.Absent.Count > 0 ? $"; missing: {Names.Listed(table.Absent, 5)}"

@@ -38,6 +38,8 @@ internal static class ImageFiles
             {
                 FileSystemInfo link = links.Dequeue();
                 string target = Real(link.FullName);
+                // A link that leads nowhere or in a circle is no image.
+                if (!(link is DirectoryInfo ? Directory.Exists(target) : File.Exists(target)) || new FileInfo(target).LinkTarget is not null) continue;
                 if (link is DirectoryInfo linked && !IsAround(target, root) && !IsAround(target, Real(linked.Parent!.FullName)))
                     open.Push((linked, target));
                 else if (link is FileInfo file && !(visited.Contains(Path.GetDirectoryName(target)!) && IsOne(new FileInfo(target), suffixes)))
@@ -48,11 +50,7 @@ internal static class ImageFiles
             if (!visited.Add(real)) continue;
             foreach (FileSystemInfo entry in current.EnumerateFileSystemInfos().Where(e => IsOne(e, suffixes)))
             {
-                if (entry.Attributes.HasFlag(FileAttributes.ReparsePoint))
-                {
-                    // A link that leads nowhere or in a circle is no image.
-                    if (entry is DirectoryInfo ? Directory.Exists(entry.FullName) : File.Exists(entry.FullName)) links.Enqueue(entry);
-                }
+                if (entry.LinkTarget is not null) links.Enqueue(entry);
                 else if (entry is FileInfo file) yield return file;
                 else open.Push(((DirectoryInfo)entry, Path.Combine(real, entry.Name)));
             }
@@ -67,12 +65,12 @@ internal static class ImageFiles
     internal static ImageTable Table(string name, string folder, string[] ids, params (string Name, string?[] Values)[] columns)
     {
         ILookup<string, string> exact = Under(folder).ToLookup(f => Stem(f.Name), f => f.FullName, StringComparer.Ordinal);
-        ILookup<string, string> composed = exact.SelectMany(g => g).ToLookup(f => Stem(f).Normalize(), StringComparer.Ordinal);
+        ILookup<string, string> composed = exact.SelectMany(g => g).ToLookup(f => Letters.Composed(Stem(f)), StringComparer.Ordinal);
         var taken = new Dictionary<string, string>(StringComparer.Ordinal);
         string? Find(string id)
         {
             string stem = exact.Contains(id) ? id : Stem(id);
-            string[] files = exact.Contains(stem) ? [.. exact[stem]] : [.. composed[stem.Normalize()]];
+            string[] files = exact.Contains(stem) ? [.. exact[stem]] : [.. composed[Letters.Composed(stem)]];
             Array.Sort(files, StringComparer.Ordinal);
             if (files.Length == 0) return null;
             if (files.Length > 1) throw new KitException($"{files[0]}: the same image is also at {Names.Listed(files.Skip(1))}; keep one of them.");
@@ -118,12 +116,12 @@ internal static class ImageFiles
         string[] parts = path[start.Length..].Split(Path.DirectorySeparatorChar), folders = [start];
         foreach (string part in parts[..^1])
         {
-            string normal = part.Normalize();
+            string normal = Letters.Composed(part);
             folders = [.. folders.SelectMany(f => Directory.Exists(Path.Combine(f, part)) ? [Path.Combine(f, part)]
-                : Directory.EnumerateDirectories(f).Where(d => Path.GetFileName(d).Normalize() == normal))];
+                : Directory.EnumerateDirectories(f).Where(d => Letters.Composed(Path.GetFileName(d)) == normal))];
         }
-        string last = parts[^1].Normalize();
-        string[] found = [.. folders.SelectMany(Directory.EnumerateFiles).Where(f => IsNamed(Path.GetFileName(f).Normalize(), last)).Order(StringComparer.Ordinal)];
+        string last = Letters.Composed(parts[^1]);
+        string[] found = [.. folders.SelectMany(Directory.EnumerateFiles).Where(f => IsNamed(Letters.Composed(Path.GetFileName(f)), last)).Order(StringComparer.Ordinal)];
         return found.Length < 2 ? found.FirstOrDefault()
             : throw error($"image '{name}' is not there, and {found.Length} files could be meant: {Names.Listed(found)}; write the path of one.");
     }
@@ -137,7 +135,7 @@ internal static class ImageFiles
         string parent = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         FileInfo[] inClasses = [.. Under(root).Where(f => Path.GetDirectoryName(f.DirectoryName) == parent)];
         // Composed letters, so that ids and labels are the same on every machine.
-        var files = inClasses.Select(f => (Class: f.Directory!.Name.Normalize(), Name: f.Name.Normalize(), f.FullName))
+        var files = inClasses.Select(f => (Class: Letters.Composed(f.Directory!.Name), Name: Letters.Composed(f.Name), f.FullName))
             .OrderBy(f => $"{f.Class}/{f.Name}", StringComparer.Ordinal).ToArray();
         if (files.Length == 0) throw new KitException($"{root}: expected a folder of images for each class, found none.");
         return Table(name, [.. files.Select(f => $"{f.Class}/{f.Name}")], [.. files.Select(f => f.FullName)],
@@ -170,14 +168,13 @@ internal static class ImageFiles
     private static bool IsAround(string outer, string inner) =>
         inner == outer || inner.StartsWith(Path.TrimEndingDirectorySeparator(outer) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
-    /// <summary>The path with every link in it followed.</summary>
-    private static string Real(string path)
+    /// <summary>The path with every link in it followed, of a circle the first forty.</summary>
+    private static string Real(string path, int links = 40)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         if (Path.GetDirectoryName(full) is not { } parent) return full;
-        string real = Path.Combine(Real(parent), Path.GetFileName(full));
-        FileSystemInfo entry = Directory.Exists(real) ? new DirectoryInfo(real) : new FileInfo(real);
-        return entry.ResolveLinkTarget(returnFinalTarget: false) is { } target ? Real(target.FullName) : real;
+        string folder = Real(parent, links), real = Path.Combine(folder, Path.GetFileName(full));
+        return links > 0 && new FileInfo(real).LinkTarget is { } target ? Real(Path.GetFullPath(target, folder), links - 1) : real;
     }
 
     private static string? Known(string? value) => value is "unknown" ? null : value;

@@ -90,6 +90,19 @@ public sealed class ImageFilesTests : IDisposable
         Assert.Equal([At(file)], Ddi.Load(Root).Paths);
     }
 
+    [Theory]
+    [InlineData("cafe\u0301", "caf\u00e9")]
+    [InlineData("e\u0302\u0301", "\u1ebf")]
+    [InlineData("\u30ab\u3099", "\u30ac")]
+    [InlineData("\u1112\u1161\u11ab", "\ud55c")]
+    [InlineData("\u0438\u0306", "\u0439")]
+    [InlineData("plain", "plain")]
+    public void LettersAndTheirMarksAreOneCharacter(string apart, string one)
+    {
+        Assert.Equal(one, Letters.Composed(apart));
+        Assert.Equal(one, Letters.Composed(one));
+    }
+
     [Fact]
     public void AnIdOfSeveralImagesNamesThem()
     {
