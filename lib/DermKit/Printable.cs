@@ -30,18 +30,6 @@ public static class Printable
         return shown.ToString();
     }
 
-    /// <summary>
-    /// Texts, each as <see cref="Of"/> shows it, with commas between them, and how many more there are.
-    /// </summary>
-    /// <param name="texts">Any texts.</param>
-    /// <param name="most">Most texts that are shown.</param>
-    public static string List(IReadOnlyCollection<string> texts, int most)
-    {
-        string shown = string.Join(", ", texts.Take(most).Select(t => Of(t)));
-        if (texts.Count <= most) return shown;
-        return string.Create(CultureInfo.InvariantCulture, $"{shown} and {texts.Count - most:n0} more");
-    }
-
     private static void Append(StringBuilder shown, Rune rune)
     {
         bool isShown = Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format

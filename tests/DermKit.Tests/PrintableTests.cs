@@ -22,7 +22,7 @@ public sealed class PrintableTests
         // No half of a character is left at the cut, and none is passed on.
         Assert.Equal("half \ufffd", Printable.Of("half \ud83d"));
         Assert.Equal("aaa... (5 characters)", Printable.Of("aaa😀", most: 4));
-        Assert.Equal("a, b\\n and 2 more", Printable.List(["a", "b\n", "c", "d"], 2));
-        Assert.Equal("a, b", Printable.List(["a", "b"], 2));
+        Assert.Equal("a, b\\n and 2 more", Names.Listed(["a", "b\n", "c", "d"], 2));
+        Assert.Equal("a, b", Names.Listed(["a", "b"], 2));
     }
 }

@@ -71,7 +71,7 @@ internal static class WeightsCommand
         };
         SafeTensors.Save(target, file, keys, metadata);
         writer.WriteLine($"{target}: {keys.Length} tensors, SHA-256 {WeightLoader.FileHash(target)}; {mapped.Description}");
-        if (left.Length > 0) writer.WriteLine($"left out: {Printable.List(left, left.Length)}");
+        if (left.Length > 0) writer.WriteLine($"left out: {Names.Listed(left, left.Length)}");
         return 0;
     }
 

@@ -36,24 +36,33 @@ public static class DataSetCatalog
     public static bool IsFixture(KitSettings settings, string name) => Folder(settings, name) is { } folder && File.Exists(Path.Combine(folder, FixtureSets.Mark));
 
     /// <summary>
-    /// True when the set can be opened, with as many image files as the named manifest counts, or without a name the smallest manifest of the set; the synthetic set and fixtures always. Cheap: reads no image.
+    /// True when the set can be opened, with as many image files as the named manifest counts, or without a name the smallest manifest of the set; of <see cref="DataSetManifest.Part"/>
+    /// with any; the synthetic set and fixtures always. Cheap: reads no image.
     /// </summary>
     /// <exception cref="KitException">The set has no manifest of that name.</exception>
     public static bool IsPresent(KitSettings settings, string name, string? manifest = null)
     {
         if (name == SyntheticDataSet.Name) return true;
-        if (manifest is not null) Manifest(settings, name, manifest);
+        DataSetManifest? expected = Expected(settings, name, manifest)?[^1];
         if (Folder(settings, name) is not { } folder) return false;
         // A CSV of the user's own may name pictures anywhere.
         if (!Adapters.ContainsKey(name)) return true;
-        int needed = IsFixture(settings, name) ? 1 : manifest is not null ? Manifest(settings, name, manifest).Images
-            : DataSetManifest.All(Path.Combine(settings.Root, "data"), name).LastOrDefault()?.Images ?? 1;
+        int needed = IsFixture(settings, name) || manifest == DataSetManifest.Part || expected is null ? 1 : expected.Files ?? expected.Images;
         return ImageFiles.Under(folder).Skip(needed - 1).Any();
+    }
+
+    /// <summary>Image files below the folder of a set that lie there, and those that its largest manifest counts (null without one): says how much a part is. Reads no image.</summary>
+    /// <param name="settings">Folders.</param>
+    /// <param name="name">Name of the set.</param>
+    public static (int Here, int? All) Files(KitSettings settings, string name)
+    {
+        DataSetManifest? whole = Expected(settings, name, null)?[0];
+        return (Folder(settings, name) is { } folder ? ImageFiles.Under(folder).Count() : 0, whole?.Files ?? whole?.Images);
     }
 
     /// <summary>
     /// Opens a set and checks it against the manifest of that name; the synthetic set is drawn when it is not there. Without a name the manifest nearest in size is asserted;
-    /// a set of the user's own has none.
+    /// a set of the user's own has none. <see cref="DataSetManifest.Part"/> takes what is here of the largest manifest, and <see cref="ImageTable.Part"/> then says how much that is.
     /// </summary>
     /// <exception cref="KitException">The set is not there, cannot be read, or is not what the manifest says.</exception>
     public static ImageTable Load(KitSettings settings, string name, string? manifest = null)
@@ -62,21 +71,29 @@ public static class DataSetCatalog
         string folder = Folder(settings, name) ?? throw new KitException(
             $"Data set '{name}' is not here: looked for {name}/ in {settings.DataDir}. data/sources.json says where to get it; KIT_DATA_DIR names another folder.");
         string dataRoot = Path.Combine(settings.Root, "data");
-        if (manifest is not null) Manifest(settings, name, manifest);
-        ImageTable table = Adapters.TryGetValue(name, out var adapter) ? adapter.Load(folder) : GenericCsv.Load(Path.Combine(folder, GenericCsv.FileName), name);
-        if (IsFixture(settings, name)) return table;
-        DataSetManifest? expected = manifest is not null ? Manifest(settings, name, manifest)
-            : DataSetManifest.All(dataRoot, name).MinBy(m => Math.Abs(m.Images - table.Count));
-        return expected?.Check(dataRoot, table) ?? table;
+        DataSetManifest[]? expected = Expected(settings, name, manifest);
+        ImageTable table = Read(folder, name);
+        if (IsFixture(settings, name) || expected is null) return table;
+        if (manifest == DataSetManifest.Part)
+        {
+            table.Part = expected[0].PartOf(table);
+            return table;
+        }
+        return expected.MinBy(m => Math.Abs(m.Images - table.Count))!.Check(dataRoot, table);
     }
+
+    /// <summary>What lies in the folder of a set, whatever its manifest says.</summary>
+    /// <exception cref="KitException">The set cannot be read.</exception>
+    internal static ImageTable Read(string folder, string name) =>
+        Adapters.TryGetValue(name, out var adapter) ? adapter.Load(folder) : GenericCsv.Load(Path.Combine(folder, GenericCsv.FileName), name);
 
     /// <summary>SHA-256 (hex) over the label files' bytes and the sorted names and sizes of the images: says which copy a result came from, without reading every image.</summary>
     public static string Hash(string folder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        string[] further = [.. Directory.GetFiles(folder, "*.*", SearchOption.AllDirectories).Where(f => Path.GetExtension(f).ToLowerInvariant() is ".txt" or ".tab"
-            || Path.GetExtension(f) == ".csv" && Path.GetDirectoryName(f) != folder)];
-        foreach (string csv in Directory.GetFiles(folder, "*.csv").Order(StringComparer.Ordinal).Concat(further.Order(StringComparer.Ordinal)))
+        string[] texts = [.. ImageFiles.Under(folder, LabelFiles).Select(f => f.FullName).Order(StringComparer.Ordinal)];
+        ILookup<bool, string> atTop = texts.ToLookup(f => Path.GetExtension(f) == ".csv" && Path.GetDirectoryName(f) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        foreach (string csv in atTop[true].Concat(atTop[false]))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(Path.GetRelativePath(folder, csv).Replace('\\', '/') + "\n"));
             hash.AppendData(File.ReadAllBytes(csv));
@@ -87,10 +104,14 @@ public static class DataSetCatalog
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private static DataSetManifest Manifest(KitSettings settings, string name, string manifest)
+    private static readonly HashSet<string> LabelFiles = [".csv", ".txt", ".tab"];
+
+    /// <summary>The manifest of that name, or all of the set, the largest first, without a name and for <see cref="DataSetManifest.Part"/>; null where the set has none.</summary>
+    private static DataSetManifest[]? Expected(KitSettings settings, string name, string? manifest)
     {
         DataSetManifest[] all = DataSetManifest.All(Path.Combine(settings.Root, "data"), name);
-        return all.FirstOrDefault(m => m.Name == manifest)
-            ?? throw new KitException($"data/manifests: '{name}' has no manifest '{manifest}'; there are: {string.Join(", ", all.Select(m => m.Name))}.");
+        if (manifest is null or DataSetManifest.Part) return all.Length == 0 ? null : all;
+        return all.FirstOrDefault(m => m.Name == manifest) is { } one ? [one]
+            : throw new KitException($"data/manifests: '{name}' has no manifest '{manifest}'; there are: {Names.Listed(all.Select(m => m.Name))}.");
     }
 }

@@ -1,9 +1,15 @@
 namespace DermKit.Data;
 
-/// <summary>The photographs under a folder, found by name without suffix, so that one reader takes every layout the archives come in.</summary>
+/// <summary>The images under a folder, found by name, so that one reader takes every layout that archives, tools and operating systems leave behind.</summary>
 internal static class ImageFiles
 {
     private static readonly HashSet<string> Suffixes = new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png", ".bmp" };
+
+    /// <summary>Folders that archivers, network drives and operating systems put beside the user's own.</summary>
+    private static readonly HashSet<string> Foreign = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information",
+    };
 
     /// <summary>The first of the files that is in the folder, or null.</summary>
     internal static string? First(string folder, params ReadOnlySpan<string> names)
@@ -13,23 +19,72 @@ internal static class ImageFiles
         return null;
     }
 
-    internal static IEnumerable<FileInfo> Under(string folder) => new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories)
-        .Where(f => Suffixes.Contains(f.Extension));
+    /// <summary>The image files below a folder, as <see cref="Under(string, IReadOnlySet{string})"/> walks it.</summary>
+    internal static IEnumerable<FileInfo> Under(string folder) => Under(folder, Suffixes);
 
-    /// <summary>Makes the columns "image" and "image_id" for the rows whose photograph is there; the rest goes to <see cref="ImageTable.Absent"/>.</summary>
+    /// <summary>
+    /// The files of some suffixes below a folder. Hidden files and folders (a leading dot, such as ._1.jpg, or the attribute) and folders of <see cref="Foreign"/> are left out.
+    /// Links are followed last: one to a folder or file that is found without it, or to a folder around it, gives nothing.
+    /// </summary>
+    internal static IEnumerable<FileInfo> Under(string folder, IReadOnlySet<string> suffixes)
+    {
+        string root = Real(folder);
+        var visited = new HashSet<string>(StringComparer.Ordinal);
+        var open = new Stack<(DirectoryInfo Folder, string Real)>([(new DirectoryInfo(folder), root)]);
+        var links = new Queue<FileSystemInfo>();
+        while (open.Count > 0 || links.Count > 0)
+        {
+            if (open.Count == 0)
+            {
+                FileSystemInfo link = links.Dequeue();
+                string target = Real(link.FullName);
+                // A link that leads nowhere or in a circle is no image.
+                if (!(link is DirectoryInfo ? Directory.Exists(target) : File.Exists(target)) || new FileInfo(target).LinkTarget is not null) continue;
+                if (link is DirectoryInfo linked && !IsAround(target, root) && !IsAround(target, Real(linked.Parent!.FullName)))
+                    open.Push((linked, target));
+                else if (link is FileInfo file && !(visited.Contains(Path.GetDirectoryName(target)!) && IsOne(new FileInfo(target), suffixes)))
+                    yield return file;
+                continue;
+            }
+            (DirectoryInfo current, string real) = open.Pop();
+            if (!visited.Add(real)) continue;
+            foreach (FileSystemInfo entry in current.EnumerateFileSystemInfos().Where(e => IsOne(e, suffixes)))
+            {
+                if (entry.LinkTarget is not null) links.Enqueue(entry);
+                else if (entry is FileInfo file) yield return file;
+                else open.Push(((DirectoryInfo)entry, Path.Combine(real, entry.Name)));
+            }
+        }
+    }
+
+    /// <summary>
+    /// Makes the columns "image" and "image_id" for the rows whose image is somewhere below the folder; the rest goes to <see cref="ImageTable.Absent"/>.
+    /// An image is found by its name without folders and suffix; where none has the very letters, by the same letters composed in another way.
+    /// </summary>
+    /// <exception cref="KitException">Two files have the name of a row, or two rows that of one file.</exception>
     internal static ImageTable Table(string name, string folder, string[] ids, params (string Name, string?[] Values)[] columns)
     {
-        var files = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (FileInfo file in Under(folder))
-            if (!files.TryAdd(Path.GetFileNameWithoutExtension(file.Name), file.FullName))
-                throw new KitException($"{file.FullName}: the same image is also at {files[Path.GetFileNameWithoutExtension(file.Name)]}; keep one of them.");
-        return Table(name, ids, [.. ids.Select(id => files.GetValueOrDefault(id))], columns);
+        ILookup<string, string> exact = Under(folder).ToLookup(f => Stem(f.Name), f => f.FullName, StringComparer.Ordinal);
+        ILookup<string, string> composed = exact.SelectMany(g => g).ToLookup(f => Letters.Composed(Stem(f)), StringComparer.Ordinal);
+        var taken = new Dictionary<string, string>(StringComparer.Ordinal);
+        string? Find(string id)
+        {
+            string stem = exact.Contains(id) ? id : Stem(id);
+            string[] files = exact.Contains(stem) ? [.. exact[stem]] : [.. composed[Letters.Composed(stem)]];
+            Array.Sort(files, StringComparer.Ordinal);
+            if (files.Length == 0) return null;
+            if (files.Length > 1) throw new KitException($"{files[0]}: the same image is also at {Names.Listed(files.Skip(1))}; keep one of them.");
+            if (!taken.TryAdd(files[0], id) && taken[files[0]] != id)
+                throw new KitException($"{files[0]}: expected the image of one row, found two rows that name it, '{taken[files[0]]}' and '{id}'; keep one of them.");
+            return files[0];
+        }
+        return Table(name, ids, [.. ids.Select(Find)], columns);
     }
 
     /// <summary>The same where the label file gives a path for each row.</summary>
     /// <param name="name">Name of the set.</param>
     /// <param name="ids">Id of each row.</param>
-    /// <param name="paths">Photograph of each row; null where it is not there.</param>
+    /// <param name="paths">Image of each row; null where it is not there.</param>
     /// <param name="columns">Values of each row.</param>
     internal static ImageTable Table(string name, string[] ids, string?[] paths, params (string Name, string?[] Values)[] columns)
     {
@@ -44,16 +99,83 @@ internal static class ImageFiles
         { Absent = [.. ids.Where((_, i) => paths[i] is null)] };
     }
 
-    /// <summary>A set that is nothing but a folder of photographs for each class, in ordinal order of "class/file", which is the id; diagnosis is the class, and further columns are made from it.</summary>
-    /// <exception cref="KitException">There is no photograph.</exception>
-    internal static ImageTable Classes(string name, string root, string modality, params (string Name, Func<string, string> Of)[] more)
+    /// <summary>
+    /// The file that a row names: the path as it is written, else the one file whose path differs from it in how letters are composed, in \ for /, in the case of the suffix,
+    /// or in that the row gives no suffix. Null where there is none.
+    /// </summary>
+    /// <param name="folder">What a relative path is relative to.</param>
+    /// <param name="name">The path, as written.</param>
+    /// <param name="error">Makes the error of the row.</param>
+    /// <exception cref="KitException">Several files could be meant; they are named.</exception>
+    internal static string? Find(string folder, string name, Func<string, KitException> error)
     {
-        FileInfo[] files = [.. new DirectoryInfo(root).EnumerateDirectories().SelectMany(d => d.EnumerateFiles()).Where(f => Suffixes.Contains(f.Extension))
-            .OrderBy(f => $"{f.Directory!.Name}/{f.Name}", StringComparer.Ordinal)];
-        if (files.Length == 0) throw new KitException($"{root}: expected a folder of photographs for each class, found none.");
-        return Table(name, [.. files.Select(f => $"{f.Directory!.Name}/{f.Name}")], [.. files.Select(f => f.FullName)],
-            [("diagnosis", [.. files.Select(f => f.Directory!.Name)]), ("modality", [.. files.Select(_ => modality)]), .. more.Select(m => (m.Name, files.Select(f => (string?)m.Of(f.Directory!.Name)).ToArray()))]);
+        if (Path.GetFullPath(name, folder) is var written && File.Exists(written)) return written;
+        string path = Path.GetFullPath(name.Replace('\\', '/'), folder);
+        if (File.Exists(path)) return path;
+        string start = Path.GetPathRoot(path)!;
+        string[] parts = path[start.Length..].Split(Path.DirectorySeparatorChar), folders = [start];
+        foreach (string part in parts[..^1])
+        {
+            string normal = Letters.Composed(part);
+            folders = [.. folders.SelectMany(f => Directory.Exists(Path.Combine(f, part)) ? [Path.Combine(f, part)]
+                : Directory.EnumerateDirectories(f).Where(d => Letters.Composed(Path.GetFileName(d)) == normal))];
+        }
+        string last = Letters.Composed(parts[^1]);
+        string[] found = [.. folders.SelectMany(Directory.EnumerateFiles).Where(f => IsNamed(Letters.Composed(Path.GetFileName(f)), last)).Order(StringComparer.Ordinal)];
+        return found.Length < 2 ? found.FirstOrDefault()
+            : throw error($"image '{name}' is not there, and {found.Length} files could be meant: {Names.Listed(found)}; write the path of one.");
     }
 
-    private static string? Known(string? value) => value is "" or "unknown" ? null : value;
+    /// <summary>
+    /// A set that is nothing but a folder of images for each class, in ordinal order of "class/file", which is the id; diagnosis is the class, and further columns are made from it.
+    /// </summary>
+    /// <exception cref="KitException">There is no image.</exception>
+    internal static ImageTable Classes(string name, string root, string modality, params (string Name, Func<string, string> Of)[] more)
+    {
+        string parent = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
+        FileInfo[] inClasses = [.. Under(root).Where(f => Path.GetDirectoryName(f.DirectoryName) == parent)];
+        // Composed letters, so that ids and labels are the same on every machine.
+        var files = inClasses.Select(f => (Class: Letters.Composed(f.Directory!.Name), Name: Letters.Composed(f.Name), f.FullName))
+            .OrderBy(f => $"{f.Class}/{f.Name}", StringComparer.Ordinal).ToArray();
+        if (files.Length == 0) throw new KitException($"{root}: expected a folder of images for each class, found none.");
+        return Table(name, [.. files.Select(f => $"{f.Class}/{f.Name}")], [.. files.Select(f => f.FullName)],
+        [
+            ("diagnosis", [.. files.Select(f => f.Class)]),
+            ("modality", [.. files.Select(_ => modality)]),
+            .. more.Select(m => (m.Name, files.Select(f => (string?)m.Of(f.Class)).ToArray())),
+        ]);
+    }
+
+    /// <summary>A name without folders (also such as \ separates) and without the suffix of an image.</summary>
+    internal static string Stem(string name)
+    {
+        string file = name[(name.AsSpan().LastIndexOfAny('/', '\\') + 1)..];
+        return Suffixes.Contains(Path.GetExtension(file)) ? Path.GetFileNameWithoutExtension(file) : file;
+    }
+
+    /// <summary>The files of a folder that fit a pattern and are not hidden.</summary>
+    internal static string[] Shown(string folder, string pattern) => [.. Directory.GetFiles(folder, pattern).Where(f => IsShown(new FileInfo(f)))];
+
+    private static bool IsShown(FileSystemInfo entry) =>
+        !entry.Name.StartsWith('.') && !entry.Attributes.HasFlag(FileAttributes.Hidden) && (entry is FileInfo || !Foreign.Contains(entry.Name));
+
+    private static bool IsOne(FileSystemInfo entry, IReadOnlySet<string> suffixes) => (entry is DirectoryInfo || suffixes.Contains(entry.Extension)) && IsShown(entry);
+
+    private static bool IsNamed(string file, string name) =>
+        Suffixes.Contains(Path.GetExtension(file)) && !file.StartsWith('.') && (file == name || Path.GetFileNameWithoutExtension(file) == name
+        || Path.ChangeExtension(file, Path.GetExtension(file).ToLowerInvariant()) == Path.ChangeExtension(name, Path.GetExtension(name).ToLowerInvariant()));
+
+    private static bool IsAround(string outer, string inner) =>
+        inner == outer || inner.StartsWith(Path.TrimEndingDirectorySeparator(outer) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+
+    /// <summary>The path with every link in it followed, of a circle the first forty.</summary>
+    private static string Real(string path, int links = 40)
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (Path.GetDirectoryName(full) is not { } parent) return full;
+        string folder = Real(parent, links), real = Path.Combine(folder, Path.GetFileName(full));
+        return links > 0 && new FileInfo(real).LinkTarget is { } target ? Real(Path.GetFullPath(target, folder), links - 1) : real;
+    }
+
+    private static string? Known(string? value) => value is "unknown" ? null : value;
 }

@@ -62,7 +62,7 @@ public static class Splits
             string?[] values = table.Column(column);
             string[] both = [.. split.Train.Select(i => values[i]).Intersect(split.Test.Select(i => values[i])).OfType<string>().Order(StringComparer.Ordinal)];
             if (both.Length > 0)
-                throw new KitException($"{where}: {both.Length} {column} on both sides of the split: {string.Join(", ", both.Take(5))}{(both.Length > 5 ? ", ..." : "")}. Split by {column}, or ask for the original protocol by name.");
+                throw new KitException($"{where}: {both.Length} {column} on both sides of the split: {Names.Listed(both, 5)}. Split by {column}, or ask for the original protocol by name.");
         }
     }
 

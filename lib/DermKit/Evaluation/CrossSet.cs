@@ -167,7 +167,7 @@ public static class CrossSet
     {
         if (tasks.Count != 2) throw new KitException($"Crossing sets: expected two tasks, found {tasks.Count}.");
         if (tasks.Any(t => t.ClassNames.Length != 2) || !tasks[0].ClassNames.SequenceEqual(tasks[1].ClassNames))
-            throw new KitException($"Crossing sets: expected the same two classes, found {string.Join(" and ", tasks.Select(t => string.Join(", ", t.ClassNames)))}.");
+            throw new KitException($"Crossing sets: expected the same two classes, found {string.Join(" and ", tasks.Select(t => Names.Listed(t.ClassNames)))}.");
         foreach ((ProbeTask a, ProbeTask b) in new[] { (tasks[0], tasks[1]), (tasks[1], tasks[0]) })
             if (a.SplitFor(1).Train.Select(i => a.Table.Ids[i]).Intersect(b.SplitFor(1).Test.Select(i => b.Table.Ids[i])).FirstOrDefault() is { } both)
                 throw new KitException($"Crossing sets: image '{both}' is a training image of {a.Definition.Name} and a test image of {b.Definition.Name}; leave it out of one.");

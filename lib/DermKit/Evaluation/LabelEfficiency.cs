@@ -154,5 +154,5 @@ public static class LabelEfficiency
     }
 
     private static string Unconverged(LabelDraw[] open, int all) => open.Length == 0 ? ""
-        : $"{open.Length} of {all} regressions did not converge, and their scores are lower bounds: {string.Join(", ", open.Take(5).Select(d => $"n = {d.PerClass} draw {d.Repeat + 1}"))}{(open.Length > 5 ? ", ..." : "")}.";
+        : $"{open.Length} of {all} regressions did not converge, and their scores are lower bounds: {Names.Listed(open.Select(d => $"n = {d.PerClass} draw {d.Repeat + 1}"), 5)}.";
 }

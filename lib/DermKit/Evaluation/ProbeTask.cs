@@ -116,7 +116,7 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
             throw new KitException($"Task '{Definition.Name}': {split.Train.Length} training and {split.Test.Length} test images; expected both parts. Give the set a split column or a list in data/splits.");
         string[] leaked = [.. split.Train.Where(i => frozen[i]).Select(i => Table.Ids[i])];
         if (leaked.Length > 0)
-            throw new KitException($"Task '{Definition.Name}': {leaked.Length} frozen test images among the training images: {string.Join(", ", leaked.Take(5))}{(leaked.Length > 5 ? ", ..." : "")}. Declare split 'frozen', or ask for the original protocol by name.");
+            throw new KitException($"Task '{Definition.Name}': {leaked.Length} frozen test images among the training images: {Names.Listed(leaked, 5)}. Declare split 'frozen', or ask for the original protocol by name.");
         Splits.CheckLeaks(Table, split, $"Task '{Definition.Name}'");
         return split;
     }

@@ -158,7 +158,7 @@ public static class Probing
         string[] ids = Array.ConvertAll(test, r => task.Table.Ids[r]), units = Array.ConvertAll(test, r => task.UnitOf(r));
         int[,] confusion = Metrics.ConfusionMatrix(truth, outcome.Predicted, task.ClassNames.Length);
         string[] absent = [.. task.ClassNames.Where((_, c) => !truth.Contains(c))];
-        string undefined = absent.Length == 0 ? "" : $"No test image of {string.Join(", ", absent)}: AUROC is not defined.";
+        string undefined = absent.Length == 0 ? "" : $"No test image of {Names.Listed(absent)}: AUROC is not defined.";
         HashSet<int> trained = [.. train.Select(r => task.Labels[r])];
         string unseen = string.Join(" ", truth.Where(c => !trained.Contains(c)).CountBy(c => c).OrderBy(c => c.Key).Select(c => $"No training image of {task.ClassNames[c.Key]}: its {c.Value} test images count as wrong."));
         return new(

@@ -74,7 +74,7 @@ public static class RareConditions
         ProbeTask[] tasks = [.. SuiteRun.Open(settings, suite, numbers with { Tasks = names }).Select(t => plan.Fewest > 0 ? t.Thin(plan.Fewest) : t)];
         string[] classes = [.. tasks.SelectMany(t => t.ClassNames).Distinct()];
         if (plan.Named?.FirstOrDefault(name => !classes.Contains(name)) is { } unknown)
-            throw new KitException($"Rare classes: no task of this run ({string.Join(", ", tasks.Select(t => t.Definition.Name))}) has a class '{unknown}'; did you mean '{KitException.Nearest(unknown, classes)}'?");
+            throw new KitException($"Rare classes: no task of this run ({Names.Listed(tasks.Select(t => t.Definition.Name))}) has a class '{unknown}'; did you mean '{KitException.Nearest(unknown, classes)}'?");
         return tasks;
     }
 
@@ -88,9 +88,9 @@ public static class RareConditions
         int[] order = [.. Enumerable.Range(0, task.ClassNames.Length).OrderBy(c => In(split.Train, c))];
         if (plan.Named is null) return [.. order.Where(c => In(split.Test, c) > 0).Take(plan.Rare > 0 ? plan.Rare : (order.Length + 2) / 3)];
         int[] named = [.. order.Where(c => plan.Named.Contains(task.ClassNames[c]))];
-        if (named.Length == 0) throw new KitException($"Rare classes: task '{name}' has none of {string.Join(", ", plan.Named)}; name one of {string.Join(", ", task.ClassNames)} as well, or leave the task out.");
+        if (named.Length == 0) throw new KitException($"Rare classes: task '{name}' has none of {Names.Listed(plan.Named)}; name one of {Names.Listed(task.ClassNames)} as well, or leave the task out.");
         return named.All(c => In(split.Test, c) > 0) ? named
-            : throw new KitException($"Rare classes: no test image of {string.Join(", ", named.Where(c => In(split.Test, c) == 0).Select(c => task.ClassNames[c]))} in this run of '{name}', so nothing can be scored; take more test images, or name other classes.");
+            : throw new KitException($"Rare classes: no test image of {Names.Listed(named.Where(c => In(split.Test, c) == 0).Select(c => task.ClassNames[c]))} in this run of '{name}', so nothing can be scored; take more test images, or name other classes.");
     }
 
     /// <summary>Runs the plan. Features and results that are there already for the same inputs are read, so an interrupted run goes on where it stopped.</summary>

@@ -55,7 +55,7 @@ public static class SkinTone
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, SkinTonePlan plan)
     {
         if (plan.Suite.Tasks?.FirstOrDefault(name => SkinTypes.ColumnOf(suite[name]) is null) is { } without)
-            throw new KitException($"Task '{without}' names no column of skin types among its groups ({string.Join(", ", suite[without].Groups)}); take one of {string.Join(", ", suite.Tasks.Where(t => SkinTypes.ColumnOf(t) is not null).Select(t => t.Name))}.");
+            throw new KitException($"Task '{without}' names no column of skin types among its groups ({Names.Listed(suite[without].Groups)}); take one of {Names.Listed(suite.Tasks.Where(t => SkinTypes.ColumnOf(t) is not null).Select(t => t.Name))}.");
         string[] real = [.. TaskSuite.Wholes([.. suite.Tasks.Where(t => t.Stamp.Length == 0 && SkinTypes.ColumnOf(t) is not null && TaskSuite.Missing(t, settings) is null)]).Select(t => t.Name)];
         return SuiteRun.Open(settings, suite, plan.Suite with { Tasks = plan.Suite.Tasks ?? (real.Length > 0 ? real : ["synthetic-diagnosis", "synthetic-malignancy"]) });
     }

@@ -9,6 +9,9 @@ public static class Stamps
     /// <summary>Stands on what rests on a weights file of random numbers in the format of a real model.</summary>
     public const string Fixture = "FIXTURE";
 
+    /// <summary>Stands on what rests on a part of a data set: no number of the whole set.</summary>
+    public const string Part = "PART";
+
     /// <summary>A stamp as it stands before a sentence: in brackets with a space behind, or nothing.</summary>
     public static string Bracket(string stamp) => stamp.Length > 0 ? $"[{stamp}] " : "";
 

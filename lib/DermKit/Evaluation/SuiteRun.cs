@@ -95,7 +95,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         TaskDefinition[] real = TaskSuite.Wholes([.. here.Where(t => t.Stamp.Length == 0)]);
         TaskDefinition[] chosen = [.. plan.Tasks?.Select(name => suite[name]) ?? (real.Length > 0 ? real : here)];
         if (chosen.DistinctBy(t => (t.Stamp, t.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)))).Count() > 1)
-            throw new KitException($"Tasks {string.Join(", ", chosen.Select(t => t.Name))}: drawn and real images share no table; run the synthetic ones and fixtures by themselves.");
+            throw new KitException($"Tasks {Names.Listed(chosen.Select(t => t.Name))}: drawn and real images share no table; run the synthetic ones and fixtures by themselves.");
         // A part that is named beside its whole is scored, and stays outside of means: the same images would count twice.
         return [.. chosen.Select(task => TaskSuite.Open(chosen.FirstOrDefault(task.IsPartOf) is { } whole ? task with { InMeans = false, Note = $"{task.Note} Part of {whole.Name}: in no mean.".TrimStart() } : task, settings, plan.Version).Limit(plan.MostTrain, plan.MostTest))];
     }
@@ -107,7 +107,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         ModelDefinition[] chosen = [.. plan.Models?.Select(name => models[name]) ?? models.Present.Where(m => m.Parameters <= plan.MostParameters)];
         if (chosen.FirstOrDefault(m => !m.IsPresent) is { } absent) throw new KitException($"Model '{absent.Name}': {absent.Missing}");
         if (!chosen.Contains(models[plan.Baseline]))
-            throw new KitException($"Baseline '{plan.Baseline}' is not among the models of this run ({string.Join(", ", chosen.Select(m => m.Name))}); name one of them.");
+            throw new KitException($"Baseline '{plan.Baseline}' is not among the models of this run ({Names.Listed(chosen.Select(m => m.Name))}); name one of them.");
         return chosen;
     }
 

@@ -8,6 +8,8 @@ public sealed class TaskSuite
     /// <summary>The seeds of the paper's protocol.</summary>
     public static IReadOnlyList<int> Seeds { get; } = [1, 9, 21, 42, 555];
 
+    private const string Suffix = $"-{DataSetManifest.Part}";
+
     private readonly string folder;
 
     private TaskSuite(string folder, IReadOnlyList<TaskDefinition> tasks) => (this.folder, Tasks) = (folder, tasks);
@@ -15,9 +17,9 @@ public sealed class TaskSuite
     /// <summary>All tasks, those whose data is not here too.</summary>
     public IReadOnlyList<TaskDefinition> Tasks { get; }
 
-    /// <summary>The task of that name.</summary>
+    /// <summary>The task of that name; with -part behind it, the same question of what is here of its data sets.</summary>
     /// <exception cref="KitException">There is none; the nearest is named.</exception>
-    public TaskDefinition this[string name] => Tasks.FirstOrDefault(t => t.Name == name)
+    public TaskDefinition this[string name] => Tasks.FirstOrDefault(t => t.Name == name) ?? Tasks.Where(t => $"{t.Name}{Suffix}" == name).Select(Part).FirstOrDefault()
         ?? throw new KitException($"{folder}: no task '{name}'; did you mean '{KitException.Nearest(name, Tasks.Select(t => t.Name))}'?");
 
     /// <summary>Reads every data/tasks/*.json.</summary>
@@ -39,9 +41,13 @@ public sealed class TaskSuite
     }
 
     /// <summary>Null when the task's data is here, else "data not here", which set lacks, and what to get.</summary>
-    public static string? Missing(TaskDefinition task, KitSettings settings) =>
-        task.DataSets.FirstOrDefault(d => !DataSetCatalog.IsPresent(settings, d.Key, d.Value)) is { Key: { } set } lacking
-            ? $"data not here: {set}{(lacking.Value is { } manifest ? $" ({manifest})" : "")}. {task.WhatToGet}".TrimEnd() : null;
+    public static string? Missing(TaskDefinition task, KitSettings settings)
+    {
+        if (task.DataSets.FirstOrDefault(d => !DataSetCatalog.IsPresent(settings, d.Key, d.Value)) is not { Key: { } set } lacking) return null;
+        (int here, int? all) = DataSetCatalog.Files(settings, set);
+        string part = here == 0 || task.IsPart || all is null ? "" : FormattableString.Invariant($" Of it {here} of {all} image files are here: task {task.Name}{Suffix} takes them.");
+        return $"data not here: {set}{(lacking.Value is { } manifest ? $" ({manifest})" : "")}. {task.WhatToGet}{part}".TrimEnd();
+    }
 
     /// <summary>The tasks without those that are part of another one of them (<see cref="TaskDefinition.IsPartOf"/>).</summary>
     public static TaskDefinition[] Wholes(IReadOnlyList<TaskDefinition> tasks) => [.. tasks.Where(t => !tasks.Any(t.IsPartOf))];
@@ -49,17 +55,23 @@ public sealed class TaskSuite
     /// <summary>Reads the task's data sets, checks them against the manifests that the task names, and labels the images.</summary>
     /// <param name="task">The task.</param>
     /// <param name="settings">Where the data lies.</param>
-    /// <param name="version">The strict version leaves out what a cleaning list in the set's folder leaves out; the note of the task then says how many.</param>
+    /// <param name="version">
+    /// The strict version has each image file once where rows share one (<see cref="ImageTable.Once"/>), and leaves out what a cleaning list in the set's folder leaves out; the note of the task then says how many.
+    /// </param>
     /// <exception cref="KitException">Data is not here or not what the manifest says, a label is named by no class, or the classes are not as many as declared.</exception>
     public static ProbeTask Open(TaskDefinition task, KitSettings settings, SplitVersion version = SplitVersion.Strict)
     {
         if (Missing(task, settings) is { } missing) throw new KitException($"Task '{task.Name}': {missing}");
         if (task.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)))
             task = task with { Stamp = Stamps.Join([task.Stamp, Stamps.Fixture]) };
+        if (task.IsPart) task = task with { Stamp = Stamps.Join([task.Stamp, Stamps.Part]), InMeans = false };
         var notes = new List<string> { task.Note };
         ImageTable[] tables = [.. task.DataSets.Select(d =>
         {
-            ImageTable whole = DataSetCatalog.Load(settings, d.Key, d.Value);
+            ImageTable given = DataSetCatalog.Load(settings, d.Key, d.Value), whole = version == SplitVersion.Original ? given : given.Once(task.Label);
+            notes.Add(given.Part);
+            if (whole.Count < given.Count)
+                notes.Add($"{given.Count - whole.Count} of {given.Count} rows left out, whose image another row has too: {Names.Listed(given.Ids.Except(whole.Ids))}.");
             if (version == SplitVersion.Original || DataSetCatalog.Folder(settings, d.Key) is not { } folder || Cleaning.List(folder) is not { } list) return whole;
             ImageTable cleaned = Cleaning.Apply(whole, list);
             notes.Add($"{whole.Count - cleaned.Count} of {whole.Count} images left out by {Path.GetFileName(list)}.");
@@ -71,18 +83,29 @@ public sealed class TaskSuite
         string?[] values = all.Column(task.Label);
         string[] names = task.Classes.Count > 0 ? [.. task.Classes.Keys]
             : [.. values.OfType<string>().Except(task.Exclude).Order(StringComparer.Ordinal)];
+        if (task.IsPart && task.Classes.Count == 0 && names.Length is >= 2 && names.Length < task.ClassCount)
+            task = task with { ClassCount = names.Length, Note = $"{task.Note} {names.Length} of {task.ClassCount} classes.".TrimStart() };
         if (names.Length != task.ClassCount) throw new KitException($"Task '{task.Name}': expected {task.ClassCount} classes, found {names.Length} in column '{task.Label}' of {all.Name}.");
         var classOf = names.SelectMany((name, index) => (task.Classes.GetValueOrDefault(name) ?? [name]).Select(value => (value, index)))
             .ToDictionary(p => p.value, p => p.index, StringComparer.Ordinal);
         int[] rows = [.. Enumerable.Range(0, all.Count).Where(i => !task.Exclude.Contains(values[i] ?? ""))];
         int[] labels = [.. rows.Select(i => classOf.TryGetValue(values[i] ?? "", out int label) ? label : throw new KitException(
-            $"Task '{task.Name}': image '{all.Ids[i]}' of {all.Name} has {task.Label} '{values[i]}', which no class and no exclude names; expected {string.Join(", ", classOf.Keys)}."))];
+            $"Task '{task.Name}': image '{all.Ids[i]}' of {all.Name} has {task.Label} '{values[i]}', which no class and no exclude names; expected {Names.Listed(classOf.Keys)}."))];
         ImageTable table = rows.Length == all.Count ? all : all.Rows(rows);
         bool[] frozen = FrozenTest.Mask(settings, table);
         if (version == SplitVersion.Strict && task.Split != SplitKind.Frozen && frozen.Contains(true))
             throw new KitException($"Task '{task.Name}': split is {task.Split}, but {all.Name} has frozen test images, which a draw would put into training; declare split 'frozen'.");
         return new(task, table, labels, names, frozen) { Version = version };
     }
+
+    private static TaskDefinition Part(TaskDefinition task) => task with
+    {
+        Name = $"{task.Name}{Suffix}",
+        Title = $"{task.Title} (part)",
+        DataSets = task.DataSets.ToDictionary(d => d.Key, _ => (string?)DataSetManifest.Part),
+        InMeans = false,
+        Paper = null,
+    };
 
     private static TaskDefinition Read(string path)
     {

@@ -205,9 +205,8 @@ internal static class UndeclaredModels
         using Backbone built = unset;
         string problems = WeightLoader.Problems(built, file, model.AllLeftOut).Trim();
         if (problems.Length == 0) return model with { Parameters = built.ParameterCount };
-        string shown = problems.Length > 400 ? problems[..400] + " ..." : problems;
         string title = model.Title["undeclared, ".Length..];
-        throw new KitException($"its keys look like {title}, but not all of them. {shown}");
+        throw new KitException($"its keys look like {title}, but not all of them. {problems}");
     }
 
     private static ModelDefinition Refused(string path, string name, long parameters, string problem) => new()
@@ -221,7 +220,7 @@ internal static class UndeclaredModels
     {
         string[] known = [.. sets.Where(s => s != "unknown")];
         if (known.Length == 0) return "What it has seen is not known.";
-        return $"It says that it has seen {string.Join(", ", known)}{(known.Length < sets.Length ? "; what the weights that it began with had seen is not known" : "")}.";
+        return $"It says that it has seen {Names.Listed(known)}{(known.Length < sets.Length ? "; what the weights that it began with had seen is not known" : "")}.";
     }
 
     private static ClipVisionConfig Architecture(string text)

@@ -71,25 +71,56 @@ public sealed class PretrainData : IDisposable
     /// <summary>Reads lists and pictures, and notes what was found.</summary>
     private static void Index(KitSettings settings, PretrainOptions options, string[] sets, EvalTransform transform, Action<int, int>? progress, CancellationToken cancellation)
     {
-        var found = new List<(string Set, int Images, string[] Free)>();
+        var found = new List<(string Set, string[] Free, string[] Frozen)>();
         foreach (string set in sets)
         {
             ImageTable table = DataSetCatalog.Load(settings, set);
-            bool[] frozen = FrozenTest.Mask(settings, table);
-            found.Add((set, table.Count, [.. table.Paths.Where((_, i) => !frozen[i])]));
+            bool[] mask = FrozenTest.Mask(settings, table);
+            // Rows may share a file: it is one image, and frozen where one of them is.
+            string[] frozen = [.. table.Paths.Where((_, i) => mask[i]).Distinct(StringComparer.Ordinal)];
+            found.Add((set, [.. table.Paths.Except(frozen, StringComparer.Ordinal)], frozen));
         }
-        string[] all = [.. found.SelectMany(f => f.Free)], paths = all;
+        string[] all = [.. found.SelectMany(f => f.Free).Distinct(StringComparer.Ordinal)], paths = all;
         if (options.MostImages > 0 && options.MostImages < paths.Length)
         {
             string[] shuffled = [.. all];
             new SplitMix64((ulong)options.Seed).Shuffle(shuffled.AsSpan());
             paths = [.. shuffled[..options.MostImages].Order(StringComparer.Ordinal)];
         }
-        var used = paths.ToHashSet(StringComparer.Ordinal);
-        using ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
-        used.ExceptWith(cache.Quarantine.Select(q => q.Path));
-        PretrainingSet[] sources = [.. found.Select(f => new PretrainingSet(f.Set, f.Images, f.Images - f.Free.Length, f.Free.Count(used.Contains)))];
-        PretrainIndex.Save(settings, options, sets, cache, paths, all, sources);
+        ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
+        try
+        {
+            (string[] tests, IReadOnlySet<string> copies) = Renamed(settings, found, paths, cache, cancellation);
+            if (copies.Count > 0)
+            {
+                cache.Dispose();
+                paths = [.. paths.Where(p => !copies.Contains(p))];
+                cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
+            }
+            var used = paths.ToHashSet(StringComparer.Ordinal);
+            used.ExceptWith(cache.Quarantine.Select(q => q.Path));
+            PretrainingSet[] sources = [.. found.Select(f => new PretrainingSet(f.Set, f.Free.Length + f.Frozen.Length, f.Frozen.Length + f.Free.Count(copies.Contains), f.Free.Count(used.Contains)))];
+            PretrainIndex.Save(settings, options, sets, cache, paths, all.Concat(tests), sources);
+        }
+        finally
+        {
+            cache.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// The frozen images at hand, and the paths that are one of them under another name. The sets that the kit freezes images of are their archives' own lists; every other set may hold anything,
+    /// but for the drawn one, whose images are no photographs.
+    /// </summary>
+    private static (string[] Tests, IReadOnlySet<string> Copies) Renamed(KitSettings settings, IReadOnlyList<(string Set, string[] Free, string[] Frozen)> found, string[] paths, ImageCache cache,
+        CancellationToken cancellation)
+    {
+        var asked = found.Where(f => f.Set != Data.Synthetic.SyntheticDataSet.Name && !(f.Frozen.Length > 0 && DataSetCatalog.RealSets.Contains(f.Set))).ToArray();
+        if (asked.Length == 0) return ([], new HashSet<string>());
+        var rowOf = paths.Zip(cache.RowOf).Where(p => p.Second >= 0).ToDictionary(p => p.First, p => p.Second, StringComparer.Ordinal);
+        string[] candidates = [.. asked.SelectMany(f => f.Free).Where(rowOf.ContainsKey).Distinct(StringComparer.Ordinal)];
+        string[] tests = [.. FrozenTest.AtHand(settings).Concat(asked.SelectMany(f => f.Frozen)).Distinct(StringComparer.Ordinal)];
+        return (tests, FrozenTest.Copies(candidates, tests, path => rowOf.TryGetValue(path, out int row) ? cache.Image(row) : ImageCodec.Decode(path), cancellation));
     }
 
     /// <summary>How pictures are kept for crops.</summary>
@@ -103,7 +134,7 @@ public sealed class PretrainData : IDisposable
         if (data.Count >= options.Batch && data.Count > 0) return data;
         (int count, string unreadable, int frozen) = (data.Count, data.Unreadable, data.Sources.Sum(s => s.Frozen));
         data.Dispose();
-        string what = $"Pre-training on {string.Join(", ", sets)}: a batch has {options.Batch} pictures but ";
+        string what = $"Pre-training on {Names.Listed(sets)}: a batch has {options.Batch} pictures but ";
         if (unreadable.Length > 0) throw new KitException($"{what}only {count} can be read. {unreadable}. Bring them anew, or lower 'batch' to at most what can be read.");
         if (count == 0) throw new KitException($"{what}there are none{(frozen > 0 ? $" besides {frozen} frozen test pictures" : "")}; add pictures to a set, or name another with 'sets'.");
         throw new KitException($"{what}only {count} are here; lower 'batch' or add pictures.");

@@ -63,7 +63,7 @@ public sealed partial record PretrainOptions
         string folder = Path.Combine(settings.Root, "data", "pretraining"), path = Path.Combine(folder, name + ".json");
         if (File.Exists(path)) return path;
         string[] known = [.. Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
-        throw new KitException($"No file '{name}' and none of that name in data/pretraining; did you mean '{KitException.Nearest(name, known)}'? Known: {string.Join(", ", known)}.");
+        throw new KitException($"No file '{name}' and none of that name in data/pretraining; did you mean '{KitException.Nearest(name, known)}'? Known: {Names.Listed(known)}.");
     }
 
     /// <summary>These options with a precision of auto replaced by what it means on a device.</summary>

@@ -40,9 +40,7 @@ internal static class StartingBackbone
         }
         catch (KitException e)
         {
-            // A file of another network lacks hundreds of keys.
-            string problem = e.Message.Length > 500 ? e.Message[..500] + " ..." : e.Message;
-            throw new KitException($"{Key}: {problem} Expected {(backbone is ResNet ? "torchvision's ResNet-50" : "a ViT in timm's or DINO's keys of this size, patch and imageSize")}; name such a file, or change 'network', 'size', 'patch' or 'imageSize'.", e);
+            throw new KitException($"{Key}: {e.Message} Expected {(backbone is ResNet ? "torchvision's ResNet-50" : "a ViT in timm's or DINO's keys of this size, patch and imageSize")}; name such a file, or change 'network', 'size', 'patch' or 'imageSize'.", e);
         }
     }
 }

@@ -15,7 +15,7 @@ public static class ProbingReport
         ("Data", t => TaskSuite.Missing(t, settings) is not null ? "absent" : t.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)) ? Stamps.Fixture : "here"), ("In the kit's pre-training", t => t.InPretraining ? "yes" : "no"),
         ("In the paper's", t => t.InPaperPretraining is { } seen ? seen ? "yes" : "no" : "")) with
     {
-        Note = $"Absent: the card data/tasks/<task>.md says what to get. Outside every mean and rank: {string.Join(", ", suite.Tasks.Where(t => !t.InMeans).Select(t => t.Name))}. In pre-training: the training images of the set are; its frozen test images never. The paper's are inferred from the sources it names.",
+        Note = $"Absent: the card data/tasks/<task>.md says what to get. Outside every mean and rank: {Names.Listed(suite.Tasks.Where(t => !t.InMeans).Select(t => t.Name))}. In pre-training: the training images of the set are; its frozen test images never. The paper's are inferred from the sources it names.",
     };
 
     /// <summary>Every model of the registry, with what to get where weights are absent.</summary>
@@ -217,7 +217,7 @@ public static class ProbingReport
     public static Table Groups(SuiteRun run, string task, string model, string probe, string column, int resamples = 1000)
     {
         ProbeTask probed = run.Tasks.First(t => t.Definition.Name == task);
-        if (!probed.Definition.Groups.Contains(column)) throw new KitException($"Task '{task}' names no group column '{column}'; it has {string.Join(", ", probed.Definition.Groups)}.");
+        if (!probed.Definition.Groups.Contains(column)) throw new KitException($"Task '{task}' names no group column '{column}'; it has {Names.Listed(probed.Definition.Groups)}.");
         var groupOf = probed.Table.Ids.Zip(probed.Table.Column(column)).ToDictionary(p => p.First, p => p.Second, StringComparer.Ordinal);
         TaskResult[] results = [.. run.Results.Where(r => r.Task == task && r.Model == model && r.Probe == probe)];
         return Tables.From($"{task} by {column}: {model}, {probe} probe", groupOf.Values.OfType<string>().Distinct().Order(StringComparer.Ordinal).Select(group => (group, rows: Within(group))).Where(g => g.rows.Length > 0),

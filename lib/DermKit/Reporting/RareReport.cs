@@ -43,7 +43,7 @@ public static class RareReport
     public static ScatterFigure Figure(IReadOnlyList<ClassScore> scores, string task, string metric, string probe = "linear")
     {
         ClassScore[] own = [.. Own(scores, task, metric).Where(s => s.Probe == probe)], shown = [.. own.Where(s => s.Score is not null)];
-        if (shown.Length == 0) throw new KitException($"Scores by class, task '{task}': no {metric} with the probe {probe}; it has {string.Join(", ", scores.Select(s => s.Probe).Distinct())}.");
+        if (shown.Length == 0) throw new KitException($"Scores by class, task '{task}': no {metric} with the probe {probe}; it has {Names.Listed(scores.Select(s => s.Probe).Distinct())}.");
         string[] models = [.. shown.Select(s => s.Model).Distinct()], absent = [.. own.Where(s => s.Score is null).Select(s => s.Size.Class).Distinct()];
         // Names stand once, at the points of the last model.
         ScatterGroup[] groups = [.. models.Select(m => (Name: m, Points: shown.Where(s => s.Model == m).ToArray())).Select(g => new ScatterGroup(g.Name, [.. g.Points.Select(s => (double)s.Size.TrainImages)], [.. g.Points.Select(s => s.Score!.Value)],
@@ -160,11 +160,11 @@ public static class RareReport
 
     private static ClassScore[] Own(IReadOnlyList<ClassScore> scores, string task, string metric) =>
         scores.Where(s => s.Size.Task == task && s.Metric == metric).ToArray() is { Length: > 0 } own ? own
-            : throw new KitException($"Scores by class: no {metric} of task '{task}'; there are {string.Join(", ", scores.Select(s => $"{s.Metric} of {s.Size.Task}").Distinct())}.");
+            : throw new KitException($"Scores by class: no {metric} of task '{task}'; there are {Names.Listed(scores.Select(s => $"{s.Metric} of {s.Size.Task}").Distinct())}.");
 
     private static MeanCurve[] Own(IReadOnlyList<MeanCurve> curves, ProbeTask task, string className, string metric) =>
         curves.Where(c => c.Task == task.Definition.Name && c.Curves[0].Score == RareConditions.ScoreName(metric, className)).ToArray() is { Length: > 0 } own ? own
-            : throw new KitException($"Few labels: no curve of {RareConditions.ScoreName(metric, className)} on task '{task.Definition.Name}'; there are {string.Join(", ", curves.Select(c => $"{c.Curves[0].Score} on {c.Task}").Distinct())}.");
+            : throw new KitException($"Few labels: no curve of {RareConditions.ScoreName(metric, className)} on task '{task.Definition.Name}'; there are {Names.Listed(curves.Select(c => $"{c.Curves[0].Score} on {c.Task}").Distinct())}.");
 
     // 1, 2, 5, 10, 20, ..., and more within a short span, from the last that is not above the least to the first that is not below the most.
     private static double[] Ticks(double least, double most)

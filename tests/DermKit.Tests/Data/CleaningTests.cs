@@ -38,6 +38,15 @@ public sealed class CleaningTests : IDisposable
     }
 
     [Fact]
+    public void TheVeryNameAgainAndAnOperatingSystemsFilesAreNoFault()
+    {
+        ImageTable set = Set();
+        MiniTrees.Images(folder.Path, "._MED-NODE_cleaned_file_list.csv");
+        MiniTrees.Write(folder.Path, "MED-NODE_cleaned_file_list.csv", "file_name", "naevus/19085.jpg", "melanoma/7.jpg", "naevus/19085.jpg");
+        Assert.Equal(["melanoma/7.jpg", "naevus/19085.jpg"], Cleaning.Apply(set, Cleaning.List(folder.Path)!).Ids);
+    }
+
+    [Fact]
     public void TwoListsAreRefused()
     {
         MiniTrees.Images(folder.Path, "A_cleaned_file_list.csv", "B_cleaned_file_list.csv");

@@ -87,5 +87,26 @@ public sealed class FrozenTestTests
         Assert.Contains("patient_id", Assert.Throws<KitException>(() => FrozenTest.Mask(settings, new("mini", ("image", ["/a"]), ("image_id", ["a"])))).Message);
     }
 
+    [Theory]
+    [InlineData("isic_0012086.JPG")]
+    [InlineData("ISIC_0012086.jpg.jpg")]
+    [InlineData("ISIC_0012086 (1).jpg")]
+    [InlineData("ISIC_0012086_downsampled.jpg")]
+    [InlineData("ISIC_0012086_resized.png")]
+    [InlineData("sub/Copy of ISIC_0012086.jpg")]
+    [InlineData("ISIC-0012086_224x224.jpg")]
+    [InlineData("PAT_46_881_939 (2).png")]
+    [InlineData("pat_46_881_939.png.jpg")]
+    [InlineData("plain (1).jpg.jpg")]
+    public void ARenamedCopyIsKnownByTheIdInItsName(string name)
+    {
+        using var folder = new TemporaryFolder();
+        KitSettings settings = MiniTrees.Settings(folder.Path);
+        MiniTrees.Write(folder.Path, "data/splits/isic2017-test.csv", "image_id", "ISIC_0012086", "plain");
+        MiniTrees.Write(folder.Path, "data/splits/pad-ufes-20-test-patients.csv", "patient_id", "PAT_46");
+        string[] others = ["ISIC_0012087.jpg", "ISIC_00120860.jpg", "0012086.jpg", "PAT_460_881_939.png", "PAT_46.png", "plainer.jpg"];
+        Assert.Equal([true, false, false, false, false, false, false], FrozenTest.Mask(settings, MiniTrees.Table([(name, "train", "P", "x"), .. others.Select(o => (o, "train", "P", "x"))])));
+    }
+
     private static int Number(string patient) => int.Parse(patient.AsSpan(4), CultureInfo.InvariantCulture);
 }

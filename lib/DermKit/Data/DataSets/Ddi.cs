@@ -23,15 +23,16 @@ public static class Ddi
         var diagnosis = new string[file.Count];
         for (int row = 0; row < file.Count; row++)
         {
+            file.RequireValue(row, "DDI_file");
             diagnosis[row] = file[row, "malignant"].ToLowerInvariant() switch
             {
                 "true" => "malignant",
                 "false" => "benign",
                 _ => throw file.Error(row, $"expected malignant True or False, found '{file[row, "malignant"]}'."),
             };
-            if (file[row, "skin_tone"] is not ("12" or "34" or "56")) throw file.Error(row, $"expected skin_tone 12, 34 or 56, found '{file[row, "skin_tone"]}'.");
+            if (file.Known(row, "skin_tone") is not (null or "12" or "34" or "56")) throw file.Error(row, $"expected skin_tone 12, 34 or 56, found '{file[row, "skin_tone"]}'.");
         }
-        return ImageFiles.Table(Name, folder, [.. file.Column("DDI_file").Select(f => Path.GetFileNameWithoutExtension(f))], ("diagnosis", diagnosis),
+        return ImageFiles.Table(Name, folder, [.. file.Column("DDI_file").Select(f => ImageFiles.Stem(f))], ("diagnosis", diagnosis),
             ("disease", file.Column("disease")), ("skin_tone", file.Column("skin_tone")), ("modality", [.. diagnosis.Select(_ => "clinical")]));
     }
 }

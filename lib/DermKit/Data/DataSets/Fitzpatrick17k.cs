@@ -15,7 +15,7 @@ public static class Fitzpatrick17k
 
     /// <summary>
     /// Reads fitzpatrick17k.csv; images called {md5hash}.jpg anywhere below the folder, rows without one are left out (41 rows have no address to fetch it from).
-    /// Columns: diagnosis (label), nine_partition_label, three_partition_label, skin_type (fitzpatrick_scale; -1, unknown, is null), fitzpatrick_centaur, qc, modality.
+    /// Columns: diagnosis (label), nine_partition_label, three_partition_label, skin_type (fitzpatrick_scale; -1 and a missing value, unknown, are null), fitzpatrick_centaur, qc, modality.
     /// There is no patient id.
     /// </summary>
     /// <exception cref="KitException">A file or column is missing, or a row has a value that the set does not have.</exception>
@@ -26,8 +26,8 @@ public static class Fitzpatrick17k
         string?[] types = new string?[file.Count];
         for (int row = 0; row < file.Count; row++)
         {
-            foreach (string column in new[] { "md5hash", "label", "nine_partition_label", "three_partition_label" })
-                if (file[row, column].Length == 0) throw file.Error(row, $"{column} is empty.");
+            file.RequireValue(row, "md5hash", "label", "nine_partition_label", "three_partition_label");
+            if (file.Known(row, "fitzpatrick_scale") is null) continue;
             string scale = file[row, "fitzpatrick_scale"];
             if (!int.TryParse(scale, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int type) || type is not (-1 or (>= 1 and <= 6)))
                 throw file.Error(row, $"expected fitzpatrick_scale 1 to 6 or -1, found '{scale}'.");

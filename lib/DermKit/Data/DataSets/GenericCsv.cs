@@ -6,11 +6,13 @@ public static class GenericCsv
     /// <summary>Name of the file in a set's folder.</summary>
     public const string FileName = "labels.csv";
 
+    private static readonly string[] Needed = ["label", "patient_id", "lesion_id"];
+
     /// <summary>
-    /// Reads the CSV. Image paths are relative to its folder and are the image ids; split is train, val or test;
+    /// Reads the CSV. Image paths are relative to its folder and, as written, are the image ids (<see cref="ImageFiles.Find"/> says how a path may differ from the file's); split is train, val or test;
     /// further columns are kept under their names. The label is also the column "diagnosis" when the file has none.
     /// </summary>
-    /// <exception cref="KitException">A column is missing, a label or patient is empty, a split unknown, an image twice or not there; file and row are named.</exception>
+    /// <exception cref="KitException">A column is missing, a label, patient or lesion is missing, a split unknown, an image twice or not there; file and row are named.</exception>
     public static ImageTable Load(string csvPath, string name)
     {
         CsvFile file = CsvFile.Read(csvPath);
@@ -23,11 +25,11 @@ public static class GenericCsv
         {
             string image = file[row, "image"];
             if (image.Length == 0) throw file.Error(row, "the image is empty; expected a path relative to the CSV.");
-            paths[row] = Path.GetFullPath(image, folder);
-            if (!first.TryAdd(paths[row], row)) throw file.Error(row, $"image '{image}' stands here for the second time; keep one row for each image.");
-            if (!File.Exists(paths[row])) throw file.Error(row, $"image '{image}' is not there (looked for {paths[row]}).");
-            foreach (string column in new[] { "label", "patient_id" })
-                if (file.Has(column) && file[row, column].Length == 0) throw file.Error(row, $"{column} is empty; fill it in or take the row out.");
+            paths[row] = ImageFiles.Find(folder, image, message => file.Error(row, message))
+                ?? throw file.Error(row, $"image '{image}' is not there (looked for {Path.GetFullPath(image, folder)}).");
+            if (!first.TryAdd(paths[row], row))
+                throw file.Error(row, $"image '{image}' stands here for the second time (first '{file[first[paths[row]], "image"]}'); keep one row for each image.");
+            foreach (string column in Needed.Where(file.Has)) file.RequireValue(row, column);
             if (!file.Has("split")) continue;
             split[row] = file[row, "split"].ToLowerInvariant();
             if (split[row] is not ("train" or "val" or "test")) throw file.Error(row, $"split is '{file[row, "split"]}'; expected train, val or test.");

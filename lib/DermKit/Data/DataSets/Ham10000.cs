@@ -22,6 +22,9 @@ public static class Ham10000
     public static ImageTable Load(string folder)
     {
         (CsvFile File, string Split)[] files = [(Read(folder, Train), "train"), (Read(folder, Test), "test")];
+        foreach ((CsvFile file, _) in files)
+            foreach (string column in new[] { "image", "image_id", "lesion_id" }.Where(file.Has))
+                for (int row = 0; row < file.Count; row++) file.RequireValue(row, column);
         string?[] Column(string name) => [.. files.SelectMany(f => f.File.Has(name) ? f.File.Column(name) : new string[f.File.Count])];
         return ImageFiles.Table(Name, folder, [.. files.SelectMany(f => f.File.Column(f.File.Has("image") ? "image" : "image_id"))],
             ("split", [.. files.SelectMany(f => Enumerable.Repeat(f.Split, f.File.Count))]),

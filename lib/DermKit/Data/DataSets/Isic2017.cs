@@ -29,6 +29,7 @@ public static class Isic2017
             file.Require("image_id", "melanoma", "seborrheic_keratosis");
             for (int row = 0; row < file.Count; row++)
             {
+                file.RequireValue(row, "image_id");
                 ids.Add(file[row, "image_id"]);
                 split.Add(part ?? file[row, "split"]);
                 if (split[^1] is not ("train" or "val" or "test")) throw file.Error(row, $"expected split train, val or test, found '{split[^1]}'.");

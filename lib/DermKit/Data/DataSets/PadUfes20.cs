@@ -26,14 +26,15 @@ public static class PadUfes20
         string[] patients = file.Column("patient_id"), lesions = file.Column("lesion_id"), diagnoses = file.Column("diagnostic"), types = file.Column("fitspatrick");
         for (int row = 0; row < file.Count; row++)
         {
-            if (patients[row].Length == 0) throw file.Error(row, "expected a patient_id, found none.");
+            if (file.Known(row, "patient_id") is null) throw file.Error(row, $"expected a patient_id, found '{patients[row]}', which says none.");
+            file.RequireValue(row, "lesion_id", "img_id");
             if (!Diagnoses.Contains(diagnoses[row])) throw file.Error(row, $"expected diagnostic {string.Join(", ", Diagnoses)}, found '{diagnoses[row]}'.");
-            if (types[row].Length == 0) continue;
+            if (file.Known(row, "fitspatrick") is null) continue;
             types[row] = double.TryParse(types[row], NumberStyles.Float, CultureInfo.InvariantCulture, out double type) && type is 1 or 2 or 3 or 4 or 5 or 6
                 ? type.ToString(CultureInfo.InvariantCulture) : throw file.Error(row, $"expected fitspatrick 1 to 6 or empty, found '{types[row]}'.");
         }
         string[] renamed = ["patient_id", "lesion_id", "img_id", "diagnostic", "fitspatrick", "gender", "region"];
-        return ImageFiles.Table(Name, folder, [.. file.Column("img_id").Select(i => Path.GetFileNameWithoutExtension(i))],
+        return ImageFiles.Table(Name, folder, [.. file.Column("img_id").Select(ImageFiles.Stem)],
         [
             ("patient_id", patients), ("lesion_id", [.. patients.Zip(lesions, (p, l) => $"{p}/{l}")]), ("diagnosis", diagnoses), ("skin_type", types),
             ("sex", [.. file.Column("gender").Select(g => g.ToLowerInvariant())]), ("site", file.Column("region")), ("modality", [.. patients.Select(_ => "clinical")]),

@@ -26,6 +26,7 @@ public static class Passion
         var split = new Dictionary<string, string>(StringComparer.Ordinal);
         for (int row = 0; row < splits.Count; row++)
         {
+            splits.RequireValue(row, "subject_id");
             string mark = splits[row, "Split"].ToLowerInvariant();
             if (mark is not ("train" or "test")) throw splits.Error(row, $"expected Split TRAIN or TEST, found '{splits[row, "Split"]}'.");
             if (!split.TryAdd(splits[row, "subject_id"], mark)) throw splits.Error(row, $"subject '{splits[row, "subject_id"]}' stands here for the second time.");
@@ -33,13 +34,14 @@ public static class Passion
         var rowOf = new Dictionary<string, int>(StringComparer.Ordinal);
         for (int row = 0; row < file.Count; row++)
         {
+            file.RequireValue(row, "subject_id");
             string subject = file[row, "subject_id"];
             if (!rowOf.TryAdd(subject, row)) throw file.Error(row, $"subject '{subject}' stands here for the second time.");
             if (!split.ContainsKey(subject)) throw file.Error(row, $"subject '{subject}' is not in {SplitFile}.");
             if (!Conditions.Contains(file[row, "conditions_PASSION"])) throw file.Error(row, $"expected conditions_PASSION {string.Join(", ", Conditions)}, found '{file[row, "conditions_PASSION"]}'.");
             OneHot.Flag(file, row, "impetig");
         }
-        (string Id, string Path, int Row)[] images = [.. ImageFiles.Under(folder).Select(f => (Path.GetFileNameWithoutExtension(f.Name), f.FullName))
+        (string Id, string Path, int Row)[] images = [.. ImageFiles.Under(folder).Select(f => (ImageFiles.Stem(f.Name), f.FullName))
             .Select(f => (f.Item1, f.FullName, rowOf.TryGetValue(f.Item1[..Math.Max(0, f.Item1.LastIndexOf('_'))], out int row) ? row
                 : throw new KitException($"{f.FullName}: expected the photograph of a subject of {Labels}, called subject_id, underscore and a number; found none of that name.")))
             .OrderBy(f => f.Item3).ThenBy(f => f.Item1, StringComparer.Ordinal)];

@@ -44,6 +44,7 @@ public static class Ph2
             string[] criteria = [.. groups[3].Split('|').Select(c => c.Trim())];
             if (criteria.Length != Criteria.Length) throw Error($"expected {Criteria.Length} criteria between |, found {criteria.Length}.");
             if (groups[2] is not ("0" or "1" or "2")) throw Error($"expected clinical diagnosis 0 (common nevus), 1 (atypical nevus) or 2 (melanoma), found '{groups[2]}'.");
+            if (Missing.Is(groups[0])) throw Error($"expected the name of an image, found '{groups[0]}'.");
             ids.Add(groups[0]);
             values.Add([Diagnoses[groups[2][0] - '0'], groups[1], .. criteria, groups.Length == 5 ? groups[4] : ""]);
         }

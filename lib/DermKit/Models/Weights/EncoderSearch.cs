@@ -17,7 +17,6 @@ internal sealed record Encoder(WeightFamily Family, string Prefix, long[] Shape)
 internal sealed class EncoderSearch
 {
     private const string ClipPatches = "vision_model.embeddings.patch_embedding.weight";
-    private const int MostListed = 10;
 
     /// <summary>By which keys an encoder is known: its first convolution, and a key beside it.</summary>
     private static readonly (WeightFamily Family, string Key, string Beside)[] Anchors =
@@ -81,13 +80,8 @@ internal sealed class EncoderSearch
         && !inside.Any(e => key.StartsWith(e.Prefix, StringComparison.Ordinal));
 
     /// <summary>Families and prefixes in words.</summary>
-    public static string Listed(Encoder[] encoders)
-    {
-        IEnumerable<string> first = encoders.Take(MostListed)
-            .Select(e => $"{Owner(e.Family)} under '{Printable.Of(e.Prefix)}'");
-        string more = encoders.Length > MostListed ? $" and {encoders.Length - MostListed} more" : "";
-        return string.Join(", ", first) + more;
-    }
+    public static string Listed(Encoder[] encoders) =>
+        Names.Listed(encoders.Select(e => $"{Owner(e.Family)} under '{e.Prefix}'"));
 
     /// <summary>Whose keys a family has, in words.</summary>
     public static string Owner(WeightFamily family) => family switch

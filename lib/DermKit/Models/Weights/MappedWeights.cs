@@ -98,7 +98,7 @@ public sealed class MappedWeights : WeightFile
 
     /// <summary>The first keys of the file, in the order of their names.</summary>
     internal string Examples(int count) =>
-        Printable.List([.. file.Entries.Keys.Order(StringComparer.Ordinal).Take(count)], count);
+        Names.Listed([.. file.Entries.Keys.Order(StringComparer.Ordinal).Take(count)], count);
 
     /// <summary>", under PREFIX", empty when the encoder is all of the file.</summary>
     internal string Under => Prefix.Length > 0 ? $", under {Printable.Of(Prefix)}" : "";

@@ -101,7 +101,7 @@ public sealed class TorchFile : WeightFile
         string[] pickles = [.. items.Keys.Where(k => Regex.IsMatch(k, "^[^/]+/data\\.pkl$"))];
         if (pickles.Length != 1)
             throw Broken($"expected one file NAME/data.pkl in the archive, found {pickles.Length} among {items.Count} "
-                + $"such as {Printable.List([.. items.Keys.Take(3)], 3)}");
+                + $"such as {Names.Listed([.. items.Keys.Take(3)], 3)}");
         root = pickles[0][..^"data.pkl".Length];
         if (items.TryGetValue(root + "byteorder", out ZipItem? order) && order is { IsStored: true, Length: < 16 } && Encoding.ASCII.GetString(ZipDirectory.Content(stream, order, Broken)) is var word && word != "little")
             throw Broken($"its numbers are in the byte order '{Printable.Of(word)}'; expected little");

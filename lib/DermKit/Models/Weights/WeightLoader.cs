@@ -9,8 +9,6 @@ namespace DermKit.Models.Weights;
 /// <summary>Fills models from files, and names a set of weights by its hash.</summary>
 public static class WeightLoader
 {
-    private const int MostListed = 200;
-
     /// <summary>
     /// Copies every tensor of a file into the parameter or buffer of the same name, cast to its type and device. All names,
     /// shapes, types and values are checked before the first copy, so a refused file changes nothing.
@@ -118,5 +116,5 @@ public static class WeightLoader
 
     /// <summary>The first of some names, or notes on them, and how many more there are; empty for none.</summary>
     internal static string Listed(string what, IReadOnlyCollection<string> notes) =>
-        notes.Count == 0 ? "" : $" {what}: {Printable.List(notes, MostListed)}.";
+        notes.Count == 0 ? "" : $" {what}: {Names.Listed(notes)}.";
 }
