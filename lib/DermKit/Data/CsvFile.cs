@@ -73,10 +73,10 @@ public sealed class CsvFile
             if (file.columns.Count == 0)
             {
                 if (fields is [var only] && only.IndexOfAny([';', '\t', '|', ',']) is >= 0 and var other)
-                    throw new KitException($"{path}, row {start}: expected fields separated by {(separator == ',' ? "commas" : "tabs")}, found {(only[other] == '\t' ? "tabs" : $"'{only[other]}'")} in '{only}'; save the file with {(separator == ',' ? "commas" : "tabs")}.");
+                    throw new KitException($"{path}, row {start}: expected fields separated by {(separator == ',' ? "commas" : "tabs")}, found {(only[other] == '\t' ? "tabs" : $"'{only[other]}'")} in '{Printable.Name(only)}'; save the file with {(separator == ',' ? "commas" : "tabs")}.");
                 foreach (string name in fields)
                     if (!file.columns.TryAdd(name, file.columns.Count))
-                        throw new KitException($"{path}, row {start}: column '{name}' stands twice in the header.");
+                        throw new KitException($"{path}, row {start}: column '{Printable.Name(name)}' stands twice in the header.");
                 continue;
             }
             if (fields.Length != file.columns.Count)
@@ -141,5 +141,5 @@ public sealed class CsvFile
     }
 
     private int Index(string column) => columns.TryGetValue(column, out int index) ? index
-        : throw new KitException($"{Path}, row 1: expected a column '{column}', found {string.Join(", ", columns.Keys.Select(c => $"'{c}'"))}; did you mean '{KitException.Nearest(column, columns.Keys)}'?");
+        : throw new KitException($"{Path}, row 1: expected a column '{column}', found {string.Join(", ", columns.Keys.Select(c => $"'{Printable.Name(c)}'"))}; did you mean '{Printable.Name(KitException.Nearest(column, columns.Keys))}'?");
 }

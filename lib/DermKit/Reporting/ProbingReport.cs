@@ -15,7 +15,7 @@ public static class ProbingReport
         ("Data", t => TaskSuite.Missing(t, settings) is not null ? "absent" : t.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)) ? Stamps.Fixture : "here"), ("In the kit's pre-training", t => t.InPretraining ? "yes" : "no"),
         ("In the paper's", t => t.InPaperPretraining is { } seen ? seen ? "yes" : "no" : "")) with
     {
-        Note = $"Absent: the card data/tasks/<task>.md says what to get. Outside every mean and rank: {string.Join(", ", suite.Tasks.Where(t => !t.InMeans).Select(t => t.Name))}. In pre-training: the training images of the set are; its frozen test images never. The paper's are inferred from the sources it names.",
+        Note = $"Absent: the card data/tasks/<task>.md says what to get. Outside every mean and rank: {string.Join(", ", suite.Tasks.Where(t => !t.InMeans).Select(t => t.Name))}. In pre-training: the training images of the set are; its frozen test images never. The paper's are inferred from the sources it names.{string.Concat(suite.Broken.Values.Select(fault => $" Not valid: {fault}"))}",
     };
 
     /// <summary>Every model of the registry, with what to get where weights are absent.</summary>
