@@ -1,4 +1,5 @@
 using DermKit;
+using DermKit.Cli;
 using DermKit.Cli.Commands;
 using Spectre.Console;
 using System.CommandLine;

@@ -53,22 +53,22 @@ public static class Printable
 
 /// <summary>The message of a <see cref="KitException"/>: what is put into the text comes from files and users, and is made printable; numbers are written in the invariant culture.</summary>
 [InterpolatedStringHandler]
-public ref struct KitMessage
+public readonly struct KitMessage
 {
-    private DefaultInterpolatedStringHandler text;
+    private readonly StringBuilder text;
 
     /// <summary>Begins a message.</summary>
-    public KitMessage(int literalLength, int formattedCount) => text = new(literalLength, formattedCount, CultureInfo.InvariantCulture);
+    public KitMessage(int literalLength, int formattedCount) => text = new(literalLength + 16 * formattedCount);
 
     /// <summary>Adds what the kit says.</summary>
-    public void AppendLiteral(string value) => text.AppendLiteral(value);
+    public void AppendLiteral(string value) => text.Append(value);
 
     /// <summary>Adds what was found.</summary>
     public void AppendFormatted<T>(T value) => AppendFormatted(value, null);
 
     /// <summary>Adds what was found.</summary>
-    public void AppendFormatted<T>(T value, string? format) => text.AppendLiteral(Printable.Part((value is IFormattable formattable
+    public void AppendFormatted<T>(T value, string? format) => text.Append(Printable.Part((value is IFormattable formattable
         ? formattable.ToString(format, CultureInfo.InvariantCulture) : value?.ToString()) ?? ""));
 
-    internal string Take() => text.ToStringAndClear();
+    internal string Take() => text.ToString();
 }

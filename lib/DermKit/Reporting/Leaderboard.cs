@@ -1,5 +1,8 @@
+using DermKit.Data;
 using DermKit.Evaluation;
 using Microsoft.Data.Analysis;
+using System.Globalization;
+using System.Text;
 
 namespace DermKit.Reporting;
 
