@@ -32,13 +32,22 @@ public static class Archive
             if (path.EndsWith(".zip", StringComparison.OrdinalIgnoreCase)) Zip(path, writer);
             else if (path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase))
             {
-                using var zipped = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
-                Tar(zipped, writer);
+                using FileStream packed = File.OpenRead(path);
+                using var zipped = new GZipStream(packed, CompressionMode.Decompress, leaveOpen: true);
+                using var read = new ReadToEnd(zipped);
+                Tar(read, writer);
+                // GZipStream takes a file that ends early for a whole one.
+                byte[] end = new byte[8];
+                packed.Seek(-Math.Min(packed.Length, end.Length), SeekOrigin.End);
+                packed.ReadAtLeast(end, end.Length, throwOnEndOfStream: false);
+                (uint crc, uint length) = (BitConverter.ToUInt32(end), BitConverter.ToUInt32(end, 4));
+                if ((crc, length) != (read.Crc, (uint)read.Count))
+                    throw new InvalidDataException($"expected the checksum {read.Crc:x8} and the length {(uint)read.Count} at its end, found {crc:x8} and {length}: it is cut short or altered");
             }
             else if (path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase))
             {
-                using FileStream plain = File.OpenRead(path);
-                Tar(plain, writer);
+                using var read = new ReadToEnd(File.OpenRead(path));
+                Tar(read, writer);
             }
             else throw new KitException($"{path}: expected .zip, .tar, .tar.gz or .tgz; unpack it by hand into {target}.");
         }
@@ -76,9 +85,8 @@ public static class Archive
         }
     }
 
-    private static void Tar(Stream stream, Writer writer)
+    private static void Tar(ReadToEnd read, Writer writer)
     {
-        using var read = new ReadToEnd(stream);
         using var tar = new TarReader(read, leaveOpen: true);
         while (tar.GetNextEntry() is { } entry)
         {
@@ -87,15 +95,19 @@ public static class Archive
             else if (entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile) writer.File(entry.Name, () => entry.DataStream ?? Stream.Null, entry.Length);
             else throw writer.Wrong(entry.Name, $"is no plain file or folder, but {entry.EntryType}");
         }
-        // gzip's own length and checksum stand behind all data; tar's end are two blocks of zeros, which a cut takes away.
+        // Tar's end are two blocks of zeros, which a cut takes away.
         byte[] rest = new byte[1 << 17];
         for (int more; (more = read.Read(rest)) > 0;) writer.Count("the end of the archive", more);
         if (read.Zeros < 1024) throw new EndOfStreamException("it ends without the two empty blocks that end a tar archive: it is cut short");
     }
 
-    /// <summary>A stream that is read once from front to back and counts the zeros that it ends with.</summary>
+    /// <summary>A stream that is read once from front to back: how many bytes, their checksum, and how many zeros they end with.</summary>
     private sealed class ReadToEnd(Stream inner) : Stream
     {
+        internal long Count { get; private set; }
+
+        internal uint Crc { get; private set; }
+
         internal long Zeros { get; private set; }
 
         public override bool CanRead => true;
@@ -112,6 +124,8 @@ public static class Archive
         {
             int n = inner.Read(buffer), last = buffer[..n].LastIndexOfAnyExcept((byte)0);
             Zeros = last < 0 ? Zeros + n : n - 1 - last;
+            Count += n;
+            Crc = Crc32.Append(Crc, buffer[..n]);
             return n;
         }
 
@@ -124,6 +138,12 @@ public static class Archive
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         public override void Flush() { }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) inner.Dispose();
+            base.Dispose(disposing);
+        }
     }
 
     private sealed class Writer(string archive, string root, ArchiveLimits limits, CancellationToken cancellation)

@@ -118,7 +118,7 @@ internal ref struct JpegCheck
         foreach (Component c in components)
             for (int k = 0; k < 64; k++)
                 if (c.BitsLeft[k] != 0)
-                    return Broken + (c.BitsLeft[k] < 0 ? $"no scan has coefficient {k} of component {c.Id}" : $"the last scans are missing, coefficient {k} of component {c.Id} lacks {c.BitsLeft[k]} bits");
+                    return $"{Broken}scans are missing, coefficient {k} of component {c.Id} lacks {(c.BitsLeft[k] < 0 ? "all" : $"{c.BitsLeft[k]}")} bits";
         return null;
     }
 

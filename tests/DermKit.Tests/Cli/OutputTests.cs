@@ -22,7 +22,14 @@ public sealed class OutputTests : IDisposable
         Directory.CreateDirectory(Path.Combine(Root, "lib"));
         File.WriteAllText(Path.Combine(Root, "Kit.sln"), "");
         string own = KitSettings.FromEnvironment().Root;
-        Directory.CreateSymbolicLink(Path.Combine(Root, "lib", "bin"), Path.Combine(own, "lib", "bin"));
+        string bin = Directory.CreateDirectory(Path.Combine(Root, "lib", "bin")).FullName;
+        foreach (string entry in Directory.GetFileSystemEntries(Path.Combine(own, "lib", "bin")))
+        {
+            // The host follows a link to the program, and would find the folder of the other kit.
+            string link = Path.Combine(bin, Path.GetFileName(entry));
+            if (Path.GetFileName(entry) == "DermKit.Cli.dll") File.Copy(entry, link);
+            else File.CreateSymbolicLink(link, entry);
+        }
         Directory.CreateDirectory(Path.Combine(Root, "data"));
         File.CreateSymbolicLink(Path.Combine(Root, "data", "sources.json"), Path.Combine(own, "data", "sources.json"));
         Directory.CreateSymbolicLink(Path.Combine(Root, "data", "models"), Path.Combine(own, "data", "models"));

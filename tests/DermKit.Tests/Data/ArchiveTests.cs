@@ -112,7 +112,7 @@ public sealed class ArchiveTests : IDisposable
     [Theory]
     [InlineData(16, 1, "'b.jpg': has the checksum (CRC-32) ")]
     [InlineData(24, 1, "'b.jpg': has 5000 bytes and declares 5001")]
-    [InlineData(24, -1, "'b.jpg': is longer than the 4999 bytes that it declares")]
+    [InlineData(24, -1, "'b.jpg': has the checksum (CRC-32) ")]
     public void AZipEntryOtherThanItDeclaresIsRefusedByName(int at, int by, string expected)
     {
         byte[] noise = new byte[5000];
@@ -154,7 +154,7 @@ public sealed class ArchiveTests : IDisposable
         for (int length = whole.Length - 1; length > 0; length -= 9973)
         {
             File.WriteAllBytes(tar, whole[..length]);
-            AssertRefused(tar, "broken");
+            AssertRefused(tar, "; nothing was unpacked");
         }
         File.WriteAllBytes(tar, whole);
         using (var unpacked = new GZipStream(File.OpenRead(tar), CompressionMode.Decompress))
@@ -171,7 +171,7 @@ public sealed class ArchiveTests : IDisposable
         foreach (int length in new[] { second / 512 * 512, second + 700, flat.Length - 1024 })
         {
             File.WriteAllBytes(tar, flat[..length]);
-            Assert.Contains("broken", Assert.Throws<KitException>(() => Archive.Unpack(tar, Into)).Message);
+            Assert.Contains("; nothing was unpacked", Assert.Throws<KitException>(() => Archive.Unpack(tar, Into)).Message);
         }
         File.WriteAllBytes(tar, flat);
         Assert.Equal(2, Archive.Unpack(tar, Into));
@@ -213,7 +213,7 @@ public sealed class ArchiveTests : IDisposable
         new Random(1).NextBytes(noise);
         string tar = Tar(Plain("a.txt", noise));
         File.WriteAllBytes(tar, File.ReadAllBytes(tar)[..5000]);
-        AssertRefused(tar, "the archive is broken");
+        AssertRefused(tar, "entry 'a.txt': has ");
         Assert.Contains("expected an archive, found none", Assert.Throws<KitException>(() => Archive.Unpack(Path.Combine(folder.Path, "a.rar"), Into)).Message);
         File.WriteAllText(Path.Combine(folder.Path, "a.rar"), "Rar!");
         Assert.Contains("unpack it by hand", Assert.Throws<KitException>(() => Archive.Unpack(Path.Combine(folder.Path, "a.rar"), Into)).Message);

@@ -119,24 +119,31 @@ internal sealed class HandMadeJpeg
     {
         int run = 0;
         var corrections = new List<int>();
+        int end = last;
+        while (end >= first && !IsNew(end)) end--;
         for (int k = first; k <= last; k++)
         {
             int magnitude = Math.Abs(block[k]) >> low;
-            if (high > 0 && magnitude > 1) corrections.Add(magnitude & 1);
-            else if (magnitude == 0) run++;
-            else
+            if (magnitude == 0)
             {
-                for (; run > 15; run -= 16)
-                {
-                    if (corrections.Count > 0) throw new NotSupportedException("The drawn coefficients have a gap of 16 with corrections in it.");
-                    Put(0xF0, 8);
-                }
-                int size = high > 0 ? 1 : Size(magnitude);
-                Put(run << 4 | size, 8);
-                Put(block[k] < 0 ? (1 << size) - 1 - magnitude : magnitude, size);
-                Corrections();
-                run = 0;
+                run++;
+                continue;
             }
+            for (; run > 15 && k <= end; run -= 16)
+            {
+                Put(0xF0, 8);
+                Corrections();
+            }
+            if (!IsNew(k))
+            {
+                corrections.Add(magnitude & 1);
+                continue;
+            }
+            int size = high > 0 ? 1 : Size(magnitude);
+            Put(run << 4 | size, 8);
+            Put(block[k] < 0 ? (1 << size) - 1 - magnitude : magnitude, size);
+            Corrections();
+            run = 0;
         }
         if (run > 0 || corrections.Count > 0)
         {
@@ -144,6 +151,7 @@ internal sealed class HandMadeJpeg
             Corrections();
         }
 
+        bool IsNew(int k) => Math.Abs(block[k]) >> low is var magnitude && (high > 0 ? magnitude == 1 : magnitude > 0);
         void Corrections()
         {
             foreach (int bit in corrections) Put(bit, 1);
