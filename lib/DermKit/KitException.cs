@@ -3,8 +3,11 @@ namespace DermKit;
 /// <summary>Input the kit cannot use. The message says what was expected, what was found, where (file, row or key) and what to do.</summary>
 public sealed class KitException : Exception
 {
-    /// <summary>Makes the error.</summary>
-    public KitException(string message, Exception? inner = null) : base(message, inner) { }
+    /// <summary>Makes the error; control characters in the message are shown as codes.</summary>
+    public KitException(string message, Exception? inner = null) : base(Printable.Text(message), inner) { }
+
+    /// <summary>Makes the error of a text with values in it, which are made printable one by one (<see cref="KitMessage"/>).</summary>
+    public KitException(KitMessage message, Exception? inner = null) : base(message.Take(), inner) { }
 
     /// <summary>The name in <paramref name="known"/> nearest to <paramref name="name"/> by edit distance, for "did you mean".</summary>
     public static string Nearest(string name, IEnumerable<string> known) =>

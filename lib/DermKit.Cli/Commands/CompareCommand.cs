@@ -34,7 +34,7 @@ internal static class CompareCommand
             string[] chosen = parsed.GetValue(methods) is { Length: > 0 } some ? some : [.. PretrainOptions.Methods];
             string folder = parsed.GetValue(output) ?? Path.Combine(settings.CacheDir, "comparison");
             string? target = parsed.GetValue(export);
-            TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
+            TaskSuite suite = EvaluateCommand.Tasks(settings);
             ProbeTask[] probed = [.. SuiteRun.Open(settings, suite, SuitePlan.For(settings.Mode) with { Tasks = parsed.GetValue(tasks) is { Length: > 0 } names ? names : null }).Select(t => t.Limit(plan.Images, plan.Images))];
             ModelDefinition untrained = ModelRegistry.Load(Path.Combine(settings.Root, "data"))["vit-tiny-random"];
             var results = new List<TaskResult>();

@@ -1,3 +1,4 @@
+using DermKit.Cli.Notebooks;
 using DermKit.Data;
 using DermKit.Models;
 using System.Diagnostics;
@@ -55,6 +56,7 @@ public static class Doctor
         yield return Guarded("threads", Threads);
         yield return Guarded("memory", Memory);
         yield return Guarded("disk", () => Disk(settings));
+        yield return Guarded("temporary", Temporary);
         yield return Guarded("library", () => Library(settings));
         foreach (string set in DataSetCatalog.RealSets.Where(s => DataSetCatalog.Folder(settings, s) is not null)) yield return Guarded("data", () => DataSet(settings, set));
         string[] absent = [.. DataSetCatalog.RealSets.Where(s => DataSetCatalog.Folder(settings, s) is null)];
@@ -141,6 +143,27 @@ public static class Doctor
         double free = new DriveInfo(settings.CacheDir).AvailableFreeSpace / Gibibyte;
         string found = string.Create(CultureInfo.InvariantCulture, $"{free:0.0} GiB free for {settings.CacheDir}");
         return free >= 4 ? new(CheckStatus.Pass, "disk", found) : new(CheckStatus.Warn, "disk", found, "free some, or point KIT_CACHE_DIR elsewhere (4 GiB are enough for quick mode)");
+    }
+
+    /// <summary>Whether TMPDIR can be written, and whether a notebook's process can be reached through a socket in it or elsewhere.</summary>
+    private static Check Temporary()
+    {
+        const string Remedy = "set TMPDIR to a folder that is there, may be written and has a path of at most 80 bytes";
+        string folder = Path.GetTempPath();
+        using (SessionClient.OpenPipe(out string pipe))
+            if (!OperatingSystem.IsWindows() && Path.GetDirectoryName(pipe) != Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))
+                return new(CheckStatus.Warn, "temporary", $"{folder} cannot hold the socket of a notebook's process, which is put into {Path.GetDirectoryName(pipe)}", Remedy);
+        string file = Path.Combine(folder, $"kit-{Guid.NewGuid():N}");
+        try
+        {
+            File.WriteAllBytes(file, [1]);
+            File.Delete(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new(CheckStatus.Warn, "temporary", $"{folder} cannot be written: {e.Message}", Remedy);
+        }
+        return new(CheckStatus.Pass, "temporary", folder);
     }
 
     private static Check Library(KitSettings settings)

@@ -30,7 +30,7 @@ internal static class EvaluateCommand
             SuitePlan plan = SuitePlan.For(settings.Mode);
             string[]? Named(Option<string[]> option) => parsed.GetValue(option) is { Length: > 0 } names ? names : null;
             plan = plan with { Tasks = Named(tasks), Models = Named(models), Baseline = parsed.GetValue(baseline) ?? plan.Baseline, Version = parsed.GetValue(split) is { } kind ? Enum.Parse<SplitVersion>(kind, ignoreCase: true) : plan.Version, Geometry = SuitePlan.GeometryOf(parsed.GetValue(geometry) ?? ""), Precision = parsed.GetValue(precision) ?? plan.Precision };
-            TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
+            TaskSuite suite = Tasks(settings);
             IReadOnlyList<ProbeTask> opened = SuiteRun.Open(settings, suite, plan);
             IReadOnlyList<ModelDefinition> chosen = SuiteRun.Choose(ModelRegistry.Load(Path.Combine(settings.Root, "data")), plan);
             Console.WriteLine($"{opened.Count} tasks ({string.Join(", ", opened.Select(t => t.Definition.Name))}), {chosen.Count} models ({string.Join(", ", chosen.Select(m => m.Name))}), seeds {string.Join(", ", plan.Seeds)}");
@@ -52,5 +52,13 @@ internal static class EvaluateCommand
             return 0;
         }));
         return command;
+    }
+
+    /// <summary>The tasks of data/tasks; says on the error stream which files are not valid, and goes on with the others.</summary>
+    internal static TaskSuite Tasks(KitSettings settings)
+    {
+        TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
+        foreach (string fault in suite.Broken.Values) Console.Error.WriteLine($"kit: {fault} The other tasks are not concerned.");
+        return suite;
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.IO.Pipes;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -54,8 +55,7 @@ internal sealed partial class SessionClient : IAsyncDisposable
     {
         string host = Path.Combine(root, "lib", "bin", "DermKit.Cli.dll");
         if (!File.Exists(host)) throw new KitException($"{host}: not found; build the kit first: dotnet build Kit.sln -c Release");
-        string name = $"kit-{Guid.NewGuid():N}"[..16];
-        var pipe = new NamedPipeServerStream(name, PipeDirection.InOut, 1, PipeTransmissionMode.Byte, PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
+        NamedPipeServerStream pipe = OpenPipe(out string name);
         var start = new ProcessStartInfo(Dotnet(), ["exec", host, "session", name, folder, .. live ? new[] { "--live" } : []])
         {
             WorkingDirectory = folder,
@@ -82,6 +82,34 @@ internal sealed partial class SessionClient : IAsyncDisposable
             throw;
         }
         return new SessionClient(process, pipe, output);
+    }
+
+    /// <summary>
+    /// Opens a pipe. On Unix it is a socket, in TMPDIR where nothing else is said: there a path of more than some 100 bytes,
+    /// a folder that is not there or one that may not be written cannot hold it, and it is put into a short one.
+    /// </summary>
+    /// <param name="name">What the child opens: a name, or the path of the socket.</param>
+    /// <exception cref="KitException">No folder can hold it.</exception>
+    internal static NamedPipeServerStream OpenPipe(out string name)
+    {
+        name = $"kit-{Guid.NewGuid():N}"[..16];
+        string?[] folders = OperatingSystem.IsWindows() ? [""] : [Path.GetTempPath(), Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp", "/dev/shm"];
+        var faults = new List<string>();
+        foreach (string folder in folders.OfType<string>())
+        {
+            string path = folder.Length == 0 ? name : Path.Combine(Path.GetFullPath(folder), name);
+            try
+            {
+                var pipe = new NamedPipeServerStream(path, PipeDirection.InOut, 1, PipeTransmissionMode.Byte, PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
+                name = path;
+                return pipe;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException or ArgumentException)
+            {
+                faults.Add($"{folder}: {e.Message}");
+            }
+        }
+        throw new KitException($"No folder can hold the socket of the notebook's process ({string.Join("; ", faults)}); set TMPDIR to a folder that is there, may be written and has a path of at most 80 bytes.");
     }
 
     /// <summary>Runs a cell. The result is null, or one line that says why it failed; an end of the process counts as a failure.</summary>

@@ -24,49 +24,49 @@ public static class Archive
     public static int Unpack(string path, string folder, ArchiveLimits? limits = null, CancellationToken cancellation = default)
     {
         if (!File.Exists(path)) throw new KitException($"{path}: expected an archive, found none.");
-        string target = Path.GetFullPath(folder), temporary = Path.Combine(target, $".unpack-{Guid.NewGuid():N}.tmp");
-        Directory.CreateDirectory(target);
-        // What a killed run left behind would be taken for pictures of the set.
-        foreach (string left in Directory.GetDirectories(target, ".unpack-*.tmp").Where(d => Directory.GetLastWriteTimeUtc(d) < DateTime.UtcNow.AddHours(-1)))
-            Directory.Delete(left, recursive: true);
-        Directory.CreateDirectory(temporary);
+        string target = Path.GetFullPath(folder);
+        using var unfinished = new UnfinishedFolder(target, ".unpack-");
+        var writer = new Writer(path, unfinished.Path, limits ?? new(), cancellation);
         try
         {
-            var writer = new Writer(path, temporary, limits ?? new(), cancellation);
-            try
+            if (path.EndsWith(".zip", StringComparison.OrdinalIgnoreCase)) Zip(path, writer);
+            else if (path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase))
             {
-                if (path.EndsWith(".zip", StringComparison.OrdinalIgnoreCase)) Zip(path, writer);
-                else if (path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase))
-                {
-                    using var zipped = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
-                    Tar(zipped, writer);
-                }
-                else if (path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase))
-                {
-                    using FileStream plain = File.OpenRead(path);
-                    Tar(plain, writer);
-                }
-                else throw new KitException($"{path}: expected .zip, .tar, .tar.gz or .tgz; unpack it by hand into {target}.");
+                using FileStream packed = File.OpenRead(path);
+                using var zipped = new GZipStream(packed, CompressionMode.Decompress, leaveOpen: true);
+                using var read = new ReadToEnd(zipped);
+                Tar(read, writer);
+                // GZipStream takes a file that ends early for a whole one.
+                byte[] end = new byte[8];
+                packed.Seek(-Math.Min(packed.Length, end.Length), SeekOrigin.End);
+                packed.ReadAtLeast(end, end.Length, throwOnEndOfStream: false);
+                (uint crc, uint length) = (BitConverter.ToUInt32(end), BitConverter.ToUInt32(end, 4));
+                if ((crc, length) != (read.Crc, (uint)read.Count))
+                    throw new InvalidDataException($"expected the checksum {read.Crc:x8} and the length {(uint)read.Count} at its end, found {crc:x8} and {length}: it is cut short or altered");
             }
-            catch (Exception e) when (e is InvalidDataException or EndOfStreamException or NotSupportedException or ArgumentException or FormatException)
+            else if (path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase))
             {
-                throw new KitException($"{path}: the archive is broken, or of a kind that is not read ({e.Message}); fetch it again, or unpack it by hand.", e);
+                using var read = new ReadToEnd(File.OpenRead(path));
+                Tar(read, writer);
             }
-            catch (IOException e)
-            {
-                throw new KitException($"{path}: cannot be unpacked into {target} ({e.Message}); the folder is as it was. Make room or let it be written, and try again.", e);
-            }
-            string[] entries = [.. Directory.GetFileSystemEntries(temporary).Select(e => Path.GetFileName(e)!)];
-            if (entries.FirstOrDefault(e => Path.Exists(Path.Combine(target, e))) is { } there)
-                throw new KitException($"{Path.Combine(target, there)}: is there already, and the archive {Path.GetFileName(path)} has it too; move it away, then unpack again.");
-            foreach (string entry in entries) Directory.Move(Path.Combine(temporary, entry), Path.Combine(target, entry));
-            return writer.Files;
+            else throw new KitException($"{path}: expected .zip, .tar, .tar.gz or .tgz; unpack it by hand into {target}.");
         }
-        finally
+        catch (Exception e) when (Broken(e) || e is NotSupportedException or ArgumentException or FormatException)
         {
-            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+            throw new KitException($"{path}: the archive is broken, or of a kind that is not read ({e.Message}); nothing was unpacked. Fetch it again, or unpack it by hand.", e);
         }
+        catch (IOException e)
+        {
+            throw new KitException($"{path}: cannot be unpacked into {target} ({e.Message}); the folder is as it was. Make room or let it be written, and try again.", e);
+        }
+        string[] entries = [.. Directory.GetFileSystemEntries(unfinished.Path).Select(e => Path.GetFileName(e)!)];
+        if (entries.FirstOrDefault(e => Path.Exists(Path.Combine(target, e))) is { } there)
+            throw new KitException($"{Path.Combine(target, there)}: is there already, and the archive {Path.GetFileName(path)} has it too; move it away, then unpack again.");
+        foreach (string entry in entries) Directory.Move(Path.Combine(unfinished.Path, entry), Path.Combine(target, entry));
+        return writer.Files;
     }
+
+    private static bool Broken(Exception e) => e is InvalidDataException or EndOfStreamException;
 
     private static void Zip(string path, Writer writer)
     {
@@ -80,21 +80,69 @@ public static class Archive
             if (entry.FullName.EndsWith('/') || entry.FullName.EndsWith('\\')) writer.Folder(entry.FullName);
             else
             {
-                using Stream content = entry.Open();
-                writer.File(entry.FullName, content);
+                writer.File(entry.FullName, entry.Open, entry.Length, entry.Crc32);
             }
         }
     }
 
-    private static void Tar(Stream stream, Writer writer)
+    private static void Tar(ReadToEnd read, Writer writer)
     {
-        using var tar = new TarReader(stream);
+        using var tar = new TarReader(read, leaveOpen: true);
         while (tar.GetNextEntry() is { } entry)
         {
             if (entry.EntryType is TarEntryType.GlobalExtendedAttributes) continue;
             if (entry.EntryType is TarEntryType.Directory) writer.Folder(entry.Name);
-            else if (entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile) writer.File(entry.Name, entry.DataStream ?? Stream.Null);
+            else if (entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile) writer.File(entry.Name, () => entry.DataStream ?? Stream.Null, entry.Length);
             else throw writer.Wrong(entry.Name, $"is no plain file or folder, but {entry.EntryType}");
+        }
+        // Tar's end are two blocks of zeros, which a cut takes away.
+        byte[] rest = new byte[1 << 17];
+        for (int more; (more = read.Read(rest)) > 0;) writer.Count("the end of the archive", more);
+        if (read.Zeros < 1024) throw new EndOfStreamException("it ends without the two empty blocks that end a tar archive: it is cut short");
+    }
+
+    /// <summary>A stream that is read once from front to back: how many bytes, their checksum, and how many zeros they end with.</summary>
+    private sealed class ReadToEnd(Stream inner) : Stream
+    {
+        internal long Count { get; private set; }
+
+        internal uint Crc { get; private set; }
+
+        internal long Zeros { get; private set; }
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override int Read(Span<byte> buffer)
+        {
+            int n = inner.Read(buffer), last = buffer[..n].LastIndexOfAnyExcept((byte)0);
+            Zeros = last < 0 ? Zeros + n : n - 1 - last;
+            Count += n;
+            Crc = Crc32.Append(Crc, buffer[..n]);
+            return n;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Flush() { }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) inner.Dispose();
+            base.Dispose(disposing);
         }
     }
 
@@ -107,28 +155,48 @@ public static class Archive
 
         public int Files { get; private set; }
 
-        public KitException Wrong(string entry, string what) => new($"{archive}, entry '{entry}': {what}; nothing was unpacked. Get the archive from its publisher, or unpack what you trust by hand.");
+        public KitException Wrong(string entry, string what) => new($"{archive}, entry '{Printable.Of(entry)}': {what}; nothing was unpacked, the archive is kept. Get it again from its publisher, or unpack what you trust by hand.");
 
         public void Folder(string name)
         {
             if (Place(name) is { } place) Directory.CreateDirectory(place);
         }
 
-        public void File(string name, Stream content)
+        /// <summary>Writes a file and compares it with the length and the checksum that the archive declares.</summary>
+        public void File(string name, Func<Stream> open, long length, uint? crc = null)
         {
             if (Place(name) is not { } place) return;
             if (!seen.Add(place)) throw Wrong(name, "stands in the archive twice");
             Directory.CreateDirectory(Path.GetDirectoryName(place)!);
             using var file = new FileStream(place, FileMode.CreateNew, FileAccess.Write);
-            byte[] buffer = new byte[1 << 17];
-            for (int read; (read = content.Read(buffer)) > 0; file.Write(buffer, 0, read))
+            uint found = 0;
+            try
             {
-                cancellation.ThrowIfCancellationRequested();
-                bytes += read;
-                if (bytes > limits.Bytes) throw Wrong(name, $"brings what comes out over {limits.Bytes} bytes");
-                if (bytes > Free && bytes > limits.Ratio * packed) throw Wrong(name, $"brings what comes out over {limits.Ratio} times the archive's {packed} bytes");
+                using Stream content = open();
+                byte[] buffer = new byte[1 << 17];
+                for (int read; (read = content.Read(buffer)) > 0; file.Write(buffer, 0, read))
+                {
+                    Count(name, read);
+                    if (file.Position + read > length) throw Wrong(name, $"is longer than the {length} bytes that it declares");
+                    if (crc is not null) found = Crc32.Append(found, buffer.AsSpan(0, read));
+                }
             }
+            catch (Exception e) when (Broken(e))
+            {
+                throw Wrong(name, $"is broken, or packed in a way that is not read ({e.Message})");
+            }
+            if (file.Position < length) throw Wrong(name, $"has {file.Position} bytes and declares {length}");
+            if (crc is { } declared && found != declared) throw Wrong(name, $"has the checksum (CRC-32) {found:x8} and declares {declared:x8}");
             Files++;
+        }
+
+        /// <summary>Counts bytes that come out, up to the caps.</summary>
+        public void Count(string name, int read)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            bytes += read;
+            if (bytes > limits.Bytes) throw Wrong(name, $"brings what comes out over {limits.Bytes} bytes");
+            if (bytes > Free && bytes > limits.Ratio * packed) throw Wrong(name, $"brings what comes out over {limits.Ratio} times the archive's {packed} bytes");
         }
 
         /// <summary>Where an entry goes, or null for the leftovers of macOS, which would be taken for pictures.</summary>

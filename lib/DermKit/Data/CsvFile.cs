@@ -86,10 +86,10 @@ public sealed class CsvFile
             if (file.columns.Count == 0)
             {
                 if (fields is [var only] && only.IndexOfAny([';', '\t', '|', ',']) is >= 0 and var other)
-                    throw new KitException($"{path}, row {start}: expected fields separated by {(separator == ',' ? "commas" : "tabs")}, found {(only[other] == '\t' ? "tabs" : $"'{only[other]}'")} in '{only}'; save the file with {(separator == ',' ? "commas" : "tabs")}.");
+                    throw new KitException($"{path}, row {start}: expected fields separated by {(separator == ',' ? "commas" : "tabs")}, found {(only[other] == '\t' ? "tabs" : $"'{only[other]}'")} in '{Printable.Of(only)}'; save the file with {(separator == ',' ? "commas" : "tabs")}.");
                 foreach (string name in fields)
                     if (!file.columns.TryAdd(name, file.columns.Count))
-                        throw new KitException($"{path}, row {start}: column '{name}' stands twice in the header.");
+                        throw new KitException($"{path}, row {start}: column '{Printable.Of(name)}' stands twice in the header.");
                 continue;
             }
             if (fields.Length != file.columns.Count)

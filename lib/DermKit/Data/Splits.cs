@@ -54,10 +54,11 @@ public static class Splits
     /// <param name="table">The table that the split's rows count in.</param>
     /// <param name="split">The split.</param>
     /// <param name="where">What the split belongs to, for the message.</param>
+    /// <param name="unit">A further column whose values must not be in both parts; null for none.</param>
     /// <exception cref="KitException">Names the first that are on both sides.</exception>
-    public static void CheckLeaks(ImageTable table, Split split, string where)
+    public static void CheckLeaks(ImageTable table, Split split, string where, string? unit = null)
     {
-        foreach (string column in new[] { "image", "patient_id", "lesion_id" }.Where(table.Has))
+        foreach (string column in new[] { "image", "patient_id", "lesion_id", unit }.OfType<string>().Distinct().Where(table.Has))
         {
             string?[] values = table.Column(column);
             string[] both = [.. split.Train.Select(i => values[i]).Intersect(split.Test.Select(i => values[i])).OfType<string>().Order(StringComparer.Ordinal)];
@@ -70,7 +71,7 @@ public static class Splits
     {
         for (int i = 0; i < ids.Length; i++)
             if (marks[i] is not ("train" or "val" or "test"))
-                throw new KitException($"{where}: image '{ids[i]}' has {(marks[i] is null ? "no split" : $"split '{marks[i]}'")}; expected train, val or test.");
+                throw new KitException($"{where}: image '{Printable.Of(ids[i])}' has {(marks[i] is null ? "no split" : $"split '{Printable.Of(marks[i])}'")}; expected train, val or test.");
         return FromMask([.. marks.Select(m => m == "test")]);
     }
 }

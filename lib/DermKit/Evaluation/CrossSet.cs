@@ -76,7 +76,7 @@ public static class CrossSet
                 return all.Only([.. Enumerable.Range(0, all.Table.Count).Where(i => modalities[i] == modality)]);
             })];
         }
-        both = [.. both.Select(t => t.Limit(plan.Suite.MostTrain, plan.Suite.MostTest))];
+        both = [.. both.Select(t => SuiteRun.Limit(t, plan.Suite))];
         int train = both.Min(t => t.SplitFor(1).Train.Length);
         return plan.EqualTraining ? [.. both.Select(t => t.Limit(train, int.MaxValue))] : both;
     }

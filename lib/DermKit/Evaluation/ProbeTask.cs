@@ -117,7 +117,7 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
         string[] leaked = [.. split.Train.Where(i => frozen[i]).Select(i => Table.Ids[i])];
         if (leaked.Length > 0)
             throw new KitException($"Task '{Definition.Name}': {leaked.Length} frozen test images among the training images: {Names.Listed(leaked, 5)}. Declare split 'frozen', or ask for the original protocol by name.");
-        Splits.CheckLeaks(Table, split, $"Task '{Definition.Name}'");
+        Splits.CheckLeaks(Table, split, $"Task '{Definition.Name}'", Definition.Unit);
         return split;
     }
 }

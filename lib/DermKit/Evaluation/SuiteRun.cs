@@ -88,7 +88,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
     public string Stamp => Stamps.Join([.. Tasks.Select(t => t.Definition.Stamp), .. Extractions.Select(e => e.Stamp)]);
 
     /// <summary>The tasks that a plan means, data present: those it names, else the real ones but for parts of others, else the synthetic ones.</summary>
-    /// <exception cref="KitException">A named task is unknown, its data is not here, or drawn and real tasks are mixed.</exception>
+    /// <exception cref="KitException">A named task is unknown or its file not valid, its data is not here, drawn and real tasks are mixed, or a patient or lesion is on both sides of a split.</exception>
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, SuitePlan plan)
     {
         TaskDefinition[] here = [.. suite.Tasks.Where(t => TaskSuite.Missing(t, settings) is null)];
@@ -97,7 +97,17 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         if (chosen.DistinctBy(t => (t.Stamp, t.DataSets.Keys.Any(set => DataSetCatalog.IsFixture(settings, set)))).Count() > 1)
             throw new KitException($"Tasks {Names.Listed(chosen.Select(t => t.Name))}: drawn and real images share no table; run the synthetic ones and fixtures by themselves.");
         // A part that is named beside its whole is scored, and stays outside of means: the same images would count twice.
-        return [.. chosen.Select(task => TaskSuite.Open(chosen.FirstOrDefault(task.IsPartOf) is { } whole ? task with { InMeans = false, Note = $"{task.Note} Part of {whole.Name}: in no mean.".TrimStart() } : task, settings, plan.Version).Limit(plan.MostTrain, plan.MostTest))];
+        TaskDefinition Marked(TaskDefinition task) => chosen.FirstOrDefault(task.IsPartOf) is not { } whole ? task
+            : task with { InMeans = false, Note = $"{task.Note} Part of {whole.Name}: in no mean.".TrimStart() };
+        return [.. chosen.Select(task => Limit(TaskSuite.Open(Marked(task), settings, plan.Version), plan))];
+    }
+
+    /// <summary>The task limited to the plan's numbers, after the split of every seed was drawn on all its images: what leaks is refused before an image is decoded, in every mode.</summary>
+    /// <exception cref="KitException">As <see cref="ProbeTask.SplitFor"/>.</exception>
+    internal static ProbeTask Limit(ProbeTask task, SuitePlan plan)
+    {
+        foreach (int seed in plan.Seeds) task.SplitFor(seed);
+        return task.Limit(plan.MostTrain, plan.MostTest);
     }
 
     /// <summary>The models that a plan means: those it names, else every one that can be made here, within its limit.</summary>

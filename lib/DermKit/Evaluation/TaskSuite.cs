@@ -12,24 +12,47 @@ public sealed class TaskSuite
 
     private readonly string folder;
 
-    private TaskSuite(string folder, IReadOnlyList<TaskDefinition> tasks) => (this.folder, Tasks) = (folder, tasks);
+    private TaskSuite(string folder, IReadOnlyList<TaskDefinition> tasks, IReadOnlyDictionary<string, string> broken)
+    {
+        this.folder = folder;
+        Tasks = tasks;
+        Broken = broken;
+    }
 
     /// <summary>All tasks, those whose data is not here too.</summary>
     public IReadOnlyList<TaskDefinition> Tasks { get; }
 
-    /// <summary>The task of that name; with -part behind it, the same question of what is here of its data sets.</summary>
-    /// <exception cref="KitException">There is none; the nearest is named.</exception>
-    public TaskDefinition this[string name] => Tasks.FirstOrDefault(t => t.Name == name) ?? Tasks.Where(t => $"{t.Name}{Suffix}" == name).Select(Part).FirstOrDefault()
-        ?? throw new KitException($"{folder}: no task '{name}'; did you mean '{KitException.Nearest(name, Tasks.Select(t => t.Name))}'?");
+    /// <summary>Task files that are not valid, by the name of the task: one line each with file, key and what was expected. The other tasks run.</summary>
+    public IReadOnlyDictionary<string, string> Broken { get; }
 
-    /// <summary>Reads every data/tasks/*.json.</summary>
+    /// <summary>The task of that name; with -part behind it, the same question of what is here of its data sets.</summary>
+    /// <exception cref="KitException">There is none, and the nearest is named; or its file is not valid.</exception>
+    public TaskDefinition this[string name] => Tasks.FirstOrDefault(t => t.Name == name)
+        ?? Tasks.Where(t => $"{t.Name}{Suffix}" == name).Select(Part).FirstOrDefault()
+        ?? throw new KitException(Broken.GetValueOrDefault(name)
+            ?? $"{folder}: no task '{name}'; did you mean '{KitException.Nearest(name, Tasks.Select(t => t.Name))}'?");
+
+    /// <summary>Reads every data/tasks/*.json; one that is not valid stops no other one (<see cref="Broken"/>).</summary>
     /// <param name="dataRoot">The kit's own data/ folder.</param>
-    /// <exception cref="KitException">A file is not valid; it is named with the key.</exception>
+    /// <exception cref="KitException">There is no folder of tasks.</exception>
     public static TaskSuite Load(string dataRoot)
     {
         string folder = Path.Combine(dataRoot, "tasks");
         if (!Directory.Exists(folder)) throw new KitException($"{folder}: expected a folder with task files, found none.");
-        return new(folder, [.. Directory.GetFiles(folder, "*.json").Select(Read).OrderBy(t => t.Stamp, StringComparer.Ordinal).ThenBy(t => t.Paper ?? 0).ThenBy(t => t.Name, StringComparer.Ordinal)]);
+        var tasks = new List<TaskDefinition>();
+        var broken = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (string path in Directory.GetFiles(folder, "*.json"))
+        {
+            try
+            {
+                tasks.Add(Read(path, dataRoot));
+            }
+            catch (Exception e) when (e is KitException or IOException or UnauthorizedAccessException)
+            {
+                broken[Path.GetFileNameWithoutExtension(path)] = (e is KitException ? e.Message : $"{path}: {e.Message}").ReplaceLineEndings(" ");
+            }
+        }
+        return new(folder, [.. tasks.OrderBy(t => t.Stamp, StringComparer.Ordinal).ThenBy(t => t.Paper ?? 0).ThenBy(t => t.Name, StringComparer.Ordinal)], broken);
     }
 
     /// <summary>The card of a task, markdown.</summary>
@@ -107,7 +130,7 @@ public sealed class TaskSuite
         Paper = null,
     };
 
-    private static TaskDefinition Read(string path)
+    private static TaskDefinition Read(string path, string dataRoot)
     {
         TaskDefinition task = StrictJson.Read<TaskDefinition>(path);
         void Expect(bool condition, string key, string expected)
@@ -117,6 +140,11 @@ public sealed class TaskSuite
         Expect(task.Name == Path.GetFileNameWithoutExtension(path), "name", "the name of the file");
         Expect(task.Version >= 1, "version", "1 or more");
         Expect(task.DataSets.Count > 0, "dataSets", "at least one data set");
+        foreach ((string set, string? manifest) in task.DataSets)
+            Expect(manifest is null or DataSetManifest.Part || DataSetManifest.All(dataRoot, set).Any(m => m.Name == manifest), "dataSets", $"a manifest of data/manifests for '{set}', found '{manifest}'");
+        Expect(task.Classes.Values.All(v => v is not null && !v.Contains(null)), "classes", "a list of values for each class");
+        Expect(!task.Exclude.Contains(null), "exclude", "values");
+        Expect(!task.Groups.Contains(null), "groups", "names of columns");
         Expect(task.ClassCount >= 2 && (task.Classes.Count == 0 || task.Classes.Count == task.ClassCount), "classCount", "the number of classes, 2 or more");
         Expect(task.Classes.Values.SelectMany(v => v).Concat(task.Exclude).CountBy(v => v).All(v => v.Value == 1), "classes", "each value once, in one class or in exclude");
         Expect(task.ClassCount != 2 || task.Positive is not null && task.Classes.Keys.LastOrDefault() == task.Positive, "positive", "the name of the second of two classes");

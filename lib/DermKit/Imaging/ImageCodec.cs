@@ -28,8 +28,8 @@ public static class ImageCodec
     /// <summary>Buffers up to this many bytes are kept for the next picture.</summary>
     private const int MostPooled = 1 << 25;
 
-    /// <summary>The decoder and its version; another one may give other pixels.</summary>
-    internal static string Version { get; } = typeof(SKCodec).Assembly.GetName().ToString();
+    /// <summary>The decoder, its version and that of the check beside it; other ones may give other pixels or refuse other files.</summary>
+    internal static string Version { get; } = $"{typeof(SKCodec).Assembly.GetName()}, JpegCheck 1";
 
     /// <summary>Size and encoding, from the head of the file only.</summary>
     /// <exception cref="ImageUnreadableException">No readable file, or no picture.</exception>
@@ -106,6 +106,8 @@ public static class ImageCodec
                     SKCodecResult result = codec.GetPixels(target, (nint)rgba, target.RowBytes, SKCodecOptions.Default);
                     if (result != SKCodecResult.Success)
                         throw new ImageUnreadableException(path, result == SKCodecResult.IncompleteInput ? "the data is cut short or broken" : $"cannot be decoded ({result})");
+                    if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && JpegCheck.Fault(bytes) is { } fault)
+                        throw new ImageUnreadableException(path, fault);
                     use(rgba, size.Width, size.Height, codec.EncodedOrigin);
                     return codec.EncodedOrigin >= SKEncodedOrigin.LeftTop ? (stored.Height, stored.Width) : (stored.Width, stored.Height);
                 }

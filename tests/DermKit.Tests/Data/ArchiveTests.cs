@@ -100,6 +100,108 @@ public sealed class ArchiveTests : IDisposable
         AssertRefused(Tar(Plain("bomb.txt", new byte[40 << 20])), "'bomb.txt': brings what comes out over 100 times");
     }
 
+    /// <summary>Changes bytes of the central directory's entry of a zip, found by the name in it: at -46 its header begins.</summary>
+    private static void Alter(string zip, string name, int at, Func<uint, uint> change)
+    {
+        byte[] bytes = File.ReadAllBytes(zip);
+        int found = bytes.AsSpan().LastIndexOf(System.Text.Encoding.ASCII.GetBytes(name)) - 46 + at;
+        BitConverter.TryWriteBytes(bytes.AsSpan(found), change(BitConverter.ToUInt32(bytes, found)));
+        File.WriteAllBytes(zip, bytes);
+    }
+
+    [Theory]
+    [InlineData(16, 1, "'b.jpg': has the checksum (CRC-32) ")]
+    [InlineData(24, 1, "'b.jpg': has 5000 bytes and declares 5001")]
+    [InlineData(24, -1, "'b.jpg': has the checksum (CRC-32) ")]
+    public void AZipEntryOtherThanItDeclaresIsRefusedByName(int at, int by, string expected)
+    {
+        byte[] noise = new byte[5000];
+        new Random(3).NextBytes(noise);
+        string zip = Zip(("a.jpg", noise), ("b.jpg", noise));
+        Assert.Equal(2, Archive.Unpack(zip, Path.Combine(folder.Path, "whole")));
+        Directory.Delete(Path.Combine(folder.Path, "whole"), recursive: true);
+        Alter(zip, "b.jpg", at, value => (uint)(value + by));
+        AssertRefused(zip, expected);
+        Assert.True(File.Exists(zip));
+    }
+
+    [Fact]
+    public void AZipEntryWhoseDataIsBrokenIsRefusedByName()
+    {
+        byte[] text = [.. Enumerable.Range(0, 50_000).Select(i => (byte)(i * i / 700))];
+        string zip = Zip(("a.jpg", text), ("b.jpg", text));
+        byte[] bytes = File.ReadAllBytes(zip);
+        int second = bytes.AsSpan(30).IndexOf("PK\u0003\u0004"u8) + 30;
+        for (int i = second + 300; i < second + 340; i++) bytes[i] ^= 0x55;
+        File.WriteAllBytes(zip, bytes);
+        AssertRefused(zip, "entry 'b.jpg': ");
+    }
+
+    [Fact]
+    public void ATarThatIsCutOrWhoseChecksumIsWrongIsRefused()
+    {
+        byte[] noise = new byte[100_000];
+        new Random(1).NextBytes(noise);
+        string tar = Tar(Plain("a.jpg", noise), Plain("b.jpg", noise));
+        byte[] whole = File.ReadAllBytes(tar);
+        foreach (int from in new[] { 8, 4 })
+        {
+            byte[] altered = [.. whole];
+            altered[^from] ^= 1;
+            File.WriteAllBytes(tar, altered);
+            AssertRefused(tar, "the archive is broken");
+        }
+        for (int length = whole.Length - 1; length > 0; length -= 9973)
+        {
+            File.WriteAllBytes(tar, whole[..length]);
+            AssertRefused(tar, "; nothing was unpacked");
+        }
+        File.WriteAllBytes(tar, whole);
+        using (var unpacked = new GZipStream(File.OpenRead(tar), CompressionMode.Decompress))
+        using (var plain = new MemoryStream())
+        {
+            unpacked.CopyTo(plain);
+            File.WriteAllBytes(Path.Combine(folder.Path, "a.tar"), plain.ToArray());
+        }
+        File.Delete(tar);
+        tar = Path.Combine(folder.Path, "a.tar");
+        byte[] flat = File.ReadAllBytes(tar);
+        // The second entry begins behind the first: a cut there loses a whole file.
+        int second = flat.AsSpan().IndexOf("b.jpg"u8);
+        foreach (int length in new[] { second / 512 * 512, second + 700, flat.Length - 1024 })
+        {
+            File.WriteAllBytes(tar, flat[..length]);
+            Assert.Contains("; nothing was unpacked", Assert.Throws<KitException>(() => Archive.Unpack(tar, Into)).Message);
+        }
+        File.WriteAllBytes(tar, flat);
+        Assert.Equal(2, Archive.Unpack(tar, Into));
+    }
+
+    [Fact]
+    public void WhatAKilledRunLeftIsSeenByNobodyAndClearedByTheNextAndALiveOneKept()
+    {
+        byte[] image = DermKit.Imaging.ImageCodec.EncodePng(DermKit.Tests.Imaging.TestPictures.Draw(8, 8, 1));
+        string killed = Directory.CreateDirectory(Path.Combine(Into, ".unpack-0123.tmp", "melanoma")).FullName;
+        File.WriteAllBytes(Path.Combine(killed, "1.png"), image);
+        File.WriteAllBytes(Path.Combine(Into, ".unpack-0123.tmp", "2.png"), image);
+        File.WriteAllText(Path.Combine(Into, ".unpack-0123.tmp", "notes.txt"), "half");
+        File.WriteAllText(Path.Combine(Into, ".unpack-0123.tmp.lock"), "");
+        string hash = DataSetCatalog.Hash(Into);
+        Assert.Empty(ImageFiles.Under(Into));
+        Assert.Contains("found none", Assert.Throws<KitException>(() => ImageFiles.Classes("mine", Into, "clinical")).Message);
+        using (var live = new UnfinishedFolder(Into, ".unpack-"))
+        {
+            Assert.False(Directory.Exists(Path.Combine(Into, ".unpack-0123.tmp")));
+            File.WriteAllBytes(Path.Combine(live.Path, "3.png"), image);
+            Assert.Equal(1, Archive.Unpack(Zip(("naevus/4.png", image)), Into));
+            Assert.True(File.Exists(Path.Combine(live.Path, "3.png")));
+            Assert.Equal(["4.png"], ImageFiles.Under(Into).Select(f => f.Name));
+            Assert.Equal(["naevus/4.png"], ImageFiles.Classes("mine", Into, "clinical").Ids);
+        }
+        Assert.Equal([Path.Combine(Into, "naevus")], Directory.GetFileSystemEntries(Into));
+        Assert.NotEqual(hash, DataSetCatalog.Hash(Into));
+    }
+
     [Fact]
     public void BrokenDoubledAndOtherArchivesAreNamed()
     {
@@ -111,7 +213,7 @@ public sealed class ArchiveTests : IDisposable
         new Random(1).NextBytes(noise);
         string tar = Tar(Plain("a.txt", noise));
         File.WriteAllBytes(tar, File.ReadAllBytes(tar)[..5000]);
-        AssertRefused(tar, "the archive is broken");
+        AssertRefused(tar, "entry 'a.txt': has ");
         Assert.Contains("expected an archive, found none", Assert.Throws<KitException>(() => Archive.Unpack(Path.Combine(folder.Path, "a.rar"), Into)).Message);
         File.WriteAllText(Path.Combine(folder.Path, "a.rar"), "Rar!");
         Assert.Contains("unpack it by hand", Assert.Throws<KitException>(() => Archive.Unpack(Path.Combine(folder.Path, "a.rar"), Into)).Message);

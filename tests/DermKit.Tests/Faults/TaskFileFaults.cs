@@ -28,13 +28,22 @@ public sealed class TaskFileFaults : IDisposable
     [InlineData("[\"m\"]", "[\"b\"]", "key 'classes': expected each value once")]
     [InlineData("\"clinic\"", "\"synthetic\"", "key 'stamp'")]
     [InlineData("false }", "false", "mine.json")]
+    [InlineData("[\"m\"]", "null", "key 'classes'")]
+    [InlineData("[\"m\"]", "[null]", "key 'classes'")]
+    [InlineData("\"clinic\": null", "\"clinic\": \"full\"", "key 'dataSets': expected a manifest of data/manifests for 'clinic', found 'full'")]
     public void AFaultyTaskIsNamedWithItsKey(string old, string altered, string expected)
     {
         Assert.Contains(old, Good);
         string path = MiniTrees.Write(folder.Path, "tasks/mine.json", Good.Replace(old, altered));
-        string message = Assert.Throws<KitException>(() => TaskSuite.Load(folder.Path)).Message;
+        MiniTrees.Write(folder.Path, "tasks/other.json", Good.Replace("\"mine\"", "\"other\""));
+        TaskSuite suite = TaskSuite.Load(folder.Path);
+        string message = Assert.Throws<KitException>(() => suite["mine"]).Message;
         Assert.StartsWith(path, message, StringComparison.Ordinal);
         Assert.Contains(expected, message);
+        Assert.Equal(("mine", message), suite.Broken.Select(b => (b.Key, b.Value)).Single());
+        Assert.DoesNotContain('\n', message);
+        Assert.Equal(["other"], suite.Tasks.Select(t => t.Name));
+        Assert.Equal("Mine", suite["other"].Title);
     }
 
     [Fact]
@@ -71,7 +80,23 @@ public sealed class TaskFileFaults : IDisposable
         MiniTrees.Write(settings.DataDir, "clinic/labels.csv", "image,label,patient_id,split", "a.jpg,b,P1,train", "b.jpg,m,P2,train", "c.jpg,b,P1,test", "d.jpg,m,P3,test");
         ProbeTask task = TaskSuite.Open(TaskSuite.Load(Path.Combine(folder.Path, "data"))["mine"], settings);
         Assert.Contains("1 patient_id on both sides of the split: P1", Assert.Throws<KitException>(() => task.SplitFor(1)).Message);
+        // Before any image is decoded, these four hold none, and in quick mode, whose few images may not show it.
+        TaskSuite suite = TaskSuite.Load(Path.Combine(folder.Path, "data"));
+        foreach (SuitePlan plan in new[] { new SuitePlan { Tasks = ["mine"] }, new SuitePlan { MostTrain = 1, MostTest = 1 } })
+            Assert.Contains("Task 'mine': 1 patient_id on both sides of the split: P1", Assert.Throws<KitException>(() => SuiteRun.Open(settings, suite, plan)).Message);
+        Assert.Single(SuiteRun.Open(settings, suite, new() { Version = SplitVersion.Original }));
         Assert.Equal([0, 1, 2, 3], task.OriginalSplit(1).Train.Concat(task.OriginalSplit(1).Test).Order());
+    }
+
+    [Fact]
+    public void AUnitThatIsNoPatientIsKeptApartToo()
+    {
+        KitSettings settings = MiniTrees.Settings(folder.Path);
+        MiniTrees.Write(folder.Path, "data/tasks/mine.json", Good.Replace("\"split\": \"patient\"", "\"split\": \"frozen\"").Replace("patient_id", "case"));
+        MiniTrees.Images(settings.DataDir, "clinic/a.jpg", "clinic/b.jpg", "clinic/c.jpg");
+        MiniTrees.Write(settings.DataDir, "clinic/labels.csv", "image,label,case,split", "a.jpg,b,1,train", "b.jpg,m,2,train", "c.jpg,b,1,test");
+        TaskSuite suite = TaskSuite.Load(Path.Combine(folder.Path, "data"));
+        Assert.Contains("1 case on both sides of the split: 1", Assert.Throws<KitException>(() => SuiteRun.Open(settings, suite, new())).Message);
     }
 
     [Fact]

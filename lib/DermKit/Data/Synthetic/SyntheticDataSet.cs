@@ -35,25 +35,15 @@ public static class SyntheticDataSet
         string folder = Folder(cacheDir, images, seed);
         if (IsWhole(folder)) return folder;
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-        Directory.CreateDirectory(cacheDir);
-        foreach (string left in Directory.GetDirectories(cacheDir, $"{Name}-*.tmp").Where(d => Directory.GetLastWriteTimeUtc(d) < DateTime.UtcNow.AddHours(-1)))
-            Directory.Delete(left, recursive: true);
-        string temporary = $"{folder}.{Guid.NewGuid():N}.tmp";
+        using var unfinished = new UnfinishedFolder(cacheDir, $".{Path.GetFileName(folder)}-");
+        Draw(unfinished.Path, images, seed, progress);
         try
         {
-            Draw(temporary, images, seed, progress);
-            try
-            {
-                Directory.Move(temporary, folder);
-            }
-            catch (IOException) when (Directory.Exists(folder))
-            {
-                // Another process finished first; its files are the same.
-            }
+            Directory.Move(unfinished.Path, folder);
         }
-        finally
+        catch (IOException) when (Directory.Exists(folder))
         {
-            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+            // Another process finished first; its files are the same.
         }
         return folder;
     }
