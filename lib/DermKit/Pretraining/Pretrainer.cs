@@ -249,7 +249,7 @@ public sealed class Pretrainer : IDisposable
         if (monitor.BestStep == Done) Copy("best.safetensors", afterSkip: true);
         int epoch = Done / StepsPerEpoch;
         bool Stays(int e) => e > epoch - options.KeepLast || (options.KeepEvery > 0 && e % options.KeepEvery == 0);
-        if (folder is null || (options.KeepLast < 1 && options.KeepEvery < 1)) return;
+        if (!Directory.Exists(folder) || (options.KeepLast < 1 && options.KeepEvery < 1)) return;
         if (Stays(epoch)) Copy($"epoch-{epoch:d4}.safetensors");
         foreach (string file in Directory.GetFiles(folder, "epoch-*.safetensors"))
             if (int.TryParse(Path.GetFileNameWithoutExtension(file)["epoch-".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int e) && !Stays(e)) File.Delete(file);
@@ -269,8 +269,8 @@ public sealed class Pretrainer : IDisposable
             { } step => new(step.Score, step.Step),
             null => new(),
         };
-        // A process that was killed between checkpoint and copy.
-        if (monitor.BestStep > 0 && monitor.BestStep == Done) Copy("best.safetensors");
+        // The process before may have been killed between checkpoint and copies.
+        if (Done > 0 && Done % StepsPerEpoch == 0 && !monitor.IsScoreDue) KeepEpoch();
         if (version == 1 && Done < Steps)
         {
             Notice = $"{Path.Combine(folder, Checkpoint.FileName)} was written by an older version of the kit: from step {Done + 1} on, "

@@ -498,19 +498,22 @@ public sealed class CheckpointFaults : IDisposable
     }
 
     [Fact]
-    public void ABestCheckpointThatAKilledProcessDidNotCopyIsThereAfterTheNextStart()
+    public void ACheckpointThatAKilledProcessDidNotCopyIsThereAfterTheNextStart()
     {
-        PretrainOptions options = TinyPretraining.Options with { Epochs = 1 };
+        PretrainOptions options = TinyPretraining.Options with { Epochs = 1, KeepLast = 1 };
         using PretrainData data = tiny.Data(options);
         using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("best")))
         {
             trainer.AfterEpoch = (_, _) => 0.5;
             trainer.Run();
         }
-        string best = Path.Combine(tiny.Folder("best"), "best.safetensors");
-        byte[] copied = System.IO.File.ReadAllBytes(best);
-        System.IO.File.Delete(best);
-        using (new Pretrainer(options, data, CPU, tiny.Folder("best"))) Assert.Equal(copied, System.IO.File.ReadAllBytes(best));
+        foreach (string name in (string[])["best", "epoch-0001"])
+        {
+            string path = Path.Combine(tiny.Folder("best"), name + ".safetensors");
+            byte[] copied = System.IO.File.ReadAllBytes(path);
+            System.IO.File.Delete(path);
+            using (new Pretrainer(options, data, CPU, tiny.Folder("best"))) Assert.Equal(copied, System.IO.File.ReadAllBytes(path));
+        }
     }
 
     [Theory]
