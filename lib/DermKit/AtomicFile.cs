@@ -11,6 +11,14 @@ public static class AtomicFile
         writer.Write(text);
     });
 
+    /// <summary>Copies a file to another name, over what is there.</summary>
+    /// <exception cref="IOException">As <see cref="Write"/>, or <paramref name="source"/> cannot be read.</exception>
+    public static void Copy(string source, string path) => Write(path, stream =>
+    {
+        using FileStream from = File.OpenRead(source);
+        from.CopyTo(stream);
+    });
+
     /// <summary>Lets <paramref name="write"/> fill a temporary file beside <paramref name="path"/>, then renames it.</summary>
     /// <exception cref="IOException">The disk is full or the folder is not writable; an older file at <paramref name="path"/> is whole.</exception>
     public static void Write(string path, Action<FileStream> write)

@@ -3,7 +3,7 @@ namespace DermKit;
 /// <summary>
 /// A folder that is filled under a temporary name and then renamed, or emptied by renames; disposing deletes what is
 /// left. An open lock file beside it says that a process works on it, so that those which killed processes left behind
-/// are told from those of live ones. Its name begins with a dot where no reader shall see it (<see cref="Visible"/>).
+/// are told from those of live ones. Its name begins with a dot where no reader shall see it.
 /// </summary>
 internal sealed class UnfinishedFolder : IDisposable
 {

@@ -38,6 +38,7 @@ internal static class PretrainCommand
             Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Used} pictures, {s.Frozen} frozen test pictures left out")));
             if (data.Unreadable.Length > 0) Console.WriteLine(data.Unreadable);
             Console.WriteLine($"{trainer.Steps} steps of {options.Batch} pictures, {trainer.Done} done; precision {PrecisionOf(options, trainer.Options, place)}; {folder}");
+            if (trainer.Notice.Length > 0) Console.WriteLine(trainer.Notice);
             TrainingProgress progress = Display.Training(stem);
             using OnlineKnn? knn = parsed.GetValue(monitor) is { } task ? OnlineKnn.Open(settings, TaskSuite.Open(TaskSuite.Load(Path.Combine(settings.Root, "data"))[task], settings), new EvalTransform { Resize = options.GlobalSize, Crop = options.GlobalSize }, options.Seed, cancellation: cancellation) : null;
             if (knn is not null) trainer.AfterEpoch = (_, backbone) => knn.Score(backbone);

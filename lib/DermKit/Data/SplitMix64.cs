@@ -22,13 +22,7 @@ public sealed class SplitMix64(ulong seed)
     }
 
     /// <summary>The next 64 bits.</summary>
-    public ulong Next()
-    {
-        ulong z = state += 0x9E3779B97F4A7C15;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
-    }
+    public ulong Next() => RandomStream.Mix(state += RandomStream.Step);
 
     /// <summary>A number in 0 .. <paramref name="bound"/> - 1, each equally likely (values of the uneven rest are drawn again).</summary>
     public int Below(int bound)

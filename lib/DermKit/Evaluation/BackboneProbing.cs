@@ -24,23 +24,14 @@ public static class BackboneProbing
         Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
         Device device = settings.TorchDevice();
-        bool training = backbone.training;
-        backbone.eval();
-        try
-        {
-            using var noGrad = no_grad();
-            string[] paths = [.. tasks.SelectMany(t => t.Table.Paths).Distinct(StringComparer.Ordinal)];
-            using ImageCache cache = ImageCache.Build(settings.CacheDir, paths, new EvalTransform(), cancellation: cancellation);
-            var variant = new FeatureOptions { Variant = backbone is VisionTransformer ? FeatureVariant.Cls4 : FeatureVariant.AvgPool };
-            FeatureSet features = FeatureExtractor.Extract(backbone, cache, variant, device, progress: progress, cancellation: cancellation);
-            using Tensor values = features.ToTensor(device);
-            var source = new FeatureSource(name, JsonSerializer.Serialize(variant.Variant).Trim('"'), features.WeightsHash, features.Key);
-            var rowOf = paths.Select((path, i) => (path, row: cache.RowOf[i])).ToDictionary(p => p.path, p => p.row, StringComparer.Ordinal);
-            return [.. tasks.SelectMany(task => Probing.Run(values, source, task, seed, options, rowOf: [.. task.Table.Paths.Select(path => rowOf[path])]))];
-        }
-        finally
-        {
-            if (training) backbone.train();
-        }
+        using var mode = new EvaluationMode(backbone);
+        string[] paths = [.. tasks.SelectMany(t => t.Table.Paths).Distinct(StringComparer.Ordinal)];
+        using ImageCache cache = ImageCache.Build(settings.CacheDir, paths, new EvalTransform(), cancellation: cancellation);
+        var variant = new FeatureOptions { Variant = backbone is VisionTransformer ? FeatureVariant.Cls4 : FeatureVariant.AvgPool };
+        FeatureSet features = FeatureExtractor.Extract(backbone, cache, variant, device, progress: progress, cancellation: cancellation);
+        using Tensor values = features.ToTensor(device);
+        var source = new FeatureSource(name, JsonSerializer.Serialize(variant.Variant).Trim('"'), features.WeightsHash, features.Key);
+        var rowOf = paths.Select((path, i) => (path, row: cache.RowOf[i])).ToDictionary(p => p.path, p => p.row, StringComparer.Ordinal);
+        return [.. tasks.SelectMany(task => Probing.Run(values, source, task, seed, options, rowOf: [.. task.Table.Paths.Select(path => rowOf[path])]))];
     }
 }

@@ -63,27 +63,18 @@ public static class FeatureExtractor
         if (options.Precision is not ("fp32" or "bf16")) throw new KitException($"Features, precision '{options.Precision}': expected fp32 or bf16.");
         int width = Width(model, options);
         float[] values = new float[(long)rows.Length * width];
-        bool training = model.training;
-        model.eval();
-        if (options.Precision == "bf16") Dense.ComputeIn(model, ScalarType.BFloat16);
-        try
+        using var mode = new EvaluationMode(model);
+        // A backbone that is being trained may multiply in another type than the features are asked for in.
+        Dense.ComputeIn(model, options.Precision == "bf16" ? ScalarType.BFloat16 : null);
+        for (int start = 0; start < rows.Length; start += options.Batch)
         {
-            using var noGrad = no_grad();
-            for (int start = 0; start < rows.Length; start += options.Batch)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                using var scope = NewDisposeScope();
-                int count = Math.Min(options.Batch, rows.Length - start);
-                Tensor batch = cache.Transform.Normalise(cache.Batch(rows.AsSpan(start, count), device));
-                Tensor features = Features(model, batch, options).to(ScalarType.Float32).cpu().contiguous();
-                MemoryMarshal.Cast<byte, float>(features.bytes).CopyTo(values.AsSpan(start * width));
-                progress(start + count);
-            }
-        }
-        finally
-        {
-            if (options.Precision == "bf16") Dense.ComputeIn(model, null);
-            model.train(training);
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            int count = Math.Min(options.Batch, rows.Length - start);
+            Tensor batch = cache.Transform.Normalise(cache.Batch(rows.AsSpan(start, count), device));
+            Tensor features = Features(model, batch, options).to(ScalarType.Float32).cpu().contiguous();
+            MemoryMarshal.Cast<byte, float>(features.bytes).CopyTo(values.AsSpan(start * width));
+            progress(start + count);
         }
         if (Array.FindIndex(values, v => !float.IsFinite(v)) is var bad and >= 0)
             throw NotFinite(model, cache, rows[bad / width], options.Precision);

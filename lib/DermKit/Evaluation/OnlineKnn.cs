@@ -70,28 +70,19 @@ public sealed class OnlineKnn : IDisposable
     /// <exception cref="KitException">The backbone gives features that are not finite.</exception>
     public double Score(Backbone backbone)
     {
-        bool training = backbone.training;
-        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        backbone.eval();
-        try
+        using var mode = new EvaluationMode(backbone);
+        var parts = new List<Tensor>();
+        foreach (int[] batch in rows.Chunk(BatchSize))
         {
-            var parts = new List<Tensor>();
-            foreach (int[] batch in rows.Chunk(BatchSize))
-            {
-                using var step = NewDisposeScope();
-                parts.Add(backbone.forward(cache.Transform.Normalise(cache.Batch(batch, device))).MoveToOuterDisposeScope());
-            }
-            Tensor features = cat(parts, 0);
-            ProbeOutcome outcome = KnnProbe.Classify(features.narrow(0, 0, TrainImages), fitLabels, features.narrow(0, TrainImages, ValidationImages), classes, [K])[K];
-            double F1(ushort[] weights) => ClassCounts.Of(heldLabels, outcome.Predicted, classes, weights).F1Macro;
-            history.Add(Bootstrap.Percentiles(F1([]), Bootstrap.Values(draws, F1)));
-            return history[^1].Value;
+            using var step = NewDisposeScope();
+            parts.Add(backbone.forward(cache.Transform.Normalise(cache.Batch(batch, device))).MoveToOuterDisposeScope());
         }
-        finally
-        {
-            backbone.train(training);
-        }
+        Tensor features = cat(parts, 0);
+        ProbeOutcome outcome = KnnProbe.Classify(features.narrow(0, 0, TrainImages), fitLabels, features.narrow(0, TrainImages, ValidationImages), classes, [K])[K];
+        double F1(ushort[] weights) => ClassCounts.Of(heldLabels, outcome.Predicted, classes, weights).F1Macro;
+        history.Add(Bootstrap.Percentiles(F1([]), Bootstrap.Values(draws, F1)));
+        return history[^1].Value;
     }
 
     /// <summary>Closes the pictures; the cache stays on disk.</summary>

@@ -87,17 +87,8 @@ public static class TokenMaps
 
     private static T Asked<T>(VisionTransformer model, Func<T> question)
     {
-        bool training = model.training;
-        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        model.eval();
-        try
-        {
-            return question();
-        }
-        finally
-        {
-            model.train(training);
-        }
+        using var mode = new EvaluationMode(model);
+        return question();
     }
 }

@@ -1,6 +1,7 @@
 using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Imaging;
+using DermKit.Models;
 using DermKit.Pretraining;
 using TorchSharp;
 using static DermKit.KeptScalar;
@@ -83,16 +84,17 @@ internal sealed class FineTuner : IDisposable
     public (double[,] Test, IReadOnlyList<TuningEpoch> Epochs, int Best) Run(TuningImages images, long seed, string what, Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
         using var scope = NewDisposeScope();
+        seed = RandomStream.SeedOf(seed, RandomPurpose.FineTuning);
         int batch = Math.Min(options.Batch, images.Fit.Rows.Length), perEpoch = images.Fit.Rows.Length / batch, steps = perEpoch * options.Epochs, done = 0;
         double[] rates = Schedules.Cosine(options.BaseLearningRate * batch / 256, options.MinLearningRate, steps, (int)Math.Round(options.WarmupEpochs * perEpoch));
+        network.train();
+        network.ComputeIn(options.Precision == "bf16" ? ScalarType.BFloat16 : null);
         var epochs = new List<TuningEpoch> { Watch(images, 0, double.NaN) };
         Tensor[] weights = [.. network.state_dict().Values], kept = [];
         int best = 0;
         using var queue = new ViewQueue(Coming(images.Fit.Rows.Length, batch, perEpoch, seed), (numbers, epoch) => Cut(images, numbers, epoch, seed));
         for (int epoch = 1; epoch <= options.Epochs; epoch++)
         {
-            network.train();
-            network.ComputeIn(options.Precision == "bf16" ? ScalarType.BFloat16 : null);
             double sum = 0;
             for (int i = 0; i < perEpoch; i++)
             {
@@ -122,10 +124,9 @@ internal sealed class FineTuner : IDisposable
     /// <summary>Class probabilities [rows, classes] in evaluation mode and float32.</summary>
     public double[,] Predict(ImageCache seen, int[] rows)
     {
-        network.eval();
-        network.ComputeIn(null);
-        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        using var mode = new EvaluationMode(network);
+        network.ComputeIn(null);
         return ProbeInput.ToArray(cat([.. rows.Chunk(Together).Select(part =>
         {
             using var pass = NewDisposeScope();
@@ -153,7 +154,8 @@ internal sealed class FineTuner : IDisposable
         int[] rows = Array.ConvertAll(numbers, n => images.Fit.Rows[n]);
         using Tensor pixels = images.Source.Batch(rows, device);
         // Draws go by the place in the training part, which the result's key holds, and not by the place in the cache.
-        return new(CropViews.Make(pixels, numbers, seed, epoch, Array.ConvertAll(rows, r => new PictureSize(images.Source.OriginalSize(r), images.Source.Size(r))), [[options.Recipe]])[0], null);
+        long views = RandomStream.SeedOf(seed, RandomPurpose.Views);
+        return new(CropViews.Make(pixels, numbers, views, epoch, Array.ConvertAll(rows, r => new PictureSize(images.Source.OriginalSize(r), images.Source.Size(r))), [[options.Recipe]])[0], null);
     }
 
     /// <summary>The images of each step; a rest that fills no batch is left out, as MAE does it.</summary>
@@ -162,7 +164,7 @@ internal sealed class FineTuner : IDisposable
         for (int epoch = 0; epoch < options.Epochs; epoch++)
         {
             int[] order = [.. Enumerable.Range(0, count)];
-            new SplitMix64((ulong)seed * 0x9E3779B97F4A7C15 + (ulong)epoch).Shuffle(order.AsSpan());
+            new SplitMix64((ulong)RandomStream.SeedOf(seed, RandomPurpose.Order, epoch)).Shuffle(order.AsSpan());
             for (int i = 0; i < perEpoch; i++) yield return (order[(i * batch)..((i + 1) * batch)], epoch);
         }
     }

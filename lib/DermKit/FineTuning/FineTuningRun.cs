@@ -28,7 +28,7 @@ public sealed record TunedResult(string Arm, TaskResult Result, IReadOnlyList<Tu
 public sealed record FineTuningRun(IReadOnlyList<TunedResult> Results, FineTuningPlan Plan, SuiteRun Suite)
 {
     /// <summary>Goes up whenever the training gives other numbers for the same options: kept results are then made again.</summary>
-    public const int Protocol = 1;
+    public const int Protocol = 2;
 
     private static readonly string[] Real = ["isic2017-diagnosis", "pad-diagnosis", "ham10000-diagnosis"];
 

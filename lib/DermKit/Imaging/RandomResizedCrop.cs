@@ -22,13 +22,13 @@ public readonly record struct CropBox(int Top, int Left, int Height, int Width)
 /// <summary>Random draws that depend on (seed, epoch, image id, view) and on nothing else; SplitMix64.</summary>
 public struct ImageRandom
 {
-    private const ulong Step = 0x9E3779B97F4A7C15;
     private ulong state;
 
     /// <summary>Starts the sequence of one view of one image in one epoch.</summary>
     public ImageRandom(long seed, int epoch, long imageId, int view = 0)
     {
-        foreach (long part in (ReadOnlySpan<long>)[seed, epoch, imageId, view]) state = Mix(state + Step + (ulong)part);
+        foreach (long part in (ReadOnlySpan<long>)[seed, epoch, imageId, view])
+            state = RandomStream.Next(state, part);
     }
 
     /// <summary>Uniform in [from, to).</summary>
@@ -37,14 +37,7 @@ public struct ImageRandom
     /// <summary>Uniform in 0 .. count - 1.</summary>
     public int Integer(int count) => (int)Math.BigMul(Next(), (ulong)count, out _);
 
-    private ulong Next() => Mix(state += Step);
-
-    private static ulong Mix(ulong z)
-    {
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
-    }
+    private ulong Next() => RandomStream.Mix(state += RandomStream.Step);
 }
 
 /// <summary>torchvision's RandomResizedCrop.get_params: a box of random area and aspect ratio, ten tries, else the largest central one.</summary>

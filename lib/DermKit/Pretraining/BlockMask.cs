@@ -57,9 +57,6 @@ public sealed record PatchMasks(Tensor Cells, Tensor Index, Tensor Weight) : IDi
 /// <param name="Chance">Chance of a crop to be masked at all.</param>
 public sealed record BlockMask(double Ratio = 0.3, double Variance = 0, double Aspect = 0.3, double Chance = 1)
 {
-    // Apart from the numbers of views, whose crops are drawn from the same seed, epoch and picture.
-    private const int Stream = 1_000;
-
     /// <summary>Masks of the two global crops of each picture, crop-major; they depend on (seed, epoch, picture, crop) alone.</summary>
     /// <param name="ids">Number of each picture in its data.</param>
     /// <param name="seed">Of the run.</param>
@@ -69,10 +66,11 @@ public sealed record BlockMask(double Ratio = 0.3, double Variance = 0, double A
     public PatchMasks ForBatch(ReadOnlySpan<int> ids, long seed, int epoch, int side, Device device)
     {
         var crops = new List<bool[]>(2 * ids.Length);
+        long own = RandomStream.SeedOf(seed, RandomPurpose.Masks);
         for (int view = 0; view < 2; view++)
             foreach (int id in ids)
             {
-                var random = new ImageRandom(seed, epoch, id, Stream + view);
+                var random = new ImageRandom(own, epoch, id, view);
                 crops.Add(Draw(side, side, ref random));
             }
         return PatchMasks.From(crops, device);

@@ -23,10 +23,12 @@ public sealed class Byol : PretrainMethod
     internal Byol(PretrainOptions options, Func<bool, Backbone> backbone, Device device)
     {
         options.Check();
-        ProjectionHead Head(int inputs, int number) => ProjectionHead.Byol(inputs, options.HeadHidden, options.Outputs, options.Seed + number, device);
+        ProjectionHead Head(int inputs, RandomPurpose purpose) =>
+            ProjectionHead.Byol(inputs, options.HeadHidden, options.Outputs, RandomStream.SeedOf(options.Seed, purpose), device);
         Backbone made = backbone(true), copy = backbone(false);
-        online = new(options, made, Head(made.Dim, 1), Head(options.Outputs, 2), device);
-        target = new(options, copy, Head(copy.Dim, 1), null, device);
+        ProjectionHead prediction = Head(options.Outputs, RandomPurpose.PredictorWeights);
+        online = new(options, made, Head(made.Dim, RandomPurpose.HeadWeights), prediction, device);
+        target = new(options, copy, Head(copy.Dim, RandomPurpose.HeadWeights), null, device);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Dictionary<string, Tensor> source = online.state_dict();

@@ -60,7 +60,7 @@ internal sealed class DinoNetwork : nn.Module
     public DinoNetwork(PretrainOptions options, bool isStudent, Device device) : base(nameof(DinoNetwork))
     {
         backbone = (VisionTransformer)StartingBackbone.Make(options, isStudent, device);
-        head = DinoHead.Random(options.Head, options.Seed + 1L, device);
+        head = DinoHead.Random(options.Head, RandomStream.SeedOf(options.Seed, RandomPurpose.HeadWeights), device);
         RegisterComponents();
         Dense.ComputeIn(this, options.Products(device));
     }

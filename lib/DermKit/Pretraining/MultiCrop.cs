@@ -26,6 +26,7 @@ public sealed record Views(Tensor Globals, Tensor? Locals, PatchMasks? Masks = n
 public sealed class MultiCrop(PretrainOptions options)
 {
     private readonly IReadOnlyList<ViewRecipe[]> recipes = Recipes(options);
+    private readonly long seed = RandomStream.SeedOf(options.Seed, RandomPurpose.Views);
 
     /// <summary>The views of some pictures of a run, from its cache or from the original files, as its options say.</summary>
     /// <param name="data">The pictures.</param>
@@ -35,7 +36,8 @@ public sealed class MultiCrop(PretrainOptions options)
     /// <exception cref="KitException">An original file is gone, cannot be read any more or was changed.</exception>
     public Views Make(PretrainData data, int[] numbers, int epoch, Device device)
     {
-        if (options.CropSource == "original") return Masked(CropViews.Make(data.Original, numbers, options.Seed, epoch, device, recipes), numbers, epoch, device);
+        if (options.CropSource == "original")
+            return Masked(CropViews.Make(data.Original, numbers, seed, epoch, device, recipes), numbers, epoch, device);
         using Tensor pixels = data.Batch(numbers, device);
         return Make(pixels, numbers, epoch, data.Sizes(numbers));
     }
@@ -46,7 +48,8 @@ public sealed class MultiCrop(PretrainOptions options)
     /// <param name="epoch">Decides the draws.</param>
     /// <param name="sizes">Sizes of each picture; null when each is W x H, and an original.</param>
     /// <exception cref="ArgumentException">The numbers of pictures, ids and sizes differ.</exception>
-    public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch, PictureSize[]? sizes = null) => Masked(CropViews.Make(images, ids, options.Seed, epoch, sizes, recipes), ids, epoch, images.device);
+    public Views Make(Tensor images, ReadOnlySpan<int> ids, int epoch, PictureSize[]? sizes = null) =>
+        Masked(CropViews.Make(images, ids, seed, epoch, sizes, recipes), ids, epoch, images.device);
 
     private Views Masked(Tensor[] made, ReadOnlySpan<int> ids, int epoch, Device device)
     {

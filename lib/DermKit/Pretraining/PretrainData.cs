@@ -84,7 +84,7 @@ public sealed class PretrainData : IDisposable
         if (options.MostImages > 0 && options.MostImages < paths.Length)
         {
             string[] shuffled = [.. all];
-            new SplitMix64((ulong)options.Seed).Shuffle(shuffled.AsSpan());
+            new SplitMix64((ulong)RandomStream.SeedOf(options.Seed, RandomPurpose.ImageChoice)).Shuffle(shuffled.AsSpan());
             paths = [.. shuffled[..options.MostImages].Order(StringComparer.Ordinal)];
         }
         ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
@@ -146,7 +146,7 @@ public sealed class PretrainData : IDisposable
     {
         int[] order = new int[Count];
         for (int i = 0; i < order.Length; i++) order[i] = i;
-        new SplitMix64((ulong)seed * 0x9E3779B97F4A7C15 + (ulong)epoch).Shuffle(order.AsSpan());
+        new SplitMix64((ulong)RandomStream.SeedOf(seed, RandomPurpose.Order, epoch)).Shuffle(order.AsSpan());
         return new Batches(order, batch);
     }
 

@@ -193,14 +193,25 @@ public sealed partial record PretrainOptions
     public int Seed { get; init; } = 1;
 
     /// <summary>Steps between two checkpoints; 0 for one at the end of each epoch.</summary>
+    [MayChange]
     public int CheckpointEvery { get; init; }
 
     /// <summary>Epochs from the last one back whose checkpoints stay as epoch-NNNN.safetensors; 0 for none beside the newest.</summary>
+    [MayChange]
     public int KeepLast { get; init; }
 
     /// <summary>Every so many epochs the checkpoint stays as epoch-NNNN.safetensors; 0 for none.</summary>
+    [MayChange]
     public int KeepEvery { get; init; }
 
     /// <summary>Steps between two looks of the collapse monitor.</summary>
+    [MayChange]
     public int MonitorEvery { get; init; } = 10;
 }
+
+/// <summary>
+/// Marks a key of <see cref="PretrainOptions"/> that leaves the course of training as it is: a run continues with another
+/// value. A key without it is refused when it differs from the checkpoint's.
+/// </summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class MayChangeAttribute : Attribute;

@@ -1,6 +1,7 @@
 using DermKit.Imaging;
 using DermKit.Models;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -84,7 +85,8 @@ public sealed partial record PretrainOptions
         };
     }
 
-    /// <summary>The head's sizes.</summary>
+    /// <summary>The head's sizes; no key, because they follow from others.</summary>
+    [JsonIgnore]
     public DinoHeadConfig Head => new()
     {
         Inputs = Vit(student: false).Dim, Outputs = Outputs, Hidden = HeadHidden, Bottleneck = Bottleneck, NormLastLayer = NormLastLayer,

@@ -1,5 +1,4 @@
 using DermKit.Models;
-using System.Diagnostics;
 using System.Globalization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -23,7 +22,7 @@ public sealed class Pretrainer : IDisposable
     private readonly Updates updates;
     private readonly List<TrainingStep> log = [];
     private int saved = -1;
-    private double best = double.NegativeInfinity;
+    private MonitorState monitor = new();
 
     /// <summary>Prepares a run, or takes up the one in <paramref name="folder"/>.</summary>
     /// <param name="options">The run.</param>
@@ -70,8 +69,18 @@ public sealed class Pretrainer : IDisposable
     /// <summary>Steps that are done.</summary>
     public int Done => updates.Done;
 
-    /// <summary>Time that steps have taken so far in this process.</summary>
+    /// <summary>Time that steps have taken so far in this process, without monitors and checkpoints.</summary>
     public TimeSpan Elapsed { get; private set; }
+
+    /// <summary>What a reader of the results must know of how the run was resumed; empty when nothing.</summary>
+    public string Notice { get; private set; } = "";
+
+    /// <summary>Measures <see cref="Elapsed"/> and the rates; for tests.</summary>
+    internal TimeProvider Clock
+    {
+        get => updates.Clock;
+        set => updates.Clock = value;
+    }
 
     /// <summary>All steps that are done.</summary>
     public IReadOnlyList<TrainingStep> Log => log;
@@ -79,6 +88,7 @@ public sealed class Pretrainer : IDisposable
     /// <summary>
     /// Called with the number of the finished epoch, from 1, and the backbone in evaluation mode, without gradients; null for nobody.
     /// The score that it gives, such as an online kNN's, is logged, and the checkpoint of the highest one is kept as best.safetensors; null for none.
+    /// After a failure of it, <see cref="Run"/> asks again for the same epoch before the next step, in this process or in a later one.
     /// </summary>
     public Func<int, Backbone, double?>? AfterEpoch { get; set; }
 
@@ -90,8 +100,15 @@ public sealed class Pretrainer : IDisposable
     /// <exception cref="KitException">A picture cannot be read any more, and the checkpoint is saved, as after any failure of <see cref="AfterEpoch"/>. Loss or gradient were not finite three times in a row, and failure.safetensors holds the step; or the last step left weights that are not. The last checkpoint stays.</exception>
     public IReadOnlyList<TrainingStep> Run(Action<TrainingStep>? progress = null, CancellationToken cancellation = default)
     {
-        var clock = Stopwatch.StartNew();
+        if (monitor.IsScoreDue && !cancellation.IsCancellationRequested)
+        {
+            Ask();
+            saved = -1;
+            Save(afterSkip: true);
+            KeepEpoch();
+        }
         int from = Done;
+        var spent = TimeSpan.Zero;
         using var queue = new ViewQueue(Coming(Done), (numbers, epoch) => crops.Make(data, numbers, epoch, device));
         while (Done < Steps)
         {
@@ -100,21 +117,24 @@ public sealed class Pretrainer : IDisposable
                 Save(afterSkip: true);
                 cancellation.ThrowIfCancellationRequested();
             }
-            long start = Stopwatch.GetTimestamp();
+            long start = Clock.GetTimestamp();
+            TimeSpan watched = updates.Watched;
             using WaitingBatch batch = OrSave(queue.Take);
             TrainingStep step = Step(batch);
-            Elapsed += Stopwatch.GetElapsedTime(start);
-            step = step with { ImagesPerSecond = (Done - from) * options.Batch / clock.Elapsed.TotalSeconds };
-            if (Done - from >= 50) (from, clock) = (Done, Stopwatch.StartNew());
-            log.Add(step);
+            TimeSpan took = Clock.GetElapsedTime(start) - (updates.Watched - watched);
+            Elapsed += took;
+            spent += took;
+            log.Add(step with { ImagesPerSecond = (Done - from) * options.Batch / spent.TotalSeconds });
+            if (Done - from >= 50)
+            {
+                from = Done;
+                spent = TimeSpan.Zero;
+            }
             bool ends = Done % StepsPerEpoch == 0;
-            if (ends && OrSave(() => Ask(batch.Epoch + 1)) is { } score) log[^1] = step = step with { Score = score };
-            bool isBest = TakeBest(step.Score);
-            progress?.Invoke(step);
+            if (ends) Ask();
+            progress?.Invoke(log[^1]);
             if (options.CheckpointEvery > 0 ? Done % options.CheckpointEvery == 0 : ends) Save();
-            // Weights with the best score so far are not about to break, even if their step was skipped.
-            if (isBest) Copy("best.safetensors", afterSkip: true);
-            if (ends) Keep(batch.Epoch + 1);
+            if (ends) KeepEpoch();
         }
         if (!updates.IsFinite) throw new KitException($"Pre-training, step {Done}: the last step left weights that are not finite. Lower baseLearningRate or clipGradient; the last checkpoint is from before.");
         Save(afterSkip: true);
@@ -161,15 +181,25 @@ public sealed class Pretrainer : IDisposable
         throw new KitException($"Pre-training, step {Done}: loss {step.Loss}, gradient {step.GradientNorm}, the {MostSkipped}rd step in a row that is not finite. Lower baseLearningRate or clipGradient; the last checkpoint is from before.{left}");
     }
 
-    private double? Ask(int epoch)
+    /// <summary>Asks the monitor about the epoch that has just ended. Until it has answered, its score is due.</summary>
+    private void Ask()
+    {
+        monitor = monitor with { IsScoreDue = AfterEpoch is not null };
+        double? answer = OrSave(Answer);
+        monitor = monitor with { IsScoreDue = false };
+        if (answer is not { } score) return;
+        // A log that was deleted has no line for the step.
+        if (log.Count > 0 && log[^1].Step == Done) log[^1] = log[^1] with { Score = score };
+        // Weights that are not finite are not saved, so their score must not keep others from being the best.
+        if (score > monitor.Best && updates.IsFinite) monitor = monitor with { Best = score, BestStep = Done };
+    }
+
+    private double? Answer()
     {
         if (AfterEpoch is null) return null;
-        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        Backbone.eval();
-        double? score = AfterEpoch(epoch, Backbone);
-        Backbone.train();
-        return score;
+        using var mode = new EvaluationMode(Method.Student, Backbone);
+        return AfterEpoch(Done / StepsPerEpoch, Backbone);
     }
 
     /// <summary>Work besides the training itself: its failure costs no step that is done.</summary>
@@ -186,14 +216,6 @@ public sealed class Pretrainer : IDisposable
         }
     }
 
-    /// <summary>True when a score, NaN for none, is higher than all before it.</summary>
-    private bool TakeBest(double score)
-    {
-        if (!(score > best)) return false;
-        best = score;
-        return true;
-    }
-
     /// <summary>
     /// Makes the checkpoint that of the last step. Broken weights, and those at a step that was skipped, which may be about to break, stay out of it:
     /// they show in the next losses, which stop the run, and the checkpoint before them is the one to go back to.
@@ -206,7 +228,7 @@ public sealed class Pretrainer : IDisposable
         if (saved == Done) return true;
         // The log first: a log that is longer than its checkpoint is cut at the next start.
         TrainingLog.Write(Path.Combine(folder, TrainingLog.FileName), log);
-        Checkpoint.Save(Path.Combine(folder, Checkpoint.FileName), updates, options, data.Key);
+        Checkpoint.Save(Path.Combine(folder, Checkpoint.FileName), updates, options, data.Key, monitor);
         saved = Done;
         return true;
     }
@@ -215,16 +237,20 @@ public sealed class Pretrainer : IDisposable
     private void Copy(string name, bool afterSkip = false)
     {
         if (folder is null || !Save(afterSkip)) return;
-        string temporary = Path.Combine(folder, name + ".tmp");
-        File.Copy(Path.Combine(folder, Checkpoint.FileName), temporary, overwrite: true);
-        File.Move(temporary, Path.Combine(folder, name), overwrite: true);
+        AtomicFile.Copy(Path.Combine(folder, Checkpoint.FileName), Path.Combine(folder, name));
     }
 
-    /// <summary>Numbered checkpoints of the last epochs and of every so many; those that are neither go.</summary>
-    private void Keep(int epoch)
+    /// <summary>
+    /// Keeps the checkpoint of the epoch that has just ended where it has the best score. Of the numbered ones, those of the
+    /// last epochs and of every so many stay; those that are neither go.
+    /// </summary>
+    private void KeepEpoch()
     {
+        // Weights with the best score so far are not about to break, even if their step was skipped.
+        if (monitor.BestStep == Done) Copy("best.safetensors", afterSkip: true);
+        int epoch = Done / StepsPerEpoch;
         bool Stays(int e) => e > epoch - options.KeepLast || (options.KeepEvery > 0 && e % options.KeepEvery == 0);
-        if (folder is null || (options.KeepLast < 1 && options.KeepEvery < 1)) return;
+        if (!Directory.Exists(folder) || (options.KeepLast < 1 && options.KeepEvery < 1)) return;
         if (Stays(epoch)) Copy($"epoch-{epoch:d4}.safetensors");
         foreach (string file in Directory.GetFiles(folder, "epoch-*.safetensors"))
             if (int.TryParse(Path.GetFileNameWithoutExtension(file)["epoch-".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out int e) && !Stays(e)) File.Delete(file);
@@ -233,14 +259,23 @@ public sealed class Pretrainer : IDisposable
     private void Resume()
     {
         if (folder is null || !File.Exists(Path.Combine(folder, Checkpoint.FileName))) return;
-        Checkpoint.Load(Path.Combine(folder, Checkpoint.FileName), updates, options, data.Key);
+        (MonitorState? said, int version) = Checkpoint.Load(Path.Combine(folder, Checkpoint.FileName), updates, options, data.Key);
         // A log that was deleted begins anew; what a killed process was writing is of no use.
-        if (File.Exists(Path.Combine(folder, TrainingLog.FileName))) log.AddRange(TrainingLog.Read(Path.Combine(folder, TrainingLog.FileName)).Take(Done));
+        if (File.Exists(Path.Combine(folder, TrainingLog.FileName))) log.AddRange(TrainingLog.Read(Path.Combine(folder, TrainingLog.FileName)).Where(s => s.Step <= Done));
         foreach (string left in Directory.GetFiles(folder, "*.tmp")) File.Delete(left);
         saved = Done;
-        bool isBest = false;
-        foreach (TrainingStep step in log) isBest = TakeBest(step.Score);
-        // A process that was killed between checkpoint and copy.
-        if (log.Count == Done && isBest) Copy("best.safetensors");
+        // Version 1 has its scores in the log alone.
+        monitor = said ?? log.Where(s => double.IsFinite(s.Score)).MaxBy(s => s.Score) switch
+        {
+            { } step => new(step.Score, step.Step),
+            null => new(),
+        };
+        // The process before may have been killed between checkpoint and copies.
+        if (Done > 0 && Done % StepsPerEpoch == 0 && !monitor.IsScoreDue) KeepEpoch();
+        if (version == 1 && Done < Steps)
+        {
+            Notice = $"{Path.Combine(folder, Checkpoint.FileName)} was written by an older version of the kit: from step {Done + 1} on, "
+                + "order, crops, masks and stochastic depth come from other streams of the seed than that version would have drawn from.";
+        }
     }
 }

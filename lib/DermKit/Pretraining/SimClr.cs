@@ -23,7 +23,8 @@ public sealed class SimClr : PretrainMethod
         options.Check();
         this.options = options;
         Backbone made = backbone(true);
-        network = new(options, made, ProjectionHead.SimClr(made.Dim, options.HeadHidden, options.Outputs, options.Seed + 1L, device), null, device);
+        long seed = RandomStream.SeedOf(options.Seed, RandomPurpose.HeadWeights);
+        network = new(options, made, ProjectionHead.SimClr(made.Dim, options.HeadHidden, options.Outputs, seed, device), null, device);
     }
 
     /// <inheritdoc/>

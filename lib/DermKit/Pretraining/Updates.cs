@@ -59,6 +59,12 @@ internal sealed class Updates : IDisposable
     /// <summary>Called with each parameter's gradient norm before clipping, [parameters]; for tests.</summary>
     internal Action<Tensor>? Norms { get; set; }
 
+    /// <summary>Measures <see cref="Watched"/>.</summary>
+    internal TimeProvider Clock { get; set; } = TimeProvider.System;
+
+    /// <summary>Time that the collapse monitor has taken so far; it is no part of a step's rate.</summary>
+    public TimeSpan Watched { get; private set; }
+
     /// <summary>Steps in a row, up to the last one, that were skipped.</summary>
     public int SkippedInRow { get; set; }
 
@@ -102,6 +108,14 @@ internal sealed class Updates : IDisposable
         if (output.PatchLoss is not null) step = step with { PatchLoss = patches };
         if (Method.Outputs > 0 && options.ClsWeight > 0) step = step with { LossRatio = (loss - patches) / (options.ClsWeight * Math.Log(Method.Outputs)) };
         if (Done % options.MonitorEvery != 0 && Done != 1 && Done != Steps) return step;
+        long start = Clock.GetTimestamp();
+        step = Watch(step, output);
+        Watched += Clock.GetElapsedTime(start);
+        return step;
+    }
+
+    private static TrainingStep Watch(TrainingStep step, MethodOutput output)
+    {
         if (output.Targets is not null) step = step with { TeacherEntropy = CollapseMonitor.Entropy(output.Targets) };
         return step with { FeatureStd = CollapseMonitor.FeatureStd(output.Features), EffectiveRank = CollapseMonitor.EffectiveRank(output.Features) };
     }

@@ -48,6 +48,23 @@ public sealed class OnlineKnnTests : IDisposable
     }
 
     [Fact]
+    public void AfterAFailureItGivesTheSameScoreAndTheBackboneIsInTraining()
+    {
+        using OnlineKnn knn = OnlineKnn.Open(settings, Task(labelsFollowPictures: false), Transform);
+        double first = knn.Score(model);
+        using (var broken = VisionTransformer.Random(model.Config, 2))
+        {
+            using (no_grad()) ((Tensor)broken.named_parameters().First(p => p.name == "cls_token").parameter).fill_(float.NaN);
+            Assert.ThrowsAny<Exception>(() => knn.Score(broken));
+            Assert.All(broken.modules(), m => Assert.True(m.training));
+        }
+        Assert.Equal(first, knn.Score(model));
+        Assert.All(model.modules(), m => Assert.True(m.training));
+        Assert.True(is_grad_enabled());
+        Assert.Equal(2, knn.History.Count);
+    }
+
+    [Fact]
     public void LabelsThatPicturesDoNotShowScoreLow()
     {
         using OnlineKnn knn = OnlineKnn.Open(settings, Task(labelsFollowPictures: false), Transform);

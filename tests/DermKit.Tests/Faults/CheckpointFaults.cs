@@ -1,6 +1,8 @@
 using DermKit.Models.Weights;
 using DermKit.Pretraining;
 using DermKit.Tests.Pretraining;
+using System.Reflection;
+using System.Text.Json;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -40,18 +42,19 @@ public sealed class CheckpointFaults : IDisposable
     }
 
     /// <summary>Writes the checkpoint again with other metadata or fewer tensors.</summary>
-    private void Rewrite(Action<Dictionary<string, string>> metadata, Func<string, bool>? keep = null)
+    private void Rewrite(Action<Dictionary<string, string>> metadata, Func<string, bool>? keep = null, string? file = null)
     {
+        string path = file ?? File;
         using var scope = NewDisposeScope();
         Dictionary<string, string> meta;
         Dictionary<string, Tensor> tensors;
-        using (SafeTensorsFile file = SafeTensorsFile.Open(File))
+        using (SafeTensorsFile opened = SafeTensorsFile.Open(path))
         {
-            meta = new(file.Metadata);
-            tensors = file.Entries.Keys.Where(keep ?? (_ => true)).ToDictionary(k => k, k => file.Load(k));
+            meta = new(opened.Metadata);
+            tensors = opened.Entries.Keys.Where(keep ?? (_ => true)).ToDictionary(k => k, k => opened.Load(k));
         }
         metadata(meta);
-        SafeTensors.Save(File, tensors, meta);
+        SafeTensors.Save(path, tensors, meta);
     }
 
     [Fact]
@@ -61,6 +64,125 @@ public sealed class CheckpointFaults : IDisposable
         Assert.Contains("seed was 1, is 2", message);
         Assert.Contains("teacherMomentum was 0.996, is 0.5", message);
         Assert.DoesNotContain("batch", message);
+    }
+
+    /// <summary>Another value of a key's type; whether it could be trained with does not matter here.</summary>
+    private static object? Other(object? value) => value switch
+    {
+        null => "weights.safetensors",
+        int number => number + 1,
+        double number => number + 0.125,
+        bool flag => !flag,
+        string text => text + "x",
+        string[] list => (string[])[.. list, "other"],
+        _ => throw new ArgumentException($"{value.GetType()} is a new type of key"),
+    };
+
+    [Fact]
+    public void EachKeyIsRefusedByNameOrLeavesTheCourseOfTrainingAsItIs()
+    {
+        string[] free = ["checkpointEvery", "keepEvery", "keepLast", "monitorEvery"];
+        using PretrainData data = tiny.Data(Options);
+        var resumed = new List<string>();
+        int refused = 0;
+        foreach (PropertyInfo key in typeof(PretrainOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is not null))
+        {
+            PretrainOptions changed = Options with { };
+            key.SetValue(changed, Other(key.GetValue(Options)));
+            string name = JsonNamingPolicy.CamelCase.ConvertName(key.Name);
+            using var dino = new Dino(Options, CPU);
+            using var updates = new Updates(dino, Options, 3);
+            if (free.Contains(name))
+            {
+                Checkpoint.Load(File, updates, changed, data.Key);
+                Assert.Equal(3, updates.Done);
+                resumed.Add(name);
+                continue;
+            }
+            string message = Assert.Throws<KitException>(() => Checkpoint.Load(File, updates, changed, data.Key)).Message;
+            Assert.Contains($"made with other options: {name} was ", message, StringComparison.Ordinal);
+            Assert.DoesNotContain(";", message, StringComparison.Ordinal);
+            Assert.Equal(0, updates.Done);
+            refused++;
+        }
+        Assert.Equal(free, resumed.Order(StringComparer.Ordinal));
+        Assert.True(refused > 40);
+    }
+
+    [Fact]
+    public void ARunContinuesToTheSameWeightsWithOtherKeysOfWhatIsKept()
+    {
+        PretrainOptions options = TinyPretraining.Options;
+        byte[] whole = tiny.Run("all", options).Checkpoint;
+        using PretrainData data = tiny.Data(options);
+        using (var trainer = new Pretrainer(options with { KeepLast = 5, CheckpointEvery = 1 }, data, CPU, tiny.Folder("part")))
+        using (var stop = new CancellationTokenSource())
+            Assert.ThrowsAny<OperationCanceledException>(() => trainer.Run(s => { if (s.Step == 7) stop.Cancel(); }, stop.Token));
+        using (var trainer = new Pretrainer(options with { KeepEvery = 4, MonitorEvery = 1, CheckpointEvery = 100 }, data, CPU, tiny.Folder("part")))
+        {
+            Assert.Equal(7, trainer.Done);
+            trainer.Run();
+        }
+        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("part"))) Assert.Equal(12, trainer.Done);
+        using SafeTensorsFile first = SafeTensorsFile.Open(Path.Combine(tiny.Folder("all"), "checkpoint.safetensors")), second = SafeTensorsFile.Open(Path.Combine(tiny.Folder("part"), "checkpoint.safetensors"));
+        using var scope = NewDisposeScope();
+        Assert.NotEmpty(whole);
+        Assert.All(first.Entries.Keys, k => Assert.True(first.Load(k).Equals(second.Load(k)), k));
+    }
+
+    [Fact]
+    public void ACheckpointOfANewerFormatIsRefusedInOneSentence()
+    {
+        Rewrite(m => m["version"] = $"{Checkpoint.Version + 1}");
+        string message = Refused(Options);
+        Assert.Contains($"format {Checkpoint.Version + 1}", message);
+        Assert.Single(message.TrimEnd('.').Split(". "));
+        Rewrite(m => m["version"] = "new");
+        Assert.Contains("'version' of its metadata is 'new'", Refused(Options));
+    }
+
+    [Fact]
+    public void ACheckpointWithoutAVersionContinuesAndSaysWhatIsOther()
+    {
+        PretrainOptions options = TinyPretraining.Options;
+        using PretrainData data = tiny.Data(options);
+        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("run4")))
+        using (var stop = new CancellationTokenSource())
+        {
+            trainer.AfterEpoch = (_, _) => 0.5;
+            Assert.ThrowsAny<OperationCanceledException>(() => trainer.Run(s => { if (s.Step == 3) stop.Cancel(); }, stop.Token));
+            Assert.Equal("", trainer.Notice);
+        }
+        string file = Path.Combine(tiny.Folder("run4"), "checkpoint.safetensors");
+        Rewrite(m =>
+        {
+            foreach (string key in (string[])["version", "best", "bestStep"]) Assert.True(m.Remove(key));
+        }, file: file);
+        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("run4")))
+        {
+            Assert.Equal(3, trainer.Done);
+            Assert.Contains("older version of the kit: from step 4 on", trainer.Notice);
+            // Its best score is in the log.
+            trainer.AfterEpoch = (_, _) => 0.4;
+            trainer.Run();
+        }
+        Assert.Equal("3", StepOf(Path.Combine(tiny.Folder("run4"), "best.safetensors")));
+        Assert.Equal("2", MetadataOf(file)["version"]);
+    }
+
+    [Fact]
+    public void AnOldCheckpointWhoseImagesWereChosenOtherwiseIsRefusedWithTheReason()
+    {
+        PretrainOptions few = Options with { MostImages = 8, Epochs = 1 };
+        tiny.Run("few", few);
+        string file = Path.Combine(tiny.Folder("few"), "checkpoint.safetensors");
+        Rewrite(m =>
+        {
+            m.Remove("version");
+            m["data"] = "another-8";
+        }, file: file);
+        using PretrainData data = tiny.Data(few);
+        Assert.Contains("older version of the kit wrote it, which chose other images for 'mostImages'", Assert.Throws<KitException>(() => new Pretrainer(few, data, CPU, tiny.Folder("few"))).Message);
     }
 
     [Fact]
@@ -138,6 +260,8 @@ public sealed class CheckpointFaults : IDisposable
     [InlineData("step", "4")]
     [InlineData("step", "99999999999999")]
     [InlineData("skippedInRow", "")]
+    [InlineData("version", "-1")]
+    [InlineData("best", "good")]
     public void MetadataThatCannotBeReadAreNamed(string key, string value)
     {
         Rewrite(m => m[key] = value);
@@ -233,11 +357,13 @@ public sealed class CheckpointFaults : IDisposable
         trainer.Run(step => Before(step.Step + 1));
     }
 
-    private static string StepOf(string file)
+    private static Dictionary<string, string> MetadataOf(string file)
     {
         using SafeTensorsFile opened = SafeTensorsFile.Open(file);
-        return opened.Metadata["step"];
+        return new(opened.Metadata);
     }
+
+    private static string StepOf(string file) => MetadataOf(file)["step"];
 
     [Fact]
     public void ASkippedStepAtTheEndOfAnEpochPutsNoOlderCheckpointUnderItsName()
@@ -280,20 +406,114 @@ public sealed class CheckpointFaults : IDisposable
         Assert.Equal("3", StepOf(Path.Combine(tiny.Folder("broken"), "checkpoint.safetensors")));
     }
 
-    [Fact]
-    public void ABestCheckpointThatAKilledProcessDidNotCopyIsThereAfterTheNextStart()
+    [Theory]
+    [InlineData("DINO")]
+    [InlineData("iBOT")]
+    [InlineData("SimCLR")]
+    [InlineData("BYOL")]
+    public void AMonitorThatFailsLeavesEveryModuleInTrainingAndIsAskedAgain(string method)
     {
-        PretrainOptions options = TinyPretraining.Options with { Epochs = 1 };
+        PretrainOptions options = TinyPretraining.For(method) with { Epochs = 3, KeepLast = 1 };
+        using PretrainData data = tiny.Data(options);
+        double Score(int epoch) => epoch == 2 ? 0.9 : 0.1 * epoch;
+        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("unbroken")))
+        {
+            trainer.AfterEpoch = (epoch, _) => Score(epoch);
+            trainer.Run();
+        }
+        var asked = new List<int>();
+        int failures = 0;
+        void Attempt(Pretrainer trainer)
+        {
+            nn.Module[] all = [.. trainer.Method.Student.modules(), .. trainer.Backbone.modules(), trainer.Method.Student, trainer.Backbone];
+            bool[] modes = Array.ConvertAll(all, m => m.training);
+            Assert.DoesNotContain(false, modes);
+            trainer.AfterEpoch = (epoch, backbone) =>
+            {
+                Assert.All(backbone.modules(), m => Assert.False(m.training));
+                asked.Add(epoch);
+                // In the same process the second time, in another one the third.
+                return epoch == 2 && failures++ < 2 ? throw new InvalidTimeZoneException() : Score(epoch);
+            };
+            try
+            {
+                trainer.Run();
+            }
+            finally
+            {
+                Assert.Equal(modes, Array.ConvertAll(all, m => m.training));
+                Assert.True(is_grad_enabled());
+            }
+        }
+        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("broken-monitor")))
+        {
+            Assert.Throws<InvalidTimeZoneException>(() => Attempt(trainer));
+            Assert.Throws<InvalidTimeZoneException>(() => Attempt(trainer));
+            Assert.Equal(6, trainer.Done);
+        }
+        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("broken-monitor"))) Attempt(trainer);
+        Assert.Equal([1, 2, 2, 2, 3], asked);
+        Assert.Equal(tiny.Result("unbroken").Log, tiny.Result("broken-monitor").Log);
+        foreach (string name in (string[])["checkpoint", "best", "epoch-0003"])
+            Assert.Equal(System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("unbroken"), name + ".safetensors")), System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("broken-monitor"), name + ".safetensors")));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AWorseScoreDoesNotReplaceTheBestWhateverBecameOfTheLog(bool isLogDeleted)
+    {
+        PretrainOptions options = TinyPretraining.Options;
+        string folder = tiny.Folder("scores"), best = Path.Combine(folder, "best.safetensors"), log = Path.Combine(folder, "log.jsonl");
+        using PretrainData data = tiny.Data(options);
+        void Run(int epochs, Func<int, double> score)
+        {
+            using var trainer = new Pretrainer(options, data, CPU, folder);
+            using var stop = new CancellationTokenSource();
+            trainer.AfterEpoch = (epoch, _) => score(epoch);
+            Assert.ThrowsAny<OperationCanceledException>(() => trainer.Run(s => { if (s.Step == 3 * epochs) stop.Cancel(); }, stop.Token));
+        }
+        Run(1, _ => 0.9);
+        Assert.Equal(("3", "0.9"), (StepOf(best), MetadataOf(best)["best"]));
+        byte[] kept = System.IO.File.ReadAllBytes(best);
+        if (isLogDeleted) System.IO.File.Delete(log);
+        Run(2, _ => 0.8);
+        Assert.Equal(kept, System.IO.File.ReadAllBytes(best));
+        // The log of a part of the run is cut by the numbers of its steps.
+        Assert.Equal(isLogDeleted ? 4 : 1, TrainingLog.Read(log)[0].Step);
+        if (isLogDeleted) System.IO.File.Delete(log);
+        Run(3, _ => 0.95);
+        Assert.Equal(("9", "0.95"), (StepOf(best), MetadataOf(best)["best"]));
+    }
+
+    [Fact]
+    public void ALogThatIsLongerThanItsCheckpointIsCutByTheNumbersOfItsSteps()
+    {
+        string log = Path.Combine(tiny.Folder("run"), "log.jsonl");
+        TrainingStep last = TrainingLog.Read(log)[^1];
+        TrainingLog.Write(log, [last, last with { Step = 4 }]);
+        using PretrainData data = tiny.Data(Options);
+        using var trainer = new Pretrainer(Options, data, CPU, tiny.Folder("run"));
+        Assert.Equal([3], trainer.Log.Select(s => s.Step));
+    }
+
+    [Fact]
+    public void ACheckpointThatAKilledProcessDidNotCopyIsThereAfterTheNextStart()
+    {
+        PretrainOptions options = TinyPretraining.Options with { Epochs = 1, KeepLast = 1 };
         using PretrainData data = tiny.Data(options);
         using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("best")))
         {
             trainer.AfterEpoch = (_, _) => 0.5;
             trainer.Run();
         }
-        string best = Path.Combine(tiny.Folder("best"), "best.safetensors");
-        byte[] copied = System.IO.File.ReadAllBytes(best);
-        System.IO.File.Delete(best);
-        using (new Pretrainer(options, data, CPU, tiny.Folder("best"))) Assert.Equal(copied, System.IO.File.ReadAllBytes(best));
+        foreach (string name in (string[])["best", "epoch-0001"])
+        {
+            string path = Path.Combine(tiny.Folder("best"), name + ".safetensors");
+            byte[] copied = System.IO.File.ReadAllBytes(path);
+            System.IO.File.Delete(path);
+            using (new Pretrainer(options, data, CPU, tiny.Folder("best"))) Assert.Equal(copied, System.IO.File.ReadAllBytes(path));
+        }
     }
 
     [Theory]

@@ -45,6 +45,7 @@ public sealed class KilledPretraining : IDisposable
     public async Task KilledAtTenRandomMomentsARunEndsWithTheSameBits()
     {
         CancellationToken token = TestContext.Current.CancellationToken;
+        Write(TinyPretraining.Options with { Epochs = 80, CheckpointEvery = 1, KeepLast = 2 });
         using Process whole = await Training("whole", token);
         await whole.WaitForExitAsync(token);
         Assert.Equal(0, whole.ExitCode);
@@ -67,7 +68,10 @@ public sealed class KilledPretraining : IDisposable
         Assert.Equal(tiny.Result("whole").Log, tiny.Result("killed").Log);
         Assert.Equal(tiny.Result("whole").Checkpoint, tiny.Result("killed").Checkpoint);
         // What a killed process was writing does not pile up.
-        Assert.Equal(["checkpoint.safetensors", "log.jsonl"], Directory.GetFiles(tiny.Folder("killed")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        string[] epochs = ["epoch-0079.safetensors", "epoch-0080.safetensors"];
+        Assert.Equal(["checkpoint.safetensors", .. epochs, "log.jsonl"], Directory.GetFiles(tiny.Folder("killed")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        foreach (string name in epochs)
+            Assert.Equal(File.ReadAllBytes(Path.Combine(tiny.Folder("whole"), name)), File.ReadAllBytes(Path.Combine(tiny.Folder("killed"), name)));
 
         int Done()
         {

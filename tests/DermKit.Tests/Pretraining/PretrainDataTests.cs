@@ -110,7 +110,8 @@ public sealed class PretrainDataTests : IDisposable
             if (s.Step == 3) File.WriteAllBytes(picture, File.ReadAllBytes(Path.Combine(Set, "4.png")));
         })).Message;
         Assert.Contains("3.png was changed while training", message);
-        Assert.InRange(trainer.Done, 3, 5);
+        // Two batches are cut ahead; when one of them has the picture, the next epoch comes to it by its last step.
+        Assert.InRange(trainer.Done, 3, 8);
         File.Delete(picture);
         using (var gone = new Pretrainer(options, data, CPU, tiny.Folder("changing")))
         {
@@ -119,7 +120,7 @@ public sealed class PretrainDataTests : IDisposable
         }
         File.WriteAllBytes(picture, own);
         using var back = new Pretrainer(options, data, CPU, tiny.Folder("changing"));
-        Assert.InRange(back.Done, 3, 5);
+        Assert.InRange(back.Done, 3, 8);
         Assert.Equal(12, back.Run().Count);
     }
 

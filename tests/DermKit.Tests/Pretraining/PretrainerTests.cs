@@ -141,6 +141,46 @@ public sealed class PretrainerTests : IDisposable
         Assert.Equal(alone, tiny.Result("watched").Checkpoint);
     }
 
+    /// <summary>A second passes with each look at it, an hour with each new checkpoint, and as much as is added.</summary>
+    private sealed class SlowClock(string checkpoint) : TimeProvider
+    {
+        private DateTime seen;
+
+        public long Seconds { get; set; }
+
+        public override long TimestampFrequency => 1;
+
+        public override long GetTimestamp()
+        {
+            DateTime written = File.GetLastWriteTimeUtc(checkpoint);
+            if (written != seen) Seconds += 3600;
+            seen = written;
+            return ++Seconds;
+        }
+    }
+
+    [Fact]
+    public void RatesLeaveOutMonitorsAndCheckpoints()
+    {
+        PretrainOptions options = TinyPretraining.Options with { CheckpointEvery = 1 };
+        using PretrainData data = tiny.Data(options);
+        using var trainer = new Pretrainer(options, data, CPU, tiny.Folder("rates"));
+        var clock = new SlowClock(Path.Combine(tiny.Folder("rates"), "checkpoint.safetensors"));
+        trainer.Clock = clock;
+        var reported = new List<double>();
+        trainer.AfterEpoch = (_, _) => clock.Seconds += 3600;
+        trainer.Run(step =>
+        {
+            reported.Add(step.ImagesPerSecond);
+            clock.Seconds += 3600;
+        });
+        Assert.True(clock.Seconds > 4 * 3600 + 12 * 3600);
+        // The two looks of the collapse monitor lie inside of a step of which they are no part, and add one second to it.
+        Assert.All(reported, r => Assert.InRange(r, 4 / 2.0, 4));
+        Assert.Equal(reported, TrainingLog.Read(Path.Combine(tiny.Folder("rates"), "log.jsonl")).Select(s => s.ImagesPerSecond));
+        Assert.InRange(trainer.Elapsed.TotalSeconds, 12, 24);
+    }
+
     [Theory]
     [InlineData("iBOT")]
     public void AnotherMethodResumesToTheSameBits(string method)
