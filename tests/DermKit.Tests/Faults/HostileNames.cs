@@ -1,6 +1,7 @@
 using DermKit.Evaluation;
 using DermKit.Models;
 using DermKit.Models.Weights;
+using DermKit.Tests.Models;
 using DermKit.Tests.Models.Weights;
 using System.Globalization;
 using System.Text;
