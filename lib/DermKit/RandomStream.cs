@@ -1,8 +1,8 @@
 namespace DermKit;
 
 /// <summary>
-/// What draws are made for. Two purposes share no stream, whatever the seed. A number that has been used is never given to
-/// another purpose.
+/// What draws are made for. Two purposes share no stream, whatever the seed. A number that has been used is never
+/// given to another purpose.
 /// </summary>
 internal enum RandomPurpose
 {
@@ -27,17 +27,17 @@ internal enum RandomPurpose
     /// <summary>Initial weights of a predictor.</summary>
     PredictorWeights = 7,
 
-    /// <summary>Everything that fine-tuning draws: its seed is mixed once more for each of the purposes above.</summary>
+    /// <summary>Everything that fine-tuning draws: its seed is mixed again for each purpose above.</summary>
     FineTuning = 8,
 }
 
-/// <summary>Seeds of independent streams, mixed from the seed of a run, a purpose and numbers such as the epoch.</summary>
+/// <summary>Seeds of independent streams, mixed from a run's seed, a purpose and an epoch or step.</summary>
 internal static class RandomStream
 {
-    /// <summary>The odd constant of SplitMix64: two numbers that differ by it would be one stream, shifted by one draw.</summary>
+    /// <summary>The odd constant of SplitMix64: seeds that differ by it give one stream, shifted by one draw.</summary>
     public const ulong Step = 0x9E3779B97F4A7C15;
 
-    /// <summary>The seed of one stream. Each part goes through the mixer, so that neighbouring parts give unlike seeds.</summary>
+    /// <summary>The seed of one stream. Each part is mixed, so that neighbouring parts give unlike seeds.</summary>
     /// <param name="seed">Of the run.</param>
     /// <param name="purpose">What is drawn.</param>
     /// <param name="parts">Numbers that the stream depends on, such as the epoch or the step.</param>
@@ -51,7 +51,10 @@ internal static class RandomStream
     /// <summary>The state of a chain after one more part.</summary>
     public static ulong Next(ulong state, long part) => Mix(state + Step + (ulong)part);
 
-    /// <summary>The finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection in which each bit of the input acts on all of the output.</summary>
+    /// <summary>
+    /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection in which each bit of the input acts on all of
+    /// the output.
+    /// </summary>
     public static ulong Mix(ulong z)
     {
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;

@@ -155,7 +155,8 @@ internal sealed class FineTuner : IDisposable
         using Tensor pixels = images.Source.Batch(rows, device);
         // Draws go by the place in the training part, which the result's key holds, and not by the place in the cache.
         long views = RandomStream.SeedOf(seed, RandomPurpose.Views);
-        return new(CropViews.Make(pixels, numbers, views, epoch, Array.ConvertAll(rows, r => new PictureSize(images.Source.OriginalSize(r), images.Source.Size(r))), [[options.Recipe]])[0], null);
+        PictureSize[] sizes = Array.ConvertAll(rows, r => new PictureSize(images.Source.OriginalSize(r), images.Source.Size(r)));
+        return new(CropViews.Make(pixels, numbers, views, epoch, sizes, [[options.Recipe]])[0], null);
     }
 
     /// <summary>The images of each step; a rest that fills no batch is left out, as MAE does it.</summary>

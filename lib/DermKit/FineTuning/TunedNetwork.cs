@@ -38,7 +38,8 @@ internal sealed class TunedNetwork : nn.Module<Tensor, Tensor>
     }
 
     /// <summary>Seeds stochastic depth for a step.</summary>
-    public void Seed(long seed, long step) => dropPath?.manual_seed(RandomStream.SeedOf(seed, RandomPurpose.StochasticDepth, step));
+    public void Seed(long seed, long step) =>
+        dropPath?.manual_seed(RandomStream.SeedOf(seed, RandomPurpose.StochasticDepth, step));
 
     /// <summary>Type of the matrix products in the backbone; null for float32.</summary>
     public void ComputeIn(ScalarType? type) => Dense.ComputeIn(backbone, type);

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace DermKit.Models;
 
 /// <summary>
-/// Puts modules into evaluation mode, without gradients, until it is disposed. Then every module inside has the mode and
-/// the type of its matrix products that it had before, whatever was done or thrown in between.
+/// Puts modules into evaluation mode, without gradients, until it is disposed. Then every module inside has the mode
+/// and the type of its matrix products that it had before, whatever was done or thrown in between.
 /// </summary>
 internal sealed class EvaluationMode : IDisposable
 {

@@ -23,8 +23,11 @@ public sealed class Byol : PretrainMethod
     internal Byol(PretrainOptions options, Func<bool, Backbone> backbone, Device device)
     {
         options.Check();
-        ProjectionHead Head(int inputs, RandomPurpose purpose) =>
-            ProjectionHead.Byol(inputs, options.HeadHidden, options.Outputs, RandomStream.SeedOf(options.Seed, purpose), device);
+        ProjectionHead Head(int inputs, RandomPurpose purpose)
+        {
+            long seed = RandomStream.SeedOf(options.Seed, purpose);
+            return ProjectionHead.Byol(inputs, options.HeadHidden, options.Outputs, seed, device);
+        }
         Backbone made = backbone(true), copy = backbone(false);
         ProjectionHead prediction = Head(options.Outputs, RandomPurpose.PredictorWeights);
         online = new(options, made, Head(made.Dim, RandomPurpose.HeadWeights), prediction, device);

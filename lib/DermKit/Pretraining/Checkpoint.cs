@@ -11,7 +11,7 @@ namespace DermKit.Pretraining;
 /// <summary>What a run knows besides its weights and moments.</summary>
 /// <param name="Best">Highest score of the monitor so far; negative infinity before the first one.</param>
 /// <param name="BestStep">Step of the highest score; 0 before the first one.</param>
-/// <param name="IsScoreDue">True when the monitor failed at the last step: it is asked again before the next one.</param>
+/// <param name="IsScoreDue">True when the monitor failed at the last step and is to be asked again.</param>
 internal sealed record MonitorState(double Best = double.NegativeInfinity, int BestStep = 0, bool IsScoreDue = false);
 
 /// <summary>A run at the end of a step as one safetensors file: models, centre, moments and step counts as tensors; options, data, threads and step as metadata.</summary>
@@ -27,13 +27,15 @@ internal static class Checkpoint
     public const int Version = 2;
 
     /// <summary>Writes whole or not at all.</summary>
-    public static void Save(string path, Updates updates, PretrainOptions options, string dataKey, MonitorState? monitor = null)
+    public static void Save(
+        string path, Updates updates, PretrainOptions options, string dataKey, MonitorState? monitor = null)
     {
         Dictionary<string, Tensor> moments = updates.Optimiser.State();
         using Tensor steps = moments["steps"];
         var metadata = new Dictionary<string, string>
         {
-            ["version"] = Version.ToString(CultureInfo.InvariantCulture), ["options"] = JsonSerializer.Serialize(options), ["data"] = dataKey, ["step"] = updates.Done.ToString(CultureInfo.InvariantCulture),
+            ["version"] = Version.ToString(CultureInfo.InvariantCulture),
+            ["options"] = JsonSerializer.Serialize(options), ["data"] = dataKey, ["step"] = updates.Done.ToString(CultureInfo.InvariantCulture),
             ["skippedInRow"] = updates.SkippedInRow.ToString(CultureInfo.InvariantCulture),
             ["threads"] = get_num_threads().ToString(CultureInfo.InvariantCulture),
         };
@@ -73,13 +75,15 @@ internal static class Checkpoint
             : throw new KitException($"{path}: '{key}' of its metadata is '{Meta(key)}'; expected a number from 0 to {most}. The file was changed; go back to another checkpoint, or train in another folder.");
         int version = file.Metadata.ContainsKey("version") ? Count("version", int.MaxValue) : 1;
         if (version > Version)
-            throw new KitException($"{path}: a checkpoint of format {version}, which a newer kit wrote, and this one reads formats up to {Version}; use the newer kit, or train in another folder.");
+            throw new KitException($"{path}: a checkpoint of format {version}, which a newer kit wrote, and this one reads "
+                + $"formats up to {Version}; use the newer kit, or train in another folder.");
         string[] differing = Differing(Stored(path, Meta("options")), options);
         if (differing.Length > 0) throw new KitException($"{path}: made with other options: {Names.Listed(differing, separator: "; ")}. Take them back, or train in another folder.");
         (int done, int skipped) = (Count("step", updates.Steps), Count("skippedInRow", updates.Steps));
         MonitorState? monitor = version == 1 ? null : Monitor(path, file.Metadata, Count, done);
         if (Meta("data") != dataKey && version == 1 && options.MostImages > 0)
-            throw new KitException($"{path}: an older version of the kit wrote it, which chose other images for 'mostImages' from the same seed; finish the run with that version, or train in another folder.");
+            throw new KitException($"{path}: an older version of the kit wrote it, which chose other images for 'mostImages' "
+                + "from the same seed; finish the run with that version, or train in another folder.");
         if (Meta("data") != dataKey) throw new KitException($"{path}: made from other pictures ({Meta("data")}, here {dataKey}). Bring the same files, or train in another folder.");
         string threads = get_num_threads().ToString(CultureInfo.InvariantCulture);
         if (Meta("threads") != threads) throw new KitException($"{path}: made with {Meta("threads")} threads, here {threads}, which gives other roundings. Set OMP_NUM_THREADS={Meta("threads")}, or train in another folder.");
@@ -99,7 +103,7 @@ internal static class Checkpoint
         return (monitor, version);
     }
 
-    /// <summary>The keys that change the course of training and have another value than in the checkpoint, with both values.</summary>
+    /// <summary>The keys that change the course of training and differ from the checkpoint's, with both values.</summary>
     private static string[] Differing(JsonElement stored, PretrainOptions options)
     {
         JsonElement wanted = JsonSerializer.SerializeToElement(options);
@@ -116,12 +120,15 @@ internal static class Checkpoint
         return [.. differing];
     }
 
-    private static MonitorState Monitor(string path, IReadOnlyDictionary<string, string> metadata, Func<string, int, int> count, int done)
+    private static MonitorState Monitor(
+        string path, IReadOnlyDictionary<string, string> metadata, Func<string, int, int> count, int done)
     {
         bool isDue = metadata.ContainsKey("scoreDue");
         if (!metadata.TryGetValue("best", out string? text)) return new(IsScoreDue: isDue);
-        if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double best) || double.IsNaN(best))
-            throw new KitException($"{path}: 'best' of its metadata is '{text}'; expected a score. The file was changed; go back to another checkpoint, or train in another folder.");
+        bool isNumber = double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double best);
+        if (!isNumber || double.IsNaN(best))
+            throw new KitException($"{path}: 'best' of its metadata is '{text}'; expected a score. The file was changed; "
+                + "go back to another checkpoint, or train in another folder.");
         return new(best, count("bestStep", done), isDue);
     }
 

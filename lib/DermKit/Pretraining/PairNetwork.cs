@@ -34,7 +34,8 @@ internal sealed class PairNetwork : nn.Module
     public ProjectionHead Prediction => prediction!;
 
     /// <summary>Seeds stochastic depth anew, so that a resumed run needs no state of the generator.</summary>
-    public void Seed(long step) => dropPath?.manual_seed(RandomStream.SeedOf(seed, RandomPurpose.StochasticDepth, step));
+    public void Seed(long step) =>
+        dropPath?.manual_seed(RandomStream.SeedOf(seed, RandomPurpose.StochasticDepth, step));
 
     /// <summary>
     /// Features [B, D] and projections [B, outputs] of view 0 or 1. One view at a time: batch normalisation is to see the statistics of a view, as

@@ -84,7 +84,8 @@ public sealed class PretrainData : IDisposable
         if (options.MostImages > 0 && options.MostImages < paths.Length)
         {
             string[] shuffled = [.. all];
-            new SplitMix64((ulong)RandomStream.SeedOf(options.Seed, RandomPurpose.ImageChoice)).Shuffle(shuffled.AsSpan());
+            long seed = RandomStream.SeedOf(options.Seed, RandomPurpose.ImageChoice);
+            new SplitMix64((ulong)seed).Shuffle(shuffled.AsSpan());
             paths = [.. shuffled[..options.MostImages].Order(StringComparer.Ordinal)];
         }
         ImageCache cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);

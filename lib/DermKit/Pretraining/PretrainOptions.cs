@@ -210,8 +210,8 @@ public sealed partial record PretrainOptions
 }
 
 /// <summary>
-/// Marks a key of <see cref="PretrainOptions"/> that leaves the course of training as it is: a run continues with another
-/// value. A key without it is refused when it differs from the checkpoint's.
+/// Marks a key of <see cref="PretrainOptions"/> that leaves the course of training as it is: a run continues with
+/// another value. A key without it is refused when it differs from the checkpoint's.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class MayChangeAttribute : Attribute;

@@ -88,7 +88,8 @@ public sealed class Pretrainer : IDisposable
     /// <summary>
     /// Called with the number of the finished epoch, from 1, and the backbone in evaluation mode, without gradients; null for nobody.
     /// The score that it gives, such as an online kNN's, is logged, and the checkpoint of the highest one is kept as best.safetensors; null for none.
-    /// After a failure of it, <see cref="Run"/> asks again for the same epoch before the next step, in this process or in a later one.
+    /// After a failure of it, <see cref="Run"/> asks again for the same epoch before the next step, in this process or in
+    /// a later one.
     /// </summary>
     public Func<int, Backbone, double?>? AfterEpoch { get; set; }
 
@@ -181,7 +182,7 @@ public sealed class Pretrainer : IDisposable
         throw new KitException($"Pre-training, step {Done}: loss {step.Loss}, gradient {step.GradientNorm}, the {MostSkipped}rd step in a row that is not finite. Lower baseLearningRate or clipGradient; the last checkpoint is from before.{left}");
     }
 
-    /// <summary>Asks the monitor about the epoch that has just ended. Until it has answered, its score is due.</summary>
+    /// <summary>Asks the monitor about the epoch that has just ended; until it answers, its score is due.</summary>
     private void Ask()
     {
         monitor = monitor with { IsScoreDue = AfterEpoch is not null };
@@ -241,8 +242,8 @@ public sealed class Pretrainer : IDisposable
     }
 
     /// <summary>
-    /// Keeps the checkpoint of the epoch that has just ended where it has the best score. Of the numbered ones, those of the
-    /// last epochs and of every so many stay; those that are neither go.
+    /// Keeps the checkpoint of the epoch that has just ended where it has the best score. Of the numbered ones, those of
+    /// the last epochs and of every so many stay; those that are neither go.
     /// </summary>
     private void KeepEpoch()
     {
@@ -259,9 +260,10 @@ public sealed class Pretrainer : IDisposable
     private void Resume()
     {
         if (folder is null || !File.Exists(Path.Combine(folder, Checkpoint.FileName))) return;
-        (MonitorState? said, int version) = Checkpoint.Load(Path.Combine(folder, Checkpoint.FileName), updates, options, data.Key);
+        string file = Path.Combine(folder, Checkpoint.FileName), lines = Path.Combine(folder, TrainingLog.FileName);
+        (MonitorState? said, int version) = Checkpoint.Load(file, updates, options, data.Key);
         // A log that was deleted begins anew; what a killed process was writing is of no use.
-        if (File.Exists(Path.Combine(folder, TrainingLog.FileName))) log.AddRange(TrainingLog.Read(Path.Combine(folder, TrainingLog.FileName)).Where(s => s.Step <= Done));
+        if (File.Exists(lines)) log.AddRange(TrainingLog.Read(lines).Where(s => s.Step <= Done));
         foreach (string left in Directory.GetFiles(folder, "*.tmp")) File.Delete(left);
         saved = Done;
         // Version 1 has its scores in the log alone.
@@ -274,8 +276,8 @@ public sealed class Pretrainer : IDisposable
         if (Done > 0 && Done % StepsPerEpoch == 0 && !monitor.IsScoreDue) KeepEpoch();
         if (version == 1 && Done < Steps)
         {
-            Notice = $"{Path.Combine(folder, Checkpoint.FileName)} was written by an older version of the kit: from step {Done + 1} on, "
-                + "order, crops, masks and stochastic depth come from other streams of the seed than that version would have drawn from.";
+            Notice = $"{file} was written by an older version of the kit: from step {Done + 1} on, order, crops, masks and "
+                + "stochastic depth come from other streams of the seed than that version would have drawn from.";
         }
     }
 }

@@ -24,7 +24,8 @@ public sealed class SimClr : PretrainMethod
         this.options = options;
         Backbone made = backbone(true);
         long seed = RandomStream.SeedOf(options.Seed, RandomPurpose.HeadWeights);
-        network = new(options, made, ProjectionHead.SimClr(made.Dim, options.HeadHidden, options.Outputs, seed, device), null, device);
+        var head = ProjectionHead.SimClr(made.Dim, options.HeadHidden, options.Outputs, seed, device);
+        network = new(options, made, head, null, device);
     }
 
     /// <inheritdoc/>

@@ -71,7 +71,8 @@ public abstract class TeacherStudent : PretrainMethod
     public override void AfterStep(double momentum) => average.Step(momentum);
 
     /// <summary>Seeds stochastic depth anew for a step, so that a resumed run needs no state of the generator.</summary>
-    protected void Seed(long step) => dropPath?.manual_seed(RandomStream.SeedOf(Options.Seed, RandomPurpose.StochasticDepth, step));
+    protected void Seed(long step) =>
+        dropPath?.manual_seed(RandomStream.SeedOf(Options.Seed, RandomPurpose.StochasticDepth, step));
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -14,7 +14,7 @@ public sealed class EvaluationModeTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
     private readonly VisionTransformer model =
-        VisionTransformer.Random(new() { Dim = 24, Depth = 4, Heads = 3, Patch = 8, ImageSize = 32, DropPath = 0.5 }, 1);
+        VisionTransformer.Random(TinyTuning.Sizes with { DropPath = 0.5 }, 1);
 
     public void Dispose()
     {
