@@ -9,9 +9,18 @@ namespace DermKit.Data;
 /// data/splits/&lt;set&gt;-test-patients.csv; the table's own split "test". A renamed copy counts as its image: by the archive's id that its name
 /// still holds (<see cref="Mask"/>), and before pre-training by its pixels (<see cref="Copies"/>).
 /// </summary>
-public static partial class FrozenTest
+public static class FrozenTest
 {
     private const string PadPatients = "pad-ufes-20-test-patients.csv";
+    private const RegexOptions Options = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant;
+
+    private static readonly Regex Isic = new(@"ISIC[_\- ]?(\d{7})(?!\d)", Options);
+
+    /// <summary>PAD-UFES-20's names: patient, lesion, image.</summary>
+    private static readonly Regex Pad = new(@"PAT_(\d+)_\d+_\d+(?!\d)", Options);
+
+    /// <summary>What tools and browsers put behind a name: suffixes, one or more, a number of a second download, what was done to the pixels.</summary>
+    private static readonly Regex Additions = new(@"(\.(jpe?g|png|bmp)|[ _]?\(\d+\)|[ _-]+(copy|downsampled|resized))+$", Options);
 
     /// <summary>For each row of the table: true when it is a frozen test image. Pre-training takes the rows where this is false.</summary>
     /// <exception cref="KitException">A list cannot be read, or the table of a set with a list of patients has no patient_id.</exception>
@@ -22,8 +31,9 @@ public static partial class FrozenTest
             : ImageFiles.Shown(folder, pattern).SelectMany(path => CsvFile.Read(path).Column(column)).ToHashSet(StringComparer.Ordinal);
         HashSet<string> images = Listed("*-test.csv", "image_id"), padPatients = Listed(PadPatients, "patient_id");
         HashSet<string> isic = [.. images.Select(IsicId).OfType<string>()];
-        bool IsListed(string name) => images.Contains(name) || images.Contains(Additions().Replace(Path.GetFileName(name), ""))
-            || IsicId(name) is { } number && isic.Contains(number) || PadId().Match(Path.GetFileName(name)) is { Success: true } pad && padPatients.Contains($"PAT_{pad.Groups[1].Value}");
+        bool IsListed(string name) => images.Contains(name) || images.Contains(Additions.Replace(Path.GetFileName(name), ""))
+            || IsicId(name) is { } number && isic.Contains(number)
+            || Pad.Match(Path.GetFileName(name)) is { Success: true } match && padPatients.Contains($"PAT_{match.Groups[1].Value}");
         string?[] splits = table.Has("split") ? table.Column("split") : new string?[table.Count];
         bool[] mask = [.. Enumerable.Range(0, table.Count).Select(i => splits[i] == "test" || IsListed(table.Ids[i]) || IsListed(table.Paths[i]))];
         string?[] sources = table.Has("source") ? table.Column("source") : new string?[table.Count];
@@ -63,16 +73,5 @@ public static partial class FrozenTest
     }
 
     /// <summary>The seven digits of ISIC's id in a file's name, whatever stands around it; null without one.</summary>
-    private static string? IsicId(string name) => Isic().Match(Path.GetFileName(name)) is { Success: true } match ? match.Groups[1].Value : null;
-
-    [GeneratedRegex(@"ISIC[_\- ]?(\d{7})(?!\d)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex Isic();
-
-    /// <summary>PAD-UFES-20's names: patient, lesion, image.</summary>
-    [GeneratedRegex(@"PAT_(\d+)_\d+_\d+(?!\d)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex PadId();
-
-    /// <summary>What tools and browsers put behind a name: suffixes, one or more, a number of a second download, what was done to the pixels.</summary>
-    [GeneratedRegex(@"(\.(jpe?g|png|bmp)|[ _]?\(\d+\)|[ _-]+(copy|downsampled|resized))+$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex Additions();
+    private static string? IsicId(string name) => Isic.Match(Path.GetFileName(name)) is { Success: true } match ? match.Groups[1].Value : null;
 }
