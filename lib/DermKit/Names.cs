@@ -6,7 +6,9 @@ public static class Names
     /// <summary>Names that a message shows at most.</summary>
     public const int Most = 10;
 
-    /// <summary>The names with commas between; of more than <paramref name="most"/> the first ones and the count of the rest.</summary>
+    /// <summary>
+    /// The names with commas between; of more than <paramref name="most"/> the first ones and the count of the rest.
+    /// </summary>
     /// <param name="names">Names in the order to show; a null is shown as nothing.</param>
     /// <param name="most">Names to show.</param>
     /// <param name="separator">Text between two names.</param>

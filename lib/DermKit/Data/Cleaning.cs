@@ -20,7 +20,8 @@ public static class Cleaning
     /// <summary>The rows of the table that the list names, by file name without its ending and whatever its case.</summary>
     /// <param name="table">The set.</param>
     /// <param name="list">From <see cref="List"/>.</param>
-    /// <exception cref="KitException">The list names none or less than half of the table's images: it is that of another set; or it names one in two ways.</exception>
+    /// <exception cref="KitException">The list names none or less than half of the table's images: it is that of
+    /// another set; or it names one in two ways.</exception>
     public static ImageTable Apply(ImageTable table, string list)
     {
         CsvFile file = CsvFile.Read(list);

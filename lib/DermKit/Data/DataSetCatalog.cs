@@ -36,7 +36,8 @@ public static class DataSetCatalog
     public static bool IsFixture(KitSettings settings, string name) => Folder(settings, name) is { } folder && File.Exists(Path.Combine(folder, FixtureSets.Mark));
 
     /// <summary>
-    /// True when the set can be opened, with as many image files as the named manifest counts, or without a name the smallest manifest of the set; of <see cref="DataSetManifest.Part"/>
+    /// True when the set can be opened, with as many image files as the named manifest counts, or without a name the
+    /// smallest manifest of the set; of <see cref="DataSetManifest.Part"/>
     /// with any; the synthetic set and fixtures always. Cheap: reads no image.
     /// </summary>
     /// <exception cref="KitException">The set has no manifest of that name.</exception>
@@ -51,7 +52,10 @@ public static class DataSetCatalog
         return ImageFiles.Under(folder).Skip(needed - 1).Any();
     }
 
-    /// <summary>Image files below the folder of a set that lie there, and those that its largest manifest counts (null without one): says how much a part is. Reads no image.</summary>
+    /// <summary>
+    /// Image files below the folder of a set that lie there, and those that its largest manifest counts (null without
+    /// one): says how much a part is. Reads no image.
+    /// </summary>
     /// <param name="settings">Folders.</param>
     /// <param name="name">Name of the set.</param>
     public static (int Here, int? All) Files(KitSettings settings, string name)
@@ -62,7 +66,8 @@ public static class DataSetCatalog
 
     /// <summary>
     /// Opens a set and checks it against the manifest of that name; the synthetic set is drawn when it is not there. Without a name the manifest nearest in size is asserted;
-    /// a set of the user's own has none. <see cref="DataSetManifest.Part"/> takes what is here of the largest manifest, and <see cref="ImageTable.Part"/> then says how much that is.
+    /// a set of the user's own has none. <see cref="DataSetManifest.Part"/> takes what is here of the largest manifest,
+    /// and <see cref="ImageTable.Part"/> then says how much that is.
     /// </summary>
     /// <exception cref="KitException">The set is not there, cannot be read, or is not what the manifest says.</exception>
     public static ImageTable Load(KitSettings settings, string name, string? manifest = null)
@@ -106,7 +111,10 @@ public static class DataSetCatalog
 
     private static readonly HashSet<string> LabelFiles = [".csv", ".txt", ".tab"];
 
-    /// <summary>The manifest of that name, or all of the set, the largest first, without a name and for <see cref="DataSetManifest.Part"/>; null where the set has none.</summary>
+    /// <summary>
+    /// The manifest of that name, or all of the set, the largest first, without a name and for <see
+    /// cref="DataSetManifest.Part"/>; null where the set has none.
+    /// </summary>
     private static DataSetManifest[]? Expected(KitSettings settings, string name, string? manifest)
     {
         DataSetManifest[] all = DataSetManifest.All(Path.Combine(settings.Root, "data"), name);

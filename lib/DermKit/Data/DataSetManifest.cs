@@ -3,7 +3,9 @@ namespace DermKit.Data;
 /// <summary>What a data set must hold before a number is published from it: data/manifests/&lt;set&gt;.&lt;name&gt;.json.</summary>
 public sealed record DataSetManifest
 {
-    /// <summary>Named in place of a manifest, takes what is here of a set: whatever rests on it is stamped PART and in no mean.</summary>
+    /// <summary>
+    /// Named in place of a manifest, takes what is here of a set: whatever rests on it is stamped PART and in no mean.
+    /// </summary>
     public const string Part = "part";
 
     /// <summary>Version of the file's form; 1.</summary>
@@ -44,7 +46,8 @@ public sealed record DataSetManifest
         : [.. Directory.GetFiles(Folder(dataRoot), $"{dataSet}.*.json").Select(StrictJson.Read<DataSetManifest>).OrderByDescending(m => m.Images).ThenBy(m => m.Name, StringComparer.Ordinal)];
 
     /// <summary>The rows of <paramref name="table"/> that this manifest is about, after every count, and the first and last label, was compared.</summary>
-    /// <exception cref="KitException">Names the counts that differ and images that are missing; of many the first.</exception>
+    /// <exception cref="KitException">Names the counts that differ and images that are missing; of many the
+    /// first.</exception>
     public ImageTable Check(string dataRoot, ImageTable table)
     {
         IReadOnlyList<string> absent = table.Absent;
@@ -80,8 +83,12 @@ public sealed record DataSetManifest
         }
     }
 
-    /// <summary>What is here of the whole set that this manifest is about, in one line: "PART of ddi: 267 of 656 images, 2 of 2 classes; missing: ...".</summary>
-    /// <exception cref="KitException">There is no image, more of a class than in the whole set, or a class that it does not have.</exception>
+    /// <summary>
+    /// What is here of the whole set that this manifest is about, in one line: "PART of ddi: 267 of 656 images, 2 of 2
+    /// classes; missing: ...".
+    /// </summary>
+    /// <exception cref="KitException">There is no image, more of a class than in the whole set, or a class that it does
+    /// not have.</exception>
     internal string PartOf(ImageTable table)
     {
         if (table.Count == 0) throw new KitException($"{DataSet} is here without an image: expected some of its {Images}. Get them as data/sources.json says.");

@@ -6,7 +6,8 @@ namespace DermKit.Data;
 /// <summary>
 /// Images that nothing is ever trained on, fixed before any training. An image is frozen when any of these says so: a list of image ids
 /// data/splits/&lt;set&gt;-test.csv, of whichever set (ISIC's ids are the same in every archive); its own set's list of patients
-/// data/splits/&lt;set&gt;-test-patients.csv; the table's own split "test". A renamed copy counts as its image: by the archive's id that its name
+/// data/splits/&lt;set&gt;-test-patients.csv; the table's own split "test". A renamed copy counts as its image: by the
+/// archive's id that its name
 /// still holds (<see cref="Mask"/>), and before pre-training by its pixels (<see cref="Copies"/>).
 /// </summary>
 public static class FrozenTest
@@ -19,7 +20,10 @@ public static class FrozenTest
     /// <summary>PAD-UFES-20's names: patient, lesion, image.</summary>
     private static readonly Regex Pad = new(@"PAT_(\d+)_\d+_\d+(?!\d)", Options);
 
-    /// <summary>What tools and browsers put behind a name: suffixes, one or more, a number of a second download, what was done to the pixels.</summary>
+    /// <summary>
+    /// What tools and browsers put behind a name: suffixes, one or more, a number of a second download, what was done
+    /// to the pixels.
+    /// </summary>
     private static readonly Regex Additions = new(@"(\.(jpe?g|png|bmp)|[ _]?\(\d+\)|[ _-]+(copy|downsampled|resized))+$", Options);
 
     /// <summary>For each row of the table: true when it is a frozen test image. Pre-training takes the rows where this is false.</summary>
@@ -57,7 +61,8 @@ public static class FrozenTest
     })];
 
     /// <summary>
-    /// The candidates that are frozen images under other names: the same file, or one of the same photograph by its pixels (<see cref="Leakage.Find"/>), resized, turned or stored again.
+    /// The candidates that are frozen images under other names: the same file, or one of the same photograph by its
+    /// pixels (<see cref="Leakage.Find"/>), resized, turned or stored again.
     /// </summary>
     /// <param name="candidates">Files that would be trained on.</param>
     /// <param name="frozen">Files of frozen images.</param>

@@ -1,6 +1,9 @@
 namespace DermKit.Data;
 
-/// <summary>The images under a folder, found by name, so that one reader takes every layout that archives, tools and operating systems leave behind.</summary>
+/// <summary>
+/// The images under a folder, found by name, so that one reader takes every layout that archives, tools and operating
+/// systems leave behind.
+/// </summary>
 internal static class ImageFiles
 {
     private static readonly HashSet<string> Suffixes = new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png", ".bmp" };
@@ -19,12 +22,16 @@ internal static class ImageFiles
         return null;
     }
 
-    /// <summary>The image files below a folder, as <see cref="Under(string, IReadOnlySet{string})"/> walks it.</summary>
+    /// <summary>
+    /// The image files below a folder, as <see cref="Under(string, IReadOnlySet{string})"/> walks it.
+    /// </summary>
     internal static IEnumerable<FileInfo> Under(string folder) => Under(folder, Suffixes);
 
     /// <summary>
-    /// The files of some suffixes below a folder. Hidden files and folders (a leading dot, such as ._1.jpg, or the attribute) and folders of <see cref="Foreign"/> are left out.
-    /// Links are followed last: one to a folder or file that is found without it, or to a folder around it, gives nothing.
+    /// The files of some suffixes below a folder. Hidden files and folders (a leading dot, such as ._1.jpg, or the
+    /// attribute) and folders of <see cref="Foreign"/> are left out.
+    /// Links are followed last: one to a folder or file that is found without it, or to a folder around it, gives
+    /// nothing.
     /// </summary>
     internal static IEnumerable<FileInfo> Under(string folder, IReadOnlySet<string> suffixes)
     {
@@ -58,8 +65,10 @@ internal static class ImageFiles
     }
 
     /// <summary>
-    /// Makes the columns "image" and "image_id" for the rows whose image is somewhere below the folder; the rest goes to <see cref="ImageTable.Absent"/>.
-    /// An image is found by its name without folders and suffix; where none has the very letters, by the same letters composed in another way.
+    /// Makes the columns "image" and "image_id" for the rows whose image is somewhere below the folder; the rest goes
+    /// to <see cref="ImageTable.Absent"/>.
+    /// An image is found by its name without folders and suffix; where none has the very letters, by the same letters
+    /// composed in another way.
     /// </summary>
     /// <exception cref="KitException">Two files have the name of a row, or two rows that of one file.</exception>
     internal static ImageTable Table(string name, string folder, string[] ids, params (string Name, string?[] Values)[] columns)
@@ -100,7 +109,8 @@ internal static class ImageFiles
     }
 
     /// <summary>
-    /// The file that a row names: the path as it is written, else the one file whose path differs from it in how letters are composed, in \ for /, in the case of the suffix,
+    /// The file that a row names: the path as it is written, else the one file whose path differs from it in how
+    /// letters are composed, in \ for /, in the case of the suffix,
     /// or in that the row gives no suffix. Null where there is none.
     /// </summary>
     /// <param name="folder">What a relative path is relative to.</param>
@@ -127,7 +137,8 @@ internal static class ImageFiles
     }
 
     /// <summary>
-    /// A set that is nothing but a folder of images for each class, in ordinal order of "class/file", which is the id; diagnosis is the class, and further columns are made from it.
+    /// A set that is nothing but a folder of images for each class, in ordinal order of "class/file", which is the id;
+    /// diagnosis is the class, and further columns are made from it.
     /// </summary>
     /// <exception cref="KitException">There is no image.</exception>
     internal static ImageTable Classes(string name, string root, string modality, params (string Name, Func<string, string> Of)[] more)

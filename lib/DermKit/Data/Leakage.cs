@@ -144,7 +144,8 @@ public static class Leakage
 
     /// <summary>Near-duplicates found without a model: thumbnails in all eight turns rank (the 20,000 most similar, of a cosine of 0.9 and more), pixels confirm; highest correlation first.</summary>
     /// <param name="first">Pictures, some ten thousand at most.</param>
-    /// <param name="second">Pictures of another set; null for the pairs within <paramref name="first"/>, each once with the smaller row first; rows of one file are no pair.</param>
+    /// <param name="second">Pictures of another set; null for the pairs within <paramref name="first"/>, each once with
+    /// the smaller row first; rows of one file are no pair.</param>
     /// <param name="least">Lowest correlation.</param>
     /// <param name="cancellation">Stops between pictures.</param>
     /// <param name="decode">Reads a picture of either; null decodes the file.</param>

@@ -3,14 +3,19 @@ using System.Text;
 namespace DermKit.Data;
 
 /// <summary>
-/// Letters with marks, written as one character or as a letter and its marks: macOS stores names in the second form, most other systems in the first.
-/// <see cref="string.Normalize()"/> leaves both as they are where globalization is invariant, as in this kit's own host.
+/// Letters with marks, written as one character or as a letter and its marks: macOS stores names in the second form,
+/// most other systems in the first.
+/// <see cref="string.Normalize()"/> leaves both as they are where globalization is invariant, as in this kit's own
+/// host.
 /// </summary>
 internal static class Letters
 {
     private const int HangulFirst = 0xAC00, HangulLast = 0xD7A3, Lead = 0x1100, Vowel = 0x1161, Tail = 0x11A7, Vowels = 21, Tails = 28;
 
-    /// <summary>A mark, then pairs of a letter and the same letter with the mark: canonical compositions of Latin, Greek, Cyrillic and kana (Unicode 15).</summary>
+    /// <summary>
+    /// A mark, then pairs of a letter and the same letter with the mark: canonical compositions of Latin, Greek,
+    /// Cyrillic and kana (Unicode 15).
+    /// </summary>
     private static readonly string[] Table =
     [
         "\u0300AÀEÈIÌOÒUÙaàeèiìoòuùÜǛüǜNǸnǹЕЀИЍеѐиѝĒḔēḕŌṐōṑWẀwẁÂẦâầĂẰăằÊỀêềÔỒôồƠỜơờƯỪưừYỲyỳ",

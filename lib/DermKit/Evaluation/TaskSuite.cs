@@ -17,7 +17,9 @@ public sealed class TaskSuite
     /// <summary>All tasks, those whose data is not here too.</summary>
     public IReadOnlyList<TaskDefinition> Tasks { get; }
 
-    /// <summary>The task of that name; with -part behind it, the same question of what is here of its data sets.</summary>
+    /// <summary>
+    /// The task of that name; with -part behind it, the same question of what is here of its data sets.
+    /// </summary>
     /// <exception cref="KitException">There is none; the nearest is named.</exception>
     public TaskDefinition this[string name] => Tasks.FirstOrDefault(t => t.Name == name) ?? Tasks.Where(t => $"{t.Name}{Suffix}" == name).Select(Part).FirstOrDefault()
         ?? throw new KitException($"{folder}: no task '{name}'; did you mean '{KitException.Nearest(name, Tasks.Select(t => t.Name))}'?");
@@ -56,7 +58,8 @@ public sealed class TaskSuite
     /// <param name="task">The task.</param>
     /// <param name="settings">Where the data lies.</param>
     /// <param name="version">
-    /// The strict version has each image file once where rows share one (<see cref="ImageTable.Once"/>), and leaves out what a cleaning list in the set's folder leaves out; the note of the task then says how many.
+    /// The strict version has each image file once where rows share one (<see cref="ImageTable.Once"/>), and leaves out
+    /// what a cleaning list in the set's folder leaves out; the note of the task then says how many.
     /// </param>
     /// <exception cref="KitException">Data is not here or not what the manifest says, a label is named by no class, or the classes are not as many as declared.</exception>
     public static ProbeTask Open(TaskDefinition task, KitSettings settings, SplitVersion version = SplitVersion.Strict)

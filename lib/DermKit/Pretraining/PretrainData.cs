@@ -109,7 +109,8 @@ public sealed class PretrainData : IDisposable
     }
 
     /// <summary>
-    /// The frozen images at hand, and the paths that are one of them under another name. The sets that the kit freezes images of are their archives' own lists; every other set may hold anything,
+    /// The frozen images at hand, and the paths that are one of them under another name. The sets that the kit freezes
+    /// images of are their archives' own lists; every other set may hold anything,
     /// but for the drawn one, whose images are no photographs.
     /// </summary>
     private static (string[] Tests, IReadOnlySet<string> Copies) Renamed(KitSettings settings, IReadOnlyList<(string Set, string[] Free, string[] Frozen)> found, string[] paths, ImageCache cache,

@@ -15,10 +15,12 @@ public static class Derm7pt
     /// Reads meta/meta.csv, two rows of the table for each of its rows: the image that column clinic names, then that of column derm, both below images/.
     /// Columns: lesion_id (case_num), diagnosis (without its "(...)", so that melanomas of all depths are one), modality, sex, site, official_split (the authors' own, from
     /// meta/{train,valid,test}_indexes.csv where these are there; the paper does not use it), and the file's further columns. The id is the path below images/.
-    /// Two rows may name one file, as both columns of nine cases of release_v0 do: both are kept, the id of the second with its case and column behind, such as #565-derm.
+    /// Two rows may name one file, as both columns of nine cases of release_v0 do: both are kept, the id of the second
+    /// with its case and column behind, such as #565-derm.
     /// <see cref="ImageTable.Once"/> keeps the first.
     /// </summary>
-    /// <exception cref="KitException">A file or column is missing, or a row lacks what the set gives, or two names that differ are those of one file.</exception>
+    /// <exception cref="KitException">A file or column is missing, or a row lacks what the set gives, or two names that
+    /// differ are those of one file.</exception>
     public static ImageTable Load(string folder)
     {
         string root = Root(folder) ?? folder;

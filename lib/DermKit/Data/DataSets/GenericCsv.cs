@@ -9,10 +9,12 @@ public static class GenericCsv
     private static readonly string[] Needed = ["label", "patient_id", "lesion_id"];
 
     /// <summary>
-    /// Reads the CSV. Image paths are relative to its folder and, as written, are the image ids (<see cref="ImageFiles.Find"/> says how a path may differ from the file's); split is train, val or test;
+    /// Reads the CSV. Image paths are relative to its folder and, as written, are the image ids (<see
+    /// cref="ImageFiles.Find"/> says how a path may differ from the file's); split is train, val or test;
     /// further columns are kept under their names. The label is also the column "diagnosis" when the file has none.
     /// </summary>
-    /// <exception cref="KitException">A column is missing, a label, patient or lesion is missing, a split unknown, an image twice or not there; file and row are named.</exception>
+    /// <exception cref="KitException">A column is missing, a label, patient or lesion is missing, a split unknown, an
+    /// image twice or not there; file and row are named.</exception>
     public static ImageTable Load(string csvPath, string name)
     {
         CsvFile file = CsvFile.Read(csvPath);

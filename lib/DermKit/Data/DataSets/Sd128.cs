@@ -6,7 +6,10 @@ public static class Sd128
     /// <summary>Name of the set and of its folder.</summary>
     public const string Name = "sd-128";
 
-    /// <summary>True when <paramref name="folder"/> has images/ with an image in it, of whichever disease: a part of the set has some of them.</summary>
+    /// <summary>
+    /// True when <paramref name="folder"/> has images/ with an image in it, of whichever disease: a part of the set has
+    /// some of them.
+    /// </summary>
     public static bool IsIn(string folder) => Path.Combine(folder, "images") is var images && Directory.Exists(images) && ImageFiles.Under(images).Any();
 
     /// <summary>

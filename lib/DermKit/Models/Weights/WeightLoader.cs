@@ -28,7 +28,10 @@ public static class WeightLoader
             else target.zero_();
     }
 
-    /// <summary>What keeps a file from filling a model (on any device, meta too), keys by name, of many the first with the count of the rest; empty when it fits.</summary>
+    /// <summary>
+    /// What keeps a file from filling a model (on any device, meta too), keys by name, of many the first with the count
+    /// of the rest; empty when it fits.
+    /// </summary>
     internal static string Problems(nn.Module module, WeightFile file, IReadOnlyCollection<string>? leaveOut)
     {
         Dictionary<string, Tensor> state = module.state_dict();
