@@ -31,9 +31,11 @@ public static class Cleaning
         {
             // The very name again says nothing new: lists are also made from tables that name one file in two rows.
             string name = file[row, "file_name"], stem = Letters.Composed(ImageFiles.Stem(name));
-            if (!kept.TryAdd(stem, name) && kept[stem] != name) throw file.Error(row, $"'{name}' stands here for the second time, after '{kept[stem]}'.");
+            if (!kept.TryAdd(stem, name) && kept[stem] != name)
+                throw file.Error(row, $"'{name}' stands here for the second time, after '{kept[stem]}'.");
         }
-        int[] rows = [.. Enumerable.Range(0, table.Count).Where(i => kept.ContainsKey(Letters.Composed(ImageFiles.Stem(table.Paths[i]))))];
+        int[] rows = [.. Enumerable.Range(0, table.Count)
+            .Where(i => kept.ContainsKey(Letters.Composed(ImageFiles.Stem(table.Paths[i]))))];
         return rows.Length * 2 >= table.Count ? table.Rows(rows)
             : throw new KitException($"{list}: expected the images of {table.Name} that remain, found {rows.Length} of its {table.Count}; is it the list of another set?");
     }

@@ -52,7 +52,8 @@ public sealed class CsvFile
     {
         foreach (string name in names)
             if (Known(row, name) is null)
-                throw Error(row, $"{name} is {(this[row, name] is { Length: > 0 } text ? $"'{text}', which stands for a missing value" : "empty")}; fill it in or take the row out.");
+                throw Error(row,
+                    $"{name} is {(this[row, name] is { Length: > 0 } text ? $"'{text}', which stands for a missing value" : "empty")}; fill it in or take the row out.");
     }
 
     /// <summary>Refuses a file that lacks one of the columns.</summary>

@@ -48,7 +48,8 @@ public static class DataSetCatalog
         if (Folder(settings, name) is not { } folder) return false;
         // A CSV of the user's own may name pictures anywhere.
         if (!Adapters.ContainsKey(name)) return true;
-        int needed = IsFixture(settings, name) || manifest == DataSetManifest.Part || expected is null ? 1 : expected.Files ?? expected.Images;
+        int needed = IsFixture(settings, name) || manifest == DataSetManifest.Part || expected is null ? 1
+            : expected.Files ?? expected.Images;
         return ImageFiles.Under(folder).Skip(needed - 1).Any();
     }
 
@@ -61,7 +62,8 @@ public static class DataSetCatalog
     public static (int Here, int? All) Files(KitSettings settings, string name)
     {
         DataSetManifest? whole = Expected(settings, name, null)?[0];
-        return (Folder(settings, name) is { } folder ? ImageFiles.Under(folder).Count() : 0, whole?.Files ?? whole?.Images);
+        return (Folder(settings, name) is { } folder ? ImageFiles.Under(folder).Count() : 0, whole?.Files
+            ?? whole?.Images);
     }
 
     /// <summary>
@@ -90,14 +92,18 @@ public static class DataSetCatalog
     /// <summary>What lies in the folder of a set, whatever its manifest says.</summary>
     /// <exception cref="KitException">The set cannot be read.</exception>
     internal static ImageTable Read(string folder, string name) =>
-        Adapters.TryGetValue(name, out var adapter) ? adapter.Load(folder) : GenericCsv.Load(Path.Combine(folder, GenericCsv.FileName), name);
+        Adapters.TryGetValue(name, out var adapter) ? adapter.Load(folder)
+            : GenericCsv.Load(Path.Combine(folder, GenericCsv.FileName), name);
 
     /// <summary>SHA-256 (hex) over the label files' bytes and the sorted names and sizes of the images: says which copy a result came from, without reading every image.</summary>
     public static string Hash(string folder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        string[] texts = [.. ImageFiles.Under(folder, LabelFiles).Select(f => f.FullName).Order(StringComparer.Ordinal)];
-        ILookup<bool, string> atTop = texts.ToLookup(f => Path.GetExtension(f) == ".csv" && Path.GetDirectoryName(f) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        string[] texts = [.. ImageFiles.Under(folder, LabelFiles).Select(f => f.FullName)
+            .Order(StringComparer.Ordinal)];
+        ILookup<bool, string> atTop = texts
+            .ToLookup(f => Path.GetExtension(f) == ".csv"
+            && Path.GetDirectoryName(f) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         foreach (string csv in atTop[true].Concat(atTop[false]))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(Path.GetRelativePath(folder, csv).Replace('\\', '/') + "\n"));

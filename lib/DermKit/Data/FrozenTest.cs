@@ -32,14 +32,18 @@ public static class FrozenTest
     {
         string folder = Path.Combine(settings.Root, "data", "splits");
         HashSet<string> Listed(string pattern, string column) => !Directory.Exists(folder) ? []
-            : ImageFiles.Shown(folder, pattern).SelectMany(path => CsvFile.Read(path).Column(column)).ToHashSet(StringComparer.Ordinal);
+            : ImageFiles.Shown(folder, pattern)
+                .SelectMany(path => CsvFile.Read(path).Column(column)).ToHashSet(StringComparer.Ordinal);
         HashSet<string> images = Listed("*-test.csv", "image_id"), padPatients = Listed(PadPatients, "patient_id");
         HashSet<string> isic = [.. images.Select(IsicId).OfType<string>()];
-        bool IsListed(string name) => images.Contains(name) || images.Contains(Additions.Replace(Path.GetFileName(name), ""))
+        bool IsListed(string name) => images.Contains(name)
+            || images.Contains(Additions.Replace(Path.GetFileName(name), ""))
             || IsicId(name) is { } number && isic.Contains(number)
-            || Pad.Match(Path.GetFileName(name)) is { Success: true } match && padPatients.Contains($"PAT_{match.Groups[1].Value}");
+            || Pad.Match(Path.GetFileName(name)) is { Success: true } match
+                && padPatients.Contains($"PAT_{match.Groups[1].Value}");
         string?[] splits = table.Has("split") ? table.Column("split") : new string?[table.Count];
-        bool[] mask = [.. Enumerable.Range(0, table.Count).Select(i => splits[i] == "test" || IsListed(table.Ids[i]) || IsListed(table.Paths[i]))];
+        bool[] mask = [.. Enumerable.Range(0, table.Count)
+            .Select(i => splits[i] == "test" || IsListed(table.Ids[i]) || IsListed(table.Paths[i]))];
         string?[] sources = table.Has("source") ? table.Column("source") : new string?[table.Count];
         foreach (var rows in Enumerable.Range(0, table.Count).GroupBy(i => sources[i] ?? table.Name))
             if (Listed($"{rows.Key}-test-patients.csv", "patient_id") is { Count: > 0 } patients && table.Column("patient_id") is var patient)
@@ -49,7 +53,9 @@ public static class FrozenTest
 
     /// <summary>The real sets here that may have frozen images; fixtures are none.</summary>
     internal static string[] SetsAtHand(KitSettings settings) =>
-        [.. DataSetCatalog.RealSets.Where(set => DataSetCatalog.Folder(settings, set) is not null && !DataSetCatalog.IsFixture(settings, set))];
+        [.. DataSetCatalog.RealSets
+            .Where(set => DataSetCatalog.Folder(settings, set) is not null
+            && !DataSetCatalog.IsFixture(settings, set))];
 
     /// <summary>The files of all frozen images of the real sets that are here, whole or in part.</summary>
     /// <exception cref="KitException">A set or a list cannot be read.</exception>
@@ -69,14 +75,17 @@ public static class FrozenTest
     /// <param name="decode">Reads an image of either; null decodes the file.</param>
     /// <param name="cancellation">Stops between images.</param>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    internal static IReadOnlySet<string> Copies(IReadOnlyList<string> candidates, IReadOnlyList<string> frozen, Func<string, RgbImage>? decode = null, CancellationToken cancellation = default)
+    internal static IReadOnlySet<string> Copies(IReadOnlyList<string> candidates, IReadOnlyList<string> frozen,
+        Func<string, RgbImage>? decode = null, CancellationToken cancellation = default)
     {
         HashSet<string> copies = [.. candidates.Intersect(frozen, StringComparer.Ordinal)];
         if (candidates.Count == 0 || frozen.Count == 0) return copies;
-        copies.UnionWith(Leakage.Find(candidates, frozen, decode: decode, cancellation: cancellation).Select(pair => candidates[pair.First]));
+        copies.UnionWith(Leakage.Find(candidates, frozen, decode: decode, cancellation: cancellation)
+            .Select(pair => candidates[pair.First]));
         return copies;
     }
 
     /// <summary>The seven digits of ISIC's id in a file's name, whatever stands around it; null without one.</summary>
-    private static string? IsicId(string name) => Isic.Match(Path.GetFileName(name)) is { Success: true } match ? match.Groups[1].Value : null;
+    private static string? IsicId(string name) => Isic.Match(Path.GetFileName(name)) is { Success: true } match
+        ? match.Groups[1].Value : null;
 }

@@ -27,7 +27,8 @@ public sealed class ImageTable
     /// </summary>
     /// <exception cref="KitException">As the other constructor.</exception>
     public ImageTable(string name, params (string Name, IEnumerable<string?> Values)[] columns)
-        : this(name, new DataFrame(columns.Select(DataFrameColumn (c) => new StringDataFrameColumn(c.Name, c.Values.Select(Missing.Known))))) { }
+        : this(name, new DataFrame(columns
+            .Select(DataFrameColumn (c) => new StringDataFrameColumn(c.Name, c.Values.Select(Missing.Known))))) { }
 
     /// <summary>Name of the data set.</summary>
     public string Name { get; }
@@ -67,7 +68,8 @@ public sealed class ImageTable
             string[] names = [.. Frame.Columns.Select(c => c.Name)];
             throw new KitException($"{Name}: expected a column '{column}', found {Names.Listed(names)}; did you mean '{KitException.Nearest(column, names)}'?");
         }
-        return [.. Frame.Columns[column].Cast<object?>().Select(v => Missing.Known(Convert.ToString(v, CultureInfo.InvariantCulture)))];
+        return [.. Frame.Columns[column].Cast<object?>()
+            .Select(v => Missing.Known(Convert.ToString(v, CultureInfo.InvariantCulture)))];
     }
 
     /// <summary>

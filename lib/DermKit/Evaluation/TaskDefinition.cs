@@ -95,7 +95,9 @@ public sealed record TaskDefinition
     /// True when the task asks the other's question of a part of its images (<see cref="DataSets"/> names the manifest
     /// "subset" or "part"), so that side by side the same images would count twice.
     /// </summary>
-    public bool IsPartOf(TaskDefinition other) => (IsPart || DataSets.ContainsValue("subset")) && !other.IsPart && !other.DataSets.ContainsValue("subset") && Label == other.Label && DataSets.Keys.Order().SequenceEqual(other.DataSets.Keys.Order())
+    public bool IsPartOf(TaskDefinition other) => (IsPart || DataSets.ContainsValue("subset")) && !other.IsPart
+        && !other.DataSets.ContainsValue("subset") && Label == other.Label
+        && DataSets.Keys.Order().SequenceEqual(other.DataSets.Keys.Order())
         && Classes.SelectMany(c => c.Value.Select(v => (c.Key, v))).ToHashSet().SetEquals(other.Classes.SelectMany(c => c.Value.Select(v => (c.Key, v))));
 
     /// <summary>What a reader must know beside the score.</summary>

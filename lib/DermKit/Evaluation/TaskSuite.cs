@@ -21,7 +21,8 @@ public sealed class TaskSuite
     /// The task of that name; with -part behind it, the same question of what is here of its data sets.
     /// </summary>
     /// <exception cref="KitException">There is none; the nearest is named.</exception>
-    public TaskDefinition this[string name] => Tasks.FirstOrDefault(t => t.Name == name) ?? Tasks.Where(t => $"{t.Name}{Suffix}" == name).Select(Part).FirstOrDefault()
+    public TaskDefinition this[string name] => Tasks.FirstOrDefault(t => t.Name == name)
+        ?? Tasks.Where(t => $"{t.Name}{Suffix}" == name).Select(Part).FirstOrDefault()
         ?? throw new KitException($"{folder}: no task '{name}'; did you mean '{KitException.Nearest(name, Tasks.Select(t => t.Name))}'?");
 
     /// <summary>Reads every data/tasks/*.json.</summary>
@@ -45,9 +46,11 @@ public sealed class TaskSuite
     /// <summary>Null when the task's data is here, else "data not here", which set lacks, and what to get.</summary>
     public static string? Missing(TaskDefinition task, KitSettings settings)
     {
-        if (task.DataSets.FirstOrDefault(d => !DataSetCatalog.IsPresent(settings, d.Key, d.Value)) is not { Key: { } set } lacking) return null;
+        if (task.DataSets.FirstOrDefault(d =>
+            !DataSetCatalog.IsPresent(settings, d.Key, d.Value)) is not { Key: { } set } lacking) return null;
         (int here, int? all) = DataSetCatalog.Files(settings, set);
-        string part = here == 0 || task.IsPart || all is null ? "" : FormattableString.Invariant($" Of it {here} of {all} image files are here: task {task.Name}{Suffix} takes them.");
+        string part = here == 0 || task.IsPart || all is null ? ""
+            : FormattableString.Invariant($" Of it {here} of {all} image files are here: task {task.Name}{Suffix} takes them.");
         return $"data not here: {set}{(lacking.Value is { } manifest ? $" ({manifest})" : "")}. {task.WhatToGet}{part}".TrimEnd();
     }
 
@@ -71,7 +74,8 @@ public sealed class TaskSuite
         var notes = new List<string> { task.Note };
         ImageTable[] tables = [.. task.DataSets.Select(d =>
         {
-            ImageTable given = DataSetCatalog.Load(settings, d.Key, d.Value), whole = version == SplitVersion.Original ? given : given.Once(task.Label);
+            ImageTable given = DataSetCatalog.Load(settings, d.Key, d.Value), whole = version == SplitVersion.Original
+                ? given : given.Once(task.Label);
             notes.Add(given.Part);
             if (whole.Count < given.Count)
                 notes.Add($"{given.Count - whole.Count} of {given.Count} rows left out, whose image another row has too: {Names.Listed(given.Ids.Except(whole.Ids))}.");
@@ -87,7 +91,8 @@ public sealed class TaskSuite
         string[] names = task.Classes.Count > 0 ? [.. task.Classes.Keys]
             : [.. values.OfType<string>().Except(task.Exclude).Order(StringComparer.Ordinal)];
         if (task.IsPart && task.Classes.Count == 0 && names.Length is >= 2 && names.Length < task.ClassCount)
-            task = task with { ClassCount = names.Length, Note = $"{task.Note} {names.Length} of {task.ClassCount} classes.".TrimStart() };
+            task = task with { ClassCount = names.Length,
+                Note = $"{task.Note} {names.Length} of {task.ClassCount} classes.".TrimStart() };
         if (names.Length != task.ClassCount) throw new KitException($"Task '{task.Name}': expected {task.ClassCount} classes, found {names.Length} in column '{task.Label}' of {all.Name}.");
         var classOf = names.SelectMany((name, index) => (task.Classes.GetValueOrDefault(name) ?? [name]).Select(value => (value, index)))
             .ToDictionary(p => p.value, p => p.index, StringComparer.Ordinal);

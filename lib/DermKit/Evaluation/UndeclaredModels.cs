@@ -118,7 +118,8 @@ internal static class UndeclaredModels
         using Backbone built = model.Unset(META);
         string problems = WeightLoader.Problems(built, file, model.AllLeftOut).Trim();
         return problems.Length == 0 ? model with { Parameters = built.ParameterCount }
-            : Refused(file.Path, model.Name, model.Parameters, $"its keys look like {model.Title["undeclared, ".Length..]}, but not all of them. {problems}");
+            : Refused(file.Path, model.Name, model.Parameters,
+                $"its keys look like {model.Title["undeclared, ".Length..]}, but not all of them. {problems}");
     }
 
     private static ModelDefinition Refused(string path, string name, long parameters, string problem) => new()

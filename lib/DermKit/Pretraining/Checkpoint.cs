@@ -50,7 +50,8 @@ internal static class Checkpoint
         string[] differing = [.. wanted.EnumerateObject()
             .Where(p => !stored.TryGetProperty(p.Name, out JsonElement was) || was.GetRawText() != p.Value.GetRawText())
             .Select(p => $"{JsonNamingPolicy.CamelCase.ConvertName(p.Name)} was {(stored.TryGetProperty(p.Name, out JsonElement was) ? was.GetRawText() : "not there")}, is {p.Value.GetRawText()}")];
-        if (differing.Length > 0) throw new KitException($"{path}: made with other options: {Names.Listed(differing, separator: "; ")}. Take them back, or train in another folder.");
+        if (differing.Length > 0)
+            throw new KitException($"{path}: made with other options: {Names.Listed(differing, separator: "; ")}. Take them back, or train in another folder.");
         int Count(string key, int most) => int.TryParse(Meta(key), NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count <= most ? count
             : throw new KitException($"{path}: '{key}' of its metadata is '{Meta(key)}'; expected a number from 0 to {most}. The file was changed; go back to another checkpoint, or train in another folder.");
         (int done, int skipped) = (Count("step", updates.Steps), Count("skippedInRow", updates.Steps));
@@ -67,7 +68,8 @@ internal static class Checkpoint
         using Tensor steps = moments["steps"];
         Dictionary<string, Tensor> targets = Tensors(updates.Method, moments);
         string[] wrong = [.. targets.Where(t => !file.Entries.TryGetValue(t.Key, out WeightEntry? e) || !e.Shape.SequenceEqual(t.Value.shape) || e.Type != t.Value.dtype).Select(t => t.Key)];
-        if (wrong.Length > 0) throw new KitException($"{path}: missing or of another shape: {Names.Listed(wrong)}. The file is of another version of the kit; train in another folder.");
+        if (wrong.Length > 0)
+            throw new KitException($"{path}: missing or of another shape: {Names.Listed(wrong)}. The file is of another version of the kit; train in another folder.");
         // The kernel is measured in each process, and a busy machine may find the other one faster next time: the run's own goes on.
         if (matters && kernel is not null && blocks) BlockPath.Use(kernel == "fused" ? BlockKernel.Fused : BlockKernel.Plain);
         else if (matters && kernel is not null) MatrixPath.Use(kernel == "conv" ? MatrixKernel.Conv : MatrixKernel.Linear);

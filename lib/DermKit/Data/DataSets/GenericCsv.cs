@@ -28,9 +28,11 @@ public static class GenericCsv
             string image = file[row, "image"];
             if (image.Length == 0) throw file.Error(row, "the image is empty; expected a path relative to the CSV.");
             paths[row] = ImageFiles.Find(folder, image, message => file.Error(row, message))
-                ?? throw file.Error(row, $"image '{image}' is not there (looked for {Path.GetFullPath(image, folder)}).");
+                ?? throw file.Error(row,
+                    $"image '{image}' is not there (looked for {Path.GetFullPath(image, folder)}).");
             if (!first.TryAdd(paths[row], row))
-                throw file.Error(row, $"image '{image}' stands here for the second time (first '{file[first[paths[row]], "image"]}'); keep one row for each image.");
+                throw file.Error(row,
+                    $"image '{image}' stands here for the second time (first '{file[first[paths[row]], "image"]}'); keep one row for each image.");
             foreach (string column in Needed.Where(file.Has)) file.RequireValue(row, column);
             if (!file.Has("split")) continue;
             split[row] = file[row, "split"].ToLowerInvariant();

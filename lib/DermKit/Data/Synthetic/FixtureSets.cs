@@ -121,7 +121,8 @@ public static class FixtureSets
         int[] shared = [565, 800, 824, 827, 833, 834, 839, 844, 851];
         string[] rows = [.. Enumerable.Range(0, 3 * diagnoses.Length).Select(i =>
         {
-            string clinic = FormattableString.Invariant($"NEL/NEL{2 * i + 1:D3}.JPG"), derm = FormattableString.Invariant($"NEL/Nel{2 * i + 2:D3}.jpg");
+            string clinic = FormattableString.Invariant($"NEL/NEL{2 * i + 1:D3}.JPG"),
+                derm = FormattableString.Invariant($"NEL/Nel{2 * i + 2:D3}.jpg");
             int number = i + 1, both = i - 3 * diagnoses.Length + shared.Length;
             if (both >= 0)
             {

@@ -75,5 +75,6 @@ public static class WeightLoader
 
     private static bool IsFloat(ScalarType type) => type is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16;
 
-    internal static string Listed(string what, string[] keys) => keys.Length == 0 ? "" : $" {what}: {Names.Listed(keys)}.";
+    internal static string Listed(string what, string[] keys) => keys.Length == 0 ? ""
+        : $" {what}: {Names.Listed(keys)}.";
 }
