@@ -19,9 +19,11 @@ internal static class DataCommand
     private static string State(KitSettings settings, string set, DataSource source) =>
         source.Weights ? source.Present(settings, set) is [var first, ..] ? $"in {first.Path}" : "absent"
         : DataSetCatalog.Folder(settings, set) is not { } folder ? "absent"
-        : DataSetCatalog.IsFixture(settings, set) ? $"FIXTURE in {folder}" : DataSetCatalog.IsPresent(settings, set) ? $"in {folder}" : Part(DataSetCatalog.Files(settings, set), folder);
+        : DataSetCatalog.IsFixture(settings, set) ? $"FIXTURE in {folder}" : DataSetCatalog.IsPresent(settings, set)
+            ? $"in {folder}" : Part(DataSetCatalog.Files(settings, set), folder);
 
-    private static string Part((int Here, int? All) files, string folder) => FormattableString.Invariant($"not whole, {files.Here} of {files.All} image files in {folder}");
+    private static string Part((int Here, int? All) files, string folder) =>
+        FormattableString.Invariant($"not whole, {files.Here} of {files.All} image files in {folder}");
 
     private static Command List()
     {

@@ -20,7 +20,8 @@ public static class Cleaning
     /// <summary>The rows of the table that the list names, by file name without its ending and whatever its case.</summary>
     /// <param name="table">The set.</param>
     /// <param name="list">From <see cref="List"/>.</param>
-    /// <exception cref="KitException">The list names none or less than half of the table's images: it is that of another set; or it names one in two ways.</exception>
+    /// <exception cref="KitException">The list names none or less than half of the table's images: it is that of
+    /// another set; or it names one in two ways.</exception>
     public static ImageTable Apply(ImageTable table, string list)
     {
         CsvFile file = CsvFile.Read(list);
@@ -30,9 +31,11 @@ public static class Cleaning
         {
             // The very name again says nothing new: lists are also made from tables that name one file in two rows.
             string name = file[row, "file_name"], stem = Letters.Composed(ImageFiles.Stem(name));
-            if (!kept.TryAdd(stem, name) && kept[stem] != name) throw file.Error(row, $"'{name}' stands here for the second time, after '{kept[stem]}'.");
+            if (!kept.TryAdd(stem, name) && kept[stem] != name)
+                throw file.Error(row, $"'{name}' stands here for the second time, after '{kept[stem]}'.");
         }
-        int[] rows = [.. Enumerable.Range(0, table.Count).Where(i => kept.ContainsKey(Letters.Composed(ImageFiles.Stem(table.Paths[i]))))];
+        int[] rows = [.. Enumerable.Range(0, table.Count)
+            .Where(i => kept.ContainsKey(Letters.Composed(ImageFiles.Stem(table.Paths[i]))))];
         return rows.Length * 2 >= table.Count ? table.Rows(rows)
             : throw new KitException($"{list}: expected the images of {table.Name} that remain, found {rows.Length} of its {table.Count}; is it the list of another set?");
     }

@@ -38,17 +38,22 @@ public sealed class CsvFile
         return [.. rows.Select(r => r[index])];
     }
 
-    /// <summary>The field in data row <paramref name="row"/> (from 0); null where its value is missing (<see cref="Missing"/>).</summary>
+    /// <summary>
+    /// The field in data row <paramref name="row"/> (from 0); null where its value is missing (<see cref="Missing"/>).
+    /// </summary>
     /// <exception cref="KitException">There is no such column; the nearest is named.</exception>
     public string? Known(int row, string column) => Missing.Known(this[row, column]);
 
-    /// <summary>Refuses a data row (from 0) in which one of the columns is missing (<see cref="Missing"/>): an id or a label.</summary>
+    /// <summary>
+    /// Refuses a data row (from 0) in which one of the columns is missing (<see cref="Missing"/>): an id or a label.
+    /// </summary>
     /// <exception cref="KitException">Names file, row and column; or there is no such column.</exception>
     public void RequireValue(int row, params ReadOnlySpan<string> names)
     {
         foreach (string name in names)
             if (Known(row, name) is null)
-                throw Error(row, $"{name} is {(this[row, name] is { Length: > 0 } text ? $"'{text}', which stands for a missing value" : "empty")}; fill it in or take the row out.");
+                throw Error(row,
+                    $"{name} is {(this[row, name] is { Length: > 0 } text ? $"'{text}', which stands for a missing value" : "empty")}; fill it in or take the row out.");
     }
 
     /// <summary>Refuses a file that lacks one of the columns.</summary>

@@ -36,7 +36,8 @@ public static class DataSetCatalog
     public static bool IsFixture(KitSettings settings, string name) => Folder(settings, name) is { } folder && File.Exists(Path.Combine(folder, FixtureSets.Mark));
 
     /// <summary>
-    /// True when the set can be opened, with as many image files as the named manifest counts, or without a name the smallest manifest of the set; of <see cref="DataSetManifest.Part"/>
+    /// True when the set can be opened, with as many image files as the named manifest counts, or without a name the
+    /// smallest manifest of the set; of <see cref="DataSetManifest.Part"/>
     /// with any; the synthetic set and fixtures always. Cheap: reads no image.
     /// </summary>
     /// <exception cref="KitException">The set has no manifest of that name.</exception>
@@ -47,22 +48,28 @@ public static class DataSetCatalog
         if (Folder(settings, name) is not { } folder) return false;
         // A CSV of the user's own may name pictures anywhere.
         if (!Adapters.ContainsKey(name)) return true;
-        int needed = IsFixture(settings, name) || manifest == DataSetManifest.Part || expected is null ? 1 : expected.Files ?? expected.Images;
+        int needed = IsFixture(settings, name) || manifest == DataSetManifest.Part || expected is null ? 1
+            : expected.Files ?? expected.Images;
         return ImageFiles.Under(folder).Skip(needed - 1).Any();
     }
 
-    /// <summary>Image files below the folder of a set that lie there, and those that its largest manifest counts (null without one): says how much a part is. Reads no image.</summary>
+    /// <summary>
+    /// Image files below the folder of a set that lie there, and those that its largest manifest counts (null without
+    /// one): says how much a part is. Reads no image.
+    /// </summary>
     /// <param name="settings">Folders.</param>
     /// <param name="name">Name of the set.</param>
     public static (int Here, int? All) Files(KitSettings settings, string name)
     {
         DataSetManifest? whole = Expected(settings, name, null)?[0];
-        return (Folder(settings, name) is { } folder ? ImageFiles.Under(folder).Count() : 0, whole?.Files ?? whole?.Images);
+        return (Folder(settings, name) is { } folder ? ImageFiles.Under(folder).Count() : 0, whole?.Files
+            ?? whole?.Images);
     }
 
     /// <summary>
     /// Opens a set and checks it against the manifest of that name; the synthetic set is drawn when it is not there. Without a name the manifest nearest in size is asserted;
-    /// a set of the user's own has none. <see cref="DataSetManifest.Part"/> takes what is here of the largest manifest, and <see cref="ImageTable.Part"/> then says how much that is.
+    /// a set of the user's own has none. <see cref="DataSetManifest.Part"/> takes what is here of the largest manifest,
+    /// and <see cref="ImageTable.Part"/> then says how much that is.
     /// </summary>
     /// <exception cref="KitException">The set is not there, cannot be read, or is not what the manifest says.</exception>
     public static ImageTable Load(KitSettings settings, string name, string? manifest = null)
@@ -85,14 +92,18 @@ public static class DataSetCatalog
     /// <summary>What lies in the folder of a set, whatever its manifest says.</summary>
     /// <exception cref="KitException">The set cannot be read.</exception>
     internal static ImageTable Read(string folder, string name) =>
-        Adapters.TryGetValue(name, out var adapter) ? adapter.Load(folder) : GenericCsv.Load(Path.Combine(folder, GenericCsv.FileName), name);
+        Adapters.TryGetValue(name, out var adapter) ? adapter.Load(folder)
+            : GenericCsv.Load(Path.Combine(folder, GenericCsv.FileName), name);
 
     /// <summary>SHA-256 (hex) over the label files' bytes and the sorted names and sizes of the images: says which copy a result came from, without reading every image.</summary>
     public static string Hash(string folder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        string[] texts = [.. ImageFiles.Under(folder, LabelFiles).Select(f => f.FullName).Order(StringComparer.Ordinal)];
-        ILookup<bool, string> atTop = texts.ToLookup(f => Path.GetExtension(f) == ".csv" && Path.GetDirectoryName(f) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        string[] texts = [.. ImageFiles.Under(folder, LabelFiles).Select(f => f.FullName)
+            .Order(StringComparer.Ordinal)];
+        ILookup<bool, string> atTop = texts
+            .ToLookup(f => Path.GetExtension(f) == ".csv"
+            && Path.GetDirectoryName(f) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         foreach (string csv in atTop[true].Concat(atTop[false]))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(Path.GetRelativePath(folder, csv).Replace('\\', '/') + "\n"));
@@ -106,7 +117,10 @@ public static class DataSetCatalog
 
     private static readonly HashSet<string> LabelFiles = [".csv", ".txt", ".tab"];
 
-    /// <summary>The manifest of that name, or all of the set, the largest first, without a name and for <see cref="DataSetManifest.Part"/>; null where the set has none.</summary>
+    /// <summary>
+    /// The manifest of that name, or all of the set, the largest first, without a name and for <see
+    /// cref="DataSetManifest.Part"/>; null where the set has none.
+    /// </summary>
     private static DataSetManifest[]? Expected(KitSettings settings, string name, string? manifest)
     {
         DataSetManifest[] all = DataSetManifest.All(Path.Combine(settings.Root, "data"), name);

@@ -3,7 +3,9 @@ namespace DermKit.Data;
 /// <summary>What a data set must hold before a number is published from it: data/manifests/&lt;set&gt;.&lt;name&gt;.json.</summary>
 public sealed record DataSetManifest
 {
-    /// <summary>Named in place of a manifest, takes what is here of a set: whatever rests on it is stamped PART and in no mean.</summary>
+    /// <summary>
+    /// Named in place of a manifest, takes what is here of a set: whatever rests on it is stamped PART and in no mean.
+    /// </summary>
     public const string Part = "part";
 
     /// <summary>Version of the file's form; 1.</summary>
@@ -44,7 +46,8 @@ public sealed record DataSetManifest
         : [.. Directory.GetFiles(Folder(dataRoot), $"{dataSet}.*.json").Select(StrictJson.Read<DataSetManifest>).OrderByDescending(m => m.Images).ThenBy(m => m.Name, StringComparer.Ordinal)];
 
     /// <summary>The rows of <paramref name="table"/> that this manifest is about, after every count, and the first and last label, was compared.</summary>
-    /// <exception cref="KitException">Names the counts that differ and images that are missing; of many the first.</exception>
+    /// <exception cref="KitException">Names the counts that differ and images that are missing; of many the
+    /// first.</exception>
     public ImageTable Check(string dataRoot, ImageTable table)
     {
         IReadOnlyList<string> absent = table.Absent;
@@ -58,9 +61,11 @@ public sealed record DataSetManifest
         string?[] labels = table.Column("diagnosis");
         var wrong = new List<string>();
         if (table.Count != Images) wrong.Add($"{Images} images, found {table.Count}");
-        if (Files is { } files && table.Count == Images && table.Paths.Distinct(StringComparer.Ordinal).Count() is var found && found != files)
+        if (Files is { } files && table.Count == Images
+            && table.Paths.Distinct(StringComparer.Ordinal).Count() is var found && found != files)
             wrong.Add($"{files} image files, found {found}");
-        wrong.AddRange(Compared(table).Where(c => c.Expected != c.Found).Select(c => $"{c.Expected} of '{c.Class}' in split '{c.Split}', found {c.Found}"));
+        wrong.AddRange(Compared(table).Where(c => c.Expected != c.Found)
+            .Select(c => $"{c.Expected} of '{c.Class}' in split '{c.Split}', found {c.Found}"));
         if (First is not null) Compare("first", First, 0);
         if (Last is not null) Compare("last", Last, table.Count - 1);
         if (wrong.Count == 0) return table;
@@ -68,7 +73,8 @@ public sealed record DataSetManifest
         string missing = absent.Count > 0 ? $" Missing images: {Names.Listed(absent, 5)}."
             : table.Count < Images ? $" {Images - table.Count} images are missing."
             : table.Count == Images ? " No listed image is missing: the labels were changed." : "";
-        string remedy = isPart && Ids is null ? $"Get the rest as data/sources.json says, or take what is here as a part: manifest '{Part}', for a task its name with -{Part}."
+        string remedy = isPart && Ids is null
+            ? $"Get the rest as data/sources.json says, or take what is here as a part: manifest '{Part}', for a task its name with -{Part}."
             : "Get the set again as data/sources.json says.";
         throw new KitException($"{DataSet} is not the data of manifest '{Name}': expected {Names.Listed(wrong, isPart ? 3 : Names.Most, "; expected ")}.{missing} {remedy}");
 
@@ -80,26 +86,35 @@ public sealed record DataSetManifest
         }
     }
 
-    /// <summary>What is here of the whole set that this manifest is about, in one line: "PART of ddi: 267 of 656 images, 2 of 2 classes; missing: ...".</summary>
-    /// <exception cref="KitException">There is no image, more of a class than in the whole set, or a class that it does not have.</exception>
+    /// <summary>
+    /// What is here of the whole set that this manifest is about, in one line: "PART of ddi: 267 of 656 images, 2 of 2
+    /// classes; missing: ...".
+    /// </summary>
+    /// <exception cref="KitException">There is no image, more of a class than in the whole set, or a class that it does
+    /// not have.</exception>
     internal string PartOf(ImageTable table)
     {
-        if (table.Count == 0) throw new KitException($"{DataSet} is here without an image: expected some of its {Images}. Get them as data/sources.json says.");
-        string[] over = [.. Compared(table).Where(c => c.Found > c.Expected).Select(c => $"{c.Expected} of '{c.Class}' in split '{c.Split}', found {c.Found}")];
+        if (table.Count == 0)
+            throw new KitException($"{DataSet} is here without an image: expected some of its {Images}. Get them as data/sources.json says.");
+        string[] over = [.. Compared(table).Where(c => c.Found > c.Expected)
+            .Select(c => $"{c.Expected} of '{c.Class}' in split '{c.Split}', found {c.Found}")];
         if (table.Count > Images) over = [$"{Images} images, found {table.Count}", .. over];
         if (over.Length > 0)
             throw new KitException($"{DataSet} is no part of the data of manifest '{Name}': expected at most {Names.Listed(over, separator: "; at most ")}. Get the set again as data/sources.json says.");
-        string[] known = [.. Counts.Values.SelectMany(c => c.Keys).Where(c => c != "*").Distinct()], here = [.. table.Column("diagnosis").OfType<string>().Distinct()];
+        string[] known = [.. Counts.Values.SelectMany(c => c.Keys).Where(c => c != "*").Distinct()],
+            here = [.. table.Column("diagnosis").OfType<string>().Distinct()];
         string classes = known.Length > 0 ? $"{here.Length} of {known.Length} classes" : $"{here.Length} classes";
         string missing = table.Absent.Count > 0 ? $"; missing: {Names.Listed(table.Absent, 5)}"
-            : known.Except(here).ToArray() is { Length: > 0 } lacking ? $"; no image of {Names.Listed(lacking.Order(StringComparer.Ordinal), 5)}" : "";
+            : known.Except(here).ToArray() is { Length: > 0 } lacking
+                ? $"; no image of {Names.Listed(lacking.Order(StringComparer.Ordinal), 5)}" : "";
         return $"PART of {DataSet}: {table.Count} of {Images} images, {classes}{missing}.";
     }
 
     private IEnumerable<(string Split, string Class, int Expected, int Found)> Compared(ImageTable table)
     {
         string?[] labels = table.Column("diagnosis");
-        string?[] splits = Counts.ContainsKey("*") ? [.. table.Ids.Select(_ => "*")] : table.Has("split") ? table.Column("split") : [.. table.Ids.Select(_ => "all")];
+        string?[] splits = Counts.ContainsKey("*") ? [.. table.Ids.Select(_ => "*")] : table.Has("split")
+            ? table.Column("split") : [.. table.Ids.Select(_ => "all")];
         foreach (string split in splits.Select(s => s ?? "").Union(Counts.Keys).Order(StringComparer.Ordinal))
         {
             Dictionary<string, int> expected = Counts.GetValueOrDefault(split, []);

@@ -96,7 +96,8 @@ public sealed record DataSource
     public static DataSource Of(string dataRoot, string set)
     {
         IReadOnlyDictionary<string, DataSource> all = All(dataRoot);
-        return all.GetValueOrDefault(set) ?? throw new KitException($"data/sources.json: no data set and no weights '{set}'; did you mean '{KitException.Nearest(set, all.Keys)}'? There are: {Names.Listed(all.Keys)}.");
+        return all.GetValueOrDefault(set)
+            ?? throw new KitException($"data/sources.json: no data set and no weights '{set}'; did you mean '{KitException.Nearest(set, all.Keys)}'? There are: {Names.Listed(all.Keys)}.");
     }
 
     private static readonly JsonSerializerOptions Json = new()

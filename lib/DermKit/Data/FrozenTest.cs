@@ -6,12 +6,25 @@ namespace DermKit.Data;
 /// <summary>
 /// Images that nothing is ever trained on, fixed before any training. An image is frozen when any of these says so: a list of image ids
 /// data/splits/&lt;set&gt;-test.csv, of whichever set (ISIC's ids are the same in every archive); its own set's list of patients
-/// data/splits/&lt;set&gt;-test-patients.csv; the table's own split "test". A renamed copy counts as its image: by the archive's id that its name
+/// data/splits/&lt;set&gt;-test-patients.csv; the table's own split "test". A renamed copy counts as its image: by the
+/// archive's id that its name
 /// still holds (<see cref="Mask"/>), and before pre-training by its pixels (<see cref="Copies"/>).
 /// </summary>
-public static partial class FrozenTest
+public static class FrozenTest
 {
     private const string PadPatients = "pad-ufes-20-test-patients.csv";
+    private const RegexOptions Options = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant;
+
+    private static readonly Regex Isic = new(@"ISIC[_\- ]?(\d{7})(?!\d)", Options);
+
+    /// <summary>PAD-UFES-20's names: patient, lesion, image.</summary>
+    private static readonly Regex Pad = new(@"PAT_(\d+)_\d+_\d+(?!\d)", Options);
+
+    /// <summary>
+    /// What tools and browsers put behind a name: suffixes, one or more, a number of a second download, what was done
+    /// to the pixels.
+    /// </summary>
+    private static readonly Regex Additions = new(@"(\.(jpe?g|png|bmp)|[ _]?\(\d+\)|[ _-]+(copy|downsampled|resized))+$", Options);
 
     /// <summary>For each row of the table: true when it is a frozen test image. Pre-training takes the rows where this is false.</summary>
     /// <exception cref="KitException">A list cannot be read, or the table of a set with a list of patients has no patient_id.</exception>
@@ -19,13 +32,18 @@ public static partial class FrozenTest
     {
         string folder = Path.Combine(settings.Root, "data", "splits");
         HashSet<string> Listed(string pattern, string column) => !Directory.Exists(folder) ? []
-            : ImageFiles.Shown(folder, pattern).SelectMany(path => CsvFile.Read(path).Column(column)).ToHashSet(StringComparer.Ordinal);
+            : ImageFiles.Shown(folder, pattern)
+                .SelectMany(path => CsvFile.Read(path).Column(column)).ToHashSet(StringComparer.Ordinal);
         HashSet<string> images = Listed("*-test.csv", "image_id"), padPatients = Listed(PadPatients, "patient_id");
         HashSet<string> isic = [.. images.Select(IsicId).OfType<string>()];
-        bool IsListed(string name) => images.Contains(name) || images.Contains(Additions().Replace(Path.GetFileName(name), ""))
-            || IsicId(name) is { } number && isic.Contains(number) || PadId().Match(Path.GetFileName(name)) is { Success: true } pad && padPatients.Contains($"PAT_{pad.Groups[1].Value}");
+        bool IsListed(string name) => images.Contains(name)
+            || images.Contains(Additions.Replace(Path.GetFileName(name), ""))
+            || IsicId(name) is { } number && isic.Contains(number)
+            || Pad.Match(Path.GetFileName(name)) is { Success: true } match
+                && padPatients.Contains($"PAT_{match.Groups[1].Value}");
         string?[] splits = table.Has("split") ? table.Column("split") : new string?[table.Count];
-        bool[] mask = [.. Enumerable.Range(0, table.Count).Select(i => splits[i] == "test" || IsListed(table.Ids[i]) || IsListed(table.Paths[i]))];
+        bool[] mask = [.. Enumerable.Range(0, table.Count)
+            .Select(i => splits[i] == "test" || IsListed(table.Ids[i]) || IsListed(table.Paths[i]))];
         string?[] sources = table.Has("source") ? table.Column("source") : new string?[table.Count];
         foreach (var rows in Enumerable.Range(0, table.Count).GroupBy(i => sources[i] ?? table.Name))
             if (Listed($"{rows.Key}-test-patients.csv", "patient_id") is { Count: > 0 } patients && table.Column("patient_id") is var patient)
@@ -35,7 +53,9 @@ public static partial class FrozenTest
 
     /// <summary>The real sets here that may have frozen images; fixtures are none.</summary>
     internal static string[] SetsAtHand(KitSettings settings) =>
-        [.. DataSetCatalog.RealSets.Where(set => DataSetCatalog.Folder(settings, set) is not null && !DataSetCatalog.IsFixture(settings, set))];
+        [.. DataSetCatalog.RealSets
+            .Where(set => DataSetCatalog.Folder(settings, set) is not null
+            && !DataSetCatalog.IsFixture(settings, set))];
 
     /// <summary>The files of all frozen images of the real sets that are here, whole or in part.</summary>
     /// <exception cref="KitException">A set or a list cannot be read.</exception>
@@ -47,32 +67,25 @@ public static partial class FrozenTest
     })];
 
     /// <summary>
-    /// The candidates that are frozen images under other names: the same file, or one of the same photograph by its pixels (<see cref="Leakage.Find"/>), resized, turned or stored again.
+    /// The candidates that are frozen images under other names: the same file, or one of the same photograph by its
+    /// pixels (<see cref="Leakage.Find"/>), resized, turned or stored again.
     /// </summary>
     /// <param name="candidates">Files that would be trained on.</param>
     /// <param name="frozen">Files of frozen images.</param>
     /// <param name="decode">Reads an image of either; null decodes the file.</param>
     /// <param name="cancellation">Stops between images.</param>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    internal static IReadOnlySet<string> Copies(IReadOnlyList<string> candidates, IReadOnlyList<string> frozen, Func<string, RgbImage>? decode = null, CancellationToken cancellation = default)
+    internal static IReadOnlySet<string> Copies(IReadOnlyList<string> candidates, IReadOnlyList<string> frozen,
+        Func<string, RgbImage>? decode = null, CancellationToken cancellation = default)
     {
         HashSet<string> copies = [.. candidates.Intersect(frozen, StringComparer.Ordinal)];
         if (candidates.Count == 0 || frozen.Count == 0) return copies;
-        copies.UnionWith(Leakage.Find(candidates, frozen, decode: decode, cancellation: cancellation).Select(pair => candidates[pair.First]));
+        copies.UnionWith(Leakage.Find(candidates, frozen, decode: decode, cancellation: cancellation)
+            .Select(pair => candidates[pair.First]));
         return copies;
     }
 
     /// <summary>The seven digits of ISIC's id in a file's name, whatever stands around it; null without one.</summary>
-    private static string? IsicId(string name) => Isic().Match(Path.GetFileName(name)) is { Success: true } match ? match.Groups[1].Value : null;
-
-    [GeneratedRegex(@"ISIC[_\- ]?(\d{7})(?!\d)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex Isic();
-
-    /// <summary>PAD-UFES-20's names: patient, lesion, image.</summary>
-    [GeneratedRegex(@"PAT_(\d+)_\d+_\d+(?!\d)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex PadId();
-
-    /// <summary>What tools and browsers put behind a name: suffixes, one or more, a number of a second download, what was done to the pixels.</summary>
-    [GeneratedRegex(@"(\.(jpe?g|png|bmp)|[ _]?\(\d+\)|[ _-]+(copy|downsampled|resized))+$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex Additions();
+    private static string? IsicId(string name) => Isic.Match(Path.GetFileName(name)) is { Success: true } match
+        ? match.Groups[1].Value : null;
 }

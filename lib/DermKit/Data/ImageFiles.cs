@@ -1,6 +1,9 @@
 namespace DermKit.Data;
 
-/// <summary>The images under a folder, found by name, so that one reader takes every layout that archives, tools and operating systems leave behind.</summary>
+/// <summary>
+/// The images under a folder, found by name, so that one reader takes every layout that archives, tools and operating
+/// systems leave behind.
+/// </summary>
 internal static class ImageFiles
 {
     private static readonly HashSet<string> Suffixes = new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png", ".bmp" };
@@ -19,12 +22,16 @@ internal static class ImageFiles
         return null;
     }
 
-    /// <summary>The image files below a folder, as <see cref="Under(string, IReadOnlySet{string})"/> walks it.</summary>
+    /// <summary>
+    /// The image files below a folder, as <see cref="Under(string, IReadOnlySet{string})"/> walks it.
+    /// </summary>
     internal static IEnumerable<FileInfo> Under(string folder) => Under(folder, Suffixes);
 
     /// <summary>
-    /// The files of some suffixes below a folder. Hidden files and folders (a leading dot, such as ._1.jpg, or the attribute) and folders of <see cref="Foreign"/> are left out.
-    /// Links are followed last: one to a folder or file that is found without it, or to a folder around it, gives nothing.
+    /// The files of some suffixes below a folder. Hidden files and folders (a leading dot, such as ._1.jpg, or the
+    /// attribute) and folders of <see cref="Foreign"/> are left out.
+    /// Links are followed last: one to a folder or file that is found without it, or to a folder around it, gives
+    /// nothing.
     /// </summary>
     internal static IEnumerable<FileInfo> Under(string folder, IReadOnlySet<string> suffixes)
     {
@@ -39,10 +46,13 @@ internal static class ImageFiles
                 FileSystemInfo link = links.Dequeue();
                 string target = Real(link.FullName);
                 // A link that leads nowhere or in a circle is no image.
-                if (!(link is DirectoryInfo ? Directory.Exists(target) : File.Exists(target)) || new FileInfo(target).LinkTarget is not null) continue;
-                if (link is DirectoryInfo linked && !IsAround(target, root) && !IsAround(target, Real(linked.Parent!.FullName)))
+                if (!(link is DirectoryInfo ? Directory.Exists(target) : File.Exists(target))
+                    || new FileInfo(target).LinkTarget is not null) continue;
+                if (link is DirectoryInfo linked && !IsAround(target, root)
+                    && !IsAround(target, Real(linked.Parent!.FullName)))
                     open.Push((linked, target));
-                else if (link is FileInfo file && !(visited.Contains(Path.GetDirectoryName(target)!) && IsOne(new FileInfo(target), suffixes)))
+                else if (link is FileInfo file
+                    && !(visited.Contains(Path.GetDirectoryName(target)!) && IsOne(new FileInfo(target), suffixes)))
                     yield return file;
                 continue;
             }
@@ -58,14 +68,18 @@ internal static class ImageFiles
     }
 
     /// <summary>
-    /// Makes the columns "image" and "image_id" for the rows whose image is somewhere below the folder; the rest goes to <see cref="ImageTable.Absent"/>.
-    /// An image is found by its name without folders and suffix; where none has the very letters, by the same letters composed in another way.
+    /// Makes the columns "image" and "image_id" for the rows whose image is somewhere below the folder; the rest goes
+    /// to <see cref="ImageTable.Absent"/>.
+    /// An image is found by its name without folders and suffix; where none has the very letters, by the same letters
+    /// composed in another way.
     /// </summary>
     /// <exception cref="KitException">Two files have the name of a row, or two rows that of one file.</exception>
     internal static ImageTable Table(string name, string folder, string[] ids, params (string Name, string?[] Values)[] columns)
     {
-        ILookup<string, string> exact = Under(folder).ToLookup(f => Stem(f.Name), f => f.FullName, StringComparer.Ordinal);
-        ILookup<string, string> composed = exact.SelectMany(g => g).ToLookup(f => Letters.Composed(Stem(f)), StringComparer.Ordinal);
+        ILookup<string, string> exact = Under(folder)
+            .ToLookup(f => Stem(f.Name), f => f.FullName, StringComparer.Ordinal);
+        ILookup<string, string> composed = exact.SelectMany(g => g)
+            .ToLookup(f => Letters.Composed(Stem(f)), StringComparer.Ordinal);
         var taken = new Dictionary<string, string>(StringComparer.Ordinal);
         string? Find(string id)
         {
@@ -73,7 +87,8 @@ internal static class ImageFiles
             string[] files = exact.Contains(stem) ? [.. exact[stem]] : [.. composed[Letters.Composed(stem)]];
             Array.Sort(files, StringComparer.Ordinal);
             if (files.Length == 0) return null;
-            if (files.Length > 1) throw new KitException($"{files[0]}: the same image is also at {Names.Listed(files.Skip(1))}; keep one of them.");
+            if (files.Length > 1)
+                throw new KitException($"{files[0]}: the same image is also at {Names.Listed(files.Skip(1))}; keep one of them.");
             if (!taken.TryAdd(files[0], id) && taken[files[0]] != id)
                 throw new KitException($"{files[0]}: expected the image of one row, found two rows that name it, '{taken[files[0]]}' and '{id}'; keep one of them.");
             return files[0];
@@ -100,7 +115,8 @@ internal static class ImageFiles
     }
 
     /// <summary>
-    /// The file that a row names: the path as it is written, else the one file whose path differs from it in how letters are composed, in \ for /, in the case of the suffix,
+    /// The file that a row names: the path as it is written, else the one file whose path differs from it in how
+    /// letters are composed, in \ for /, in the case of the suffix,
     /// or in that the row gives no suffix. Null where there is none.
     /// </summary>
     /// <param name="folder">What a relative path is relative to.</param>
@@ -121,13 +137,15 @@ internal static class ImageFiles
                 : Directory.EnumerateDirectories(f).Where(d => Letters.Composed(Path.GetFileName(d)) == normal))];
         }
         string last = Letters.Composed(parts[^1]);
-        string[] found = [.. folders.SelectMany(Directory.EnumerateFiles).Where(f => IsNamed(Letters.Composed(Path.GetFileName(f)), last)).Order(StringComparer.Ordinal)];
+        string[] found = [.. folders.SelectMany(Directory.EnumerateFiles)
+            .Where(f => IsNamed(Letters.Composed(Path.GetFileName(f)), last)).Order(StringComparer.Ordinal)];
         return found.Length < 2 ? found.FirstOrDefault()
             : throw error($"image '{name}' is not there, and {found.Length} files could be meant: {Names.Listed(found)}; write the path of one.");
     }
 
     /// <summary>
-    /// A set that is nothing but a folder of images for each class, in ordinal order of "class/file", which is the id; diagnosis is the class, and further columns are made from it.
+    /// A set that is nothing but a folder of images for each class, in ordinal order of "class/file", which is the id;
+    /// diagnosis is the class, and further columns are made from it.
     /// </summary>
     /// <exception cref="KitException">There is no image.</exception>
     internal static ImageTable Classes(string name, string root, string modality, params (string Name, Func<string, string> Of)[] more)
@@ -135,9 +153,11 @@ internal static class ImageFiles
         string parent = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         FileInfo[] inClasses = [.. Under(root).Where(f => Path.GetDirectoryName(f.DirectoryName) == parent)];
         // Composed letters, so that ids and labels are the same on every machine.
-        var files = inClasses.Select(f => (Class: Letters.Composed(f.Directory!.Name), Name: Letters.Composed(f.Name), f.FullName))
+        var files = inClasses
+            .Select(f => (Class: Letters.Composed(f.Directory!.Name), Name: Letters.Composed(f.Name), f.FullName))
             .OrderBy(f => $"{f.Class}/{f.Name}", StringComparer.Ordinal).ToArray();
-        if (files.Length == 0) throw new KitException($"{root}: expected a folder of images for each class, found none.");
+        if (files.Length == 0)
+            throw new KitException($"{root}: expected a folder of images for each class, found none.");
         return Table(name, [.. files.Select(f => $"{f.Class}/{f.Name}")], [.. files.Select(f => f.FullName)],
         [
             ("diagnosis", [.. files.Select(f => f.Class)]),
@@ -154,19 +174,25 @@ internal static class ImageFiles
     }
 
     /// <summary>The files of a folder that fit a pattern and are not hidden.</summary>
-    internal static string[] Shown(string folder, string pattern) => [.. Directory.GetFiles(folder, pattern).Where(f => IsShown(new FileInfo(f)))];
+    internal static string[] Shown(string folder, string pattern) =>
+        [.. Directory.GetFiles(folder, pattern).Where(f => IsShown(new FileInfo(f)))];
 
     private static bool IsShown(FileSystemInfo entry) =>
-        !entry.Name.StartsWith('.') && !entry.Attributes.HasFlag(FileAttributes.Hidden) && (entry is FileInfo || !Foreign.Contains(entry.Name));
+        !entry.Name.StartsWith('.') && !entry.Attributes.HasFlag(FileAttributes.Hidden)
+            && (entry is FileInfo || !Foreign.Contains(entry.Name));
 
-    private static bool IsOne(FileSystemInfo entry, IReadOnlySet<string> suffixes) => (entry is DirectoryInfo || suffixes.Contains(entry.Extension)) && IsShown(entry);
+    private static bool IsOne(FileSystemInfo entry, IReadOnlySet<string> suffixes) =>
+        (entry is DirectoryInfo || suffixes.Contains(entry.Extension)) && IsShown(entry);
 
     private static bool IsNamed(string file, string name) =>
-        Suffixes.Contains(Path.GetExtension(file)) && !file.StartsWith('.') && (file == name || Path.GetFileNameWithoutExtension(file) == name
-        || Path.ChangeExtension(file, Path.GetExtension(file).ToLowerInvariant()) == Path.ChangeExtension(name, Path.GetExtension(name).ToLowerInvariant()));
+        Suffixes.Contains(Path.GetExtension(file)) && !file.StartsWith('.')
+            && (file == name || Path.GetFileNameWithoutExtension(file) == name
+        || Path.ChangeExtension(file, Path.GetExtension(file).ToLowerInvariant()) == Path.ChangeExtension(name,
+            Path.GetExtension(name).ToLowerInvariant()));
 
     private static bool IsAround(string outer, string inner) =>
-        inner == outer || inner.StartsWith(Path.TrimEndingDirectorySeparator(outer) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        inner == outer || inner.StartsWith(Path.TrimEndingDirectorySeparator(outer) + Path.DirectorySeparatorChar,
+            StringComparison.Ordinal);
 
     /// <summary>The path with every link in it followed, of a circle the first forty.</summary>
     private static string Real(string path, int links = 40)
@@ -174,7 +200,8 @@ internal static class ImageFiles
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         if (Path.GetDirectoryName(full) is not { } parent) return full;
         string folder = Real(parent, links), real = Path.Combine(folder, Path.GetFileName(full));
-        return links > 0 && new FileInfo(real).LinkTarget is { } target ? Real(Path.GetFullPath(target, folder), links - 1) : real;
+        return links > 0 && new FileInfo(real).LinkTarget is { } target
+            ? Real(Path.GetFullPath(target, folder), links - 1) : real;
     }
 
     private static string? Known(string? value) => value is "unknown" ? null : value;

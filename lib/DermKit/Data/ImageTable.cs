@@ -22,10 +22,13 @@ public sealed class ImageTable
             throw new KitException($"{name}: image '{twice.Key}' stands {twice.Count()} times; keep one row for each image.");
     }
 
-    /// <summary>Makes a table from string columns in the given order; missing values (<see cref="Missing"/>) become null.</summary>
+    /// <summary>
+    /// Makes a table from string columns in the given order; missing values (<see cref="Missing"/>) become null.
+    /// </summary>
     /// <exception cref="KitException">As the other constructor.</exception>
     public ImageTable(string name, params (string Name, IEnumerable<string?> Values)[] columns)
-        : this(name, new DataFrame(columns.Select(DataFrameColumn (c) => new StringDataFrameColumn(c.Name, c.Values.Select(Missing.Known))))) { }
+        : this(name, new DataFrame(columns
+            .Select(DataFrameColumn (c) => new StringDataFrameColumn(c.Name, c.Values.Select(Missing.Known))))) { }
 
     /// <summary>Name of the data set.</summary>
     public string Name { get; }
@@ -45,13 +48,18 @@ public sealed class ImageTable
     /// <summary>Ids that the set's own list names but whose photograph is not in the folder.</summary>
     public IReadOnlyList<string> Absent { get; init; } = [];
 
-    /// <summary>Of a part of a set (<see cref="DataSetManifest.Part"/>) how much of it is here and what is missing, in one line; else empty.</summary>
+    /// <summary>
+    /// Of a part of a set (<see cref="DataSetManifest.Part"/>) how much of it is here and what is missing, in one line;
+    /// else empty.
+    /// </summary>
     public string Part { get; internal set; } = "";
 
     /// <summary>True when the set gives this column.</summary>
     public bool Has(string column) => Frame.Columns.IndexOf(column) >= 0;
 
-    /// <summary>A column as text in the invariant culture; null where the value is missing (<see cref="Missing"/>).</summary>
+    /// <summary>
+    /// A column as text in the invariant culture; null where the value is missing (<see cref="Missing"/>).
+    /// </summary>
     /// <exception cref="KitException">There is no such column; the nearest is named.</exception>
     public string?[] Column(string column)
     {
@@ -60,12 +68,17 @@ public sealed class ImageTable
             string[] names = [.. Frame.Columns.Select(c => c.Name)];
             throw new KitException($"{Name}: expected a column '{column}', found {Names.Listed(names)}; did you mean '{KitException.Nearest(column, names)}'?");
         }
-        return [.. Frame.Columns[column].Cast<object?>().Select(v => Missing.Known(Convert.ToString(v, CultureInfo.InvariantCulture)))];
+        return [.. Frame.Columns[column].Cast<object?>()
+            .Select(v => Missing.Known(Convert.ToString(v, CultureInfo.InvariantCulture)))];
     }
 
-    /// <summary>The table with each image file once, where a set names one file in several rows: in the first of them. The table itself where none is named twice.</summary>
+    /// <summary>
+    /// The table with each image file once, where a set names one file in several rows: in the first of them. The table
+    /// itself where none is named twice.
+    /// </summary>
     /// <param name="label">Column whose values the rows of one file must share.</param>
-    /// <exception cref="KitException">Rows of one file differ in it; they are named. Or there is no such column.</exception>
+    /// <exception cref="KitException">Rows of one file differ in it; they are named. Or there is no such
+    /// column.</exception>
     public ImageTable Once(string label)
     {
         string?[] labels = Column(label);

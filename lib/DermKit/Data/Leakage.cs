@@ -84,10 +84,12 @@ public static class Leakage
     /// <param name="unread">Takes the rows that cannot be read and why; their features are as those of a flat picture.</param>
     /// <param name="turns">1, or 8 for [8 N, 256] with row 8 i + t for turn t of picture i.</param>
     /// <param name="cancellation">Stops between pictures.</param>
-    public static Tensor Thumbnails(IReadOnlyList<string> paths, IDictionary<int, string> unread, int turns = 1, CancellationToken cancellation = default) =>
+    public static Tensor Thumbnails(IReadOnlyList<string> paths, IDictionary<int, string> unread, int turns = 1,
+        CancellationToken cancellation = default) =>
         Thumbnails(paths, unread, Decode, turns, cancellation);
 
-    private static Tensor Thumbnails(IReadOnlyList<string> paths, IDictionary<int, string> unread, Func<string, RgbImage> decode, int turns, CancellationToken cancellation)
+    private static Tensor Thumbnails(IReadOnlyList<string> paths, IDictionary<int, string> unread, Func<string,
+        RgbImage> decode, int turns, CancellationToken cancellation)
     {
         const int Side = 16;
         var rows = new float[(long)paths.Count * turns * Side * Side];
@@ -118,10 +120,13 @@ public static class Leakage
     /// <param name="least">Lowest correlation of a pair that is returned.</param>
     /// <param name="unread">Takes pictures that cannot be read, and why; their pairs are in no result.</param>
     /// <param name="cancellation">Stops between pictures.</param>
-    public static IReadOnlyList<MatchedPair> Confirm(IReadOnlyList<SimilarPair> pairs, IReadOnlyList<string> first, IReadOnlyList<string> second, double least = Same, IDictionary<string, string>? unread = null, CancellationToken cancellation = default) =>
+    public static IReadOnlyList<MatchedPair> Confirm(IReadOnlyList<SimilarPair> pairs, IReadOnlyList<string> first,
+        IReadOnlyList<string> second, double least = Same, IDictionary<string, string>? unread = null,
+        CancellationToken cancellation = default) =>
         Confirmed(pairs, first, second, least, unread, Decode, cancellation);
 
-    private static IReadOnlyList<MatchedPair> Confirmed(IReadOnlyList<SimilarPair> pairs, IReadOnlyList<string> first, IReadOnlyList<string> second, double least,
+    private static IReadOnlyList<MatchedPair> Confirmed(IReadOnlyList<SimilarPair> pairs, IReadOnlyList<string> first,
+        IReadOnlyList<string> second, double least,
         IDictionary<string, string>? unread, Func<string, RgbImage> decode, CancellationToken cancellation)
     {
         var thumbnails = new ConcurrentDictionary<string, Lazy<PixelMatch?>>(StringComparer.Ordinal);
@@ -144,19 +149,24 @@ public static class Leakage
 
     /// <summary>Near-duplicates found without a model: thumbnails in all eight turns rank (the 20,000 most similar, of a cosine of 0.9 and more), pixels confirm; highest correlation first.</summary>
     /// <param name="first">Pictures, some ten thousand at most.</param>
-    /// <param name="second">Pictures of another set; null for the pairs within <paramref name="first"/>, each once with the smaller row first; rows of one file are no pair.</param>
+    /// <param name="second">Pictures of another set; null for the pairs within <paramref name="first"/>, each once with
+    /// the smaller row first; rows of one file are no pair.</param>
     /// <param name="least">Lowest correlation.</param>
     /// <param name="cancellation">Stops between pictures.</param>
     /// <param name="decode">Reads a picture of either; null decodes the file.</param>
-    public static IReadOnlyList<MatchedPair> Find(IReadOnlyList<string> first, IReadOnlyList<string>? second = null, double least = Same, CancellationToken cancellation = default,
+    public static IReadOnlyList<MatchedPair> Find(IReadOnlyList<string> first, IReadOnlyList<string>? second = null,
+        double least = Same, CancellationToken cancellation = default,
         Func<string, RgbImage>? decode = null)
     {
         decode ??= Decode;
         var unread = new Dictionary<int, string>();
-        using Tensor plain = Thumbnails(first, unread, decode, 1, cancellation), turned = Thumbnails(second ?? first, unread, decode, 8, cancellation);
+        using Tensor plain = Thumbnails(first, unread, decode, 1, cancellation),
+            turned = Thumbnails(second ?? first, unread, decode, 8, cancellation);
         SimilarPair[] ranked = [.. Rank(plain, turned, most: 20_000, least: 0.9, cancellation).Select(p => p with { Second = p.Second / 8 })
-            .Where(p => second is not null || p.First < p.Second && first[p.First] != first[p.Second]).DistinctBy(p => (p.First, p.Second))];
-        return [.. Confirmed(ranked, first, second ?? first, least, null, decode, cancellation).OrderByDescending(p => p.Correlation)];
+            .Where(p => second is not null || p.First < p.Second && first[p.First] != first[p.Second])
+                .DistinctBy(p => (p.First, p.Second))];
+        return [.. Confirmed(ranked, first, second ?? first, least, null, decode, cancellation)
+            .OrderByDescending(p => p.Correlation)];
     }
 
     /// <summary>The test rows of a split that have a partner among the training rows.</summary>

@@ -3,14 +3,20 @@ using System.Text;
 namespace DermKit.Data;
 
 /// <summary>
-/// Letters with marks, written as one character or as a letter and its marks: macOS stores names in the second form, most other systems in the first.
-/// <see cref="string.Normalize()"/> leaves both as they are where globalization is invariant, as in this kit's own host.
+/// Letters with marks, written as one character or as a letter and its marks: macOS stores names in the second form,
+/// most other systems in the first.
+/// <see cref="string.Normalize()"/> leaves both as they are where globalization is invariant, as in this kit's own
+/// host.
 /// </summary>
 internal static class Letters
 {
-    private const int HangulFirst = 0xAC00, HangulLast = 0xD7A3, Lead = 0x1100, Vowel = 0x1161, Tail = 0x11A7, Vowels = 21, Tails = 28;
+    private const int HangulFirst = 0xAC00, HangulLast = 0xD7A3, Lead = 0x1100, Vowel = 0x1161, Tail = 0x11A7,
+        Vowels = 21, Tails = 28;
 
-    /// <summary>A mark, then pairs of a letter and the same letter with the mark: canonical compositions of Latin, Greek, Cyrillic and kana (Unicode 15).</summary>
+    /// <summary>
+    /// A mark, then pairs of a letter and the same letter with the mark: canonical compositions of Latin, Greek,
+    /// Cyrillic and kana (Unicode 15).
+    /// </summary>
     private static readonly string[] Table =
     [
         "\u0300AÀEÈIÌOÒUÙaàeèiìoòuùÜǛüǜNǸnǹЕЀИЍеѐиѝĒḔēḕŌṐōṑWẀwẁÂẦâầĂẰăằÊỀêềÔỒôồƠỜơờƯỪưừYỲyỳ",
@@ -44,7 +50,8 @@ internal static class Letters
         "\u309aはぱひぴふぷへぺほぽハパヒピフプヘペホポ",
     ];
 
-    private static readonly Dictionary<(char Letter, char Mark), char> Compositions = Table.SelectMany(line => line.Skip(1).Chunk(2).Select(pair => (line[0], pair)))
+    private static readonly Dictionary<(char Letter, char Mark), char> Compositions = Table
+        .SelectMany(line => line.Skip(1).Chunk(2).Select(pair => (line[0], pair)))
         .ToDictionary(p => (p.pair[0], p.Item1), p => p.pair[1]);
 
     /// <summary>The text with each letter and the marks behind it as one character, where there is one.</summary>
@@ -64,7 +71,9 @@ internal static class Letters
     {
         if (Compositions.TryGetValue((letter, mark), out char one)) return one;
         int vowel = mark - Vowel, tail = mark - Tail;
-        if (letter - Lead is >= 0 and < 19 and var lead && vowel is >= 0 and < Vowels) return (char)(HangulFirst + (lead * Vowels + vowel) * Tails);
-        return letter is >= (char)HangulFirst and <= (char)HangulLast && (letter - HangulFirst) % Tails == 0 && tail is > 0 and < Tails ? (char)(letter + tail) : null;
+        if (letter - Lead is >= 0 and < 19 and var lead
+            && vowel is >= 0 and < Vowels) return (char)(HangulFirst + (lead * Vowels + vowel) * Tails);
+        return letter is >= (char)HangulFirst and <= (char)HangulLast && (letter - HangulFirst) % Tails == 0
+            && tail is > 0 and < Tails ? (char)(letter + tail) : null;
     }
 }

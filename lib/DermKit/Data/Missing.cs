@@ -1,7 +1,8 @@
 namespace DermKit.Data;
 
 /// <summary>
-/// How a table writes that a value is missing: nothing, or one of the words that pandas, R and SQL write, in any case and with white space around.
+/// How a table writes that a value is missing: nothing, or one of the words that pandas, R and SQL write, in any case
+/// and with white space around.
 /// Ids, labels, metadata and skin types are all asked here.
 /// </summary>
 public static class Missing

@@ -58,13 +58,14 @@ public static class Splits
     /// <exception cref="KitException">Names the first that are on both sides.</exception>
     public static void CheckLeaks(ImageTable table, Split split, string where, string? unit = null)
     {
+        var leaks = new List<string>();
         foreach (string column in new[] { "image", "patient_id", "lesion_id", unit }.OfType<string>().Distinct().Where(table.Has))
         {
             string?[] values = table.Column(column);
             string[] both = [.. split.Train.Select(i => values[i]).Intersect(split.Test.Select(i => values[i])).OfType<string>().Order(StringComparer.Ordinal)];
-            if (both.Length > 0)
-                throw new KitException($"{where}: {both.Length} {column} on both sides of the split: {Names.Listed(both, 5)}. Split by {column}, or ask for the original protocol by name.");
+            if (both.Length > 0) leaks.Add($"{both.Length} {column} on both sides of the split: {Names.Listed(both, 5)}. Split by {column}, or ask for the original protocol by name.");
         }
+        if (leaks.Count > 0) throw new KitException($"{where}: {string.Join(' ', leaks)}");
     }
 
     private static Split FromMarks(string where, string[] ids, string?[] marks)

@@ -28,11 +28,13 @@ public sealed record MetadataGroup(string Name, string[] Numbers, string[] Categ
     {
         bool drawn = table.Has("lesion_fraction");
         MetadataGroup[] groups = [.. Known.Select(g => g with { Numbers = [.. g.Numbers.Where(table.Has)], Categories = [.. g.Categories.Where(c => table.Has(c) && !(drawn && c == "elevation"))] }).Where(g => g.Columns.Any())];
-        return groups.Length > 0 ? groups : throw new KitException($"{table.Name}: none of the columns {Names.Listed(Known.SelectMany(g => g.Columns))} is there; expected metadata of patients or lesions.");
+        return groups.Length > 0 ? groups
+            : throw new KitException($"{table.Name}: none of the columns {Names.Listed(Known.SelectMany(g => g.Columns))} is there; expected metadata of patients or lesions.");
     }
 
     /// <summary>A value as the sets write it; null where it is missing, which PAD-UFES-20 also writes as UNK.</summary>
-    internal static string? Value(string? text) => Missing.Is(text) || text!.Trim().Equals("UNK", StringComparison.OrdinalIgnoreCase) ? null : text;
+    internal static string? Value(string? text) => Missing.Is(text)
+        || text!.Trim().Equals("UNK", StringComparison.OrdinalIgnoreCase) ? null : text;
 
     /// <summary>Share of the columns of these groups that a row has values in.</summary>
     public static double[] Recorded(ImageTable table, IReadOnlyList<MetadataGroup> groups)

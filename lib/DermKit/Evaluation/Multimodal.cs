@@ -66,7 +66,8 @@ public static class Multimodal
     public static ProbeTask Open(KitSettings settings, TaskSuite suite, MultimodalPlan plan)
     {
         string[] names = plan.Suite.Tasks ?? [TaskSuite.Missing(suite["pad-diagnosis"], settings) is null ? "pad-diagnosis" : "synthetic-diagnosis"];
-        if (names.Length != 1) throw new KitException($"Image and metadata: expected one task, found {names.Length} ({Names.Listed(names)}).");
+        if (names.Length != 1)
+            throw new KitException($"Image and metadata: expected one task, found {names.Length} ({Names.Listed(names)}).");
         return SuiteRun.Open(settings, suite, plan.Suite with { Tasks = names })[0];
     }
 

@@ -88,7 +88,8 @@ public static class RareConditions
         int[] order = [.. Enumerable.Range(0, task.ClassNames.Length).OrderBy(c => In(split.Train, c))];
         if (plan.Named is null) return [.. order.Where(c => In(split.Test, c) > 0).Take(plan.Rare > 0 ? plan.Rare : (order.Length + 2) / 3)];
         int[] named = [.. order.Where(c => plan.Named.Contains(task.ClassNames[c]))];
-        if (named.Length == 0) throw new KitException($"Rare classes: task '{name}' has none of {Names.Listed(plan.Named)}; name one of {Names.Listed(task.ClassNames)} as well, or leave the task out.");
+        if (named.Length == 0)
+            throw new KitException($"Rare classes: task '{name}' has none of {Names.Listed(plan.Named)}; name one of {Names.Listed(task.ClassNames)} as well, or leave the task out.");
         return named.All(c => In(split.Test, c) > 0) ? named
             : throw new KitException($"Rare classes: no test image of {Names.Listed(named.Where(c => In(split.Test, c) == 0).Select(c => task.ClassNames[c]))} in this run of '{name}', so nothing can be scored; take more test images, or name other classes.");
     }

@@ -11,7 +11,10 @@ public static class SkinTypes
     /// <summary>The column of skin types among the group columns of a task; null when it has none.</summary>
     public static string? ColumnOf(TaskDefinition task) => Columns.FirstOrDefault(task.Groups.Contains);
 
-    /// <summary>I to VI for 1 to 6; I-II, III-IV and V-VI for DDI's 12, 34 and 56; null for a missing value (<see cref="Data.Missing"/>) and for -1, Fitzpatrick17k's unknown.</summary>
+    /// <summary>
+    /// I to VI for 1 to 6; I-II, III-IV and V-VI for DDI's 12, 34 and 56; null for a missing value (<see
+    /// cref="Data.Missing"/>) and for -1, Fitzpatrick17k's unknown.
+    /// </summary>
     /// <exception cref="KitException">Any other value.</exception>
     public static string? Type(string? value) => Data.Missing.Known(value)?.Trim() switch
     {

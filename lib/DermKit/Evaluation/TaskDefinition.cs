@@ -36,7 +36,10 @@ public sealed record TaskDefinition
     /// <summary>One line for tables.</summary>
     public required string Title { get; init; }
 
-    /// <summary>Data set name to the manifest it must match; null for a set without one, "part" for what is here of one (<see cref="DataSetManifest.Part"/>).</summary>
+    /// <summary>
+    /// Data set name to the manifest it must match; null for a set without one, "part" for what is here of one (<see
+    /// cref="DataSetManifest.Part"/>).
+    /// </summary>
     public required Dictionary<string, string?> DataSets { get; init; }
 
     /// <summary>Column that the label comes from.</summary>
@@ -72,7 +75,10 @@ public sealed record TaskDefinition
     /// <summary>False when the score stays outside every mean and rank.</summary>
     public bool InMeans { get; init; } = true;
 
-    /// <summary>What every figure and table of the task is stamped with: "" or "SYNTHETIC"; a task opened on fixture sets says "FIXTURE", one on parts of sets "PART".</summary>
+    /// <summary>
+    /// What every figure and table of the task is stamped with: "" or "SYNTHETIC"; a task opened on fixture sets says
+    /// "FIXTURE", one on parts of sets "PART".
+    /// </summary>
     public string Stamp { get; init; } = "";
 
     /// <summary>Number (1 to 12) in the paper's table; null when it is not one of the paper's tasks.</summary>
@@ -85,8 +91,13 @@ public sealed record TaskDefinition
     [JsonIgnore]
     public bool IsPart => DataSets.ContainsValue(DataSetManifest.Part);
 
-    /// <summary>True when the task asks the other's question of a part of its images (<see cref="DataSets"/> names the manifest "subset" or "part"), so that side by side the same images would count twice.</summary>
-    public bool IsPartOf(TaskDefinition other) => (IsPart || DataSets.ContainsValue("subset")) && !other.IsPart && !other.DataSets.ContainsValue("subset") && Label == other.Label && DataSets.Keys.Order().SequenceEqual(other.DataSets.Keys.Order())
+    /// <summary>
+    /// True when the task asks the other's question of a part of its images (<see cref="DataSets"/> names the manifest
+    /// "subset" or "part"), so that side by side the same images would count twice.
+    /// </summary>
+    public bool IsPartOf(TaskDefinition other) => (IsPart || DataSets.ContainsValue("subset")) && !other.IsPart
+        && !other.DataSets.ContainsValue("subset") && Label == other.Label
+        && DataSets.Keys.Order().SequenceEqual(other.DataSets.Keys.Order())
         && Classes.SelectMany(c => c.Value.Select(v => (c.Key, v))).ToHashSet().SetEquals(other.Classes.SelectMany(c => c.Value.Select(v => (c.Key, v))));
 
     /// <summary>What a reader must know beside the score.</summary>

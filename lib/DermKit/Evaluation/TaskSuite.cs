@@ -66,9 +66,11 @@ public sealed class TaskSuite
     /// <summary>Null when the task's data is here, else "data not here", which set lacks, and what to get.</summary>
     public static string? Missing(TaskDefinition task, KitSettings settings)
     {
-        if (task.DataSets.FirstOrDefault(d => !DataSetCatalog.IsPresent(settings, d.Key, d.Value)) is not { Key: { } set } lacking) return null;
+        if (task.DataSets.FirstOrDefault(d =>
+            !DataSetCatalog.IsPresent(settings, d.Key, d.Value)) is not { Key: { } set } lacking) return null;
         (int here, int? all) = DataSetCatalog.Files(settings, set);
-        string part = here == 0 || task.IsPart || all is null ? "" : FormattableString.Invariant($" Of it {here} of {all} image files are here: task {task.Name}{Suffix} takes them.");
+        string part = here == 0 || task.IsPart || all is null ? ""
+            : FormattableString.Invariant($" Of it {here} of {all} image files are here: task {task.Name}{Suffix} takes them.");
         return $"data not here: {set}{(lacking.Value is { } manifest ? $" ({manifest})" : "")}. {task.WhatToGet}{part}".TrimEnd();
     }
 
@@ -79,7 +81,8 @@ public sealed class TaskSuite
     /// <param name="task">The task.</param>
     /// <param name="settings">Where the data lies.</param>
     /// <param name="version">
-    /// The strict version has each image file once where rows share one (<see cref="ImageTable.Once"/>), and leaves out what a cleaning list in the set's folder leaves out; the note of the task then says how many.
+    /// The strict version has each image file once where rows share one (<see cref="ImageTable.Once"/>), and leaves out
+    /// what a cleaning list in the set's folder leaves out; the note of the task then says how many.
     /// </param>
     /// <exception cref="KitException">Data is not here or not what the manifest says, a label is named by no class, or the classes are not as many as declared.</exception>
     public static ProbeTask Open(TaskDefinition task, KitSettings settings, SplitVersion version = SplitVersion.Strict)
@@ -91,7 +94,8 @@ public sealed class TaskSuite
         var notes = new List<string> { task.Note };
         ImageTable[] tables = [.. task.DataSets.Select(d =>
         {
-            ImageTable given = DataSetCatalog.Load(settings, d.Key, d.Value), whole = version == SplitVersion.Original ? given : given.Once(task.Label);
+            ImageTable given = DataSetCatalog.Load(settings, d.Key, d.Value), whole = version == SplitVersion.Original
+                ? given : given.Once(task.Label);
             notes.Add(given.Part);
             if (whole.Count < given.Count)
                 notes.Add($"{given.Count - whole.Count} of {given.Count} rows left out, whose image another row has too: {Names.Listed(given.Ids.Except(whole.Ids))}.");
@@ -107,7 +111,8 @@ public sealed class TaskSuite
         string[] names = task.Classes.Count > 0 ? [.. task.Classes.Keys]
             : [.. values.OfType<string>().Except(task.Exclude).Order(StringComparer.Ordinal)];
         if (task.IsPart && task.Classes.Count == 0 && names.Length is >= 2 && names.Length < task.ClassCount)
-            task = task with { ClassCount = names.Length, Note = $"{task.Note} {names.Length} of {task.ClassCount} classes.".TrimStart() };
+            task = task with { ClassCount = names.Length,
+                Note = $"{task.Note} {names.Length} of {task.ClassCount} classes.".TrimStart() };
         if (names.Length != task.ClassCount) throw new KitException($"Task '{task.Name}': expected {task.ClassCount} classes, found {names.Length} in column '{task.Label}' of {all.Name}.");
         var classOf = names.SelectMany((name, index) => (task.Classes.GetValueOrDefault(name) ?? [name]).Select(value => (value, index)))
             .ToDictionary(p => p.value, p => p.index, StringComparer.Ordinal);

@@ -100,7 +100,9 @@ public sealed class PretrainData : IDisposable
             }
             var used = paths.ToHashSet(StringComparer.Ordinal);
             used.ExceptWith(cache.Quarantine.Select(q => q.Path));
-            PretrainingSet[] sources = [.. found.Select(f => new PretrainingSet(f.Set, f.Free.Length + f.Frozen.Length, f.Frozen.Length + f.Free.Count(copies.Contains), f.Free.Count(used.Contains)))];
+            PretrainingSet[] sources = [.. found
+                .Select(f => new PretrainingSet(f.Set, f.Free.Length + f.Frozen.Length,
+                f.Frozen.Length + f.Free.Count(copies.Contains), f.Free.Count(used.Contains)))];
             PretrainIndex.Save(settings, options, sets, cache, paths, all.Concat(tests), sources);
         }
         finally
@@ -110,18 +112,25 @@ public sealed class PretrainData : IDisposable
     }
 
     /// <summary>
-    /// The frozen images at hand, and the paths that are one of them under another name. The sets that the kit freezes images of are their archives' own lists; every other set may hold anything,
+    /// The frozen images at hand, and the paths that are one of them under another name. The sets that the kit freezes
+    /// images of are their archives' own lists; every other set may hold anything,
     /// but for the drawn one, whose images are no photographs.
     /// </summary>
-    private static (string[] Tests, IReadOnlySet<string> Copies) Renamed(KitSettings settings, IReadOnlyList<(string Set, string[] Free, string[] Frozen)> found, string[] paths, ImageCache cache,
+    private static (string[] Tests, IReadOnlySet<string> Copies) Renamed(KitSettings settings,
+        IReadOnlyList<(string Set, string[] Free, string[] Frozen)> found, string[] paths, ImageCache cache,
         CancellationToken cancellation)
     {
-        var asked = found.Where(f => f.Set != Data.Synthetic.SyntheticDataSet.Name && !(f.Frozen.Length > 0 && DataSetCatalog.RealSets.Contains(f.Set))).ToArray();
+        var asked = found.Where(f => f.Set != Data.Synthetic.SyntheticDataSet.Name
+            && !(f.Frozen.Length > 0 && DataSetCatalog.RealSets.Contains(f.Set))).ToArray();
         if (asked.Length == 0) return ([], new HashSet<string>());
-        var rowOf = paths.Zip(cache.RowOf).Where(p => p.Second >= 0).ToDictionary(p => p.First, p => p.Second, StringComparer.Ordinal);
-        string[] candidates = [.. asked.SelectMany(f => f.Free).Where(rowOf.ContainsKey).Distinct(StringComparer.Ordinal)];
-        string[] tests = [.. FrozenTest.AtHand(settings).Concat(asked.SelectMany(f => f.Frozen)).Distinct(StringComparer.Ordinal)];
-        return (tests, FrozenTest.Copies(candidates, tests, path => rowOf.TryGetValue(path, out int row) ? cache.Image(row) : ImageCodec.Decode(path), cancellation));
+        var rowOf = paths.Zip(cache.RowOf).Where(p => p.Second >= 0)
+            .ToDictionary(p => p.First, p => p.Second, StringComparer.Ordinal);
+        string[] candidates = [.. asked.SelectMany(f => f.Free).Where(rowOf.ContainsKey)
+            .Distinct(StringComparer.Ordinal)];
+        string[] tests = [.. FrozenTest.AtHand(settings).Concat(asked.SelectMany(f => f.Frozen))
+            .Distinct(StringComparer.Ordinal)];
+        return (tests, FrozenTest.Copies(candidates, tests, path => rowOf.TryGetValue(path, out int row)
+            ? cache.Image(row) : ImageCodec.Decode(path), cancellation));
     }
 
     /// <summary>How pictures are kept for crops.</summary>

@@ -60,7 +60,9 @@ internal sealed record PretrainIndex(string CacheKey, int Files, PretrainingSet[
     private static string PathOf(KitSettings settings, PretrainOptions options, string[] sets)
     {
         // The build is part of the name, because other code may read the lists in another way.
-        string means = JsonSerializer.Serialize(new { sets, options.MostImages, seed = options.MostImages > 0 ? options.Seed : 0, options.SourceSize, options.CropSource, settings.DataDir, settings.Root, guard = FrozenTest.SetsAtHand(settings), build = typeof(PretrainIndex).Module.ModuleVersionId });
+        string means = JsonSerializer.Serialize(new { sets, options.MostImages, seed = options.MostImages > 0
+            ? options.Seed : 0, options.SourceSize, options.CropSource, settings.DataDir, settings.Root,
+            guard = FrozenTest.SetsAtHand(settings), build = typeof(PretrainIndex).Module.ModuleVersionId });
         return Path.Combine(settings.CacheDir, "pretraining", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(means)))[..32] + ".json");
     }
 }

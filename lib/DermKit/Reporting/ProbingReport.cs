@@ -217,7 +217,8 @@ public static class ProbingReport
     public static Table Groups(SuiteRun run, string task, string model, string probe, string column, int resamples = 1000)
     {
         ProbeTask probed = run.Tasks.First(t => t.Definition.Name == task);
-        if (!probed.Definition.Groups.Contains(column)) throw new KitException($"Task '{task}' names no group column '{column}'; it has {Names.Listed(probed.Definition.Groups)}.");
+        if (!probed.Definition.Groups.Contains(column))
+            throw new KitException($"Task '{task}' names no group column '{column}'; it has {Names.Listed(probed.Definition.Groups)}.");
         var groupOf = probed.Table.Ids.Zip(probed.Table.Column(column)).ToDictionary(p => p.First, p => p.Second, StringComparer.Ordinal);
         TaskResult[] results = [.. run.Results.Where(r => r.Task == task && r.Model == model && r.Probe == probe)];
         return Tables.From($"{task} by {column}: {model}, {probe} probe", groupOf.Values.OfType<string>().Distinct().Order(StringComparer.Ordinal).Select(group => (group, rows: Within(group))).Where(g => g.rows.Length > 0),

@@ -43,7 +43,8 @@ public static class RareReport
     public static ScatterFigure Figure(IReadOnlyList<ClassScore> scores, string task, string metric, string probe = "linear")
     {
         ClassScore[] own = [.. Own(scores, task, metric).Where(s => s.Probe == probe)], shown = [.. own.Where(s => s.Score is not null)];
-        if (shown.Length == 0) throw new KitException($"Scores by class, task '{task}': no {metric} with the probe {probe}; it has {Names.Listed(scores.Select(s => s.Probe).Distinct())}.");
+        if (shown.Length == 0)
+            throw new KitException($"Scores by class, task '{task}': no {metric} with the probe {probe}; it has {Names.Listed(scores.Select(s => s.Probe).Distinct())}.");
         string[] models = [.. shown.Select(s => s.Model).Distinct()], absent = [.. own.Where(s => s.Score is null).Select(s => s.Size.Class).Distinct()];
         // Names stand once, at the points of the last model.
         ScatterGroup[] groups = [.. models.Select(m => (Name: m, Points: shown.Where(s => s.Model == m).ToArray())).Select(g => new ScatterGroup(g.Name, [.. g.Points.Select(s => (double)s.Size.TrainImages)], [.. g.Points.Select(s => s.Score!.Value)],

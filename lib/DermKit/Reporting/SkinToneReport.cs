@@ -147,7 +147,8 @@ public static class SkinToneReport
     private static string Stamp(SkinToneRun run) => Stamps.Join(run.Rows.Select(r => r.Stamp));
 
     private static IEnumerable<(string Task, string Part, string Model, string Probe, TypedRows[] Seeds)> Of(SkinToneRun run, string task) =>
-        Sets(run).Where(s => s.Task == task).ToArray() is { Length: > 0 } sets ? sets : throw new KitException($"No result by skin type on '{task}'; the run has {Names.Listed(run.Rows.Select(r => r.Rows.Task).Distinct())}.");
+        Sets(run).Where(s => s.Task == task).ToArray() is { Length: > 0 } sets ? sets
+            : throw new KitException($"No result by skin type on '{task}'; the run has {Names.Listed(run.Rows.Select(r => r.Rows.Task).Distinct())}.");
 
     private static IEnumerable<(string Task, string Part, string Model, string Probe, TypedRows[] Seeds)> Sets(SkinToneRun run) =>
         run.Rows.GroupBy(r => (r.Rows.Task, r.Part, r.Model, r.Probe)).Select(g => (g.Key.Task, g.Key.Part, g.Key.Model, g.Key.Probe, g.ToArray()));

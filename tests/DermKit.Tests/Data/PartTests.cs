@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace DermKit.Tests.Data;
 
-/// <summary>Parts of published sets: what is here and what is missing in a line, and scores that are no scores of the whole.</summary>
+/// <summary>
+/// Parts of published sets: what is here and what is missing in a line, and scores that are no scores of the whole.
+/// </summary>
 public sealed class PartTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();

@@ -30,9 +30,11 @@ public static class Ddi
                 "false" => "benign",
                 _ => throw file.Error(row, $"expected malignant True or False, found '{file[row, "malignant"]}'."),
             };
-            if (file.Known(row, "skin_tone") is not (null or "12" or "34" or "56")) throw file.Error(row, $"expected skin_tone 12, 34 or 56, found '{file[row, "skin_tone"]}'.");
+            if (file.Known(row, "skin_tone") is not (null or "12" or "34" or "56"))
+                throw file.Error(row, $"expected skin_tone 12, 34 or 56, found '{file[row, "skin_tone"]}'.");
         }
-        return ImageFiles.Table(Name, folder, [.. file.Column("DDI_file").Select(f => ImageFiles.Stem(f))], ("diagnosis", diagnosis),
+        return ImageFiles.Table(Name, folder, [.. file.Column("DDI_file").Select(f => ImageFiles.Stem(f))],
+            ("diagnosis", diagnosis),
             ("disease", file.Column("disease")), ("skin_tone", file.Column("skin_tone")), ("modality", [.. diagnosis.Select(_ => "clinical")]));
     }
 }

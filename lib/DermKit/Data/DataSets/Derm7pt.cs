@@ -15,10 +15,12 @@ public static class Derm7pt
     /// Reads meta/meta.csv, two rows of the table for each of its rows: the image that column clinic names, then that of column derm, both below images/.
     /// Columns: lesion_id (case_num), diagnosis (without its "(...)", so that melanomas of all depths are one), modality, sex, site, official_split (the authors' own, from
     /// meta/{train,valid,test}_indexes.csv where these are there; the paper does not use it), and the file's further columns. The id is the path below images/.
-    /// Two rows may name one file, as both columns of nine cases of release_v0 do: both are kept, the id of the second with its case and column behind, such as #565-derm.
+    /// Two rows may name one file, as both columns of nine cases of release_v0 do: both are kept, the id of the second
+    /// with its case and column behind, such as #565-derm.
     /// <see cref="ImageTable.Once"/> keeps the first.
     /// </summary>
-    /// <exception cref="KitException">A file or column is missing, or a row lacks what the set gives, or two names that differ are those of one file.</exception>
+    /// <exception cref="KitException">A file or column is missing, or a row lacks what the set gives, or two names that
+    /// differ are those of one file.</exception>
     public static ImageTable Load(string folder)
     {
         string root = Root(folder) ?? folder;
@@ -27,13 +29,20 @@ public static class Derm7pt
         for (int row = 0; row < file.Count; row++) file.RequireValue(row, "case_num", "diagnosis", "clinic", "derm");
         string?[] official = Official(Path.Combine(root, "meta"), file.Count);
         // Row 2i is the clinical image of case i, row 2i + 1 its dermoscopic one.
-        string[] names = [.. Enumerable.Range(0, 2 * file.Count).Select(i => file[i / 2, i % 2 == 0 ? "clinic" : "derm"])];
-        string?[] paths = [.. names.Select((name, i) => ImageFiles.Find(Path.Combine(root, "images"), name, message => file.Error(i / 2, message)))];
+        string[] names = [.. Enumerable.Range(0, 2 * file.Count)
+            .Select(i => file[i / 2, i % 2 == 0 ? "clinic" : "derm"])];
+        string?[] paths = [.. names
+            .Select((name, i) =>
+            ImageFiles.Find(Path.Combine(root, "images"), name, message => file.Error(i / 2, message)))];
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        string[] ids = [.. names.Select((name, i) => seen.Add(name) ? name : $"{name}#{file[i / 2, "case_num"]}-{(i % 2 == 0 ? "clinic" : "derm")}")];
-        foreach (IGrouping<string?, int> rows in Enumerable.Range(0, names.Length).Where(i => paths[i] is not null).GroupBy(i => paths[i]))
+        string[] ids = [.. names
+            .Select((name, i) => seen.Add(name) ? name
+            : $"{name}#{file[i / 2, "case_num"]}-{(i % 2 == 0 ? "clinic" : "derm")}")];
+        foreach (IGrouping<string?, int> rows in Enumerable.Range(0, names.Length).Where(i => paths[i] is not null)
+            .GroupBy(i => paths[i]))
             if (rows.FirstOrDefault(i => names[i] != names[rows.First()], -1) is >= 0 and var other)
-                throw file.Error(other / 2, $"'{names[other]}' is not there, and the file nearest to it is that of '{names[rows.First()]}'; bring the missing one.");
+                throw file.Error(other / 2,
+                    $"'{names[other]}' is not there, and the file nearest to it is that of '{names[rows.First()]}'; bring the missing one.");
         string?[] Each(Func<int, string?> value) => [.. Enumerable.Range(0, ids.Length).Select(i => value(i / 2))];
         string[] renamed = ["case_num", "diagnosis", "clinic", "derm", "sex", "location"];
         return ImageFiles.Table(Name, ids, paths,

@@ -15,7 +15,8 @@ public static class Fitzpatrick17k
 
     /// <summary>
     /// Reads fitzpatrick17k.csv; images called {md5hash}.jpg anywhere below the folder, rows without one are left out (41 rows have no address to fetch it from).
-    /// Columns: diagnosis (label), nine_partition_label, three_partition_label, skin_type (fitzpatrick_scale; -1 and a missing value, unknown, are null), fitzpatrick_centaur, qc, modality.
+    /// Columns: diagnosis (label), nine_partition_label, three_partition_label, skin_type (fitzpatrick_scale; -1 and a
+    /// missing value, unknown, are null), fitzpatrick_centaur, qc, modality.
     /// There is no patient id.
     /// </summary>
     /// <exception cref="KitException">A file or column is missing, or a row has a value that the set does not have.</exception>

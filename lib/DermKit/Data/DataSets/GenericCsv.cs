@@ -9,10 +9,12 @@ public static class GenericCsv
     private static readonly string[] Needed = ["label", "patient_id", "lesion_id"];
 
     /// <summary>
-    /// Reads the CSV. Image paths are relative to its folder and, as written, are the image ids (<see cref="ImageFiles.Find"/> says how a path may differ from the file's); split is train, val or test;
+    /// Reads the CSV. Image paths are relative to its folder and, as written, are the image ids (<see
+    /// cref="ImageFiles.Find"/> says how a path may differ from the file's); split is train, val or test;
     /// further columns are kept under their names. The label is also the column "diagnosis" when the file has none.
     /// </summary>
-    /// <exception cref="KitException">A column is missing, a label, patient or lesion is missing, a split unknown, an image twice or not there; file and row are named.</exception>
+    /// <exception cref="KitException">A column is missing, a label, patient or lesion is missing, a split unknown, an
+    /// image twice or not there; file and row are named.</exception>
     public static ImageTable Load(string csvPath, string name)
     {
         CsvFile file = CsvFile.Read(csvPath);
@@ -26,9 +28,11 @@ public static class GenericCsv
             string image = file[row, "image"];
             if (image.Length == 0) throw file.Error(row, "the image is empty; expected a path relative to the CSV.");
             paths[row] = ImageFiles.Find(folder, image, message => file.Error(row, message))
-                ?? throw file.Error(row, $"image '{image}' is not there (looked for {Path.GetFullPath(image, folder)}).");
+                ?? throw file.Error(row,
+                    $"image '{image}' is not there (looked for {Path.GetFullPath(image, folder)}).");
             if (!first.TryAdd(paths[row], row))
-                throw file.Error(row, $"image '{image}' stands here for the second time (first '{file[first[paths[row]], "image"]}'); keep one row for each image.");
+                throw file.Error(row,
+                    $"image '{image}' stands here for the second time (first '{file[first[paths[row]], "image"]}'); keep one row for each image.");
             foreach (string column in Needed.Where(file.Has)) file.RequireValue(row, column);
             if (!file.Has("split")) continue;
             split[row] = file[row, "split"].ToLowerInvariant();

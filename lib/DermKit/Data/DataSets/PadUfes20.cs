@@ -26,7 +26,8 @@ public static class PadUfes20
         string[] patients = file.Column("patient_id"), lesions = file.Column("lesion_id"), diagnoses = file.Column("diagnostic"), types = file.Column("fitspatrick");
         for (int row = 0; row < file.Count; row++)
         {
-            if (file.Known(row, "patient_id") is null) throw file.Error(row, $"expected a patient_id, found '{patients[row]}', which says none.");
+            if (file.Known(row, "patient_id") is null)
+                throw file.Error(row, $"expected a patient_id, found '{patients[row]}', which says none.");
             file.RequireValue(row, "lesion_id", "img_id");
             if (!Diagnoses.Contains(diagnoses[row])) throw file.Error(row, $"expected diagnostic {string.Join(", ", Diagnoses)}, found '{diagnoses[row]}'.");
             if (file.Known(row, "fitspatrick") is null) continue;

@@ -41,7 +41,8 @@ public static class Passion
             if (!Conditions.Contains(file[row, "conditions_PASSION"])) throw file.Error(row, $"expected conditions_PASSION {string.Join(", ", Conditions)}, found '{file[row, "conditions_PASSION"]}'.");
             OneHot.Flag(file, row, "impetig");
         }
-        (string Id, string Path, int Row)[] images = [.. ImageFiles.Under(folder).Select(f => (ImageFiles.Stem(f.Name), f.FullName))
+        (string Id, string Path, int Row)[] images = [.. ImageFiles.Under(folder)
+            .Select(f => (ImageFiles.Stem(f.Name), f.FullName))
             .Select(f => (f.Item1, f.FullName, rowOf.TryGetValue(f.Item1[..Math.Max(0, f.Item1.LastIndexOf('_'))], out int row) ? row
                 : throw new KitException($"{f.FullName}: expected the photograph of a subject of {Labels}, called subject_id, underscore and a number; found none of that name.")))
             .OrderBy(f => f.Item3).ThenBy(f => f.Item1, StringComparer.Ordinal)];

@@ -6,8 +6,12 @@ public static class Sd128
     /// <summary>Name of the set and of its folder.</summary>
     public const string Name = "sd-128";
 
-    /// <summary>True when <paramref name="folder"/> has images/ with an image in it, of whichever disease: a part of the set has some of them.</summary>
-    public static bool IsIn(string folder) => Path.Combine(folder, "images") is var images && Directory.Exists(images) && ImageFiles.Under(images).Any();
+    /// <summary>
+    /// True when <paramref name="folder"/> has images/ with an image in it, of whichever disease: a part of the set has
+    /// some of them.
+    /// </summary>
+    public static bool IsIn(string folder) => Path.Combine(folder, "images") is var images && Directory.Exists(images)
+        && ImageFiles.Under(images).Any();
 
     /// <summary>
     /// Reads images/{disease}/{file}. Columns: diagnosis (the folder's name; six differ only in what stands in brackets, as Actinic_solar_Damage(Pigmentation)),

@@ -116,11 +116,13 @@ public static class FixtureSets
     {
         string[] diagnoses = ["basal cell carcinoma", "blue nevus", "clark nevus", "combined nevus", "congenital nevus", "dermal nevus", "dermatofibroma", "lentigo", "melanoma (in situ)",
             "melanoma (less than 0.76 mm)", "melanoma metastasis", "melanosis", "miscellaneous", "recurrent nevus", "reed or spitz nevus", "seborrheic keratosis", "vascular lesion"];
-        // The last cases are the nine of release_v0 that name one file in both columns; the file of all but the first is called as no real one.
+        // The last cases are the nine of release_v0 that name one file in both columns; the file of all but the first
+        // is called as no real one.
         int[] shared = [565, 800, 824, 827, 833, 834, 839, 844, 851];
         string[] rows = [.. Enumerable.Range(0, 3 * diagnoses.Length).Select(i =>
         {
-            string clinic = FormattableString.Invariant($"NEL/NEL{2 * i + 1:D3}.JPG"), derm = FormattableString.Invariant($"NEL/Nel{2 * i + 2:D3}.jpg");
+            string clinic = FormattableString.Invariant($"NEL/NEL{2 * i + 1:D3}.JPG"),
+                derm = FormattableString.Invariant($"NEL/Nel{2 * i + 2:D3}.jpg");
             int number = i + 1, both = i - 3 * diagnoses.Length + shared.Length;
             if (both >= 0)
             {

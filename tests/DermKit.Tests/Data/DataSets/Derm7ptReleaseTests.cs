@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace DermKit.Tests.Data.DataSets;
 
-/// <summary>A tree of the genuine shape of release_v0: 1,011 cases, 2,022 rows, 2,013 files, because nine cases name one file in both columns.</summary>
+/// <summary>
+/// A tree of the genuine shape of release_v0: 1,011 cases, 2,022 rows, 2,013 files, because nine cases name one file in
+/// both columns.
+/// </summary>
 public sealed class Derm7ptReleaseTests(Derm7ptReleaseTests.Tree tree) : IClassFixture<Derm7ptReleaseTests.Tree>
 {
     private static readonly int[] Shared = [565, 800, 824, 827, 833, 834, 839, 844, 851];
