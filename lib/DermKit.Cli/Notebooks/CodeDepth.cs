@@ -1,37 +1,41 @@
+using System.Text.RegularExpressions;
+
 namespace DermKit.Cli.Notebooks;
 
 /// <summary>
 /// How deep a C# text nests. The compiler's lexer and parser descend by recursion, in places without looking at the stack, so that some
 /// thousand brackets end the process and with it the variables of all cells. This reads the text once, without recursion, before the compiler does.
 /// </summary>
-internal sealed class CodeDepth
+internal sealed partial class CodeDepth
 {
-    /// <summary>Most brackets, type arguments or interpolated strings that are open at once.</summary>
+    /// <summary>Most brackets, type arguments or tags of documentation that are open at once.</summary>
     internal const int MostOpen = 200;
 
+    /// <summary>Most interpolated strings in one another: the time of the compiler doubles with each.</summary>
+    internal const int MostTexts = 12;
+
     /// <summary>Most words and signs of unfinished statements, arguments and expressions, over all that is open at once.</summary>
-    internal const int MostParts = 2500;
+    internal const int MostParts = 1000;
 
     /// <summary>Words that go on with what a ';' or a '}' seems to end.</summary>
     private static readonly HashSet<string> Continuing = ["else", "with", "switch", "is", "as", "and", "or"];
 
     private readonly Stack<Level> _levels = new([new Level()]);
     private readonly string _text;
-    private readonly bool _plainQuotes;
-    private int _at, _parts, _chained, _documented;
+    private readonly bool _plain;
+    private int _at, _parts, _chained, _documented, _texts;
 
-    private CodeDepth(string text, bool plainQuotes)
+    private CodeDepth(string text, bool plain)
     {
         _text = text;
-        _plainQuotes = plainQuotes;
+        _plain = plain;
     }
 
     /// <summary>Null, or the line (from 1) at which a text is too deep for the compiler, and what is too deep.</summary>
     internal static (int Line, string Message)? Problem(string text)
     {
         // In text that a directive leaves out a quote opens no string, and which text that is only the compiler knows.
-        return new CodeDepth(text, plainQuotes: false).Read()
-            ?? (text.Contains("#if", StringComparison.Ordinal) || text.Contains("# ", StringComparison.Ordinal) ? new CodeDepth(text, plainQuotes: true).Read() : null);
+        return new CodeDepth(text, plain: false).Read() ?? (Conditional().IsMatch(text) ? new CodeDepth(text, plain: true).Read() : null);
     }
 
     /// <summary>Stops at a text that is too deep for the compiler.</summary>
@@ -50,6 +54,8 @@ internal sealed class CodeDepth
             Step();
             if (_levels.Count > MostOpen || _chained > MostOpen || _documented > MostOpen)
                 return (Line(), $"more than {MostOpen} brackets, type arguments or tags are open at once, which is too deep for the compiler; split the code.");
+            if (_texts > MostTexts)
+                return (Line(), $"more than {MostTexts} interpolated strings stand in one another, which is too deep for the compiler; split the code.");
             if (_parts > MostParts)
                 return (Line(), $"more than {MostParts} words and signs stand in one unfinished expression or statement, which is too deep for the compiler; split it.");
         }
@@ -62,10 +68,10 @@ internal sealed class CodeDepth
     {
         char c = _text[_at];
         if (char.IsWhiteSpace(c)) _at++;
-        else if (c == '/' && Next(1) is '/' or '*') Comment(Next(1) == '/' ? "\n" : "*/");
+        else if (!_plain && c == '/' && Next(1) is '/' or '*') Comment(Next(1) == '/' ? "\n" : "*/");
         else if (c == '#' && IsFirstInLine()) Directive();
-        else if (!_plainQuotes && c is '"' or '$' or '@' && Quote() is { } text) Text(text);
-        else if (!_plainQuotes && c == '\'') Character();
+        else if (!_plain && c is '"' or '$' or '@' && Quote() is { } text) Text(text);
+        else if (!_plain && c == '\'') Character();
         else if (c is '(' or '[' or '{') Open(new Level { Opener = c });
         else if (c is ')' or ']' or '}') Close(c);
         else if (char.IsLetterOrDigit(c) || c == '_') Word();
@@ -94,7 +100,7 @@ internal sealed class CodeDepth
         Level level = _levels.Peek();
         if (c is ',' or ';')
         {
-            if (c == ';') End(level);
+            if (c == ';') level.HasEnded = true;
             else Reset(level);
             return;
         }
@@ -117,7 +123,8 @@ internal sealed class CodeDepth
         if (level.Text is { } text && c == '}')
         {
             Pop();
-            _at += Math.Max(1, text.Dollars);
+            _texts--;
+            _at += text.Quotes > 1 ? text.Dollars : 1;
             Text(text);
             return;
         }
@@ -125,7 +132,7 @@ internal sealed class CodeDepth
         // One that closes nothing lowers no depth: the compiler may go on in the brackets that are open.
         if (level.Opener != opener) return;
         Pop();
-        if (c == '}') End(_levels.Peek());
+        if (c == '}') _levels.Peek().HasEnded = true;
         else Part(continues: true);
     }
 
@@ -139,8 +146,11 @@ internal sealed class CodeDepth
     private void Part(bool continues)
     {
         Level level = _levels.Peek();
-        if (level.HasEnded && !continues) Reset(level);
-        if (level.HasEnded && !continues && level.Chained > 0) Chain(-level.Chained);
+        if (level.HasEnded && !continues)
+        {
+            Reset(level);
+            Chain(-level.Chained);
+        }
         level.HasEnded = false;
         level.Parts++;
         _parts++;
@@ -152,8 +162,6 @@ internal sealed class CodeDepth
         _levels.Peek().Chained += change;
         _chained += change;
     }
-
-    private static void End(Level level) => level.HasEnded = true;
 
     private void Reset(Level level)
     {
@@ -234,6 +242,7 @@ internal sealed class CodeDepth
                 bool opens = kind.Quotes > 1 ? braces >= kind.Dollars : braces % 2 == 1;
                 if (!opens) continue;
                 _levels.Push(new Level { Opener = '{', Text = kind });
+                _texts++;
                 return;
             }
             else if (kind is { IsVerbatim: false, Quotes: 1 } && c == '\n') return;
@@ -247,6 +256,9 @@ internal sealed class CodeDepth
         while (Next(length) == c) length++;
         return length;
     }
+
+    [GeneratedRegex(@"^\s*#\s*(?:if|elif)\b", RegexOptions.Multiline)]
+    private static partial Regex Conditional();
 
     /// <summary>A string literal: how many '$' and quotes open it, and whether an '@' does.</summary>
     private sealed record TextKind(int Dollars, bool IsVerbatim, int Quotes);

@@ -50,9 +50,8 @@ internal sealed class SessionClient : IAsyncDisposable
     {
         string host = Path.Combine(root, "lib", "bin", "DermKit.Cli.dll");
         if (!File.Exists(host)) throw new KitException($"{host}: not found; build the kit first: dotnet build Kit.sln -c Release");
-        string name = $"kit-{Guid.NewGuid():N}"[..16];
-        var pipe = new NamedPipeServerStream(name, PipeDirection.InOut, 1, PipeTransmissionMode.Byte, PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
-        var start = new ProcessStartInfo(Dotnet(), ["exec", host, "session", name, folder, .. live ? new[] { "--live" } : []])
+        var pipe = new SessionPipe();
+        var start = new ProcessStartInfo(Dotnet(), ["exec", host, "session", pipe.Name, folder, .. live ? new[] { "--live" } : []])
         {
             WorkingDirectory = folder,
             RedirectStandardInput = true,
@@ -64,20 +63,21 @@ internal sealed class SessionClient : IAsyncDisposable
         foreach ((string key, string? value) in environment) start.Environment[key] = value;
         Process process = Process.Start(start)!;
         process.StandardInput.Close();
-        Task connected = pipe.WaitForConnectionAsync(cancellation);
+        Task connected = pipe.Stream.WaitForConnectionAsync(cancellation);
         try
         {
             if (await Task.WhenAny(connected, process.WaitForExitAsync(cancellation)) != connected)
                 throw new KitException($"The notebook's process ended with code {process.ExitCode} before it began: {(await process.StandardError.ReadToEndAsync(cancellation)).Trim()}");
             await connected;
+            pipe.RemoveFolder();
         }
         catch
         {
             process.Kill(entireProcessTree: true);
-            await pipe.DisposeAsync();
+            pipe.Dispose();
             throw;
         }
-        return new SessionClient(process, pipe, output);
+        return new SessionClient(process, pipe.Stream, output);
     }
 
     /// <summary>Runs a cell. The result is null, or one line that says why it failed; an end of the process counts as a failure.</summary>
@@ -90,7 +90,7 @@ internal sealed class SessionClient : IAsyncDisposable
         return running.Task;
     }
 
-    /// <summary>Asks complete or inspect about a source text at a place in it.</summary>
+    /// <summary>Asks complete, inspect or isComplete about a source text at a place in it.</summary>
     /// <returns>Null when the process has ended.</returns>
     internal Task<JsonObject?> AskAsync(string question, string source, int cursor)
     {
@@ -137,7 +137,8 @@ internal sealed class SessionClient : IAsyncDisposable
         {
             while (await reader.ReadLineAsync() is { } line)
             {
-                var message = (JsonObject)JsonNode.Parse(line)!;
+                // As deep as a display of JSON may be, and what stands around it here.
+                var message = (JsonObject)JsonNode.Parse(line, documentOptions: new() { MaxDepth = 260 })!;
                 switch ((string?)message["op"])
                 {
                     case "output":
