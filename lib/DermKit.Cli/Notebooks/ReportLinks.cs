@@ -48,27 +48,32 @@ internal static partial class ReportLinks
         // Each '<' is looked at by itself: no text before it, such as a script, an open quote or a comment, can hide a tag.
         for (int at = html.IndexOf('<'); at >= 0; at = html.IndexOf('<', at + 1))
         {
-            if (at + 1 == html.Length || !char.IsAsciiLetter(html[at + 1]) || IsHarmless(html, at + 1)) continue;
-            page.Append(html, copied, at - copied).Append("&lt;");
-            copied = at + 1;
+            int end = at + 1;
+            if (end == html.Length || !char.IsAsciiLetter(html[end]) || IsHarmless(html, ref end)) continue;
+            page.Append(html, copied, at - copied).Append(html[at..end].Replace("<", "&lt;", StringComparison.Ordinal));
+            copied = end;
+            at = end - 1;
         }
         return page.Append(html, copied, html.Length - copied).ToString();
     }
 
-    private static bool IsHarmless(string html, int start)
+    /// <summary>Whether a tag, whose name begins at a place, may stand; moves the place to the tag's end.</summary>
+    private static bool IsHarmless(string html, ref int at)
     {
-        int at = EndOf(html, start, " \t\r\n\f/>");
+        int start = at;
+        bool isHarmless = true;
+        at = EndOf(html, start, " \t\r\n\f/>");
         string name = html[start..Math.Min(at, start + 64)];
         bool refreshes = false;
         while (Attribute(html, ref at) is var (attribute, value))
         {
             string text = Addresses.Contains(attribute) || Texts.Contains(attribute) ? Decode(value.ToString()) : "";
             refreshes |= attribute.Equals("http-equiv", StringComparison.OrdinalIgnoreCase);
-            if (Addresses.Contains(attribute) && !IsAllowed(text, Images.Contains(name) && !attribute.EndsWith("action", StringComparison.OrdinalIgnoreCase))) return false;
-            if (Texts.Contains(attribute) && NamesProgram(text)) return false;
+            if (Addresses.Contains(attribute) && !IsAllowed(text, Images.Contains(name) && !attribute.EndsWith("action", StringComparison.OrdinalIgnoreCase))) isHarmless = false;
+            if (Texts.Contains(attribute) && NamesProgram(text)) isHarmless = false;
         }
-        if (refreshes && name.Equals("meta", StringComparison.OrdinalIgnoreCase) && html.AsSpan(start, at - start).Contains("refresh", StringComparison.OrdinalIgnoreCase)) return false;
-        if (!name.Equals("style", StringComparison.OrdinalIgnoreCase)) return true;
+        if (refreshes && name.Equals("meta", StringComparison.OrdinalIgnoreCase) && html.AsSpan(start, at - start).Contains("refresh", StringComparison.OrdinalIgnoreCase)) isHarmless = false;
+        if (!isHarmless || !name.Equals("style", StringComparison.OrdinalIgnoreCase)) return isHarmless;
         int end = html.IndexOf("</style", at, StringComparison.OrdinalIgnoreCase);
         return !NamesProgram(html[at..(end < 0 ? html.Length : end)]);
     }
