@@ -148,11 +148,18 @@ public static class Doctor
     /// <summary>Whether TMPDIR can be written, and whether a notebook's process can be reached through a socket in it or elsewhere.</summary>
     private static Check Temporary()
     {
-        const string Remedy = "set TMPDIR to a folder that is there, may be written and has a path of at most 80 bytes";
+        const string Remedy = "set TMPDIR to a folder that is there, may be written and has a path of at most 70 bytes";
         string folder = Path.GetTempPath();
-        using (SessionClient.OpenPipe(out string pipe))
-            if (!OperatingSystem.IsWindows() && Path.GetDirectoryName(pipe) != Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))
-                return new(CheckStatus.Warn, "temporary", $"{folder} cannot hold the socket of a notebook's process, which is put into {Path.GetDirectoryName(pipe)}", Remedy);
+        using (var pipe = new SessionPipe())
+        {
+            // The socket lies in a folder of its own.
+            string? parent = OperatingSystem.IsWindows() ? null : Path.GetDirectoryName(Path.GetDirectoryName(pipe.Name));
+            if (parent is not null && parent != Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))
+            {
+                return new(CheckStatus.Warn, "temporary",
+                    $"{folder} cannot hold the socket of a notebook's process, which is put into {parent}", Remedy);
+            }
+        }
         string file = Path.Combine(folder, $"kit-{Guid.NewGuid():N}");
         try
         {

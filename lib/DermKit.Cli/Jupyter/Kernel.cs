@@ -126,8 +126,8 @@ internal sealed class Kernel : IDisposable
             case "kernel_info_request":
                 Reply(request, control, KernelReplies.Info());
                 break;
-            case "is_complete_request":
-                Reply(request, control, KernelReplies.IsComplete((string?)request.Content["code"] ?? ""));
+            case "is_complete_request" when !control:
+                Reply(request, control, KernelReplies.IsComplete(await AskAsync("isComplete", request.Content)));
                 break;
             case "complete_request" when !control:
                 Reply(request, control, KernelReplies.Complete(request.Content, await AskAsync("complete", request.Content)));

@@ -1,4 +1,3 @@
-using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using System.Text.Json.Nodes;
 
@@ -7,8 +6,6 @@ namespace DermKit.Cli.Jupyter;
 /// <summary>Contents of the replies that need no running cell.</summary>
 internal static class KernelReplies
 {
-    private static readonly CSharpParseOptions Script = new(LanguageVersion.Latest, kind: SourceCodeKind.Script);
-
     internal static JsonObject Info() => new()
     {
         ["status"] = "ok",
@@ -29,18 +26,8 @@ internal static class KernelReplies
         ["help_links"] = new JsonArray(),
     };
 
-    /// <summary>Whether a cell could be run as it stands; of one that goes on, how far its next line is indented.</summary>
-    internal static JsonObject IsComplete(string code)
-    {
-        SyntaxTree tree = CSharpSyntaxTree.ParseText(code, Script);
-        if (!SyntaxFactory.IsCompleteSubmission(tree))
-        {
-            SyntaxToken[] tokens = [.. tree.GetRoot().DescendantTokens().Where(t => !t.IsMissing)];
-            int open = tokens.Count(t => t.IsKind(SyntaxKind.OpenBraceToken)) - tokens.Count(t => t.IsKind(SyntaxKind.CloseBraceToken));
-            return new() { ["status"] = "incomplete", ["indent"] = new string(' ', 4 * Math.Max(0, open)) };
-        }
-        return new() { ["status"] = tree.GetDiagnostics().Any(d => d.Severity == DiagnosticSeverity.Error) ? "invalid" : "complete" };
-    }
+    /// <param name="answer">Of the child; null when it has ended.</param>
+    internal static JsonObject IsComplete(JsonObject? answer) => answer?["status"] is not null ? answer : new() { ["status"] = "unknown" };
 
     /// <param name="request">The request's content.</param>
     /// <param name="answer">Of the child; null when it has ended.</param>

@@ -1,91 +1,85 @@
-using NetMQ;
-using NetMQ.Sockets;
+using System.Net;
+using System.Net.Sockets;
 using System.Numerics;
 
 namespace DermKit.Cli.Jupyter;
 
-/// <summary>The five sockets of a kernel on one thread of their own: takes signed requests, sends from any thread, gives back heartbeats.</summary>
+/// <summary>The five ports of a kernel: takes signed requests, sends from any thread, gives back heartbeats.</summary>
 internal sealed class KernelSockets : IDisposable
 {
-    private readonly RouterSocket _shell = new(), _control = new(), _input = new();
-    private readonly PublisherSocket _publish = new();
-    private readonly ResponseSocket _heartbeat = new();
-    private readonly NetMQQueue<(NetMQSocket? Socket, IReadOnlyList<byte[]> Frames, TaskCompletionSource? Sent)> _outgoing = new();
-    private readonly NetMQPoller _poller;
+    /// <summary>Most bytes of a request: far more than any cell, and what each stranger may make the kernel keep.</summary>
+    private const int LargestRequest = 64 << 20;
+
+    /// <summary>Outputs that wait for a slow client; the text that a cell prints is limited elsewhere.</summary>
+    private const long MostWaiting = 256 << 20;
+
+    private static readonly ZmtpLimits Requests = new(LargestRequest, MostWaiting), Small = new(1 << 16, 1 << 20);
+    private readonly ZmtpPort _shell, _control, _publish;
+    private readonly List<ZmtpPort> _ports = [];
     private readonly byte[] _key;
+    private int _dropped;
 
     /// <param name="connection">Addresses and key.</param>
-    /// <param name="shell">Takes requests of the shell channel, on the sockets' thread: it must not wait.</param>
+    /// <param name="shell">Takes requests of the shell channel, on any thread: it must not wait.</param>
     /// <param name="control">Takes requests of the control channel, likewise.</param>
     /// <exception cref="KitException">A port is in use.</exception>
     internal KernelSockets(ConnectionFile connection, Action<JupyterMessage> shell, Action<JupyterMessage> control)
     {
         _key = connection.Key;
-        // A slow client must not lose outputs; the text that a cell prints is limited elsewhere.
-        _publish.Options.SendHighWatermark = 0;
-        (NetMQSocket Socket, int Port)[] sockets = [(_shell, connection.Shell), (_publish, connection.Publish), (_input, connection.Input), (_control, connection.Control), (_heartbeat, connection.Heartbeat)];
-        foreach ((NetMQSocket socket, int port) in sockets)
+        ZmtpPort Open(int port, string type, ZmtpLimits limits, Action<ZmtpPeer, List<byte[]>> take)
         {
-            // A reply to a shutdown request is still to be sent when the sockets close.
-            socket.Options.Linger = TimeSpan.FromSeconds(1);
             try
             {
-                socket.Bind($"tcp://{connection.Address}:{port}");
+                _ports.Add(new ZmtpPort(new IPEndPoint(connection.Address, port), type, limits, take));
+                return _ports[^1];
             }
-            catch (NetMQException e)
+            catch (SocketException e)
             {
-                foreach ((NetMQSocket opened, _) in sockets) opened.Dispose();
-                _outgoing.Dispose();
-                throw new KitException($"Port {port} on {connection.Address} cannot be had ({e.ErrorCode}); is another kernel running on the same connection file? Each kernel needs a file of its own.", e);
+                Dispose();
+                throw new KitException($"Port {port} on {connection.Address} is unavailable ({e.SocketErrorCode}); is another kernel running on the same connection file? Each kernel needs a file of its own.", e);
             }
         }
-        _shell.ReceiveReady += (_, e) => Receive(e.Socket, shell);
-        _control.ReceiveReady += (_, e) => Receive(e.Socket, control);
-        _input.ReceiveReady += (_, e) => Receive(e.Socket, _ => { });
-        _heartbeat.ReceiveReady += (_, e) => e.Socket.SendMultipartMessage(e.Socket.ReceiveMultipartMessage());
-        _outgoing.ReceiveReady += (_, e) =>
-        {
-            while (e.Queue.TryDequeue(out var next, TimeSpan.Zero))
-            {
-                next.Socket?.SendMultipartBytes(next.Frames);
-                next.Sent?.SetResult();
-            }
-        };
-        _poller = [_shell, _control, _input, _heartbeat, _outgoing];
+
+        _shell = Open(connection.Shell, "ROUTER", Requests, (peer, frames) => Receive(peer, frames, shell));
+        _publish = Open(connection.Publish, "PUB", Small with { Waiting = MostWaiting }, (peer, frames) => peer.Subscribe(frames));
+        // No cell of this kernel asks the user, so nothing that comes on this port is an answer.
+        Open(connection.Input, "ROUTER", Small, (_, _) => { });
+        _control = Open(connection.Control, "ROUTER", Requests, (peer, frames) => Receive(peer, frames, control));
+        // A router and no reply socket: it gives back what comes, in whatever form, and waits for no peer.
+        Open(connection.Heartbeat, "ROUTER", Small, (peer, frames) => peer.Send(ZmtpPeer.Encode(frames)));
     }
 
     /// <summary>Begins to take and to send; who takes requests may send from then on.</summary>
-    internal void Start() => _poller.RunAsync("Jupyter sockets");
+    internal void Start() => _ports.ForEach(p => p.Start());
 
     /// <summary>How many messages were no messages or had another key's signature.</summary>
-    internal int Dropped { get; private set; }
+    internal int Dropped => _dropped;
 
-    internal void Reply(bool control, JupyterMessage message) => _outgoing.Enqueue((control ? _control : _shell, message.ToFrames(_key), null));
+    internal void Reply(bool control, JupyterMessage message) =>
+        (control ? _control : _shell).Send(BitConverter.ToInt32(message.Identities[0]), ZmtpPeer.Encode([.. message.ToFrames(_key).Skip(1)]));
 
-    internal void Publish(JupyterMessage message) => _outgoing.Enqueue((_publish, message.ToFrames(_key), null));
-
-    /// <summary>Ends when all that was handed over before is on its way.</summary>
-    internal Task FlushAsync()
+    internal void Publish(JupyterMessage message)
     {
-        var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _outgoing.Enqueue((null, [], sent));
-        return sent.Task;
+        IReadOnlyList<byte[]> frames = message.ToFrames(_key);
+        byte[] bytes = ZmtpPeer.Encode(frames);
+        foreach (ZmtpPeer peer in _publish.Peers.Where(p => p.Wants(frames[0]))) peer.Send(bytes);
     }
 
-    public void Dispose()
-    {
-        _poller.Dispose();
-        foreach (IDisposable socket in new IDisposable[] { _shell, _control, _input, _publish, _heartbeat, _outgoing }) socket.Dispose();
-    }
+    /// <summary>Ends when all that was handed over before is on its way; a peer that reads nothing for a second is not waited for.</summary>
+    internal Task FlushAsync() =>
+        Task.WhenAny(Task.WhenAll(_ports.SelectMany(p => p.Peers).Select(p => p.FlushAsync())), Task.Delay(TimeSpan.FromSeconds(1)));
 
-    private void Receive(NetMQSocket socket, Action<JupyterMessage> take)
+    public void Dispose() => _ports.ForEach(p => p.Dispose());
+
+    private void Receive(ZmtpPeer peer, List<byte[]> frames, Action<JupyterMessage> take)
     {
-        if (JupyterMessage.Read([.. socket.ReceiveMultipartMessage().Select(f => f.ToByteArray())], _key) is { } message)
+        if (JupyterMessage.Read([BitConverter.GetBytes(peer.Id), .. frames], _key) is { } message)
         {
             take(message);
             return;
         }
         // Not a line for each, or a stranger could fill the client's log.
-        if (BitOperations.IsPow2(++Dropped)) Console.Error.WriteLine($"kit jupyter: dropped a message without the signature of this kernel's key; {Dropped} so far.");
+        int dropped = Interlocked.Increment(ref _dropped);
+        if (BitOperations.IsPow2(dropped)) Console.Error.WriteLine($"kit jupyter: dropped a message without the signature of this kernel's key; {dropped} so far.");
     }
 }

@@ -16,6 +16,20 @@ internal static partial class CodeHelp
 
     internal delegate bool Lookup(string name, out object? value);
 
+    /// <summary>Whether a cell could be run as it stands; of one that goes on, how far its next line is indented.</summary>
+    internal static JsonObject IsComplete(string code)
+    {
+        if (CodeDepth.Problem(code) is not null) return new() { ["status"] = "invalid" };
+        SyntaxTree tree = CSharpSyntaxTree.ParseText(code, new CSharpParseOptions(LanguageVersion.Latest, kind: SourceCodeKind.Script));
+        if (!SyntaxFactory.IsCompleteSubmission(tree))
+        {
+            SyntaxToken[] tokens = [.. tree.GetRoot().DescendantTokens().Where(t => !t.IsMissing)];
+            int open = tokens.Count(t => t.IsKind(SyntaxKind.OpenBraceToken)) - tokens.Count(t => t.IsKind(SyntaxKind.CloseBraceToken));
+            return new() { ["status"] = "incomplete", ["indent"] = new string(' ', 4 * Math.Max(0, open)) };
+        }
+        return new() { ["status"] = tree.GetDiagnostics().Any(d => d.Severity == DiagnosticSeverity.Error) ? "invalid" : "complete" };
+    }
+
     /// <summary>Names that fit at a place.</summary>
     /// <param name="compilation">The cell.</param>
     /// <param name="cursor">Position in its text.</param>

@@ -39,6 +39,8 @@ public static class HtmlReport
         page.Append(content)
             .Append($"<section aria-labelledby=\"provenance\"><h2 id=\"provenance\">Provenance</h2>{ProvenanceTable(run)}</section></main></div>")
             .Append($"<footer><p>{Disclaimer}</p><nav aria-label=\"Reports, again\">{Neighbours(run, all ?? [run])}</nav></footer>");
+        // Before the kit's own scripts, over all that cells may have written: text, displays, tables, the outline.
+        page = new StringBuilder(ReportLinks.Guard(page.ToString()));
         if (content.Contains("class=\"kit-plot\"", StringComparison.Ordinal)) page.Append(FigureHtml.PlotlyScript(FigureRenderer.PlotlyJs()));
         return page.Append($"<script>{FigureHtml.Script}</script><script>{Asset("report.js")}</script></body></html>\n").ToString();
     }

@@ -26,6 +26,7 @@ public static class IndexPage
                 page.Append("<ul class=\"headlines\">").AppendJoin("", findings.Select(f => $"<li>{f.Html} <a href=\"{report}#{f.Anchor}\">{HtmlReport.Escape(f.Place)}</a></li>")).Append("</ul>");
             page.Append($"<p class=\"meta\">{(run.Error is null ? "<span class=\"ran\">✓ ran to the end</span>" : $"<span class=\"failed\">✕ stopped: {HtmlReport.Escape(run.Error)}</span>")} · {HtmlReport.Meta(run)}{(HtmlReport.IsSynthetic(run) ? " <span class=\"kit-stamp\">SYNTHETIC</span>" : "")}{(HtmlReport.HasFixture(run) ? " <span class=\"kit-stamp\">FIXTURE</span>" : "")}</p></li>");
         }
+        page = new StringBuilder(ReportLinks.Guard(page.ToString()));
         return page.Append($"</ol></main><footer><p>{HtmlReport.Disclaimer}</p></footer><script>{HtmlReport.Asset("report.js")}</script></body></html>\n").ToString();
     }
 }

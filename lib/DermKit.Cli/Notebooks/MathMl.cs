@@ -26,8 +26,11 @@ internal sealed partial class MathMl
     private static readonly string[] Functions = ["log", "exp", "max", "min", "arg", "argmax", "argmin", "sin", "cos", "det", "softmax", "ln", "tanh"];
     private static readonly Dictionary<string, string> Spaces = new() { [","] = "0.17em", [";"] = "0.28em", [":"] = "0.22em", ["!"] = "0", ["quad"] = "1em", ["qquad"] = "2em", [" "] = "0.25em" };
 
+    /// <summary>Formulas that nest deeper are shown as their source: this reads by recursion.</summary>
+    private const int MostNested = 100;
+
     private readonly string[] _tokens;
-    private int _at;
+    private int _at, _nested;
 
     private MathMl(string tex) => _tokens = [.. Token().Matches(tex).Select(m => m.Value)];
 
@@ -75,6 +78,15 @@ internal sealed partial class MathMl
     }
 
     private string Atom()
+    {
+        if (_nested == MostNested) throw new FormatException("too deep");
+        _nested++;
+        string atom = Nucleus();
+        _nested--;
+        return atom;
+    }
+
+    private string Nucleus()
     {
         if (_at >= _tokens.Length) throw new FormatException("end");
         string token = _tokens[_at++];

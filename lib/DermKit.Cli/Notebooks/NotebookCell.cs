@@ -5,13 +5,24 @@ namespace DermKit.Cli.Notebooks;
 /// <summary>One cell, a view over the document's JSON: what is not named here (metadata, attachments) stays as it was read.</summary>
 public sealed class NotebookCell
 {
-    internal NotebookCell(JsonObject json) => Json = json;
+    private readonly string _place;
+
+    /// <param name="json">The cell.</param>
+    /// <param name="place">What names the cell when the file gives it no id.</param>
+    internal NotebookCell(JsonObject json, string place)
+    {
+        Json = json;
+        _place = place;
+    }
 
     /// <summary>The cell as it stands in the file.</summary>
     public JsonObject Json { get; }
 
-    /// <summary>The cell's id, unique in its notebook.</summary>
-    public string Id => (string)Json["id"]!;
+    /// <summary>The cell's id, unique in its notebook. Before nbformat 4.5 cells have none; then the cell's place in the notebook as it was read.</summary>
+    public string Id => HasId ? (string)Json["id"]! : _place;
+
+    /// <summary>True when the file gives the cell an id.</summary>
+    internal bool HasId => Json.ContainsKey("id");
 
     /// <summary>code, markdown or raw.</summary>
     public string Type => (string)Json["cell_type"]!;

@@ -4,9 +4,10 @@ using System.Text.RegularExpressions;
 
 namespace DermKit.Cli.Notebooks;
 
-/// <summary>A Jupyter notebook (nbformat 4.5 or a later 4.x). Read and written without loss: key order, unknown metadata, indent and line ends stay.</summary>
+/// <summary>A Jupyter notebook (nbformat 4, whose cells have ids from 4.5 on). Read and written without loss: key order, unknown metadata, indent and line ends stay.</summary>
 public sealed class NotebookDocument
 {
+    private const int FirstMinorWithIds = 5;
     private readonly List<NotebookCell> _cells = [];
     private readonly string _indent;
     private readonly string _newLine;
@@ -16,7 +17,7 @@ public sealed class NotebookDocument
     {
         Root = root;
         (_indent, _newLine, _endsWithNewLine) = (indent, newLine, endsWithNewLine);
-        foreach (JsonNode? cell in (JsonArray)root["cells"]!) _cells.Add(new NotebookCell((JsonObject)cell!));
+        foreach (JsonNode? cell in (JsonArray)root["cells"]!) _cells.Add(new NotebookCell((JsonObject)cell!, $"cell {_cells.Count + 1}"));
     }
 
     /// <summary>The whole file.</summary>
@@ -26,7 +27,7 @@ public sealed class NotebookDocument
     public IReadOnlyList<NotebookCell> Cells => _cells;
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="KitException">The file is missing, not JSON, not nbformat 4.5 or a later 4.x, or a cell has no type, source or unique id.</exception>
+    /// <exception cref="KitException">The file is missing, not JSON, not nbformat 4, or a cell has no type, no source or, from nbformat 4.5 on, no unique id.</exception>
     public static NotebookDocument Load(string path) =>
         File.Exists(path) ? Parse(File.ReadAllText(path), path) : throw new KitException($"{path}: no such notebook.");
 
@@ -107,6 +108,16 @@ public sealed class NotebookDocument
         ["source"] = NotebookCell.Lines(source),
     });
 
+    /// <summary>Takes a cell out.</summary>
+    internal void Remove(NotebookCell cell)
+    {
+        ((JsonArray)Root["cells"]!).Remove(cell.Json);
+        _cells.Remove(cell);
+    }
+
+    /// <summary>True when the format gives cells ids (nbformat 4.5).</summary>
+    internal bool HasIds => Integer(Root["nbformat_minor"]) >= FirstMinorWithIds;
+
     /// <summary>Takes away outputs and run numbers, as source notebooks are kept.</summary>
     public void ClearOutputs()
     {
@@ -130,16 +141,20 @@ public sealed class NotebookDocument
 
     private NotebookCell Insert(int index, JsonObject json)
     {
+        string id = (string)json["id"]!;
+        // An earlier format allows no id in the file.
+        if (!HasIds) json.Remove("id");
         ((JsonArray)Root["cells"]!).Insert(index, json);
-        _cells.Insert(index, new NotebookCell(json));
+        _cells.Insert(index, new NotebookCell(json, id));
         return _cells[index];
     }
 
     private static void Check(JsonObject root, string name)
     {
-        (int major, int minor) = (Integer(root["nbformat"]), Integer(root["nbformat_minor"]));
-        if (major != 4 || minor < 5)
-            throw new KitException($"{name}: expected nbformat 4.5 or a later 4.x (cells have ids), found {(major < 0 ? "none" : $"{major}.{minor}")}; save it again with a current Jupyter or VS Code.");
+        int major = Integer(root["nbformat"]);
+        int minor = Integer(root["nbformat_minor"]);
+        if (major != 4 || minor < 0)
+            throw new KitException($"{name}: expected nbformat 4, found {(major < 0 ? "none" : minor < 0 ? $"{major} without nbformat_minor" : $"{major}.{minor}")}; save it again with a current Jupyter or VS Code.");
         if (root["cells"] is not JsonArray cells) throw new KitException($"{name}: expected a list 'cells', found none.");
         var ids = new HashSet<string>();
         for (int i = 0; i < cells.Count; i++)
@@ -147,7 +162,9 @@ public sealed class NotebookDocument
             if (cells[i] is not JsonObject cell) throw new KitException($"{name}: cell {i + 1} is not a JSON object.");
             if (Kind(cell["cell_type"]) is not ("code" or "markdown" or "raw"))
                 throw new KitException($"{name}: cell {i + 1} has the type '{cell["cell_type"]}'; expected code, markdown or raw.");
-            if (Kind(cell["id"]) is not { Length: > 0 } id) throw new KitException($"{name}: cell {i + 1} has no id, which nbformat 4.5 asks for; save it again with a current Jupyter or VS Code.");
+            string id = Kind(cell["id"]) ?? "";
+            if (minor < FirstMinorWithIds && !cell.ContainsKey("id")) id = $"cell {i + 1}";
+            if (id.Length == 0) throw new KitException($"{name}: cell {i + 1} has no id, which nbformat 4.5 asks for; save it again with a current Jupyter or VS Code.");
             if (!ids.Add(id)) throw new KitException($"{name}: cell {i + 1} repeats the id '{id}'; give each cell an id of its own.");
             if (Kind(cell["source"]) is null && !(cell["source"] is JsonArray lines && lines.All(l => Kind(l) is not null)))
                 throw new KitException($"{name}: cell {i + 1} ('{id}') has no source; expected a string or a list of strings.");

@@ -20,6 +20,7 @@ internal static partial class NotebookHygiene
         if (text != notebook.ToJson() || !text.StartsWith("{\n \"cells\"", StringComparison.Ordinal) || !text.EndsWith('\n'))
             problems.Add("the file is not laid out as nbformat does it: cells first, one space for each level, line ends of one character, a line end at the end");
         if (!JsonNode.DeepEquals(notebook.Root["metadata"], Canonical())) problems.Add("the metadata is not that of NotebookDocument.Create (kernel .net-csharp, language, polyglot_notebook): an editor has changed it");
+        if (!notebook.HasIds) problems.Add("nbformat is older than 4.5, which gives each cell an id; kit notebooks clean brings it to 4.5");
         int titles = notebook.Cells.Where(c => c.Type == "markdown").Sum(c => Title().Count(Fence().Replace(c.Source, "")));
         if (titles != 1) problems.Add($"{titles} headings of level 1; expected one, the title");
         foreach (NotebookCell cell in notebook.Cells) problems.AddRange(Of(cell).Select(p => $"cell '{cell.Id}': {p}"));
@@ -32,10 +33,10 @@ internal static partial class NotebookHygiene
     {
         notebook.ClearOutputs();
         NotebookDocument clean = NotebookDocument.Create();
-        var ids = new HashSet<string>(notebook.Cells.Select(c => c.Id).Where(IsStable));
+        var ids = new HashSet<string>(notebook.Cells.Where(HasStableId).Select(c => c.Id));
         foreach (NotebookCell cell in notebook.Cells)
         {
-            string id = IsStable(cell.Id) ? cell.Id : Unique(Words(cell), ids);
+            string id = HasStableId(cell) ? cell.Id : Unique(Words(cell), ids);
             NotebookCell copy = cell.IsCode ? clean.InsertCode(clean.Cells.Count, id, cell.Source) : clean.InsertMarkdown(clean.Cells.Count, id, cell.Source);
             copy.Json["cell_type"] = cell.Type;
             if (cell.Json["attachments"] is { } attachments) copy.Json["attachments"] = attachments.DeepClone();
@@ -47,7 +48,8 @@ internal static partial class NotebookHygiene
 
     private static IEnumerable<string> Of(NotebookCell cell)
     {
-        if (!IsStable(cell.Id)) yield return "the id is none of words (a-z, 0-9, '-'); one that an editor drew at random changes with every copy";
+        if (!cell.HasId) yield return "has no id; kit notebooks clean gives it one";
+        else if (!HasStableId(cell)) yield return "the id is none of words (a-z, 0-9, '-'); one that an editor drew at random changes with every copy";
         string[] unknown = [.. (cell.Json["metadata"] as JsonObject ?? []).Select(m => m.Key).Except(cell.IsCode ? CodeMetadata : [])];
         if (unknown.Length > 0) yield return $"metadata {string.Join(", ", unknown)}; a code cell has {string.Join(", ", CodeMetadata)} only, another cell none";
         if (!cell.IsCode)
@@ -70,6 +72,8 @@ internal static partial class NotebookHygiene
     }
 
     private static JsonNode Canonical() => NotebookDocument.Create().Root["metadata"]!;
+
+    private static bool HasStableId(NotebookCell cell) => cell.HasId && IsStable(cell.Id);
 
     private static bool IsStable(string id) => Stable().IsMatch(id) && !Drawn().IsMatch(id);
 

@@ -80,7 +80,9 @@ internal static class NotebookRunner
                 ["peak memory"] = string.Create(CultureInfo.InvariantCulture, $"{client.PeakMemory / 1073741824.0:0.00} GiB"),
             };
         }
-        if (options.Set.Count > 0) provenance["parameters set"] = string.Join(", ", options.Set.Select(s => $"{s.Key}={s.Value}"));
+        var set = new Dictionary<string, string>(Parameters.Set(notebook));
+        foreach ((string name, string value) in options.Set) set[name] = value;
+        if (set.Count > 0) provenance["parameters set"] = string.Join(", ", set.Select(s => $"{s.Key}={s.Value}"));
         return new NotebookRun(notebook, Path.GetFileNameWithoutExtension(path), options.Mode, options.Device, clock.Elapsed, provenance, error, options.Command);
     }
 

@@ -29,8 +29,23 @@ internal sealed partial class Outline
 
     internal string Markdown(NotebookCell cell)
     {
+        try
+        {
+            return Render(cell);
+        }
+        catch (ArgumentException)
+        {
+            // Nested deeper than Markdig takes; a report is not lost over it.
+            return $"<pre tabindex=\"0\">{HtmlReport.Escape(cell.Source)}</pre>";
+        }
+    }
+
+    private string Render(NotebookCell cell)
+    {
         MarkdownDocument document = Markdig.Markdown.Parse(cell.Source, Pipeline);
-        foreach (LinkInline link in document.Descendants<LinkInline>()) Localise(link, cell);
+        foreach (LinkInline link in document.Descendants<LinkInline>().ToArray()) Localise(link, cell);
+        foreach (AutolinkInline link in document.Descendants<AutolinkInline>().ToArray())
+            if (!link.IsEmail && !ReportLinks.IsAllowed(link.Url, image: false)) link.ReplaceBy(new LiteralInline(link.Url));
         foreach (HeadingBlock heading in document.Descendants<HeadingBlock>().ToArray())
         {
             string html = Html(heading.Inline!), text = System.Net.WebUtility.HtmlDecode(Tag().Replace(html, "")).Trim();
@@ -75,11 +90,21 @@ internal sealed partial class Outline
         if (!link.IsImage)
         {
             if (url.EndsWith(".ipynb", StringComparison.Ordinal) && !url.Contains("://")) link.Url = Path.ChangeExtension(Path.GetFileName(url), ".html");
+            Refuse(link);
             return;
         }
         if (url.StartsWith("attachment:", StringComparison.Ordinal) && cell.Json["attachments"]?[Uri.UnescapeDataString(url[11..])] is System.Text.Json.Nodes.JsonObject { Count: > 0 } picture)
             link.Url = $"data:{picture.First().Key};base64,{NotebookCell.Text(picture.First().Value).Replace("\n", "")}";
-        else if (!url.StartsWith("data:", StringComparison.Ordinal)) link.IsImage = false;
+        if (link.Url?.StartsWith("data:", StringComparison.Ordinal) != true) link.IsImage = false;
+        Refuse(link);
+    }
+
+    /// <summary>An address that a report may not name becomes text behind the link's own.</summary>
+    private static void Refuse(LinkInline link)
+    {
+        if (link.Url is not { } url || ReportLinks.IsAllowed(url, link.IsImage)) return;
+        link.InsertAfter(new LiteralInline($" ({(url.Length > 200 ? url[..200] + ".." : url)})"));
+        link.ReplaceBy(new ContainerInline());
     }
 
     private static string Html(MarkdownObject part)

@@ -10,30 +10,45 @@ namespace DermKit.Cli.Notebooks;
 internal static class Parameters
 {
     internal const string Tag = "parameters";
+    private const string InjectedTag = "injected-parameters";
 
     /// <summary>Name and type text of each top-level variable in the tagged cell; empty without such a cell.</summary>
     internal static IReadOnlyDictionary<string, string> Of(NotebookDocument notebook)
     {
         var found = new Dictionary<string, string>();
         if (Cell(notebook) is not { } cell) return found;
-        var options = new CSharpParseOptions(LanguageVersion.Latest, kind: SourceCodeKind.Script);
-        var unit = (CompilationUnitSyntax)CSharpSyntaxTree.ParseText(cell.Source, options).GetRoot();
-        foreach (FieldDeclarationSyntax field in unit.Members.OfType<FieldDeclarationSyntax>().Where(f => !f.Modifiers.Any(SyntaxKind.ConstKeyword)))
+        foreach (FieldDeclarationSyntax field in Parse(cell).Members.OfType<FieldDeclarationSyntax>().Where(f => !f.Modifiers.Any(SyntaxKind.ConstKeyword)))
             foreach (VariableDeclaratorSyntax variable in field.Declaration.Variables)
                 found[variable.Identifier.Text] = field.Declaration.Type.IsVar ? Inferred(variable.Initializer?.Value) : field.Declaration.Type.ToString();
         return found;
     }
 
-    /// <summary>Inserts a cell with the assignments after the tagged one; values of names that this notebook does not declare are left out.</summary>
+    /// <summary>
+    /// Inserts a cell with the assignments after the tagged one, in the place of all such cells that an earlier run or papermill inserted;
+    /// what those set and <paramref name="values"/> do not stays set. Values of names that this notebook does not declare are left out.
+    /// </summary>
     /// <exception cref="KitException">A value does not fit the declared type.</exception>
     internal static void Inject(NotebookDocument notebook, IReadOnlyDictionary<string, string> values)
     {
         IReadOnlyDictionary<string, string> known = Of(notebook);
         string[] assignments = [.. values.Where(v => known.ContainsKey(v.Key)).Select(v => $"{v.Key} = {Literal(v.Key, known[v.Key], v.Value)};")];
         if (assignments.Length == 0) return;
+        NotebookCell[] earlier = [.. notebook.Cells.Where(IsInjected)];
+        string[] kept = [.. Kept(earlier, values)];
+        foreach (NotebookCell cell in earlier) notebook.Remove(cell);
+        string source = (kept.Length == 0 ? "" : $"// set before\n{string.Join('\n', kept)}\n") + "// set on the command line\n" + string.Join('\n', assignments);
         int after = notebook.Cells.ToList().IndexOf(Cell(notebook)!);
-        NotebookCell cell = notebook.InsertCode(after + 1, "injected-parameters", "// set on the command line\n" + string.Join('\n', assignments));
-        cell.Metadata["tags"] = new System.Text.Json.Nodes.JsonArray("injected-parameters");
+        NotebookCell injected = notebook.InsertCode(after + 1, InjectedTag, source);
+        injected.Metadata["tags"] = new System.Text.Json.Nodes.JsonArray(InjectedTag);
+    }
+
+    /// <summary>What the injected cells of a notebook set, as C#; for the report, which names what a run was given.</summary>
+    internal static IReadOnlyDictionary<string, string> Set(NotebookDocument notebook)
+    {
+        var found = new Dictionary<string, string>();
+        foreach (MemberDeclarationSyntax member in notebook.Cells.Where(IsInjected).SelectMany(c => Parse(c).Members))
+            foreach ((string name, ExpressionSyntax value) in Assigned(member)) found[name] = value.ToString();
+        return found;
     }
 
     /// <summary>Stops at a name that no notebook declares.</summary>
@@ -48,6 +63,36 @@ internal static class Parameters
     }
 
     private static NotebookCell? Cell(NotebookDocument notebook) => notebook.Cells.FirstOrDefault(c => c.IsCode && c.Tags.Contains(Tag));
+
+    private static bool IsInjected(NotebookCell cell) => cell.IsCode && cell.Tags.Contains(InjectedTag);
+
+    private static CompilationUnitSyntax Parse(NotebookCell cell)
+    {
+        CodeDepth.Check(cell.Source, $"the cell '{cell.Id}'");
+        var options = new CSharpParseOptions(LanguageVersion.Latest, kind: SourceCodeKind.Script);
+        return (CompilationUnitSyntax)CSharpSyntaxTree.ParseText(cell.Source, options).GetRoot();
+    }
+
+    /// <summary>The statements of earlier injected cells that set no name of <paramref name="values"/>, each name's last one, without comments.</summary>
+    private static IEnumerable<string> Kept(NotebookCell[] earlier, IReadOnlyDictionary<string, string> values)
+    {
+        MemberDeclarationSyntax[] members = [.. earlier.SelectMany(c => Parse(c).Members)];
+        for (int i = 0; i < members.Length; i++)
+        {
+            string[] names = [.. Assigned(members[i]).Select(a => a.Name)];
+            string[] later = [.. members[(i + 1)..].SelectMany(Assigned).Select(a => a.Name)];
+            if (names.Length == 0 || !names.All(n => values.ContainsKey(n) || later.Contains(n))) yield return members[i].ToString();
+        }
+    }
+
+    /// <summary>Names and values that a statement sets: an assignment, or a declaration as papermill writes it.</summary>
+    private static IEnumerable<(string Name, ExpressionSyntax Value)> Assigned(MemberDeclarationSyntax member) => member switch
+    {
+        GlobalStatementSyntax { Statement: ExpressionStatementSyntax { Expression: AssignmentExpressionSyntax { Left: IdentifierNameSyntax left } set } } =>
+            [(left.Identifier.Text, set.Right)],
+        FieldDeclarationSyntax field => field.Declaration.Variables.Where(v => v.Initializer is not null).Select(v => (v.Identifier.Text, v.Initializer!.Value)),
+        _ => [],
+    };
 
     private static string Inferred(ExpressionSyntax? value) => value switch
     {

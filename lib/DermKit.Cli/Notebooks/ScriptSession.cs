@@ -89,7 +89,12 @@ public sealed class ScriptSession : IDisposable
     }
 
     /// <summary>A text as the next cell, to be looked at and not run.</summary>
-    internal Compilation Compile(string source) => Next(source, _options).GetCompilation();
+    /// <exception cref="KitException">The text is too deep for the compiler.</exception>
+    internal Compilation Compile(string source)
+    {
+        CodeDepth.Check(source, "cell");
+        return Next(source, _options).GetCompilation();
+    }
 
     /// <summary>The value of a variable; false when no cell has declared it.</summary>
     internal bool Variable(string name, out object? value)
@@ -133,6 +138,7 @@ public sealed class ScriptSession : IDisposable
     private async Task<CellError?> ExecuteAsync(string source, string cell, CancellationToken cancellation)
     {
         if (CellError.FromMagic(source, cell) is { } magic) return magic;
+        if (CodeDepth.Problem(source) is { } problem) return new("CompilationError", problem.Message, $"{cell}, line {problem.Line}", []);
         ScriptOptions options = _options.WithFilePath(cell);
         Script<object> script = Next(source, options);
         Diagnostic[] errors = [.. script.Compile(cancellation).Where(d => d.Severity == DiagnosticSeverity.Error)];

@@ -55,8 +55,8 @@ internal sealed partial class SessionClient : IAsyncDisposable
     {
         string host = Path.Combine(root, "lib", "bin", "DermKit.Cli.dll");
         if (!File.Exists(host)) throw new KitException($"{host}: not found; build the kit first: dotnet build Kit.sln -c Release");
-        NamedPipeServerStream pipe = OpenPipe(out string name);
-        var start = new ProcessStartInfo(Dotnet(), ["exec", host, "session", name, folder, .. live ? new[] { "--live" } : []])
+        var pipe = new SessionPipe();
+        var start = new ProcessStartInfo(Dotnet(), ["exec", host, "session", pipe.Name, folder, .. live ? new[] { "--live" } : []])
         {
             WorkingDirectory = folder,
             RedirectStandardInput = true,
@@ -68,48 +68,21 @@ internal sealed partial class SessionClient : IAsyncDisposable
         foreach ((string key, string? value) in environment) start.Environment[key] = value;
         Process process = Process.Start(start)!;
         process.StandardInput.Close();
-        Task connected = pipe.WaitForConnectionAsync(cancellation);
+        Task connected = pipe.Stream.WaitForConnectionAsync(cancellation);
         try
         {
             if (await Task.WhenAny(connected, process.WaitForExitAsync(cancellation)) != connected)
                 throw new KitException($"The notebook's process {ProcessEnd.Describe(process.ExitCode)} before it began: {(await process.StandardError.ReadToEndAsync(cancellation)).Trim()}{ProcessEnd.Advice(process.ExitCode, null)}");
             await connected;
+            pipe.RemoveFolder();
         }
         catch
         {
             process.Kill(entireProcessTree: true);
-            await pipe.DisposeAsync();
+            pipe.Dispose();
             throw;
         }
-        return new SessionClient(process, pipe, output);
-    }
-
-    /// <summary>
-    /// Opens a pipe. On Unix it is a socket, in TMPDIR where nothing else is said: there a path of more than some 100 bytes,
-    /// a folder that is not there or one that may not be written cannot hold it, and it is put into a short one.
-    /// </summary>
-    /// <param name="name">What the child opens: a name, or the path of the socket.</param>
-    /// <exception cref="KitException">No folder can hold it.</exception>
-    internal static NamedPipeServerStream OpenPipe(out string name)
-    {
-        name = $"kit-{Guid.NewGuid():N}"[..16];
-        string?[] folders = OperatingSystem.IsWindows() ? [""] : [Path.GetTempPath(), Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp", "/dev/shm"];
-        var faults = new List<string>();
-        foreach (string folder in folders.OfType<string>())
-        {
-            string path = folder.Length == 0 ? name : Path.Combine(Path.GetFullPath(folder), name);
-            try
-            {
-                var pipe = new NamedPipeServerStream(path, PipeDirection.InOut, 1, PipeTransmissionMode.Byte, PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
-                name = path;
-                return pipe;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException or ArgumentException)
-            {
-                faults.Add($"{folder}: {e.Message}");
-            }
-        }
-        throw new KitException($"No folder can hold the socket of the notebook's process ({string.Join("; ", faults)}); set TMPDIR to a folder that is there, may be written and has a path of at most 80 bytes.");
+        return new SessionClient(process, pipe.Stream, output);
     }
 
     /// <summary>Runs a cell. The result is null, or one line that says why it failed; an end of the process counts as a failure.</summary>
@@ -122,7 +95,7 @@ internal sealed partial class SessionClient : IAsyncDisposable
         return running.Task;
     }
 
-    /// <summary>Asks complete or inspect about a source text at a place in it.</summary>
+    /// <summary>Asks complete, inspect or isComplete about a source text at a place in it.</summary>
     /// <returns>Null when the process has ended.</returns>
     internal Task<JsonObject?> AskAsync(string question, string source, int cursor)
     {
@@ -170,7 +143,8 @@ internal sealed partial class SessionClient : IAsyncDisposable
         {
             while (await reader.ReadLineAsync() is { } line)
             {
-                var message = (JsonObject)JsonNode.Parse(line)!;
+                // As deep as a display of JSON may be, and what stands around it here.
+                var message = (JsonObject)JsonNode.Parse(line, documentOptions: new() { MaxDepth = 260 })!;
                 switch ((string?)message["op"])
                 {
                     case "output":

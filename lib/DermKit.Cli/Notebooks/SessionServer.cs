@@ -7,7 +7,7 @@ using System.Threading.Channels;
 namespace DermKit.Cli.Notebooks;
 
 /// <summary>
-/// The child's side: a script session behind a pipe of JSON lines. In: run {cell, source}, complete and inspect {source, cursor}, cancel (the run that was asked for last).
+/// The child's side: a script session behind a pipe of JSON lines. In: run {cell, source}, complete, inspect and isComplete {source, cursor}, cancel (the run that was asked for last).
 /// Out: output {output}, done {error, peak, provenance}, answer {answer}.
 /// The pipe is not stdout, because native libraries print there. When the parent goes, the pipe ends and so does this process.
 /// </summary>
@@ -74,9 +74,14 @@ internal static class SessionServer
     {
         try
         {
-            Compilation cell = session.Compile((string)question["source"]!);
+            string source = (string)question["source"]!;
             int cursor = (int)question["cursor"]!;
-            return (string?)question["op"] == "complete" ? CodeHelp.Complete(cell, cursor) : CodeHelp.Inspect(cell, cursor, session.Variable);
+            return (string?)question["op"] switch
+            {
+                "isComplete" => CodeHelp.IsComplete(source),
+                "complete" => CodeHelp.Complete(session.Compile(source), cursor),
+                _ => CodeHelp.Inspect(session.Compile(source), cursor, session.Variable),
+            };
         }
         catch (Exception e)
         {

@@ -28,6 +28,7 @@ internal sealed class KernelClient : IAsyncDisposable
         ConnectionFile file = ConnectionFile.Read(ConnectionPath);
         _kernel = new Kernel(file, GeneratedNotebook.Root, GeneratedNotebook.LibBin) { Grace = grace ?? TimeSpan.FromSeconds(5) };
         Key = file.Key;
+        Ports = file;
         HeartbeatAddress = $"tcp://127.0.0.1:{file.Heartbeat}";
         _published.SubscribeToAnyTopic();
         _published.Connect($"tcp://127.0.0.1:{file.Publish}");
@@ -47,6 +48,8 @@ internal sealed class KernelClient : IAsyncDisposable
     internal string ConnectionPath { get; }
 
     internal byte[] Key { get; }
+
+    internal ConnectionFile Ports { get; }
 
     internal string HeartbeatAddress { get; }
 

@@ -104,6 +104,26 @@ public sealed class KernelTests(SharedKernel shared) : IClassFixture<SharedKerne
         Assert.Equal((status, indent), ((string?)reply["status"], (string?)reply["indent"]));
     }
 
+    [Theory]
+    [InlineData("(", "")]
+    [InlineData("[", "")]
+    [InlineData("{", "}")]
+    [InlineData("A<", ">")]
+    [InlineData("!", "")]
+    [InlineData("$\"{", "}\"")]
+    public void TextThatIsTooDeepForTheCompilerCostsNoVariable(string opening, string closing)
+    {
+        string deep = string.Concat(Enumerable.Repeat(opening, 20_000)) + "1" + string.Concat(Enumerable.Repeat(closing, 20_000));
+        string before = kernel.Execute("Environment.ProcessId").Value;
+        Assert.Equal("invalid", (string?)kernel.Ask("is_complete_request", new() { ["code"] = deep })["status"]);
+        Assert.Equal("error", (string?)kernel.Ask("complete_request", new() { ["code"] = deep, ["cursor_pos"] = 20_000 })["status"]);
+        Assert.Equal("error", (string?)kernel.Ask("inspect_request", new() { ["code"] = deep, ["cursor_pos"] = 20_000 })["status"]);
+        KernelClient.Result result = kernel.Execute(deep);
+        Assert.Equal("CompilationError", (string?)result.Reply["ename"]);
+        Assert.Contains("too deep for the compiler", (string?)result.Reply["evalue"]);
+        Assert.Equal(before, kernel.Execute("Environment.ProcessId").Value);
+    }
+
     [Fact]
     public void NamesAreCompletedFromTheCompilersView()
     {

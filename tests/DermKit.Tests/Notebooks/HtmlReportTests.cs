@@ -158,6 +158,79 @@ public sealed partial class HtmlReportTests
         Assert.Contains(System.Net.WebUtility.HtmlEncode(markdown.Split('\n')[0].Split("text ")[^1].Split(" text")[0]), body.Replace("&#39;", "'"));
     }
 
+    [Theory]
+    [InlineData("javascript:alert(1)")]
+    [InlineData("JaVaScRiPt:alert(1)")]
+    [InlineData("java&#x09;script:alert(1)")]
+    [InlineData("java&NewLine;script&colon;alert(1)")]
+    [InlineData("&#106&#97vascript:alert(1)")]
+    [InlineData(" \u0001javascript:alert(1)")]
+    [InlineData("vbscript:msgbox(1)")]
+    [InlineData("data:text/html,<b>x</b>")]
+    [InlineData("DATA:text/html;base64,PGI+")]
+    [InlineData("data:image/svg+xml,<svg onload=alert(1)>")]
+    [InlineData("file:///etc/passwd")]
+    [InlineData("unknown:x")]
+    public void AnAddressThatIsNoneOfAReportIsText(string address)
+    {
+        string quoted = address.Replace("\"", "&quot;");
+        foreach (string html in new[]
+        {
+            $"<a href=\"{quoted}\">x</a>", $"<a title='a>b' HREF = '{quoted}'>x</a>", $"<svg><a xlink:href=\"{quoted}\">x</a></svg>", $"<form action=\"{quoted}\">x</form>",
+            $"<button formaction=\"{quoted}\">x</button>", $"<iframe src=\"{quoted}\"></iframe>", $"<script>if (a<b) c = \"'\";</script><!-- ' --><a href=\"{quoted}\">x</a>",
+            $"<table><tr><td><a\nhref=\"{quoted}\"/>x</td></tr></table>",
+        })
+        {
+            string body = Shown(html), tag = html[html.LastIndexOf('<', html.IndexOf(quoted, StringComparison.Ordinal))..];
+            tag = tag[..(tag.IndexOf(quoted, StringComparison.Ordinal) + quoted.Length)];
+            Assert.DoesNotContain(tag, body);
+            Assert.Contains(tag.Replace("<", "&lt;"), body);
+        }
+        string text = Cell($"[label]({address.Replace(" ", "")}) and <{address.Trim()}>\n\n[two][ref]\n\n[ref]: {address.Replace(" ", "")}");
+        Assert.Empty(Regex.Matches(text, "<a [^>]*href=\"(?!#|&amp;#|[a-z0-9-]+\\.html|https?:|mailto:)", RegexOptions.IgnoreCase).Select(m => m.Value));
+    }
+
+    [Theory]
+    [InlineData("<meta http-equiv=\"refresh\" content=\"0; url=https://example.org\">")]
+    [InlineData("<div style=\"background: url( java\\73 cript:alert(1))\">x</div>")]
+    [InlineData("<style>a { background: url('java/**/script:alert(1)') }</style>")]
+    [InlineData("<img srcset=\"a.png 1x, javascript:alert(1) 2x\">")]
+    [InlineData("<animate attributeName=href to=javascript:alert(1) />")]
+    [InlineData("<a href=javascript:alert(1)>x</a>")]
+    [InlineData("<iframe srcdoc=\"&lt;a href='javascript:alert(1)'>x&lt;/a>\"></iframe>")]
+    public void OtherPlacesOfAnAddressAreGuardedToo(string html) =>
+        Assert.Contains("&lt;" + html[1..5], Shown(html));
+
+    [Theory]
+    [InlineData("<a href=\"https://example.org/a?b=javascript:c\">x</a>")]
+    [InlineData("<a href=\"#results\">x</a><a href=\"b.html#c:d\">y</a><a href=mailto:a@b.c>z</a>")]
+    [InlineData("<img src=\"data:image/png;base64,AAAA\" alt=\"javascript: a language\">")]
+    [InlineData("<svg><image xlink:href=\"data:image/png;base64,AAAA\"/><use href=\"#a\"/></svg>")]
+    [InlineData("<div style=\"color: red\">javascript: is text; a < b</div>")]
+    [InlineData("<script>if (a<b) document.title = 'javascript:';</script>")]
+    public void WhatAReportMayNameStaysAsItIs(string html) => Assert.Contains(html, HtmlOf(html));
+
+    [Fact]
+    public void TextThatNestsTooDeeplyIsShownAsItIs()
+    {
+        foreach (string deep in new[] { new string('>', 20_000) + " x", string.Concat(Enumerable.Repeat("- ", 5_000)) + "x", new string('[', 20_000), new string('*', 20_000) + "a", "$" + new string('{', 20_000) + "$", "$" + string.Concat(Enumerable.Repeat("\\sqrt", 20_000)) + "$" })
+            Assert.Contains("id=\"provenance\"", Cell(deep));
+    }
+
+    /// <summary>The report of one display, without its scripts.</summary>
+    private static string Shown(string html) => Body(HtmlOf(html));
+
+    private static string HtmlOf(string html)
+    {
+        NotebookRun run = SampleRun.Make(false, false);
+        run.Executed.Cells.Last(c => c.IsCode).Outputs[0] = new System.Text.Json.Nodes.JsonObject
+        {
+            ["output_type"] = "display_data",
+            ["data"] = new System.Text.Json.Nodes.JsonObject { ["text/html"] = html },
+        };
+        return HtmlReport.Render(run);
+    }
+
     [Fact]
     public void AFoldedPartThatACellLeavesOpenEndsWithTheCell()
     {

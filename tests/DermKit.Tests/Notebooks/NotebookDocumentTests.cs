@@ -105,7 +105,10 @@ public sealed class NotebookDocumentTests
     [InlineData("not json", "expected a notebook (JSON), found an error at line 1")]
     [InlineData("{\"cells\":[],\n\"cells\":[]}", "cells")]
     [InlineData("[1]", "JSON object")]
-    [InlineData("""{"cells":[],"nbformat":4,"nbformat_minor":4}""", "found 4.4")]
+    [InlineData("""{"cells":[],"nbformat":4}""", "found 4 without nbformat_minor")]
+    [InlineData("""{"cells":[],"nbformat":5,"nbformat_minor":0}""", "expected nbformat 4, found 5.0")]
+    [InlineData("""{"cells":[],"nbformat":2,"nbformat_minor":0}""", "expected nbformat 4, found 2.0")]
+    [InlineData("""{"cells":[{"cell_type":"raw","id":"a","source":""},{"cell_type":"raw","id":"a","source":[]}],"nbformat":4,"nbformat_minor":4}""", "cell 2 repeats the id 'a'")]
     [InlineData("""{"nbformat":3,"nbformat_minor":0,"metadata":{"name":"old"},"worksheets":[{"cells":[]}]}""", "found 3.0; save it again with a current Jupyter")]
     [InlineData("""{"cells":[]}""", "found none")]
     [InlineData("""{"nbformat":4,"nbformat_minor":5}""", "'cells'")]
@@ -118,5 +121,82 @@ public sealed class NotebookDocumentTests
         KitException error = Assert.Throws<KitException>(() => NotebookDocument.Parse(text, "bad.ipynb"));
         Assert.StartsWith("bad.ipynb: ", error.Message);
         Assert.Contains(expected, error.Message);
+    }
+
+    [Fact]
+    public void AFileOfManyBracketsIsNamed()
+    {
+        string deep = new string('[', 20_000) + new string(']', 20_000);
+        string text = $$"""{"cells":[],"metadata":{"deep":{{deep}}},"nbformat":4,"nbformat_minor":5}""";
+        Assert.StartsWith("deep.ipynb: expected a notebook (JSON)", Assert.Throws<KitException>(() => NotebookDocument.Parse(text, "deep.ipynb")).Message);
+    }
+
+    /// <summary>A notebook as nbformat 4.0 to 4.4 has it: no cell has an id.</summary>
+    internal static string Old(int minor) => $$"""
+        {
+         "cells": [
+          {
+           "cell_type": "markdown",
+           "metadata": {},
+           "source": [
+            "# Old"
+           ],
+           "attachments": {
+            "a.png": {
+             "image/png": "iVBORw0KGgo="
+            }
+           }
+          },
+          {
+           "cell_type": "raw",
+           "metadata": {},
+           "source": "as it is"
+          },
+          {
+           "cell_type": "code",
+           "execution_count": 3,
+           "metadata": {
+            "tags": [
+             "parameters"
+            ]
+           },
+           "outputs": [],
+           "source": "int n = 1;"
+          },
+          {
+           "cell_type": "code",
+           "execution_count": null,
+           "metadata": {},
+           "outputs": [],
+           "source": "int n = 1;"
+          }
+         ],
+         "metadata": {
+          "kernelspec": {
+           "display_name": ".NET (C#)",
+           "language": "C#",
+           "name": ".net-csharp"
+          }
+         },
+         "nbformat": 4,
+         "nbformat_minor": {{minor}}
+        }
+
+        """.ReplaceLineEndings("\n");
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void ANotebookOfAnOlderMinorStaysWhatItIs(int minor)
+    {
+        NotebookDocument document = NotebookDocument.Parse(Old(minor), "old");
+        Assert.Equal(Old(minor), document.ToJson());
+        Assert.Equal(4, document.Cells.Select(c => c.Id).Distinct().Count());
+        // What a run inserts has no id in the file either.
+        NotebookCell inserted = document.InsertCode(3, "injected-parameters", "n = 2;");
+        Assert.Equal("injected-parameters", inserted.Id);
+        Assert.False(inserted.Json.ContainsKey("id"));
+        Assert.Equal(5, NotebookDocument.Parse(document.ToJson(), "again").Cells.Count);
     }
 }

@@ -57,6 +57,26 @@ public sealed class NotebookHygieneTests
         Assert.Contains("laid out", Assert.Single(NotebookHygiene.Problems(notebook, notebook.ToJson().Replace("\n", "\r\n"))));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4)]
+    public void AnOlderMinorIsBroughtToOneWithIds(int minor)
+    {
+        NotebookDocument old = NotebookDocument.Parse(NotebookDocumentTests.Old(minor), "old");
+        IReadOnlyList<string> problems = Problems(old);
+        Assert.Contains("nbformat is older than 4.5", problems.Single(p => p.StartsWith("nbformat", StringComparison.Ordinal)));
+        Assert.Equal(4, problems.Count(p => p.EndsWith("has no id; kit notebooks clean gives it one", StringComparison.Ordinal)));
+        NotebookDocument clean = NotebookHygiene.Clean(old);
+        Assert.Empty(Problems(clean));
+        Assert.Equal(5, (int)clean.Root["nbformat_minor"]!);
+        Assert.Equal(["old", "as-it-is", "int", "int-2"], clean.Cells.Select(c => (string?)c.Json["id"]));
+        Assert.Equal(["markdown", "raw", "code", "code"], clean.Cells.Select(c => c.Type));
+        Assert.Equal("iVBORw0KGgo=", (string?)clean.Cells[0].Json["attachments"]!["a.png"]!["image/png"]);
+        Assert.Equal(["parameters"], clean.Cells[2].Tags);
+        Assert.Equal(clean.ToJson(), NotebookHygiene.Clean(NotebookDocument.Parse(NotebookDocumentTests.Old(minor), "old")).ToJson());
+        Assert.Equal(clean.ToJson(), NotebookHygiene.Clean(NotebookDocument.Parse(clean.ToJson(), "clean")).ToJson());
+    }
+
     [Fact]
     public async Task CleanMendsAndCheckSaysWhatIsLeft()
     {

@@ -146,6 +146,19 @@ public sealed class NotebookRunnerTests : IDisposable
         Assert.True(HtmlReport.Render(run).Length < 2 * StreamLimit.MaxCharacters);
     }
 
+    [Fact]
+    public async Task ANotebookWithoutIdsRuns()
+    {
+        string path = Path.Combine(_notebook.Folder, "old.ipynb");
+        File.WriteAllText(path, NotebookDocumentTests.Old(4).Replace("\"source\": \"int n = 1;\"\n  }\n ]", "\"source\": \"n + 40\"\n  }\n ]"));
+        var options = Options with { Set = new Dictionary<string, string> { ["n"] = "2" } };
+        NotebookRun run = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, TestContext.Current.CancellationToken);
+        Assert.Null(run.Error);
+        Assert.Equal("42", Plain(run.Executed.Cells[^1]));
+        Assert.DoesNotContain("\"id\"", run.Executed.ToJson());
+        Assert.Contains("42", HtmlReport.Render(run));
+    }
+
     [Theory]
     [InlineData(null, "names no kernel")]
     [InlineData("""{"name": "python3", "language": "python"}""", "is for the kernel 'python3'")]

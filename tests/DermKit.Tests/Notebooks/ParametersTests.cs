@@ -48,5 +48,28 @@ public sealed class ParametersTests : IDisposable
     }
 
     [Fact]
+    public async Task EarlierInjectedCellsAreReplacedAndWhatTheySetAloneStays()
+    {
+        using var notebook = new GeneratedNotebook()
+            .Code("int epochs = 3;\nvar rate = 0.5;\nstring name = \"a\";", "parameters")
+            // The first as papermill writes it, the second as the kit does.
+            .Code("// Parameters\nvar epochs = 5;\nvar rate = 0.25;", "injected-parameters")
+            .Code("// set on the command line\nepochs = 6;\nname = \"b\";", "injected-parameters")
+            .Code("$\"{epochs} {rate} {name}\"");
+        Assert.Equal(4, NotebookRunner.Prepare(notebook.Save(), new Dictionary<string, string>()).Cells.Count);
+        NotebookRun run = await notebook.RunAsync(new RunOptions { Root = GeneratedNotebook.Root, Set = new Dictionary<string, string> { ["epochs"] = "7" } });
+        Assert.Null(run.Error);
+        Assert.Equal(3, run.Executed.Cells.Count);
+        Assert.Equal(["injected-parameters"], run.Executed.Cells[1].Tags);
+        Assert.Equal("// set before\nvar rate = 0.25;\nname = \"b\";\n// set on the command line\nepochs = 7;", run.Executed.Cells[1].Source);
+        Assert.Equal("7 0.25 b", NotebookCell.Text(run.Executed.Cells[2].Outputs.Single()!["data"]!["text/plain"]));
+        Assert.Equal("rate=0.25, name=\"b\", epochs=7", run.Provenance["parameters set"]);
+        // A second run of what the first one wrote.
+        NotebookDocument again = run.Executed.Clone();
+        Parameters.Inject(again, new Dictionary<string, string> { ["epochs"] = "8", ["rate"] = "1" });
+        Assert.Equal("// set before\nname = \"b\";\n// set on the command line\nepochs = 8;\nrate = 1d;", again.Cells[1].Source);
+    }
+
+    [Fact]
     public void WithoutValuesNothingIsInserted() => Assert.Equal(2, Prepare().Cells.Count);
 }
