@@ -8,7 +8,19 @@ namespace DermKit.Cli;
 /// </summary>
 internal sealed class TerminalWriter(TextWriter inner) : TextWriter
 {
+    /// <summary>Standard output as it is, for progress that writes escape sequences of its own and takes none of a file.</summary>
+    internal static TextWriter Terminal { get; private set; } = Console.Out;
+
     public override Encoding Encoding => inner.Encoding;
+
+    /// <summary>Stands before both streams of this process from now on, which are UTF-8 whatever the locale says.</summary>
+    internal static void Install()
+    {
+        Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        Terminal = Console.Out;
+        Console.SetOut(new TerminalWriter(Terminal));
+        Console.SetError(new TerminalWriter(Console.Error));
+    }
 
     public override void Write(char value) => inner.Write(Printable.Text(value.ToString()));
 

@@ -29,8 +29,14 @@ public static class Printable
     }
 
     /// <summary>What is put into a message: one line, in which words longer than <see cref="Longest"/> that are no paths are cut.</summary>
-    internal static string Part(string text) => text.Length <= Longest ? Line(text)
-        : string.Join(' ', text.Split(' ').Select(word => word.AsSpan().ContainsAny('/', '\\') ? Line(word) : Name(word)));
+    internal static string Part(string text)
+    {
+        if (text.Length <= Longest) return Line(text);
+        string[] words = text.Split(' ');
+        // A name that was cut before stays as it is.
+        bool IsCut(int i) => words[i].EndsWith("...", StringComparison.Ordinal) && i + 2 < words.Length && words[i + 2].StartsWith("characters)", StringComparison.Ordinal);
+        return string.Join(' ', words.Select((word, i) => IsCut(i) || word.AsSpan().ContainsAny('/', '\\') ? Line(word) : Name(word)));
+    }
 
     /// <summary>True for C0 and C1 controls, line and paragraph separators, marks and overrides of direction.</summary>
     internal static bool IsControl(char c) => char.IsControl(c) || c is '\u2028' or '\u2029' or '\u061C' or '\u200E' or '\u200F' or '\uFEFF'
