@@ -37,7 +37,8 @@ catch (KitException e)
 }
 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
 {
-    await Console.Error.WriteLineAsync($"kit: {Printable.Line(e.Message)} What was finished is kept: give the same command again once the file can be written.");
+    await Console.Error.WriteLineAsync(
+        $"kit: {Printable.Line(e.Message)} What was finished is kept: give the same command again once the file can be written.");
     return 2;
 }
 catch (OperationCanceledException)

@@ -57,7 +57,8 @@ public static class StrictJson
     {
         string[] known = [.. typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance)
             .Where(p => p.SetMethod is not null).Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name))];
-        return known.Contains(key) ? key : throw new KitException($"{where}: key '{Printable.Name(key)}' is unknown; did you mean '{KitException.Nearest(key, known)}'? Known keys: {string.Join(", ", known)}.");
+        return known.Contains(key) ? key
+            : throw new KitException($"{where}: key '{Printable.Name(key)}' is unknown; did you mean '{KitException.Nearest(key, known)}'? Known keys: {string.Join(", ", known)}.");
     }
 
     private static JsonNode? Value(string text)

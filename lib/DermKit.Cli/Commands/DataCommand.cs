@@ -46,7 +46,8 @@ internal static class DataCommand
             foreach (SourceFile file in source.Files)
                 Console.WriteLine($"file:     {file.Name}, {(file.Bytes is { } bytes ? $"{bytes} bytes" : "length unknown")}, SHA-256 {file.Sha256 ?? "unknown"}{(file.Unverified.Length > 0 ? $" ({file.Unverified})" : "")}{(file.Optional ? "; only when named with --file" : "")}\n          {file.Address}");
             foreach (DataSetManifest manifest in DataSetManifest.All(DataRoot(settings), set)) Console.WriteLine($"manifest: {manifest.Name}, {manifest.Images} images. {manifest.Note}");
-            foreach (TaskDefinition task in EvaluateCommand.Tasks(settings).Tasks.Where(t => t.DataSets.ContainsKey(set))) Console.WriteLine($"task:     {task.Name}, {task.Title}");
+            foreach (TaskDefinition task in EvaluateCommand.Tasks(settings).Tasks.Where(t => t.DataSets.ContainsKey(set)))
+                Console.WriteLine($"task:     {task.Name}, {task.Title}");
             return 0;
         });
         return command;
@@ -89,7 +90,8 @@ internal static class DataCommand
                     bool failed = unread.Length > 0;
                     wrong |= failed;
                     Console.WriteLine($"{(failed ? "FAIL" : "PASS")}  {set}: {table.Count} images{(DataSetCatalog.IsFixture(settings, set) ? " (FIXTURE)" : "")}, hash {DataSetCatalog.Hash(DataSetCatalog.Folder(settings, set)!)[..12]}{(table.Absent.Count > 0 ? $"; {table.Absent.Count} that the labels name are not here, the first {table.Absent[0]}" : "")}");
-                    foreach ((string id, string reason) in unread) Console.WriteLine($"      {Printable.Name(id)}: {Printable.Line(reason)}");
+                    foreach ((string id, string reason) in unread)
+                        Console.WriteLine($"      {Printable.Name(id)}: {Printable.Line(reason)}");
                     if (colours is not null) Console.WriteLine($"WARN  {set}: {colours}");
                 }
                 catch (KitException e)

@@ -141,14 +141,19 @@ public static class Doctor
         return free >= 4 ? new(CheckStatus.Pass, "disk", found) : new(CheckStatus.Warn, "disk", found, "free some, or point KIT_CACHE_DIR elsewhere (4 GiB are enough for quick mode)");
     }
 
-    /// <summary>Whether TMPDIR can be written, and whether a notebook's process can be reached through a socket in it or elsewhere.</summary>
+    /// <summary>
+    /// Whether TMPDIR can be written, and whether a notebook's process can be reached through a socket in it or
+    /// elsewhere.
+    /// </summary>
     private static Check Temporary()
     {
         const string Remedy = "set TMPDIR to a folder that is there, may be written and has a path of at most 80 bytes";
         string folder = Path.GetTempPath();
         using (SessionClient.OpenPipe(out string pipe))
-            if (!OperatingSystem.IsWindows() && Path.GetDirectoryName(pipe) != Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))
-                return new(CheckStatus.Warn, "temporary", $"{folder} cannot hold the socket of a notebook's process, which is put into {Path.GetDirectoryName(pipe)}", Remedy);
+            if (!OperatingSystem.IsWindows()
+                && Path.GetDirectoryName(pipe) != Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)))
+                return new(CheckStatus.Warn, "temporary",
+                    $"{folder} cannot hold the socket of a notebook's process, which is put into {Path.GetDirectoryName(pipe)}", Remedy);
         string file = Path.Combine(folder, $"kit-{Guid.NewGuid():N}");
         try
         {

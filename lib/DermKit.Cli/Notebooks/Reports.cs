@@ -15,7 +15,8 @@ internal static class Reports
             throw new KitException($"{string.Join(" and ", same)} would write the same report {same.Key}.html; run them apart, with --out.");
         (string Path, NotebookDocument Notebook)[] prepared = [.. paths.Select(p => (p, NotebookRunner.Prepare(p, options.Set)))];
         var runs = new List<NotebookRun>();
-        AnsiConsole.Console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TerminalWriter.Terminal) });
+        var terminal = new AnsiConsoleOutput(TerminalWriter.Terminal);
+        AnsiConsole.Console = AnsiConsole.Create(new AnsiConsoleSettings { Out = terminal });
         bool live = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("CI") is null;
         foreach ((string path, NotebookDocument notebook) in prepared)
         {

@@ -81,7 +81,8 @@ internal sealed class SessionClient : IAsyncDisposable
     }
 
     /// <summary>
-    /// Opens a pipe. On Unix it is a socket, in TMPDIR where nothing else is said: there a path of more than some 100 bytes,
+    /// Opens a pipe. On Unix it is a socket, in TMPDIR where nothing else is said: there a path of more than some 100
+    /// bytes,
     /// a folder that is not there or one that may not be written cannot hold it, and it is put into a short one.
     /// </summary>
     /// <param name="name">What the child opens: a name, or the path of the socket.</param>
@@ -89,14 +90,16 @@ internal sealed class SessionClient : IAsyncDisposable
     internal static NamedPipeServerStream OpenPipe(out string name)
     {
         name = $"kit-{Guid.NewGuid():N}"[..16];
-        string?[] folders = OperatingSystem.IsWindows() ? [""] : [Path.GetTempPath(), Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp", "/dev/shm"];
+        string?[] folders = OperatingSystem.IsWindows() ? [""] : [Path.GetTempPath(),
+            Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp", "/dev/shm"];
         var faults = new List<string>();
         foreach (string folder in folders.OfType<string>())
         {
             string path = folder.Length == 0 ? name : Path.Combine(Path.GetFullPath(folder), name);
             try
             {
-                var pipe = new NamedPipeServerStream(path, PipeDirection.InOut, 1, PipeTransmissionMode.Byte, PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
+                var pipe = new NamedPipeServerStream(path, PipeDirection.InOut, 1, PipeTransmissionMode.Byte,
+                    PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
                 name = path;
                 return pipe;
             }

@@ -74,7 +74,8 @@ public static class DataSetCatalog
     public static string Hash(string folder)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        string[] further = [.. Directory.GetFiles(folder, "*.*", UnfinishedFolder.Visible(recurse: true)).Where(f => Path.GetExtension(f).ToLowerInvariant() is ".txt" or ".tab"
+        string[] further = [.. Directory.GetFiles(folder, "*.*", UnfinishedFolder.Visible(recurse: true)).Where(f =>
+            Path.GetExtension(f).ToLowerInvariant() is ".txt" or ".tab"
             || Path.GetExtension(f) == ".csv" && Path.GetDirectoryName(f) != folder)];
         foreach (string csv in Directory.GetFiles(folder, "*.csv").Order(StringComparer.Ordinal).Concat(further.Order(StringComparer.Ordinal)))
         {

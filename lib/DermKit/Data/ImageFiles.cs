@@ -13,7 +13,8 @@ internal static class ImageFiles
         return null;
     }
 
-    internal static IEnumerable<FileInfo> Under(string folder) => new DirectoryInfo(folder).EnumerateFiles("*", UnfinishedFolder.Visible(recurse: true))
+    internal static IEnumerable<FileInfo> Under(string folder) => new DirectoryInfo(folder)
+        .EnumerateFiles("*", UnfinishedFolder.Visible(recurse: true))
         .Where(f => Suffixes.Contains(f.Extension));
 
     /// <summary>Makes the columns "image" and "image_id" for the rows whose photograph is there; the rest goes to <see cref="ImageTable.Absent"/>.</summary>
@@ -48,7 +49,9 @@ internal static class ImageFiles
     /// <exception cref="KitException">There is no photograph.</exception>
     internal static ImageTable Classes(string name, string root, string modality, params (string Name, Func<string, string> Of)[] more)
     {
-        FileInfo[] files = [.. new DirectoryInfo(root).EnumerateDirectories("*", UnfinishedFolder.Visible(recurse: false)).SelectMany(d => d.EnumerateFiles("*", UnfinishedFolder.Visible(recurse: false))).Where(f => Suffixes.Contains(f.Extension))
+        EnumerationOptions visible = UnfinishedFolder.Visible(recurse: false);
+        FileInfo[] files = [.. new DirectoryInfo(root).EnumerateDirectories("*", visible)
+            .SelectMany(d => d.EnumerateFiles("*", visible)).Where(f => Suffixes.Contains(f.Extension))
             .OrderBy(f => $"{f.Directory!.Name}/{f.Name}", StringComparer.Ordinal)];
         if (files.Length == 0) throw new KitException($"{root}: expected a folder of photographs for each class, found none.");
         return Table(name, [.. files.Select(f => $"{f.Directory!.Name}/{f.Name}")], [.. files.Select(f => f.FullName)],

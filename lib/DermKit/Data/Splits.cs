@@ -58,7 +58,8 @@ public static class Splits
     /// <exception cref="KitException">Names the first that are on both sides.</exception>
     public static void CheckLeaks(ImageTable table, Split split, string where, string? unit = null)
     {
-        foreach (string column in new[] { "image", "patient_id", "lesion_id", unit }.OfType<string>().Distinct().Where(table.Has))
+        string?[] columns = ["image", "patient_id", "lesion_id", unit];
+        foreach (string column in columns.OfType<string>().Distinct().Where(table.Has))
         {
             string?[] values = table.Column(column);
             string[] both = [.. split.Train.Select(i => values[i]).Intersect(split.Test.Select(i => values[i])).OfType<string>().Order(StringComparer.Ordinal)];

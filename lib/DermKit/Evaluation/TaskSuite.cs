@@ -20,15 +20,21 @@ public sealed class TaskSuite
     /// <summary>All tasks, those whose data is not here too.</summary>
     public IReadOnlyList<TaskDefinition> Tasks { get; }
 
-    /// <summary>Task files that are not valid, by the name of the task: one line each with file, key and what was expected. The other tasks run.</summary>
+    /// <summary>
+    /// Task files that are not valid, by the name of the task: one line each with file, key and what was expected.
+    /// The other tasks run.
+    /// </summary>
     public IReadOnlyDictionary<string, string> Broken { get; }
 
     /// <summary>The task of that name.</summary>
     /// <exception cref="KitException">There is none, and the nearest is named; or its file is not valid.</exception>
     public TaskDefinition this[string name] => Tasks.FirstOrDefault(t => t.Name == name)
-        ?? throw new KitException(Broken.GetValueOrDefault(name) ?? $"{folder}: no task '{name}'; did you mean '{KitException.Nearest(name, Tasks.Select(t => t.Name))}'?");
+        ?? throw new KitException(Broken.GetValueOrDefault(name)
+            ?? $"{folder}: no task '{name}'; did you mean '{KitException.Nearest(name, Tasks.Select(t => t.Name))}'?");
 
-    /// <summary>Reads every data/tasks/*.json; one that is not valid stops no other one (<see cref="Broken"/>).</summary>
+    /// <summary>
+    /// Reads every data/tasks/*.json; one that is not valid stops no other one (<see cref="Broken"/>).
+    /// </summary>
     /// <param name="dataRoot">The kit's own data/ folder.</param>
     /// <exception cref="KitException">There is no folder of tasks.</exception>
     public static TaskSuite Load(string dataRoot)
@@ -45,10 +51,12 @@ public sealed class TaskSuite
             }
             catch (Exception e) when (e is KitException or IOException or UnauthorizedAccessException)
             {
-                broken[Path.GetFileNameWithoutExtension(path)] = (e is KitException ? e.Message : $"{path}: {e.Message}").ReplaceLineEndings(" ");
+                broken[Path.GetFileNameWithoutExtension(path)] = (e is KitException ? e.Message
+                    : $"{path}: {e.Message}").ReplaceLineEndings(" ");
             }
         }
-        return new(folder, [.. tasks.OrderBy(t => t.Stamp, StringComparer.Ordinal).ThenBy(t => t.Paper ?? 0).ThenBy(t => t.Name, StringComparer.Ordinal)], broken);
+        var sorted = tasks.OrderBy(t => t.Stamp, StringComparer.Ordinal).ThenBy(t => t.Paper ?? 0);
+        return new(folder, [.. sorted.ThenBy(t => t.Name, StringComparer.Ordinal)], broken);
     }
 
     /// <summary>The card of a task, markdown.</summary>
@@ -116,8 +124,10 @@ public sealed class TaskSuite
         Expect(task.Version >= 1, "version", "1 or more");
         Expect(task.DataSets.Count > 0, "dataSets", "at least one data set");
         foreach ((string set, string? manifest) in task.DataSets)
-            Expect(manifest is null || DataSetManifest.All(dataRoot, set).Any(m => m.Name == manifest), "dataSets", $"a manifest of data/manifests for '{set}', found '{manifest}'");
-        Expect(task.Classes.Values.All(v => v is not null && !v.Contains(null)), "classes", "a list of values for each class");
+            Expect(manifest is null || DataSetManifest.All(dataRoot, set).Any(m => m.Name == manifest), "dataSets",
+                $"a manifest of data/manifests for '{set}', found '{manifest}'");
+        Expect(task.Classes.Values.All(v => v is not null && !v.Contains(null)), "classes",
+            "a list of values for each class");
         Expect(!task.Exclude.Contains(null), "exclude", "values");
         Expect(!task.Groups.Contains(null), "groups", "names of columns");
         Expect(task.ClassCount >= 2 && (task.Classes.Count == 0 || task.Classes.Count == task.ClassCount), "classCount", "the number of classes, 2 or more");

@@ -39,13 +39,16 @@ public sealed record Table(string Caption, IReadOnlyList<string> Columns, IReadO
     /// <summary>The table as aligned text.</summary>
     public override string ToString()
     {
-        string[][] lines = [[.. Columns.Select(Printable.Name)], .. Rows.Select(r => r.Select((cell, c) => Plain(Tables.Text(cell), c)).ToArray())];
+        string[][] lines = [[.. Columns.Select(Printable.Name)], .. Rows.Select(r => r.Select((cell, c) =>
+            Plain(Tables.Text(cell), c)).ToArray())];
         int[] widths = [.. Columns.Select((_, c) => lines.Max(l => c < l.Length ? l[c].Length : 0))];
         string Line(string[] cells) => string.Join("  ", cells.Select((t, c) => c > 0 && Numeric(c) ? t.PadLeft(widths[c]) : t.PadRight(widths[c]))).TrimEnd();
         return $"{Stamps.Bracket(Stamp)}{Printable.Line(Caption)}\n{string.Join('\n', lines.Select(Line))}{(Under.Length > 0 ? $"\n{Under}" : "")}";
     }
 
-    /// <summary>A cell in a line of text: rows have names in the first column, which may be anything that a file says.</summary>
+    /// <summary>
+    /// A cell in a line of text: rows have names in the first column, which may be anything that a file says.
+    /// </summary>
     private static string Plain(string text, int column) => column == 0 ? Printable.Name(text) : Printable.Line(text);
 
     private string Under => Basis is null ? Note : $"{Basis} {Note}".TrimEnd();

@@ -31,7 +31,9 @@ public sealed class DoctorTests : IDisposable
     {
         (int code, string[] lines) = Run();
         Assert.Equal(0, code);
-        Assert.Equal(["SDK", "torch", "matrix", "block", "settings", "device", "threads", "memory", "disk", "temporary", "library", "data", "host", "host", "host", "host"], lines.Select(Name).TakeWhile(n => n != "kernel"));
+        Assert.Equal(["SDK", "torch", "matrix", "block", "settings", "device", "threads", "memory", "disk",
+            "temporary", "library", "data", "host", "host", "host", "host"], lines.Select(Name).TakeWhile(n =>
+            n != "kernel"));
         Assert.All(lines, line => Assert.Matches("^(PASS|WARN) ", line));
         Assert.All(lines.Where(l => l.StartsWith("WARN", StringComparison.Ordinal)), line => Assert.Matches(@"  ->  \S", line));
     }
