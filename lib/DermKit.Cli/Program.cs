@@ -1,16 +1,9 @@
 using DermKit;
 using DermKit.Cli;
 using DermKit.Cli.Commands;
-using Spectre.Console;
 using System.CommandLine;
-using System.Text;
 
-// UTF-8 whatever the locale says. Only the progress of Spectre.Console writes escape sequences, and it takes none of a file.
-Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
-TextWriter raw = Console.Out;
-AnsiConsole.Console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(raw) });
-Console.SetOut(new TerminalWriter(raw));
-Console.SetError(new TerminalWriter(Console.Error));
+TerminalWriter.Install();
 
 // One file under Commands/ for each command. Exit codes: 0, 1 for a notebook or check that failed, 2 for wrong use or input, 130 when cancelled.
 var root = new RootCommand("DermKit: self-supervised learning for dermatology, in notebooks")
@@ -45,7 +38,8 @@ catch (KitException e)
 }
 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
 {
-    await Console.Error.WriteLineAsync($"kit: {Printable.Line(e.Message)} What was finished is kept: give the same command again once the file can be written.");
+    await Console.Error.WriteLineAsync(
+        $"kit: {Printable.Line(e.Message)} What was finished is kept: give the same command again once the file can be written.");
     return 2;
 }
 catch (OperationCanceledException)

@@ -6,7 +6,9 @@ public sealed class KitException : Exception
     /// <summary>Makes the error; control characters in the message are shown as codes.</summary>
     public KitException(string message, Exception? inner = null) : base(Printable.Text(message), inner) { }
 
-    /// <summary>Makes the error of a text with values in it, which are made printable one by one (<see cref="KitMessage"/>).</summary>
+    /// <summary>
+    /// Makes the error of a text with values in it, which are made printable one by one (<see cref="KitMessage"/>).
+    /// </summary>
     public KitException(KitMessage message, Exception? inner = null) : base(message.Take(), inner) { }
 
     /// <summary>The name in <paramref name="known"/> nearest to <paramref name="name"/> by edit distance, for "did you mean".</summary>

@@ -35,8 +35,15 @@ public static class Printable
     public static string Line(string text) => Escaped(text, keepsLines: false);
 
     /// <summary>What is put into a message: one line, in which words longer than <see cref="Longest"/> that are no paths are cut.</summary>
-    internal static string Part(string text) => text.Length <= Longest ? Line(text)
-        : string.Join(' ', text.Split(' ').Select(word => word.AsSpan().ContainsAny('/', '\\') ? Line(word) : Of(word)));
+    internal static string Part(string text)
+    {
+        if (text.Length <= Longest) return Line(text);
+        string[] words = text.Split(' ');
+        // A name that was cut before stays as it is.
+        bool IsCut(int i) => words[i].EndsWith("...", StringComparison.Ordinal) && i + 2 < words.Length
+            && words[i + 2].StartsWith("characters)", StringComparison.Ordinal);
+        return string.Join(' ', words.Select((word, i) => IsCut(i) || word.AsSpan().ContainsAny('/', '\\') ? Line(word) : Of(word)));
+    }
 
     private static string Escaped(string text, bool keepsLines)
     {

@@ -19,7 +19,8 @@ internal sealed class UnfinishedFolder : IDisposable
         foreach (string left in Directory.GetDirectories(parent, $"{name}*{Suffix}")) Clear(left);
         foreach (string left in Directory.GetFiles(parent, $"{name}*{Suffix}{Lock}")) Clear(left[..^Lock.Length]);
         Path = System.IO.Path.Combine(parent, $"{name}{Guid.NewGuid():N}{Suffix}");
-        held = new FileStream(Path + Lock, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        held = new FileStream(Path + Lock, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1,
+            FileOptions.DeleteOnClose);
         try
         {
             Directory.CreateDirectory(Path);
@@ -46,7 +47,8 @@ internal sealed class UnfinishedFolder : IDisposable
         try
         {
             using FileStream? ended = File.Exists(folder + Lock)
-                ? new FileStream(folder + Lock, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose) : null;
+                ? new FileStream(folder + Lock, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1,
+                    FileOptions.DeleteOnClose) : null;
             if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

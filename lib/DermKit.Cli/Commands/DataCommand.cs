@@ -50,7 +50,8 @@ internal static class DataCommand
             foreach (SourceFile file in source.Files)
                 Console.WriteLine($"file:     {file.Name}, {(file.Bytes is { } bytes ? $"{bytes} bytes" : "length unknown")}, SHA-256 {file.Sha256 ?? "unknown"}{(file.Unverified.Length > 0 ? $" ({file.Unverified})" : "")}{(file.Optional ? "; only when named with --file" : "")}\n          {file.Address}");
             foreach (DataSetManifest manifest in DataSetManifest.All(DataRoot(settings), set)) Console.WriteLine($"manifest: {manifest.Name}, {manifest.Images} images. {manifest.Note}");
-            foreach (TaskDefinition task in EvaluateCommand.Tasks(settings).Tasks.Where(t => t.DataSets.ContainsKey(set))) Console.WriteLine($"task:     {task.Name}, {task.Title}");
+            foreach (TaskDefinition task in EvaluateCommand.Tasks(settings).Tasks.Where(t => t.DataSets.ContainsKey(set)))
+                Console.WriteLine($"task:     {task.Name}, {task.Title}");
             return 0;
         });
         return command;

@@ -145,7 +145,10 @@ public static class Doctor
         return free >= 4 ? new(CheckStatus.Pass, "disk", found) : new(CheckStatus.Warn, "disk", found, "free some, or point KIT_CACHE_DIR elsewhere (4 GiB are enough for quick mode)");
     }
 
-    /// <summary>Whether TMPDIR can be written, and whether a notebook's process can be reached through a socket in it or elsewhere.</summary>
+    /// <summary>
+    /// Whether TMPDIR can be written, and whether a notebook's process can be reached through a socket in it or
+    /// elsewhere.
+    /// </summary>
     private static Check Temporary()
     {
         const string Remedy = "set TMPDIR to a folder that is there, may be written and has a path of at most 70 bytes";

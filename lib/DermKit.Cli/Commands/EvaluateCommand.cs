@@ -54,11 +54,14 @@ internal static class EvaluateCommand
         return command;
     }
 
-    /// <summary>The tasks of data/tasks; says on the error stream which files are not valid, and goes on with the others.</summary>
+    /// <summary>
+    /// The tasks of data/tasks; says on the error stream which files are not valid, and goes on with the others.
+    /// </summary>
     internal static TaskSuite Tasks(KitSettings settings)
     {
         TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
-        foreach (string fault in suite.Broken.Values) Console.Error.WriteLine($"kit: {fault} The other tasks are not concerned.");
+        foreach (string fault in suite.Broken.Values)
+            Console.Error.WriteLine($"kit: {fault} The other tasks are not concerned.");
         return suite;
     }
 }

@@ -15,6 +15,8 @@ internal static class Reports
             throw new KitException($"{string.Join(" and ", same)} would write the same report {same.Key}.html; run them apart, with --out.");
         (string Path, NotebookDocument Notebook)[] prepared = [.. paths.Select(p => (p, NotebookRunner.Prepare(p, options.Set)))];
         var runs = new List<NotebookRun>();
+        var terminal = new AnsiConsoleOutput(TerminalWriter.Terminal);
+        AnsiConsole.Console = AnsiConsole.Create(new AnsiConsoleSettings { Out = terminal });
         bool live = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("CI") is null;
         foreach ((string path, NotebookDocument notebook) in prepared)
         {
@@ -52,12 +54,12 @@ internal static class Reports
             .Columns(new SpinnerColumn(), new ProgressBarColumn(), new ElapsedTimeColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
             .StartAsync(async context =>
             {
-                ProgressTask bar = context.AddTask(Markup.Escape(name));
+                ProgressTask bar = context.AddTask(Markup.Escape(Printable.Of(name)));
                 return await NotebookRunner.RunAsync(notebook, path, options, p =>
                 {
                     bar.MaxValue = p.Cells;
                     bar.Value = p.Elapsed is null ? p.Cell - 1 : p.Cell;
-                    bar.Description = Markup.Escape($"{name}  {p.Cell}/{p.Cells}  {p.Title}");
+                    bar.Description = Markup.Escape(Printable.Line($"{name}  {p.Cell}/{p.Cells}  {p.Title}"));
                 }, cancellation);
             });
 

@@ -30,7 +30,8 @@ public static class Archive
         try
         {
             if (path.EndsWith(".zip", StringComparison.OrdinalIgnoreCase)) Zip(path, writer);
-            else if (path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase))
+            else if (path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase)
+                || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase))
             {
                 using FileStream packed = File.OpenRead(path);
                 using var zipped = new GZipStream(packed, CompressionMode.Decompress, leaveOpen: true);
@@ -62,7 +63,8 @@ public static class Archive
         string[] entries = [.. Directory.GetFileSystemEntries(unfinished.Path).Select(e => Path.GetFileName(e)!)];
         if (entries.FirstOrDefault(e => Path.Exists(Path.Combine(target, e))) is { } there)
             throw new KitException($"{Path.Combine(target, there)}: is there already, and the archive {Path.GetFileName(path)} has it too; move it away, then unpack again.");
-        foreach (string entry in entries) Directory.Move(Path.Combine(unfinished.Path, entry), Path.Combine(target, entry));
+        foreach (string entry in entries)
+            Directory.Move(Path.Combine(unfinished.Path, entry), Path.Combine(target, entry));
         return writer.Files;
     }
 
@@ -92,16 +94,21 @@ public static class Archive
         {
             if (entry.EntryType is TarEntryType.GlobalExtendedAttributes) continue;
             if (entry.EntryType is TarEntryType.Directory) writer.Folder(entry.Name);
-            else if (entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile) writer.File(entry.Name, () => entry.DataStream ?? Stream.Null, entry.Length);
+            else if (entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile)
+                writer.File(entry.Name, () => entry.DataStream ?? Stream.Null, entry.Length);
             else throw writer.Wrong(entry.Name, $"is no plain file or folder, but {entry.EntryType}");
         }
         // Tar's end are two blocks of zeros, which a cut takes away.
         byte[] rest = new byte[1 << 17];
         for (int more; (more = read.Read(rest)) > 0;) writer.Count("the end of the archive", more);
-        if (read.Zeros < 1024) throw new EndOfStreamException("it ends without the two empty blocks that end a tar archive: it is cut short");
+        if (read.Zeros < 1024)
+            throw new EndOfStreamException("it ends without the two empty blocks that end a tar archive: it is cut short");
     }
 
-    /// <summary>A stream that is read once from front to back: how many bytes, their checksum, and how many zeros they end with.</summary>
+    /// <summary>
+    /// A stream that is read once from front to back: how many bytes, their checksum, and how many zeros they end
+    /// with.
+    /// </summary>
     private sealed class ReadToEnd(Stream inner) : Stream
     {
         internal long Count { get; private set; }
@@ -118,7 +125,11 @@ public static class Archive
 
         public override long Length => throw new NotSupportedException();
 
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
 
         public override int Read(Span<byte> buffer)
         {
@@ -177,7 +188,8 @@ public static class Archive
                 for (int read; (read = content.Read(buffer)) > 0; file.Write(buffer, 0, read))
                 {
                     Count(name, read);
-                    if (file.Position + read > length) throw Wrong(name, $"is longer than the {length} bytes that it declares");
+                    if (file.Position + read > length)
+                        throw Wrong(name, $"is longer than the {length} bytes that it declares");
                     if (crc is not null) found = Crc32.Append(found, buffer.AsSpan(0, read));
                 }
             }
@@ -186,7 +198,8 @@ public static class Archive
                 throw Wrong(name, $"is broken, or packed in a way that is not read ({e.Message})");
             }
             if (file.Position < length) throw Wrong(name, $"has {file.Position} bytes and declares {length}");
-            if (crc is { } declared && found != declared) throw Wrong(name, $"has the checksum (CRC-32) {found:x8} and declares {declared:x8}");
+            if (crc is { } declared && found != declared)
+                throw Wrong(name, $"has the checksum (CRC-32) {found:x8} and declares {declared:x8}");
             Files++;
         }
 
@@ -196,7 +209,8 @@ public static class Archive
             cancellation.ThrowIfCancellationRequested();
             bytes += read;
             if (bytes > limits.Bytes) throw Wrong(name, $"brings what comes out over {limits.Bytes} bytes");
-            if (bytes > Free && bytes > limits.Ratio * packed) throw Wrong(name, $"brings what comes out over {limits.Ratio} times the archive's {packed} bytes");
+            if (bytes > Free && bytes > limits.Ratio * packed)
+                throw Wrong(name, $"brings what comes out over {limits.Ratio} times the archive's {packed} bytes");
         }
 
         /// <summary>Where an entry goes, or null for the leftovers of macOS, which would be taken for pictures.</summary>

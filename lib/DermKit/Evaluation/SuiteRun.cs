@@ -88,7 +88,8 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
     public string Stamp => Stamps.Join([.. Tasks.Select(t => t.Definition.Stamp), .. Extractions.Select(e => e.Stamp)]);
 
     /// <summary>The tasks that a plan means, data present: those it names, else the real ones but for parts of others, else the synthetic ones.</summary>
-    /// <exception cref="KitException">A named task is unknown or its file not valid, its data is not here, drawn and real tasks are mixed, or a patient or lesion is on both sides of a split.</exception>
+    /// <exception cref="KitException">A named task is unknown or its file not valid, its data is not here, drawn and
+    /// real tasks are mixed, or a patient or lesion is on both sides of a split.</exception>
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, SuitePlan plan)
     {
         TaskDefinition[] here = [.. suite.Tasks.Where(t => TaskSuite.Missing(t, settings) is null)];
@@ -102,7 +103,10 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         return [.. chosen.Select(task => Limit(TaskSuite.Open(Marked(task), settings, plan.Version), plan))];
     }
 
-    /// <summary>The task limited to the plan's numbers, after the split of every seed was drawn on all its images: what leaks is refused before an image is decoded, in every mode.</summary>
+    /// <summary>
+    /// The task limited to the plan's numbers, after the split of every seed was drawn on all its images: what
+    /// leaks is refused before an image is decoded, in every mode.
+    /// </summary>
     /// <exception cref="KitException">As <see cref="ProbeTask.SplitFor"/>.</exception>
     internal static ProbeTask Limit(ProbeTask task, SuitePlan plan)
     {

@@ -22,7 +22,10 @@ public sealed class TaskSuite
     /// <summary>All tasks, those whose data is not here too.</summary>
     public IReadOnlyList<TaskDefinition> Tasks { get; }
 
-    /// <summary>Task files that are not valid, by the name of the task: one line each with file, key and what was expected. The other tasks run.</summary>
+    /// <summary>
+    /// Task files that are not valid, by the name of the task: one line each with file, key and what was expected.
+    /// The other tasks run.
+    /// </summary>
     public IReadOnlyDictionary<string, string> Broken { get; }
 
     /// <summary>The task of that name; with -part behind it, the same question of what is here of its data sets.</summary>
@@ -32,7 +35,9 @@ public sealed class TaskSuite
         ?? throw new KitException(Broken.GetValueOrDefault(name)
             ?? $"{folder}: no task '{name}'; did you mean '{KitException.Nearest(name, Tasks.Select(t => t.Name))}'?");
 
-    /// <summary>Reads every data/tasks/*.json; one that is not valid stops no other one (<see cref="Broken"/>).</summary>
+    /// <summary>
+    /// Reads every data/tasks/*.json; one that is not valid stops no other one (<see cref="Broken"/>).
+    /// </summary>
     /// <param name="dataRoot">The kit's own data/ folder.</param>
     /// <exception cref="KitException">There is no folder of tasks.</exception>
     public static TaskSuite Load(string dataRoot)
@@ -49,10 +54,12 @@ public sealed class TaskSuite
             }
             catch (Exception e) when (e is KitException or IOException or UnauthorizedAccessException)
             {
-                broken[Path.GetFileNameWithoutExtension(path)] = (e is KitException ? e.Message : $"{path}: {e.Message}").ReplaceLineEndings(" ");
+                broken[Path.GetFileNameWithoutExtension(path)] = (e is KitException ? e.Message
+                    : $"{path}: {e.Message}").ReplaceLineEndings(" ");
             }
         }
-        return new(folder, [.. tasks.OrderBy(t => t.Stamp, StringComparer.Ordinal).ThenBy(t => t.Paper ?? 0).ThenBy(t => t.Name, StringComparer.Ordinal)], broken);
+        var sorted = tasks.OrderBy(t => t.Stamp, StringComparer.Ordinal).ThenBy(t => t.Paper ?? 0);
+        return new(folder, [.. sorted.ThenBy(t => t.Name, StringComparer.Ordinal)], broken);
     }
 
     /// <summary>The card of a task, markdown.</summary>

@@ -28,7 +28,10 @@ public static class ImageCodec
     /// <summary>Buffers up to this many bytes are kept for the next picture.</summary>
     private const int MostPooled = 1 << 25;
 
-    /// <summary>The decoder, its version and that of the check beside it; other ones may give other pixels or refuse other files.</summary>
+    /// <summary>
+    /// The decoder, its version and that of the check beside it; other ones may give other pixels or refuse other
+    /// files.
+    /// </summary>
     internal static string Version { get; } = $"{typeof(SKCodec).Assembly.GetName()}, JpegCheck 1";
 
     /// <summary>Size and encoding, from the head of the file only.</summary>

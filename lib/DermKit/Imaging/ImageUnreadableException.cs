@@ -4,7 +4,8 @@ namespace DermKit.Imaging;
 public sealed class ImageUnreadableException : Exception
 {
     /// <summary>Makes the error.</summary>
-    public ImageUnreadableException(string path, string reason, Exception? inner = null) : base(Printable.Line($"{path}: {reason}"), inner) => (Path, Reason) = (path, reason);
+    public ImageUnreadableException(string path, string reason, Exception? inner = null)
+        : base(Printable.Line($"{path}: {reason}"), inner) => (Path, Reason) = (path, reason);
 
     /// <summary>The file.</summary>
     public string Path { get; }

@@ -22,13 +22,17 @@ internal ref struct JpegCheck
     private bool progressive, zerosAreValues;
     private int restartInterval, columns, rows;
 
-    // Bits that are read and not used, from the highest on, and how many; of these the last ones are made up after the data's end.
+    // Bits that are read and not used, from the highest on, and how many; of these the last ones are made up after
+    // the data's end.
     private ulong bits;
     private int at, start, count, madeUp, endOfBands;
 
     private JpegCheck(ReadOnlySpan<byte> file) => this.file = file;
 
-    /// <summary>What is missing, or null for a whole file and for kinds of JPEG that are not looked into (lossless, arithmetic).</summary>
+    /// <summary>
+    /// What is missing, or null for a whole file and for kinds of JPEG that are not looked into (lossless,
+    /// arithmetic).
+    /// </summary>
     internal static string? Fault(ReadOnlySpan<byte> file) => new JpegCheck(file).Markers();
 
     private string? Markers()
@@ -44,7 +48,8 @@ internal ref struct JpegCheck
             ReadOnlySpan<byte> segment = file.Slice(at + 2, length - 2);
             at += length;
             if (marker == 0xC4) Tables(segment);
-            else if (marker == 0xDD && segment.Length >= 2) restartInterval = BinaryPrimitives.ReadUInt16BigEndian(segment);
+            else if (marker == 0xDD && segment.Length >= 2)
+                restartInterval = BinaryPrimitives.ReadUInt16BigEndian(segment);
             else if (marker is >= 0xC0 and <= 0xCF and not 0xC8 and not 0xCC)
             {
                 if (marker > 0xC2 || !Frame(segment, marker == 0xC2)) return null;
@@ -85,7 +90,8 @@ internal ref struct JpegCheck
     private bool Frame(ReadOnlySpan<byte> segment, bool progressive)
     {
         if (segment.Length < 6 || segment.Length < 6 + 3 * segment[5] || components.Length > 0) return false;
-        int height = BinaryPrimitives.ReadUInt16BigEndian(segment[1..]), width = BinaryPrimitives.ReadUInt16BigEndian(segment[3..]);
+        int height = BinaryPrimitives.ReadUInt16BigEndian(segment[1..]),
+            width = BinaryPrimitives.ReadUInt16BigEndian(segment[3..]);
         var found = new Component[segment[5]];
         int widest = 1, highest = 1;
         for (int i = 0; i < found.Length; i++)
@@ -124,7 +130,8 @@ internal ref struct JpegCheck
 
     private string? Scan(ReadOnlySpan<byte> header)
     {
-        if (header.Length < 1 || header.Length < 4 + 2 * header[0] || header[0] is 0 or > 4) return "a scan has no header";
+        if (header.Length < 1 || header.Length < 4 + 2 * header[0] || header[0] is 0 or > 4)
+            return "a scan has no header";
         var parts = new Component[header[0]];
         for (int i = 0; i < parts.Length; i++)
         {
@@ -135,8 +142,10 @@ internal ref struct JpegCheck
             parts[i].Ac = tables[4 + (codes & 3)];
         }
         ReadOnlySpan<byte> band = header[(1 + 2 * parts.Length)..];
-        (int first, int last, int high, int low) = progressive ? (band[0], band[1], band[2] >> 4, band[2] & 15) : (0, 63, 0, 0);
-        if (first > last || last > 63 || first > 0 && parts.Length > 1) return "a scan has a band of coefficients that cannot be";
+        (int first, int last, int high, int low) = progressive
+            ? (band[0], band[1], band[2] >> 4, band[2] & 15) : (0, 63, 0, 0);
+        if (first > last || last > 63 || first > 0 && parts.Length > 1)
+            return "a scan has a band of coefficients that cannot be";
         foreach (Component c in parts)
         {
             // Motion JPEG leaves out the tables of the standard; its scans are not looked into.
@@ -157,11 +166,13 @@ internal ref struct JpegCheck
             }
             foreach (Component c in parts)
             {
-                int wide = alone ? 1 : c.Across, high1 = alone ? 1 : c.Down, top = unit / across * high1, left = unit % across * wide;
+                int wide = alone ? 1 : c.Across, high1 = alone ? 1 : c.Down, top = unit / across * high1,
+                    left = unit % across * wide;
                 for (int block = 0; block < wide * high1; block++)
                 {
                     bool read = !progressive ? Block(c.Dc!, c.Ac!)
-                        : first == 0 ? DcBlock(c.Dc, high) : AcBlock(c, (top + block / wide) * c.Stride + left + block % wide, first, last, high > 0);
+                        : first == 0 ? DcBlock(c.Dc, high)
+                        : AcBlock(c, (top + block / wide) * c.Stride + left + block % wide, first, last, high > 0);
                     if (!read) return "it holds a code that its tables do not have";
                     if (count < madeUp) return "a scan ends before its image does";
                 }
@@ -181,8 +192,10 @@ internal ref struct JpegCheck
         int end = at;
         bool leftOver = NextByte() >= 0;
         at = end;
-        bool tail = leftOver && end + 2 <= file.Length && file[(end - 1)..(end + 2)].IndexOfAnyExcept((byte)0) < 0 && file[end - 2] != 0xFF;
-        return tail || (leftOver || zerosAreValues) && file[start..end].IndexOf(Hole) >= 0 ? "zeros are in the place of a scan's data" : null;
+        bool tail = leftOver && end + 2 <= file.Length && file[(end - 1)..(end + 2)].IndexOfAnyExcept((byte)0) < 0
+            && file[end - 2] != 0xFF;
+        return tail || (leftOver || zerosAreValues) && file[start..end].IndexOf(Hole) >= 0
+            ? "zeros are in the place of a scan's data" : null;
     }
 
     private void ResetBits()
@@ -234,7 +247,9 @@ internal ref struct JpegCheck
         count -= n;
     }
 
-    /// <summary>The next symbol, -1 for a code that the table does not have; 32 bits and more stay ready behind it.</summary>
+    /// <summary>
+    /// The next symbol, -1 for a code that the table does not have; 32 bits and more stay ready behind it.
+    /// </summary>
     private int Symbol(JpegCodes codes)
     {
         if (count < 48) Fill();
@@ -295,7 +310,10 @@ internal ref struct JpegCheck
         return true;
     }
 
-    /// <summary>A band of a block of a progressive frame: first values, or a further bit of those that are not zero and new ones (T.81, G.1.2.2 and G.1.2.3).</summary>
+    /// <summary>
+    /// A band of a block of a progressive frame: first values, or a further bit of those that are not zero and new
+    /// ones (T.81, G.1.2.2 and G.1.2.3).
+    /// </summary>
     private bool AcBlock(Component c, int block, int first, int last, bool refine)
     {
         ref ulong nonZero = ref c.NonZero[block];

@@ -51,7 +51,9 @@ internal sealed class JpegCodes
     /// <summary>True where zero bits are the code for the end of a block or of a band of blocks.</summary>
     internal bool ZerosEndABlock => Symbol(0) is var entry && (entry & 15) == 0 && (entry & 0xFF) != 0xF0;
 
-    /// <summary>Length of the code that a word of 16 bits begins with, times 256, plus its symbol; 0 where none does.</summary>
+    /// <summary>
+    /// Length of the code that a word of 16 bits begins with, times 256, plus its symbol; 0 where none does.
+    /// </summary>
     internal int Symbol(int word)
     {
         if (fast[word >> (16 - Window)] is not 0 and var entry) return entry;
@@ -61,7 +63,8 @@ internal sealed class JpegCodes
     }
 
     /// <summary>
-    /// The AC codes of a sequential block that a window begins with, together with the bits of their values: bits in all, plus 256 times the coefficients that they pass, plus 65,536 where they end the
+    /// The AC codes of a sequential block that a window begins with, together with the bits of their values: bits in
+    /// all, plus 256 times the coefficients that they pass, plus 65,536 where they end the
     /// block; 0 where not even one code lies in the window.
     /// </summary>
     internal uint Several(int window) => several[window];

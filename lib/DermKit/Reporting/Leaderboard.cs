@@ -36,11 +36,15 @@ public static class Leaderboard
             Text("p_holm_is_bound", r => r.IsBound ? "yes" : "no"));
     }
 
-    /// <summary>Writes a frame as CSV in UTF-8 without a byte-order mark, whole or not at all; names may hold commas, quotes and line ends.</summary>
+    /// <summary>
+    /// Writes a frame as CSV in UTF-8 without a byte-order mark, whole or not at all; names may hold commas, quotes
+    /// and line ends.
+    /// </summary>
     public static void Save(DataFrame frame, string path)
     {
         var text = new StringBuilder();
-        void Add(IEnumerable<object?> cells) => text.Append(CsvFile.Line([.. cells.Select(c => Convert.ToString(c, CultureInfo.InvariantCulture) ?? "")])).Append('\n');
+        void Add(IEnumerable<object?> cells) => text.Append(CsvFile.Line([.. cells.Select(c => Convert.ToString(c,
+            CultureInfo.InvariantCulture) ?? "")])).Append('\n');
         Add(frame.Columns.Select(c => c.Name));
         foreach (DataFrameRow row in frame.Rows) Add(row);
         AtomicFile.WriteAllText(path, text.ToString());

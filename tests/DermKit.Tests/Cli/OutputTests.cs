@@ -41,11 +41,13 @@ public sealed class OutputTests : IDisposable
     private string Root => Path.Combine(folder.Path, "kit é ı 中, a");
 
     private void Task(string first) => MiniTrees.Write(Root, "data/tasks/mine.json", $$"""
-        { "name": "mine", "version": 1, "title": "Mine", "dataSets": { "clinic": null }, "label": "label", "classes": { "{{first}}": ["{{first}}"], "{{Second}}": ["{{Second}}"] },
+        { "name": "mine", "version": 1, "title": "Mine", "dataSets": { "clinic": null }, "label": "label",
+            "classes": { "{{first}}": ["{{first}}"], "{{Second}}": ["{{Second}}"] },
           "classCount": 2, "positive": "{{Second}}", "split": "stratified", "inPretraining": false }
         """);
 
-    private Task<(int Code, string Out, string Error)> Run(string[] command, params (string Name, string Value)[] variables)
+    private Task<(int Code, string Out, string Error)> Run(string[] command, params (string Name,
+        string Value)[] variables)
     {
         var environment = new Dictionary<string, string>
         {
@@ -56,7 +58,8 @@ public sealed class OutputTests : IDisposable
             ["KIT_HERE"] = Root,
         };
         foreach ((string name, string value) in variables) environment[name] = value;
-        return KitProcess.Run(command, environment, "dotnet=$1; shift 2; exec \"$dotnet\" \"$KIT_HERE/lib/bin/DermKit.Cli.dll\" \"$@\"");
+        return KitProcess.Run(command, environment,
+            "dotnet=$1; shift 2; exec \"$dotnet\" \"$KIT_HERE/lib/bin/DermKit.Cli.dll\" \"$@\"");
     }
 
     private void Set(params string[] rows)
@@ -66,21 +69,26 @@ public sealed class OutputTests : IDisposable
         for (int i = 0; i < rows.Length; i++)
         {
             RgbImage image = TestPictures.Draw(40, 40, i);
-            for (int p = 0; p < image.Pixels.Length; p++) image.Pixels[p] = (byte)(image.Pixels[p] / 4 + (i % 2 == 0 ? 160 : 20));
+            for (int p = 0; p < image.Pixels.Length; p++) image.Pixels[p] = (byte)(image.Pixels[p] / 4 + (i % 2 == 0
+                ? 160 : 20));
             File.WriteAllBytes(Path.Combine(set, "é ı, 中", $"{i}.png"), ImageCodec.EncodePng(image));
         }
-        MiniTrees.Write(set, "labels.csv", ["image,label", .. rows.Select((label, i) => CsvFile.Line($"é ı, 中/{i}.png", label))]);
+        MiniTrees.Write(set, "labels.csv", ["image,label", .. rows.Select((label, i) =>
+            CsvFile.Line($"é ı, 中/{i}.png", label))]);
     }
 
     [Fact]
     public async Task NamesOfAnyScriptAreWrittenAndPrintedAsUtf8InEveryLocale()
     {
         Set([.. Enumerable.Range(0, 30).Select(i => i % 2 == 0 ? First : Second)]);
-        string weights = Path.Combine(folder.Path, "modèle ı, 中.safetensors"), tables = Path.Combine(folder.Path, "tables ı 中");
-        using (ResNet made = ResNet.Random(new() { Planes = [4, 5, 6, 7], Blocks = [1, 1, 1, 1] }, 5)) SafeTensors.Save(weights, made.state_dict());
+        string weights = Path.Combine(folder.Path, "modèle ı, 中.safetensors"), tables = Path.Combine(folder.Path,
+            "tables ı 中");
+        using (ResNet made = ResNet.Random(new() { Planes = [4, 5, 6, 7], Blocks = [1, 1, 1, 1] },
+            5)) SafeTensors.Save(weights, made.state_dict());
         string[] command = ["evaluate", "--tasks", "mine", "--models", weights, "--baseline", weights, "--out", tables];
         byte[]? before = null;
-        foreach ((string, string)[] locale in new (string, string)[][] { [("LANG", "C"), ("LC_ALL", "C")], [("LC_ALL", "tr_TR")], [("LC_ALL", "tr_TR.ISO-8859-9"), ("LANG", "tr_TR")] })
+        foreach ((string, string)[] locale in new (string, string)[][] { [("LANG", "C"), ("LC_ALL", "C")], [("LC_ALL",
+            "tr_TR")], [("LC_ALL", "tr_TR.ISO-8859-9"), ("LANG", "tr_TR")] })
         {
             (int code, string text, string error) = await Run(command, locale);
             Assert.True(code == 0, text + error);
@@ -90,14 +98,19 @@ public sealed class OutputTests : IDisposable
             Assert.Equal("task,"u8.ToArray(), bytes[..5]);
             Assert.Equal(before ?? bytes, bytes);
             before = bytes;
-            CsvFile results = CsvFile.Read(Path.Combine(tables, "results.csv")), board = CsvFile.Read(Path.Combine(tables, "leaderboard.csv"));
-            Assert.All(results.Column("model").Concat(board.Column("model")), model => Assert.Contains("modèle ı, 中", model));
+            CsvFile results = CsvFile.Read(Path.Combine(tables, "results.csv")),
+                board = CsvFile.Read(Path.Combine(tables, "leaderboard.csv"));
+            Assert.All(results.Column("model").Concat(board.Column("model")), model => Assert.Contains("modèle ı, 中",
+                model));
             Assert.Equal(4, results.Count);
         }
-        string[] kept = Directory.GetFiles(Path.Combine(folder.Path, "cache", "results"), "*.json", SearchOption.AllDirectories);
+        string[] kept = Directory.GetFiles(Path.Combine(folder.Path, "cache", "results"), "*.json",
+            SearchOption.AllDirectories);
         Assert.Equal(4, kept.Length);
         Assert.All(kept, path => Assert.NotEqual(0xEF, File.ReadAllBytes(path)[0]));
-        Assert.All(kept, path => Assert.Contains(Second, JsonNode.Parse(File.ReadAllText(path))!.ToJsonString(new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping })));
+        Assert.All(kept, path => Assert.Contains(Second,
+            JsonNode.Parse(File.ReadAllText(path))!.ToJsonString(
+            new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping })));
     }
 
     [Fact]
@@ -105,7 +118,8 @@ public sealed class OutputTests : IDisposable
     {
         string hostile = "a\u001b[2J\u0007b\u009bc\u202ed", wide = new('x', 300);
         Set([hostile, .. Enumerable.Repeat(First, 10), .. Enumerable.Repeat(Second, 10)]);
-        (int code, string text, string error) = await Run(["evaluate", "--tasks", "mine", "--models", "vit-tiny-random"]);
+        (int code, string text, string error) = await Run(["evaluate", "--tasks", "mine", "--models",
+            "vit-tiny-random"]);
         Assert.Equal(2, code);
         Assert.Contains(@"'a\u001b[2J\u0007b\u009bc\u202ed', which no class", error);
         Assert.DoesNotContain(text + error, c => char.IsControl(c) && c != '\n' || c == '\u202e');
@@ -116,7 +130,8 @@ public sealed class OutputTests : IDisposable
         Assert.Contains($"'{wide[..200]}... (300 characters)', which no class", error);
 
         // The header, and a line break in a name that would begin a line of its own.
-        MiniTrees.Write(Path.Combine(folder.Path, "sets", "clinic"), "labels.csv", $"image,\"l{hostile}\nkit: all is well\"", "0.png,b");
+        MiniTrees.Write(Path.Combine(folder.Path, "sets", "clinic"), "labels.csv",
+            $"image,\"l{hostile}\nkit: all is well\"", "0.png,b");
         (code, text, error) = await Run(["data", "check", "clinic"]);
         Assert.NotEqual(0, code);
         Assert.Contains(@"\u001b[2J", text + error);

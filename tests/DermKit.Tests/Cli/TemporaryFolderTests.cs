@@ -22,7 +22,8 @@ public sealed class TemporaryFolderTests : IDisposable
     public async Task ANotebookRunsWhateverTmpdirIs(string kind)
     {
         using GeneratedNotebook notebook = new GeneratedNotebook().Code("Console.WriteLine(6 * 7)");
-        (int code, string text, string error) = await KitProcess.Run(["run", notebook.Save("one"), "--out", notebook.Out], new Dictionary<string, string> { ["TMPDIR"] = Of(kind) });
+        (int code, string text, string error) = await KitProcess.Run(["run", notebook.Save("one"), "--out",
+            notebook.Out], new Dictionary<string, string> { ["TMPDIR"] = Of(kind) });
         Assert.True(code == 0, text + error);
         Assert.Contains("42", string.Concat(Directory.GetFiles(notebook.Out, "*.html").Select(File.ReadAllText)));
     }
@@ -31,7 +32,8 @@ public sealed class TemporaryFolderTests : IDisposable
     public async Task TheDoctorNamesIt(string kind)
     {
         string path = Of(kind);
-        (_, string text, string error) = await KitProcess.Run(["doctor"], new Dictionary<string, string> { ["TMPDIR"] = path, ["KIT_CACHE_DIR"] = folder.Path });
+        (_, string text, string error) = await KitProcess.Run(["doctor"], new Dictionary<string,
+            string> { ["TMPDIR"] = path, ["KIT_CACHE_DIR"] = folder.Path });
         string line = Assert.Single(text.Split('\n'), l => l.Contains(" temporary "));
         Assert.StartsWith("WARN", line);
         Assert.Contains(path, line);

@@ -100,7 +100,9 @@ public sealed class ArchiveTests : IDisposable
         AssertRefused(Tar(Plain("bomb.txt", new byte[40 << 20])), "'bomb.txt': brings what comes out over 100 times");
     }
 
-    /// <summary>Changes bytes of the central directory's entry of a zip, found by the name in it: at -46 its header begins.</summary>
+    /// <summary>
+    /// Changes bytes of the central directory's entry of a zip, found by the name in it: at -46 its header begins.
+    /// </summary>
     private static void Alter(string zip, string name, int at, Func<uint, uint> change)
     {
         byte[] bytes = File.ReadAllBytes(zip);
@@ -171,7 +173,8 @@ public sealed class ArchiveTests : IDisposable
         foreach (int length in new[] { second / 512 * 512, second + 700, flat.Length - 1024 })
         {
             File.WriteAllBytes(tar, flat[..length]);
-            Assert.Contains("; nothing was unpacked", Assert.Throws<KitException>(() => Archive.Unpack(tar, Into)).Message);
+            Assert.Contains("; nothing was unpacked", Assert.Throws<KitException>(() => Archive.Unpack(tar,
+                Into)).Message);
         }
         File.WriteAllBytes(tar, flat);
         Assert.Equal(2, Archive.Unpack(tar, Into));
@@ -188,7 +191,8 @@ public sealed class ArchiveTests : IDisposable
         File.WriteAllText(Path.Combine(Into, ".unpack-0123.tmp.lock"), "");
         string hash = DataSetCatalog.Hash(Into);
         Assert.Empty(ImageFiles.Under(Into));
-        Assert.Contains("found none", Assert.Throws<KitException>(() => ImageFiles.Classes("mine", Into, "clinical")).Message);
+        Assert.Contains("found none", Assert.Throws<KitException>(() => ImageFiles.Classes("mine", Into,
+            "clinical")).Message);
         using (var live = new UnfinishedFolder(Into, ".unpack-"))
         {
             Assert.False(Directory.Exists(Path.Combine(Into, ".unpack-0123.tmp")));

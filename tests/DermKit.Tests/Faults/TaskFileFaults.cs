@@ -82,8 +82,10 @@ public sealed class TaskFileFaults : IDisposable
         Assert.Contains("1 patient_id on both sides of the split: P1", Assert.Throws<KitException>(() => task.SplitFor(1)).Message);
         // Before any image is decoded, these four hold none, and in quick mode, whose few images may not show it.
         TaskSuite suite = TaskSuite.Load(Path.Combine(folder.Path, "data"));
-        foreach (SuitePlan plan in new[] { new SuitePlan { Tasks = ["mine"] }, new SuitePlan { MostTrain = 1, MostTest = 1 } })
-            Assert.Contains("Task 'mine': 1 patient_id on both sides of the split: P1", Assert.Throws<KitException>(() => SuiteRun.Open(settings, suite, plan)).Message);
+        foreach (SuitePlan plan in new[] { new SuitePlan { Tasks = ["mine"] }, new SuitePlan { MostTrain = 1,
+            MostTest = 1 } })
+            Assert.Contains("Task 'mine': 1 patient_id on both sides of the split: P1", Assert.Throws<KitException>(()
+                => SuiteRun.Open(settings, suite, plan)).Message);
         Assert.Single(SuiteRun.Open(settings, suite, new() { Version = SplitVersion.Original }));
         Assert.Equal([0, 1, 2, 3], task.OriginalSplit(1).Train.Concat(task.OriginalSplit(1).Test).Order());
     }
@@ -92,11 +94,14 @@ public sealed class TaskFileFaults : IDisposable
     public void AUnitThatIsNoPatientIsKeptApartToo()
     {
         KitSettings settings = MiniTrees.Settings(folder.Path);
-        MiniTrees.Write(folder.Path, "data/tasks/mine.json", Good.Replace("\"split\": \"patient\"", "\"split\": \"frozen\"").Replace("patient_id", "case"));
+        MiniTrees.Write(folder.Path, "data/tasks/mine.json", Good.Replace("\"split\": \"patient\"",
+            "\"split\": \"frozen\"").Replace("patient_id", "case"));
         MiniTrees.Images(settings.DataDir, "clinic/a.jpg", "clinic/b.jpg", "clinic/c.jpg");
-        MiniTrees.Write(settings.DataDir, "clinic/labels.csv", "image,label,case,split", "a.jpg,b,1,train", "b.jpg,m,2,train", "c.jpg,b,1,test");
+        MiniTrees.Write(settings.DataDir, "clinic/labels.csv", "image,label,case,split", "a.jpg,b,1,train",
+            "b.jpg,m,2,train", "c.jpg,b,1,test");
         TaskSuite suite = TaskSuite.Load(Path.Combine(folder.Path, "data"));
-        Assert.Contains("1 case on both sides of the split: 1", Assert.Throws<KitException>(() => SuiteRun.Open(settings, suite, new())).Message);
+        Assert.Contains("1 case on both sides of the split: 1", Assert.Throws<KitException>(() =>
+            SuiteRun.Open(settings, suite, new())).Message);
     }
 
     [Fact]

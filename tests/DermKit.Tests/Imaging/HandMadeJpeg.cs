@@ -3,7 +3,8 @@ using System.Numerics;
 namespace DermKit.Tests.Imaging;
 
 /// <summary>
-/// JPEG files of 40 x 24 pixels, 4:2:0, from the same drawn coefficients: sequential or progressive in eight scans, with
+/// JPEG files of 40 x 24 pixels, 4:2:0, from the same drawn coefficients: sequential or progressive in eight scans,
+/// with
 /// every kind of scan that there is. Each symbol's code is the symbol in 8 bits.
 /// </summary>
 internal sealed class HandMadeJpeg
@@ -18,7 +19,8 @@ internal sealed class HandMadeJpeg
     {
         var random = new Random(seed);
         this.restartInterval = restartInterval;
-        blocks = [.. new[] { 4, 1, 1 }.Select(each => Enumerable.Range(0, each * UnitsAcross * UnitsDown).Select(_ => Block(random)).ToArray())];
+        blocks = [.. new[] { 4, 1, 1 }.Select(each => Enumerable.Range(0, each * UnitsAcross * UnitsDown).Select(_ =>
+            Block(random)).ToArray())];
     }
 
     /// <summary>A baseline file, with a restart marker after every so many units where asked.</summary>
@@ -47,10 +49,12 @@ internal sealed class HandMadeJpeg
     }
 
     /// <summary>Puts a segment behind the first marker of a file.</summary>
-    public static byte[] WithSegment(byte[] jpeg, byte marker, byte[] content) => [.. jpeg[..2], .. Segment(marker, content), .. jpeg[2..]];
+    public static byte[] WithSegment(byte[] jpeg, byte marker, byte[] content) => [.. jpeg[..2], .. Segment(marker,
+        content), .. jpeg[2..]];
 
     /// <summary>Where the codes of each scan begin.</summary>
-    public static int[] Scans(byte[] jpeg) => [.. Enumerable.Range(0, jpeg.Length - 3).Where(i => jpeg[i] == 0xFF && jpeg[i + 1] == 0xDA).Select(i => i + 2 + jpeg[i + 3])];
+    public static int[] Scans(byte[] jpeg) => [.. Enumerable.Range(0, jpeg.Length - 3).Where(i => jpeg[i] == 0xFF
+        && jpeg[i + 1] == 0xDA).Select(i => i + 2 + jpeg[i + 3])];
 
     private static short[] Block(Random random)
     {
@@ -61,21 +65,25 @@ internal sealed class HandMadeJpeg
         return block;
     }
 
-    private static byte[] Segment(byte marker, byte[] content) => [0xFF, marker, (byte)((content.Length + 2) >> 8), (byte)(content.Length + 2), .. content];
+    private static byte[] Segment(byte marker, byte[] content) => [0xFF, marker, (byte)((content.Length + 2) >> 8),
+        (byte)(content.Length + 2), .. content];
 
     private void Head(byte frame)
     {
         file.AddRange(Segment(0xDB, [0, .. Enumerable.Repeat((byte)2, 64)]));
         file.AddRange(Segment(frame, [8, 0, Height, 0, Width, 3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0]));
         // 16 symbols are enough for differences of DC.
-        file.AddRange(Segment(0xC4, [0x00, .. new byte[7], 16, .. new byte[8], .. Enumerable.Range(0, 16).Select(i => (byte)i)]));
-        file.AddRange(Segment(0xC4, [0x10, .. new byte[7], 255, .. new byte[8], .. Enumerable.Range(0, 255).Select(i => (byte)i)]));
+        file.AddRange(Segment(0xC4, [0x00, .. new byte[7], 16, .. new byte[8], .. Enumerable.Range(0, 16).Select(i =>
+            (byte)i)]));
+        file.AddRange(Segment(0xC4, [0x10, .. new byte[7], 255, .. new byte[8], .. Enumerable.Range(0, 255).Select(i
+            => (byte)i)]));
         if (restartInterval > 0) file.AddRange(Segment(0xDD, [0, (byte)restartInterval]));
     }
 
     private void Scan(int[] parts, int first, int last, int high, int low)
     {
-        file.AddRange(Segment(0xDA, [(byte)parts.Length, .. parts.SelectMany(p => new byte[] { (byte)(p + 1), 0 }), (byte)first, (byte)last, (byte)(high << 4 | low)]));
+        file.AddRange(Segment(0xDA, [(byte)parts.Length, .. parts.SelectMany(p => new byte[] { (byte)(p + 1), 0 }),
+            (byte)first, (byte)last, (byte)(high << 4 | low)]));
         int[] before = new int[3];
         bool alone = parts.Length == 1;
         // Alone a component has no blocks beyond its edge: 40 x 24 pixels are 5 x 3 blocks, at half the size 3 x 2.

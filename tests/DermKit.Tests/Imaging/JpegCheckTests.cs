@@ -35,7 +35,8 @@ public sealed class JpegCheckTests
     [Fact]
     public void ProgressiveAndSequentialCodesOfTheSameCoefficientsGiveTheSamePixels()
     {
-        RgbImage sequential = ImageCodec.Decode(HandMadeJpeg.Sequential(7)), progressive = ImageCodec.Decode(HandMadeJpeg.Progressive(7));
+        RgbImage sequential = ImageCodec.Decode(HandMadeJpeg.Sequential(7)),
+            progressive = ImageCodec.Decode(HandMadeJpeg.Progressive(7));
         Assert.Equal((40, 24), (progressive.Width, progressive.Height));
         Assert.Equal(sequential.Pixels, progressive.Pixels);
         Assert.Equal(sequential.Pixels, ImageCodec.Decode(HandMadeJpeg.Sequential(7, restartInterval: 1)).Pixels);
@@ -56,7 +57,8 @@ public sealed class JpegCheckTests
             AssertRefused(whole[..at], $"cut at {percent} %");
             AssertRefused(zeroed, $"zeroed from {percent} %");
             AssertRefused([.. zeroed[..^2], .. End], $"zeroed from {percent} %, end marker");
-            if (at > HandMadeJpeg.Scans(whole)[0]) AssertRefused([.. whole[..at], .. End], $"cut at {percent} %, end marker");
+            if (at > HandMadeJpeg.Scans(whole)[0]) AssertRefused([.. whole[..at], .. End],
+                $"cut at {percent} %, end marker");
         }
         AssertRefused(whole[..^2], "no end marker");
     }
@@ -66,8 +68,10 @@ public sealed class JpegCheckTests
     {
         for (int scans = 1; scans < 8; scans++)
         {
-            string reason = Assert.Throws<ImageUnreadableException>(() => ImageCodec.Decode(HandMadeJpeg.Progressive(3, scans))).Reason;
-            Assert.Contains($"scans are missing, coefficient {(scans == 7 ? 1 : 0)} of component 1 lacks 1 bits", reason);
+            string reason = Assert.Throws<ImageUnreadableException>(() =>
+                ImageCodec.Decode(HandMadeJpeg.Progressive(3, scans))).Reason;
+            Assert.Contains($"scans are missing, coefficient {(scans == 7 ? 1 : 0)} of component 1 lacks 1 bits",
+                reason);
         }
         ImageCodec.Decode(HandMadeJpeg.Progressive(3, 8));
     }
@@ -82,10 +86,12 @@ public sealed class JpegCheckTests
         Assert.Equal(pixels, ImageCodec.Decode([.. whole, .. thumbnail]).Pixels);
         // An end marker in an EXIF thumbnail is none of the file.
         byte[] exif = [.. "Exif\0\0MM\0*\0\0\0\b\0\0\0\0\0\0"u8, .. thumbnail];
-        byte[] two = HandMadeJpeg.WithSegment(HandMadeJpeg.WithSegment(whole, 0xE1, exif), 0xE1, [.. "http://ns.adobe.com/xap/1.0/\0"u8, .. new byte[300]]);
+        byte[] two = HandMadeJpeg.WithSegment(HandMadeJpeg.WithSegment(whole, 0xE1, exif), 0xE1,
+            [.. "http://ns.adobe.com/xap/1.0/\0"u8, .. new byte[300]]);
         Assert.Equal(pixels, ImageCodec.Decode(two).Pixels);
         AssertRefused(two[..(two.Length - (whole.Length - scan) / 2)], "cut behind a thumbnail");
-        Assert.Equal(pixels, ImageCodec.Decode([.. whole[..2], 0xFF, 0xFF, 0xFF, .. whole[2..^2], 0xFF, 0xFF, 0xFF, .. End]).Pixels);
+        Assert.Equal(pixels, ImageCodec.Decode([.. whole[..2], 0xFF, 0xFF, 0xFF, .. whole[2..^2], 0xFF, 0xFF, 0xFF,
+            .. End]).Pixels);
     }
 
     [Fact]
@@ -93,7 +99,8 @@ public sealed class JpegCheckTests
     {
         byte[] whole = HandMadeJpeg.Sequential(2, restartInterval: 2);
         int at = Enumerable.Range(0, whole.Length - 1).First(i => whole[i] == 0xFF && whole[i + 1] == 0xD0);
-        Assert.Contains("a restart marker is missing", Assert.Throws<ImageUnreadableException>(() => ImageCodec.Decode([.. whole[..at], .. whole[(at + 2)..]])).Reason);
+        Assert.Contains("a restart marker is missing", Assert.Throws<ImageUnreadableException>(() =>
+            ImageCodec.Decode([.. whole[..at], .. whole[(at + 2)..]])).Reason);
     }
 
     [Theory]
