@@ -27,7 +27,8 @@ internal static class KernelReplies
     };
 
     /// <param name="answer">Of the child; null when it has ended.</param>
-    internal static JsonObject IsComplete(JsonObject? answer) => answer?["status"] is not null ? answer : new() { ["status"] = "unknown" };
+    internal static JsonObject IsComplete(JsonObject? answer) =>
+        answer?["status"] is not null ? answer : new() { ["status"] = "unknown" };
 
     /// <param name="request">The request's content.</param>
     /// <param name="answer">Of the child; null when it has ended.</param>

@@ -7,7 +7,9 @@ namespace DermKit.Cli.Jupyter;
 /// <summary>The five ports of a kernel: takes signed requests, sends from any thread, gives back heartbeats.</summary>
 internal sealed class KernelSockets : IDisposable
 {
-    /// <summary>Most bytes of a request: far more than any cell, and what each stranger may make the kernel keep.</summary>
+    /// <summary>
+    /// Most bytes of a request: far more than any cell, and what each stranger may make the kernel keep.
+    /// </summary>
     private const int LargestRequest = 64 << 20;
 
     /// <summary>Outputs that wait for a slow client; the text that a cell prints is limited elsewhere.</summary>
@@ -36,12 +38,15 @@ internal sealed class KernelSockets : IDisposable
             catch (SocketException e)
             {
                 Dispose();
-                throw new KitException($"Port {port} on {connection.Address} is unavailable ({e.SocketErrorCode}); is another kernel running on the same connection file? Each kernel needs a file of its own.", e);
+                string found = $"Port {port} on {connection.Address} is unavailable ({e.SocketErrorCode})";
+                const string Remedy = "is another kernel running on the same connection file? Each kernel needs a file of its own.";
+                throw new KitException($"{found}; {Remedy}", e);
             }
         }
 
         _shell = Open(connection.Shell, "ROUTER", Requests, (peer, frames) => Receive(peer, frames, shell));
-        _publish = Open(connection.Publish, "PUB", Small with { Waiting = MostWaiting }, (peer, frames) => peer.Subscribe(frames));
+        ZmtpLimits outputs = Small with { Waiting = MostWaiting };
+        _publish = Open(connection.Publish, "PUB", outputs, (peer, frames) => peer.Subscribe(frames));
         // No cell of this kernel asks the user, so nothing that comes on this port is an answer.
         Open(connection.Input, "ROUTER", Small, (_, _) => { });
         _control = Open(connection.Control, "ROUTER", Requests, (peer, frames) => Receive(peer, frames, control));
@@ -55,8 +60,11 @@ internal sealed class KernelSockets : IDisposable
     /// <summary>How many messages were no messages or had another key's signature.</summary>
     internal int Dropped => _dropped;
 
-    internal void Reply(bool control, JupyterMessage message) =>
-        (control ? _control : _shell).Send(BitConverter.ToInt32(message.Identities[0]), ZmtpPeer.Encode([.. message.ToFrames(_key).Skip(1)]));
+    internal void Reply(bool control, JupyterMessage message)
+    {
+        int peer = BitConverter.ToInt32(message.Identities[0]);
+        (control ? _control : _shell).Send(peer, ZmtpPeer.Encode([.. message.ToFrames(_key).Skip(1)]));
+    }
 
     internal void Publish(JupyterMessage message)
     {
@@ -65,9 +73,15 @@ internal sealed class KernelSockets : IDisposable
         foreach (ZmtpPeer peer in _publish.Peers.Where(p => p.Wants(frames[0]))) peer.Send(bytes);
     }
 
-    /// <summary>Ends when all that was handed over before is on its way; a peer that reads nothing for a second is not waited for.</summary>
-    internal Task FlushAsync() =>
-        Task.WhenAny(Task.WhenAll(_ports.SelectMany(p => p.Peers).Select(p => p.FlushAsync())), Task.Delay(TimeSpan.FromSeconds(1)));
+    /// <summary>
+    /// Ends when all that was handed over before is on its way; a peer that reads nothing for a second is not waited
+    /// for.
+    /// </summary>
+    internal Task FlushAsync()
+    {
+        IEnumerable<Task> sent = _ports.SelectMany(p => p.Peers).Select(p => p.FlushAsync());
+        return Task.WhenAny(Task.WhenAll(sent), Task.Delay(TimeSpan.FromSeconds(1)));
+    }
 
     public void Dispose() => _ports.ForEach(p => p.Dispose());
 
@@ -80,6 +94,8 @@ internal sealed class KernelSockets : IDisposable
         }
         // Not a line for each, or a stranger could fill the client's log.
         int dropped = Interlocked.Increment(ref _dropped);
-        if (BitOperations.IsPow2(dropped)) Console.Error.WriteLine($"kit jupyter: dropped a message without the signature of this kernel's key; {dropped} so far.");
+        if (!BitOperations.IsPow2(dropped)) return;
+        const string What = "kit jupyter: dropped a message without the signature of this kernel's key";
+        Console.Error.WriteLine($"{What}; {dropped} so far.");
     }
 }

@@ -5,7 +5,8 @@ using System.Threading.Channels;
 namespace DermKit.Cli.Jupyter;
 
 /// <summary>
-/// The connection of one ZeroMQ peer over TCP: ZMTP 3.0 with the NULL mechanism (https://rfc.zeromq.org/spec/23/), the listening side.
+/// The connection of one ZeroMQ peer over TCP: ZMTP 3.0 with the NULL mechanism (https://rfc.zeromq.org/spec/23/), the
+/// listening side.
 /// A peer is a stranger until its messages are signed, so what it sends can end its own connection and nothing else:
 /// memory follows the bytes that came and not a length that was announced, and nothing is parsed by recursion.
 /// </summary>
@@ -13,7 +14,9 @@ internal sealed class ZmtpPeer : IDisposable
 {
     private const int MoreFlag = 1, LongFlag = 2, CommandFlag = 4, GreetingSize = 64, LargestReady = 1 << 16;
 
-    /// <summary>What a frame costs beside its bytes, so that empty frames without end reach the limit of a message.</summary>
+    /// <summary>
+    /// What a frame costs beside its bytes, so that empty frames without end reach the limit of a message.
+    /// </summary>
     private const int FrameCost = 64;
 
     private static readonly byte[] Mechanism = Encoding.ASCII.GetBytes("NULL".PadRight(20, '\0'));
@@ -29,7 +32,8 @@ internal sealed class ZmtpPeer : IDisposable
 
     /// <param name="socket">The connection, which this owns.</param>
     /// <param name="id">Number of the peer on its port.</param>
-    /// <param name="mostWaiting">Bytes that may wait for the peer to read them; a peer that leaves more unread is cut off.</param>
+    /// <param name="mostWaiting">Bytes that may wait for the peer to read them; a peer that leaves more unread is cut
+    /// off.</param>
     internal ZmtpPeer(Socket socket, int id, long mostWaiting)
     {
         Id = id;
@@ -39,7 +43,9 @@ internal sealed class ZmtpPeer : IDisposable
         _ = WriteAsync();
     }
 
-    /// <summary>Number of the peer on its port. Given by the port: a stranger cannot take the name of another peer.</summary>
+    /// <summary>
+    /// Number of the peer on its port. Given by the port: a stranger cannot take the name of another peer.
+    /// </summary>
     internal int Id { get; }
 
     /// <summary>Exchanges greetings and READY commands.</summary>
@@ -55,14 +61,17 @@ internal sealed class ZmtpPeer : IDisposable
         greeting[10] = 3;
         Mechanism.CopyTo(greeting, 12);
         Send(greeting);
-        Send(Frame(CommandFlag, [.. "\u0005READY\u000bSocket-Type\0\0\0"u8, (byte)type.Length, .. Encoding.ASCII.GetBytes(type)]));
+        byte[] value = Encoding.ASCII.GetBytes(type);
+        Send(Frame(CommandFlag, [.. "\u0005READY\u000bSocket-Type\0\0\0"u8, (byte)value.Length, .. value]));
 
         byte[] theirs = new byte[GreetingSize];
         await FillAsync(theirs, cancellation);
         bool speaks = theirs[0] == 0xff && (theirs[9] & 1) == 1 && theirs[10] >= 3;
-        if (!speaks || !theirs.AsSpan(12, 20).SequenceEqual(Mechanism)) throw new InvalidDataException("no ZMTP 3 with NULL");
+        if (!speaks || !theirs.AsSpan(12, 20).SequenceEqual(Mechanism))
+            throw new InvalidDataException("no ZMTP 3 with NULL");
         (int flags, byte[] ready) = await ReadFrameAsync(LargestReady, cancellation);
-        if ((flags & CommandFlag) == 0 || !ready.AsSpan().StartsWith("\u0005READY"u8)) throw new InvalidDataException("no READY");
+        if ((flags & CommandFlag) == 0 || !ready.AsSpan().StartsWith("\u0005READY"u8))
+            throw new InvalidDataException("no READY");
     }
 
     /// <summary>The frames of the next message.</summary>
@@ -118,8 +127,9 @@ internal sealed class ZmtpPeer : IDisposable
         if (message is not [[0 or 1, ..] change]) return;
         lock (_topics)
         {
+            int at = _topics.FindIndex(t => t.AsSpan().SequenceEqual(change.AsSpan(1)));
             if (change[0] == 1) _topics.Add(change[1..]);
-            else if (_topics.FindIndex(t => t.AsSpan().SequenceEqual(change.AsSpan(1))) is var at and >= 0) _topics.RemoveAt(at);
+            else if (at >= 0) _topics.RemoveAt(at);
             if (_topics.Count > 1000) throw new InvalidDataException("more than 1000 subscriptions");
         }
     }

@@ -69,7 +69,8 @@ internal sealed class ZmtpPort : IDisposable
             }
             catch (Exception e) when (e is SocketException or IOException)
             {
-                // The peer has left already, or this process has no file descriptor free: the next one is still to be taken.
+                // The peer has left already, or this process has no file descriptor free: the next one is still to be
+                // taken.
                 await Task.Delay(50);
             }
         }
@@ -87,7 +88,8 @@ internal sealed class ZmtpPort : IDisposable
             _peers[peer.Id] = peer;
             while (true) _take(peer, await peer.ReadAsync(_limits.Message, _stop.Token));
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or InvalidDataException
+            or OperationCanceledException or ObjectDisposedException)
         {
             // The peer has left, never spoke, or speaks another protocol; its connection ends and no other.
         }

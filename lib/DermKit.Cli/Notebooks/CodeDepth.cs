@@ -3,8 +3,10 @@ using System.Text.RegularExpressions;
 namespace DermKit.Cli.Notebooks;
 
 /// <summary>
-/// How deep a C# text nests. The compiler's lexer and parser descend by recursion, in places without looking at the stack, so that some
-/// thousand brackets end the process and with it the variables of all cells. This reads the text once, without recursion, before the compiler does.
+/// How deep a C# text nests. The compiler's lexer and parser descend by recursion, in places without looking at the
+/// stack, so that some
+/// thousand brackets end the process and with it the variables of all cells. This reads the text once, without
+/// recursion, before the compiler does.
 /// </summary>
 internal sealed partial class CodeDepth
 {
@@ -14,7 +16,9 @@ internal sealed partial class CodeDepth
     /// <summary>Most interpolated strings in one another: the time of the compiler doubles with each.</summary>
     internal const int MostTexts = 12;
 
-    /// <summary>Most words and signs of unfinished statements, arguments and expressions, over all that is open at once.</summary>
+    /// <summary>
+    /// Most words and signs of unfinished statements, arguments and expressions, over all that is open at once.
+    /// </summary>
     internal const int MostParts = 1000;
 
     /// <summary>Words that go on with what a ';' or a '}' seems to end.</summary>
@@ -31,11 +35,14 @@ internal sealed partial class CodeDepth
         _plain = plain;
     }
 
-    /// <summary>Null, or the line (from 1) at which a text is too deep for the compiler, and what is too deep.</summary>
+    /// <summary>
+    /// Null, or the line (from 1) at which a text is too deep for the compiler, and what is too deep.
+    /// </summary>
     internal static (int Line, string Message)? Problem(string text)
     {
         // In text that a directive leaves out a quote opens no string, and which text that is only the compiler knows.
-        return new CodeDepth(text, plain: false).Read() ?? (Conditional().IsMatch(text) ? new CodeDepth(text, plain: true).Read() : null);
+        return new CodeDepth(text, plain: false).Read()
+            ?? (Conditional().IsMatch(text) ? new CodeDepth(text, plain: true).Read() : null);
     }
 
     /// <summary>Stops at a text that is too deep for the compiler.</summary>
@@ -53,16 +60,20 @@ internal sealed partial class CodeDepth
         {
             Step();
             if (_levels.Count > MostOpen || _chained > MostOpen || _documented > MostOpen)
-                return (Line(), $"more than {MostOpen} brackets, type arguments or tags are open at once, which is too deep for the compiler; split the code.");
+                return Found($"more than {MostOpen} brackets, type arguments or tags are open at once");
             if (_texts > MostTexts)
-                return (Line(), $"more than {MostTexts} interpolated strings stand in one another, which is too deep for the compiler; split the code.");
+                return Found($"more than {MostTexts} interpolated strings stand in one another");
             if (_parts > MostParts)
-                return (Line(), $"more than {MostParts} words and signs stand in one unfinished expression or statement, which is too deep for the compiler; split it.");
+                return Found($"more than {MostParts} words and signs stand in one unfinished expression or statement");
         }
         return null;
     }
 
-    private int Line() => 1 + _text.AsSpan(0, Math.Min(_at, _text.Length)).Count('\n');
+    private (int, string) Found(string what)
+    {
+        int line = 1 + _text.AsSpan(0, Math.Min(_at, _text.Length)).Count('\n');
+        return (line, $"{what}, which is too deep for the compiler; split the code.");
+    }
 
     private void Step()
     {
@@ -195,7 +206,8 @@ internal sealed partial class CodeDepth
 
     private void Character()
     {
-        int end = Next(1) == '\\' ? _text.IndexOf('\'', Math.Min(_at + 3, _text.Length)) : Next(2) == '\'' ? _at + 2 : -1;
+        int end = Next(2) == '\'' ? _at + 2 : -1;
+        if (Next(1) == '\\') end = _text.IndexOf('\'', Math.Min(_at + 3, _text.Length));
         // An apostrophe that closes nowhere near is none of a character.
         _at = end > 0 && end - _at <= 11 ? end + 1 : _at + 1;
         Part(continues: false);

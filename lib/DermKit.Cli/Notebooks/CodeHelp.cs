@@ -20,7 +20,8 @@ internal static partial class CodeHelp
     internal static JsonObject IsComplete(string code)
     {
         if (CodeDepth.Problem(code) is not null) return new() { ["status"] = "invalid" };
-        SyntaxTree tree = CSharpSyntaxTree.ParseText(code, new CSharpParseOptions(LanguageVersion.Latest, kind: SourceCodeKind.Script));
+        var options = new CSharpParseOptions(LanguageVersion.Latest, kind: SourceCodeKind.Script);
+        SyntaxTree tree = CSharpSyntaxTree.ParseText(code, options);
         if (!SyntaxFactory.IsCompleteSubmission(tree))
         {
             SyntaxToken[] tokens = [.. tree.GetRoot().DescendantTokens().Where(t => !t.IsMissing)];

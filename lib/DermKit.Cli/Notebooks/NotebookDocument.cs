@@ -17,7 +17,8 @@ public sealed class NotebookDocument
     {
         Root = root;
         (_indent, _newLine, _endsWithNewLine) = (indent, newLine, endsWithNewLine);
-        foreach (JsonNode? cell in (JsonArray)root["cells"]!) _cells.Add(new NotebookCell((JsonObject)cell!, $"cell {_cells.Count + 1}"));
+        foreach (JsonNode? cell in (JsonArray)root["cells"]!)
+            _cells.Add(new NotebookCell((JsonObject)cell!, $"cell {_cells.Count + 1}"));
     }
 
     /// <summary>The whole file.</summary>
@@ -153,8 +154,9 @@ public sealed class NotebookDocument
     {
         int major = Integer(root["nbformat"]);
         int minor = Integer(root["nbformat_minor"]);
+        string found = major < 0 ? "none" : minor < 0 ? $"{major} without nbformat_minor" : $"{major}.{minor}";
         if (major != 4 || minor < 0)
-            throw new KitException($"{name}: expected nbformat 4, found {(major < 0 ? "none" : minor < 0 ? $"{major} without nbformat_minor" : $"{major}.{minor}")}; save it again with a current Jupyter or VS Code.");
+            throw new KitException($"{name}: expected nbformat 4, found {found}; save it again with a current Jupyter or VS Code.");
         if (root["cells"] is not JsonArray cells) throw new KitException($"{name}: expected a list 'cells', found none.");
         var ids = new HashSet<string>();
         for (int i = 0; i < cells.Count; i++)

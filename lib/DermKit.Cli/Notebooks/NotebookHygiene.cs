@@ -20,7 +20,8 @@ internal static partial class NotebookHygiene
         if (text != notebook.ToJson() || !text.StartsWith("{\n \"cells\"", StringComparison.Ordinal) || !text.EndsWith('\n'))
             problems.Add("the file is not laid out as nbformat does it: cells first, one space for each level, line ends of one character, a line end at the end");
         if (!JsonNode.DeepEquals(notebook.Root["metadata"], Canonical())) problems.Add("the metadata is not that of NotebookDocument.Create (kernel .net-csharp, language, polyglot_notebook): an editor has changed it");
-        if (!notebook.HasIds) problems.Add("nbformat is older than 4.5, which gives each cell an id; kit notebooks clean brings it to 4.5");
+        if (!notebook.HasIds)
+            problems.Add("nbformat is older than 4.5, which gives each cell an id; kit notebooks clean brings it to 4.5");
         int titles = notebook.Cells.Where(c => c.Type == "markdown").Sum(c => Title().Count(Fence().Replace(c.Source, "")));
         if (titles != 1) problems.Add($"{titles} headings of level 1; expected one, the title");
         foreach (NotebookCell cell in notebook.Cells) problems.AddRange(Of(cell).Select(p => $"cell '{cell.Id}': {p}"));

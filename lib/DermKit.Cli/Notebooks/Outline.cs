@@ -45,7 +45,10 @@ internal sealed partial class Outline
         MarkdownDocument document = Markdig.Markdown.Parse(cell.Source, Pipeline);
         foreach (LinkInline link in document.Descendants<LinkInline>().ToArray()) Localise(link, cell);
         foreach (AutolinkInline link in document.Descendants<AutolinkInline>().ToArray())
-            if (!link.IsEmail && !ReportLinks.IsAllowed(link.Url, image: false)) link.ReplaceBy(new LiteralInline(link.Url));
+        {
+            if (link.IsEmail || ReportLinks.IsAllowed(link.Url, image: false)) continue;
+            link.ReplaceBy(new LiteralInline(link.Url));
+        }
         foreach (HeadingBlock heading in document.Descendants<HeadingBlock>().ToArray())
         {
             string html = Html(heading.Inline!), text = System.Net.WebUtility.HtmlDecode(Tag().Replace(html, "")).Trim();

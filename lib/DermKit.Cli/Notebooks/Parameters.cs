@@ -36,7 +36,8 @@ internal static class Parameters
         NotebookCell[] earlier = [.. notebook.Cells.Where(IsInjected)];
         string[] kept = [.. Kept(earlier, values)];
         foreach (NotebookCell cell in earlier) notebook.Remove(cell);
-        string source = (kept.Length == 0 ? "" : $"// set before\n{string.Join('\n', kept)}\n") + "// set on the command line\n" + string.Join('\n', assignments);
+        string before = kept.Length == 0 ? "" : $"// set before\n{string.Join('\n', kept)}\n";
+        string source = $"{before}// set on the command line\n{string.Join('\n', assignments)}";
         int after = notebook.Cells.ToList().IndexOf(Cell(notebook)!);
         NotebookCell injected = notebook.InsertCode(after + 1, InjectedTag, source);
         injected.Metadata["tags"] = new System.Text.Json.Nodes.JsonArray(InjectedTag);
@@ -81,16 +82,20 @@ internal static class Parameters
         {
             string[] names = [.. Assigned(members[i]).Select(a => a.Name)];
             string[] later = [.. members[(i + 1)..].SelectMany(Assigned).Select(a => a.Name)];
-            if (names.Length == 0 || !names.All(n => values.ContainsKey(n) || later.Contains(n))) yield return members[i].ToString();
+            bool isReplaced = names.Length > 0 && names.All(n => values.ContainsKey(n) || later.Contains(n));
+            if (!isReplaced) yield return members[i].ToString();
         }
     }
 
     /// <summary>Names and values that a statement sets: an assignment, or a declaration as papermill writes it.</summary>
     private static IEnumerable<(string Name, ExpressionSyntax Value)> Assigned(MemberDeclarationSyntax member) => member switch
     {
-        GlobalStatementSyntax { Statement: ExpressionStatementSyntax { Expression: AssignmentExpressionSyntax { Left: IdentifierNameSyntax left } set } } =>
-            [(left.Identifier.Text, set.Right)],
-        FieldDeclarationSyntax field => field.Declaration.Variables.Where(v => v.Initializer is not null).Select(v => (v.Identifier.Text, v.Initializer!.Value)),
+        GlobalStatementSyntax
+        {
+            Statement: ExpressionStatementSyntax { Expression: AssignmentExpressionSyntax { Left: IdentifierNameSyntax left } set },
+        } => [(left.Identifier.Text, set.Right)],
+        FieldDeclarationSyntax field => field.Declaration.Variables.Where(v => v.Initializer is not null)
+            .Select(v => (v.Identifier.Text, v.Initializer!.Value)),
         _ => [],
     };
 

@@ -6,7 +6,8 @@ using System.Text.RegularExpressions;
 namespace DermKit.Cli.Notebooks;
 
 /// <summary>
-/// Which addresses a report may name: http, https, mailto, places in the report and files beside it; for images also data:image.
+/// Which addresses a report may name: http, https, mailto, places in the report and files beside it; for images also
+/// data:image.
 /// Whatever else a markdown cell, a display or a table links to, such as javascript:, is shown as text.
 /// </summary>
 internal static partial class ReportLinks
@@ -14,7 +15,8 @@ internal static partial class ReportLinks
     /// <summary>Attributes with one address.</summary>
     private static readonly HashSet<string> Addresses = new(StringComparer.OrdinalIgnoreCase)
     {
-        "href", "xlink:href", "src", "action", "formaction", "poster", "data", "background", "cite", "longdesc", "codebase", "manifest", "ping", "lowsrc", "dynsrc",
+        "href", "xlink:href", "src", "action", "formaction", "poster", "data", "background",
+        "cite", "longdesc", "codebase", "manifest", "ping", "lowsrc", "dynsrc",
     };
 
     /// <summary>Attributes with addresses among other text.</summary>
@@ -24,12 +26,16 @@ internal static partial class ReportLinks
     };
 
     /// <summary>Elements that show an image or play one, and run nothing that it holds.</summary>
-    private static readonly HashSet<string> Images = new(StringComparer.OrdinalIgnoreCase) { "img", "image", "feimage", "video", "input", "source" };
+    private static readonly HashSet<string> Images = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "img", "image", "feimage", "video", "input", "source",
+    };
 
     /// <summary>As many letters of an address as its scheme can have, and those of data:image/ behind it.</summary>
     private const int LongestScheme = 200;
 
-    private static readonly string[] Schemes = ["http", "https", "mailto"], Programs = ["javascript:", "vbscript:", "data:text/html", "livescript:"];
+    private static readonly string[] Schemes = ["http", "https", "mailto"];
+    private static readonly string[] Programs = ["javascript:", "vbscript:", "data:text/html", "livescript:"];
 
     /// <summary>Whether a report may link to an address, or show it as an image.</summary>
     internal static bool IsAllowed(string address, bool image)
@@ -45,7 +51,8 @@ internal static partial class ReportLinks
     {
         var page = new StringBuilder(html.Length);
         int copied = 0;
-        // Each '<' is looked at by itself: no text before it, such as a script, an open quote or a comment, can hide a tag.
+        // Each '<' is looked at by itself: no text before it, such as a script, an open quote or a comment, can hide
+        // a tag.
         for (int at = html.IndexOf('<'); at >= 0; at = html.IndexOf('<', at + 1))
         {
             int end = at + 1;
@@ -69,10 +76,13 @@ internal static partial class ReportLinks
         {
             string text = Addresses.Contains(attribute) || Texts.Contains(attribute) ? Decode(value.ToString()) : "";
             refreshes |= attribute.Equals("http-equiv", StringComparison.OrdinalIgnoreCase);
-            if (Addresses.Contains(attribute) && !IsAllowed(text, Images.Contains(name) && !attribute.EndsWith("action", StringComparison.OrdinalIgnoreCase))) isHarmless = false;
+            bool image = Images.Contains(name) && !attribute.EndsWith("action", StringComparison.OrdinalIgnoreCase);
+            if (Addresses.Contains(attribute) && !IsAllowed(text, image)) isHarmless = false;
             if (Texts.Contains(attribute) && NamesProgram(text)) isHarmless = false;
         }
-        if (refreshes && name.Equals("meta", StringComparison.OrdinalIgnoreCase) && html.AsSpan(start, at - start).Contains("refresh", StringComparison.OrdinalIgnoreCase)) isHarmless = false;
+        ReadOnlySpan<char> tag = html.AsSpan(start, at - start);
+        bool isMeta = name.Equals("meta", StringComparison.OrdinalIgnoreCase);
+        if (refreshes && isMeta && tag.Contains("refresh", StringComparison.OrdinalIgnoreCase)) isHarmless = false;
         if (!isHarmless || !name.Equals("style", StringComparison.OrdinalIgnoreCase)) return isHarmless;
         int end = html.IndexOf("</style", at, StringComparison.OrdinalIgnoreCase);
         return !NamesProgram(html[at..(end < 0 ? html.Length : end)]);
@@ -110,7 +120,8 @@ internal static partial class ReportLinks
     {
         // A style sheet may write any letter as a number, and put a comment between two.
         string plain = Plain(text, int.MaxValue), unescaped = Plain(Unescape(text), int.MaxValue);
-        return Programs.Any(p => plain.Contains(p, StringComparison.Ordinal) || unescaped.Contains(p, StringComparison.Ordinal));
+        return Programs.Any(p => plain.Contains(p, StringComparison.Ordinal))
+            || Programs.Any(p => unescaped.Contains(p, StringComparison.Ordinal));
     }
 
     /// <summary>Without the signs that browsers pass over inside an address, and some more; in lower case.</summary>
@@ -120,13 +131,16 @@ internal static partial class ReportLinks
         foreach (char c in address)
         {
             if (plain.Length == most) break;
-            bool isPassedOver = char.IsControl(c) || char.IsWhiteSpace(c) || char.GetUnicodeCategory(c) == UnicodeCategory.Format;
-            if (!isPassedOver) plain.Append(char.ToLowerInvariant(c));
+            bool isFormat = char.GetUnicodeCategory(c) == UnicodeCategory.Format;
+            if (!isFormat && !char.IsControl(c) && !char.IsWhiteSpace(c)) plain.Append(char.ToLowerInvariant(c));
         }
         return plain.ToString();
     }
 
-    /// <summary>An attribute's text as browsers read it: numbers also without their semicolon, and names that WebUtility does not know.</summary>
+    /// <summary>
+    /// An attribute's text as browsers read it: numbers also without their semicolon, and names that WebUtility does
+    /// not know.
+    /// </summary>
     private static string Decode(string text)
     {
         string numbers = Number().Replace(text, m =>
@@ -134,7 +148,8 @@ internal static partial class ReportLinks
             bool isHex = m.Groups["hex"].Success;
             string digits = isHex ? m.Groups["hex"].Value : m.Groups["decimal"].Value;
             NumberStyles style = isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.None;
-            return int.TryParse(digits, style, CultureInfo.InvariantCulture, out int code) && code is > 0 and <= char.MaxValue ? ((char)code).ToString() : "";
+            bool isNumber = int.TryParse(digits, style, CultureInfo.InvariantCulture, out int code);
+            return isNumber && code is > 0 and <= char.MaxValue ? ((char)code).ToString() : "";
         });
         return WebUtility.HtmlDecode(numbers.Replace("&colon;", ":").Replace("&Tab;", "\t").Replace("&NewLine;", "\n"));
     }
@@ -156,7 +171,8 @@ internal static partial class ReportLinks
                 continue;
             }
             int code = 0, digits = 0;
-            for (; digits < 6 && i + 1 < css.Length && char.IsAsciiHexDigit(css[i + 1]); digits++) code = (code * 16) + Convert.ToInt32(css[++i].ToString(), 16);
+            for (; digits < 6 && i + 1 < css.Length && char.IsAsciiHexDigit(css[i + 1]); digits++)
+                code = (code * 16) + Convert.ToInt32(css[++i].ToString(), 16);
             if (digits > 0 && i + 1 < css.Length && char.IsWhiteSpace(css[i + 1])) i++;
             if (digits > 0 && code <= char.MaxValue) text.Append((char)code);
         }

@@ -138,7 +138,8 @@ public sealed class ScriptSession : IDisposable
     private async Task<CellError?> ExecuteAsync(string source, string cell, CancellationToken cancellation)
     {
         if (CellError.FromMagic(source, cell) is { } magic) return magic;
-        if (CodeDepth.Problem(source) is { } problem) return new("CompilationError", problem.Message, $"{cell}, line {problem.Line}", []);
+        if (CodeDepth.Problem(source) is { } problem)
+            return new("CompilationError", problem.Message, $"{cell}, line {problem.Line}", []);
         ScriptOptions options = _options.WithFilePath(cell);
         Script<object> script = Next(source, options);
         Diagnostic[] errors = [.. script.Compile(cancellation).Where(d => d.Severity == DiagnosticSeverity.Error)];

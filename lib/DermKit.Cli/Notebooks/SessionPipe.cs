@@ -4,13 +4,16 @@ using System.Net.Sockets;
 namespace DermKit.Cli.Notebooks;
 
 /// <summary>
-/// The pipe of a session. On Unix it is a socket in a folder that only this user can enter, whatever the umask; the folder is
+/// The pipe of a session. On Unix it is a socket in a folder that only this user can enter, whatever the umask; the
+/// folder is
 /// removed when the child has connected, so that a process that is killed later leaves nothing behind.
 /// A lock file in it tells the folder of a start that is under way from one whose process was killed.
 /// </summary>
 internal sealed class SessionPipe : IDisposable
 {
     private const string Prefix = "kit-session-", LockName = "lock";
+    private const UnixFileMode ForUser = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const PipeOptions Options = PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly;
 
     /// <summary>A folder without a lock may be one that another process has just made.</summary>
     private static readonly TimeSpan LockTime = TimeSpan.FromMinutes(1);
@@ -27,7 +30,8 @@ internal sealed class SessionPipe : IDisposable
     {
         string name = $"{Prefix}{Guid.NewGuid():N}"[..(Prefix.Length + 12)];
         string?[] parents = OperatingSystem.IsWindows() ? [""]
-            : [Path.GetTempPath(), Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp", "/dev/shm"];
+            : [Path.GetTempPath(), Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR"),
+                "/tmp", "/var/tmp", "/dev/shm"];
         var faults = new List<string>();
         foreach (string parent in parents.OfType<string>())
         {
@@ -40,20 +44,24 @@ internal sealed class SessionPipe : IDisposable
                     RemoveStale(parent);
                     _folder = Path.Combine(Path.GetFullPath(parent), name);
                     // With its mode in one step; the umask can only take from it.
-                    Directory.CreateDirectory(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-                    _lock = new FileStream(Path.Combine(_folder, LockName), FileMode.CreateNew, FileAccess.Write, FileShare.None);
+                    Directory.CreateDirectory(_folder, ForUser);
+                    string file = Path.Combine(_folder, LockName);
+                    _lock = new FileStream(file, FileMode.CreateNew, FileAccess.Write, FileShare.None);
                     Name = Path.Combine(_folder, "pipe");
                 }
-                Stream = new NamedPipeServerStream(Name, PipeDirection.InOut, 1, PipeTransmissionMode.Byte, PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
+                Stream = new NamedPipeServerStream(Name, PipeDirection.InOut, 1, PipeTransmissionMode.Byte, Options);
                 return;
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException or ArgumentException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException
+                or SocketException or ArgumentException)
             {
                 RemoveFolder();
                 faults.Add($"{parent}: {e.Message}");
             }
         }
-        throw new KitException($"No folder can hold the socket of the notebook's process ({string.Join("; ", faults)}); set TMPDIR to a folder that is there, may be written and has a path of at most 70 bytes.");
+        throw new KitException(
+            $"No folder can hold the socket of the notebook's process ({string.Join("; ", faults)}); "
+            + "set TMPDIR to a folder that is there, may be written and has a path of at most 70 bytes.");
     }
 
     /// <summary>What the child opens.</summary>
