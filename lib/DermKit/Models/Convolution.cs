@@ -46,13 +46,17 @@ public sealed class Convolution : nn.Module<Tensor, Tensor>
         return result.MoveToOuterDisposeScope();
     }
 
-    /// <summary>A 1x1 convolution: every stride-th pixel of [B, in, H, W] times [out, in, 1, 1], to [B, out, H / stride, W / stride].</summary>
+    /// <summary>
+    /// A 1x1 convolution: every stride-th pixel of [B, in, H, W] times [out, in, 1, 1], to [B, out, H / stride, W / stride] in the memory order of x.
+    /// </summary>
     private static Tensor Pixels(Tensor x, Tensor weight, long stride, ScalarType type)
     {
         using var scope = NewDisposeScope();
-        Tensor pixels = x.permute(0, 2, 3, 1);
-        if (stride > 1) pixels = pixels[.., TensorIndex.Slice(step: stride), TensorIndex.Slice(step: stride)];
-        return Dense.Linear(pixels, weight.flatten(1), null, type).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
+        if (stride > 1) x = x[.., .., TensorIndex.Slice(step: stride), TensorIndex.Slice(step: stride)];
+        Tensor matrix = weight.flatten(1);
+        if (x.stride(1) == 1) return Dense.Linear(x.permute(0, 2, 3, 1), matrix, null, type).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
+        Tensor product = matmul(matrix.to(type), x.flatten(2).to(type));
+        return product.reshape(x.shape[0], -1, x.shape[2], x.shape[3]).MoveToOuterDisposeScope();
     }
 
     /// <summary>The same as one matrix product over windows.</summary>
