@@ -39,6 +39,7 @@ internal static class CompareCommand
             ModelDefinition untrained = ModelRegistry.Load(Path.Combine(settings.Root, "data"))["vit-tiny-random"];
             var results = new List<TaskResult>();
             var trained = new List<PretrainOptions>();
+            var notices = new List<string>();
             int pictures = 0;
             foreach (int seed in TaskSuite.Seeds.Take(plan.Seeds))
             {
@@ -50,6 +51,11 @@ internal static class CompareCommand
                     string name = string.Create(CultureInfo.InvariantCulture, $"{method.ToLowerInvariant()}-{seed}"), run = Path.Combine(folder, name);
                     using PretrainData data = PretrainData.Open(settings, options, Display.Progress("decoding").Report, cancellation);
                     using var trainer = new Pretrainer(options, data, settings.TorchDevice(), run);
+                    if (trainer.Notice.Length > 0)
+                    {
+                        Console.WriteLine(trainer.Notice);
+                        notices.Add($"{name}: {trainer.Notice}");
+                    }
                     pictures = data.Count;
                     trained.Add(trainer.Options);
                     TrainingProgress progress = Display.Training($"{method}, seed {seed}");
@@ -67,6 +73,7 @@ internal static class CompareCommand
             provenance["budget"] = string.Create(CultureInfo.InvariantCulture, $"{plan.Epochs} epochs of {pictures} pictures, seeds {string.Join(", ", TaskSuite.Seeds.Take(plan.Seeds))}, configs of mode {settings.Mode.ToString().ToLowerInvariant()}");
             foreach (var runs in trained.GroupBy(o => o.Method))
                 provenance[$"config {runs.Key}"] = MethodPlan.Changes(settings, [.. runs]);
+            if (notices.Count > 0) provenance["resumed"] = string.Join(" ", notices);
             MethodComparison comparison = MethodComparison.Of(results, provenance);
             comparison.Save(target ?? folder);
             foreach (ComparisonRow row in comparison.Means.Concat(comparison.Rows))

@@ -59,7 +59,7 @@ internal static class PretrainCommand
                 var provenance = Provenance.Machine().ToDictionary(p => p.Key, p => p.Value);
                 provenance["command"] = string.Concat([$"kit pretrain {parsed.GetValue(config)}", .. (parsed.GetValue(set) ?? []).Select(s => $" --set '{s}'")]);
                 provenance["threads"] = TorchSharp.torch.get_num_threads().ToString(CultureInfo.InvariantCulture);
-                string hash = BackboneExport.Write(target, parsed.GetValue(name) ?? stem, trainer, options, data, provenance);
+                string hash = BackboneExport.Write(target, parsed.GetValue(name) ?? stem, trainer, trainer.Options, data, provenance);
                 Console.WriteLine($"{Path.Combine(target, (parsed.GetValue(name) ?? stem) + ".safetensors")}: SHA-256 {hash}");
             }
             return 0;

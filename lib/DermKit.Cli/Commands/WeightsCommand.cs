@@ -25,7 +25,7 @@ internal static class WeightsCommand
             Description = "How the keys of the encoder begin, such as teacher.backbone.: for a file with several",
         };
         const string What = "Writes a file's encoder as safetensors under the key names of the kit's models, "
-            + "in its stored types, if kit evaluate would take it";
+            + "in its stored types, if kit evaluate would take it or pre-training could start from it";
         var convert = new Command("convert", What) { input, output, raw, prefix };
         convert.SetAction(parsed =>
         {

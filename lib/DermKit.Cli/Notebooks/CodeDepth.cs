@@ -19,15 +19,31 @@ internal sealed partial class CodeDepth
     /// <summary>
     /// Most words and signs of unfinished statements, arguments and expressions, over all that is open at once.
     /// </summary>
-    internal const int MostParts = 1000;
+    internal const int MostParts = 1600;
+
+    /// <summary>
+    /// Parts of a comparison with a number that a comma does not end: in "new A&lt;1, A&lt;1, ..." the compiler
+    /// reads type arguments in one another.
+    /// </summary>
+    private const int KeptParts = 3;
 
     /// <summary>Words that go on with what a ';' or a '}' seems to end.</summary>
     private static readonly HashSet<string> Continuing = ["else", "with", "switch", "is", "as", "and", "or"];
+
+    /// <summary>Words of a query, which go on behind the '}' of an object; elsewhere they may be names.</summary>
+    private static readonly HashSet<string> Clauses =
+    [
+        "from", "join", "on", "equals", "into", "let", "where", "orderby", "ascending", "descending", "select", "group",
+        "by",
+    ];
 
     private readonly Stack<Level> _levels = new([new Level()]);
     private readonly string _text;
     private readonly bool _plain;
     private int _at, _parts, _chained, _documented, _texts;
+
+    /// <summary>True behind an opening bracket or a comma, where no type argument can begin.</summary>
+    private bool _begins;
 
     private CodeDepth(string text, bool plain)
     {
@@ -94,7 +110,9 @@ internal sealed partial class CodeDepth
         int start = _at;
         while (char.IsLetterOrDigit(Next(0)) || Next(0) == '_') _at++;
         string word = _text[start.._at];
-        Part(Continuing.Contains(word));
+        Part(Continuing.Contains(word) || (_levels.Peek().Ended == '}' && Clauses.Contains(word)));
+        // The compiler does not look at its stack between these.
+        if (word == "not") Part(continues: true);
         // Clauses of a query follow one another over commas.
         if (word is "from" or "orderby") Chain(1);
     }
@@ -111,19 +129,34 @@ internal sealed partial class CodeDepth
         Level level = _levels.Peek();
         if (c is ',' or ';')
         {
-            if (c == ';') level.HasEnded = true;
+            if (c == ';') level.Ended = c;
             else Reset(level);
+            _begins = c == ',';
             return;
         }
+        bool isPattern = _begins;
         Part(continues: true);
-        if (c == '<') Chain(1);
+        if (c == '<' && !isPattern)
+        {
+            if (IsBeforeNumber()) level.Kept += KeptParts;
+            else Chain(1);
+        }
         else if (c == '>' && level.Chained > 0) Chain(-1);
+    }
+
+    /// <summary>Whether a number or a text comes next, which is no type.</summary>
+    private bool IsBeforeNumber()
+    {
+        int ahead = 0;
+        while (char.IsWhiteSpace(Next(ahead))) ahead++;
+        return char.IsAsciiDigit(Next(ahead)) || Next(ahead) is '-' or '.' or '"' or '\'';
     }
 
     private void Open(Level level)
     {
         Part(continues: false);
         _levels.Push(level);
+        _begins = true;
         _at++;
     }
 
@@ -143,7 +176,7 @@ internal sealed partial class CodeDepth
         // One that closes nothing lowers no depth: the compiler may go on in the brackets that are open.
         if (level.Opener != opener) return;
         Pop();
-        if (c == '}') _levels.Peek().HasEnded = true;
+        if (c == '}') _levels.Peek().Ended = c;
         else Part(continues: true);
     }
 
@@ -157,12 +190,14 @@ internal sealed partial class CodeDepth
     private void Part(bool continues)
     {
         Level level = _levels.Peek();
-        if (level.HasEnded && !continues)
+        if (level.Ended != '\0' && !continues)
         {
+            level.Kept = 0;
             Reset(level);
             Chain(-level.Chained);
         }
-        level.HasEnded = false;
+        level.Ended = '\0';
+        _begins = false;
         level.Parts++;
         _parts++;
         _documented = 0;
@@ -176,8 +211,8 @@ internal sealed partial class CodeDepth
 
     private void Reset(Level level)
     {
-        _parts -= level.Parts;
-        level.Parts = 0;
+        _parts += level.Kept - level.Parts;
+        level.Parts = level.Kept;
     }
 
     private void Comment(string end)
@@ -239,7 +274,7 @@ internal sealed partial class CodeDepth
             if (c == '"')
             {
                 int quotes = Run('"');
-                if (kind.IsVerbatim && quotes > 1) _at += 2;
+                if (kind.IsVerbatim && quotes > 1) _at += quotes - (quotes % 2);
                 else if (quotes < kind.Quotes) _at += quotes;
                 else
                 {
@@ -285,9 +320,12 @@ internal sealed partial class CodeDepth
 
         internal int Parts { get; set; }
 
+        /// <summary>Those of the parts that a comma does not end.</summary>
+        internal int Kept { get; set; }
+
         internal int Chained { get; set; }
 
-        /// <summary>True behind a ';' or a '}' until the next word says whether something goes on.</summary>
-        internal bool HasEnded { get; set; }
+        /// <summary>The ';' or the '}' before this place until the next word says whether something goes on.</summary>
+        internal char Ended { get; set; }
     }
 }

@@ -34,6 +34,15 @@ internal static partial class ReportLinks
     /// <summary>As many letters of an address as its scheme can have, and those of data:image/ behind it.</summary>
     private const int LongestScheme = 200;
 
+    /// <summary>HTML's white space; every other sign is part of a name or a value.</summary>
+    private const string Space = " \t\r\n\f";
+
+    /// <summary>
+    /// A page is read this often at most, and as many letters more; tags behind that are text. Tags that never end
+    /// would be read to the end of the page from each of them.
+    /// </summary>
+    private const int MostReadings = 16, MoreLetters = 100_000;
+
     private static readonly string[] Schemes = ["http", "https", "mailto"];
     private static readonly string[] Programs = ["javascript:", "vbscript:", "data:text/html", "livescript:"];
 
@@ -51,12 +60,14 @@ internal static partial class ReportLinks
     {
         var page = new StringBuilder(html.Length);
         int copied = 0;
+        long left = ((long)MostReadings * html.Length) + MoreLetters;
         // Each '<' is looked at by itself: no text before it, such as a script, an open quote or a comment, can hide
         // a tag.
         for (int at = html.IndexOf('<'); at >= 0; at = html.IndexOf('<', at + 1))
         {
             int end = at + 1;
-            if (end == html.Length || !char.IsAsciiLetter(html[end]) || IsHarmless(html, ref end)) continue;
+            if (end == html.Length || !char.IsAsciiLetter(html[end])) continue;
+            if (IsHarmless(html, ref end, ref left)) continue;
             page.Append(html, copied, at - copied).Append(html[at..end].Replace("<", "&lt;", StringComparison.Ordinal));
             copied = end;
             at = end - 1;
@@ -64,12 +75,15 @@ internal static partial class ReportLinks
         return page.Append(html, copied, html.Length - copied).ToString();
     }
 
-    /// <summary>Whether a tag, whose name begins at a place, may stand; moves the place to the tag's end.</summary>
-    private static bool IsHarmless(string html, ref int at)
+    /// <summary>
+    /// Whether a tag, whose name begins at a place, may stand; moves the place to the tag's end, and takes what it read
+    /// from the letters that are left.
+    /// </summary>
+    private static bool IsHarmless(string html, ref int at, ref long left)
     {
         int start = at;
         bool isHarmless = true;
-        at = EndOf(html, start, " \t\r\n\f/>");
+        at = EndOf(html, start, Space + "/>");
         string name = html[start..Math.Min(at, start + 64)];
         bool refreshes = false;
         while (Attribute(html, ref at) is var (attribute, value))
@@ -83,18 +97,22 @@ internal static partial class ReportLinks
         ReadOnlySpan<char> tag = html.AsSpan(start, at - start);
         bool isMeta = name.Equals("meta", StringComparison.OrdinalIgnoreCase);
         if (refreshes && isMeta && tag.Contains("refresh", StringComparison.OrdinalIgnoreCase)) isHarmless = false;
+        left -= tag.Length;
+        if (left < 0) return false;
         if (!isHarmless || !name.Equals("style", StringComparison.OrdinalIgnoreCase)) return isHarmless;
         int end = html.IndexOf("</style", at, StringComparison.OrdinalIgnoreCase);
-        return !NamesProgram(html[at..(end < 0 ? html.Length : end)]);
+        if (end < 0) end = html.Length;
+        left -= end - at;
+        return !NamesProgram(html[at..end]);
     }
 
     /// <summary>The next attribute of a tag, as browsers read it; null at the tag's end.</summary>
     private static (string Name, ReadOnlyMemory<char> Value)? Attribute(string html, ref int at)
     {
-        while (at < html.Length && (char.IsWhiteSpace(html[at]) || html[at] == '/')) at++;
+        while (at < html.Length && (Space.Contains(html[at]) || html[at] == '/')) at++;
         if (at == html.Length || html[at] == '>') return null;
         int start = at;
-        at = EndOf(html, at + 1, " \t\r\n\f/>=");
+        at = EndOf(html, at + 1, Space + "/>=");
         string name = html[start..Math.Min(at, start + 64)];
         int next = SkipSpace(html, at);
         if (next == html.Length || html[next] != '=') return (name, default);
@@ -102,14 +120,14 @@ internal static partial class ReportLinks
         if (at == html.Length) return (name, default);
         char quote = html[at];
         start = quote is '"' or '\'' ? at + 1 : at;
-        int end = quote is '"' or '\'' ? EndOf(html, start, quote.ToString()) : EndOf(html, start, " \t\r\n\f>");
+        int end = quote is '"' or '\'' ? EndOf(html, start, quote.ToString()) : EndOf(html, start, Space + ">");
         at = quote is '"' or '\'' ? Math.Min(end + 1, html.Length) : end;
         return (name, html.AsMemory(start, end - start));
     }
 
     private static int SkipSpace(string html, int at)
     {
-        while (at < html.Length && char.IsWhiteSpace(html[at])) at++;
+        while (at < html.Length && Space.Contains(html[at])) at++;
         return at;
     }
 

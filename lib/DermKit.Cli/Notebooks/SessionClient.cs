@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.IO.Pipes;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -12,6 +11,7 @@ namespace DermKit.Cli.Notebooks;
 internal sealed partial class SessionClient : IAsyncDisposable
 {
     private readonly Process _process;
+    private readonly int _id;
     private readonly NamedPipeServerStream _pipe;
     private readonly StreamWriter _writer;
     private readonly Action<JsonObject> _output;
@@ -26,6 +26,7 @@ internal sealed partial class SessionClient : IAsyncDisposable
     private SessionClient(Process process, NamedPipeServerStream pipe, Action<JsonObject> output)
     {
         (_process, _pipe, _output) = (process, pipe, output);
+        _id = process.Id;
         _writer = new StreamWriter(pipe) { AutoFlush = true, NewLine = "\n" };
         process.OutputDataReceived += (_, e) => Native("stdout", e.Data);
         process.ErrorDataReceived += (_, e) => Native("stderr", e.Data);
@@ -72,7 +73,11 @@ internal sealed partial class SessionClient : IAsyncDisposable
         try
         {
             if (await Task.WhenAny(connected, process.WaitForExitAsync(cancellation)) != connected)
+            {
+                // A start that was given up ends the wait too, and a process that runs has no exit code.
+                cancellation.ThrowIfCancellationRequested();
                 throw new KitException($"The notebook's process {ProcessEnd.Describe(process.ExitCode)} before it began: {(await process.StandardError.ReadToEndAsync(cancellation)).Trim()}{ProcessEnd.Advice(process.ExitCode, null)}");
+            }
             await connected;
             pipe.RemoveFolder();
         }
@@ -197,11 +202,14 @@ internal sealed partial class SessionClient : IAsyncDisposable
     {
         try
         {
-            if (!_process.HasExited && ProcessEnd.MemoryReading.Of(_process) is { Resident: > 0 } reading) _memory = reading;
+            // Through a handle of its own: others use _process at the same time.
+            using var process = Process.GetProcessById(_id);
+            if (ProcessEnd.MemoryReading.Of(process) is { Resident: > 0 } reading) _memory = reading;
         }
-        catch (InvalidOperationException)
+        catch (Exception)
         {
-            // It ended between the two questions; what was read before stays.
+            // A reading that fails, as at the end of the process, leaves the last one. On a timer's thread an exception
+            // would end this process.
         }
     }
 

@@ -73,8 +73,19 @@ internal sealed class SessionPipe : IDisposable
     /// <summary>Removes the folder; an open connection stays open.</summary>
     internal void RemoveFolder()
     {
-        _lock?.Dispose();
-        if (_folder is not null && Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
+        try
+        {
+            if (_folder is not null && Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Another start removed it as stale at the same time; what is left here is stale to the next start.
+        }
+        finally
+        {
+            // Only now: a folder whose lock is free is stale to other starts.
+            _lock?.Dispose();
+        }
     }
 
     public void Dispose()
@@ -91,12 +102,10 @@ internal sealed class SessionPipe : IDisposable
             string file = Path.Combine(folder, LockName);
             try
             {
-                if (File.Exists(file))
-                {
-                    // The system gives up the lock of a process that ends, however it ends.
-                    using var free = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.None);
-                }
-                else if (DateTime.UtcNow - Directory.GetLastWriteTimeUtc(folder) < LockTime) continue;
+                // The system gives up the lock of a process that ends, however it ends.
+                using FileStream? free = File.Exists(file)
+                    ? new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.None) : null;
+                if (free is null && DateTime.UtcNow - Directory.GetLastWriteTimeUtc(folder) < LockTime) continue;
                 Directory.Delete(folder, recursive: true);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -43,7 +43,9 @@ public static class Archive
                 packed.ReadAtLeast(end, end.Length, throwOnEndOfStream: false);
                 (uint crc, uint length) = (BitConverter.ToUInt32(end), BitConverter.ToUInt32(end, 4));
                 if ((crc, length) != (read.Crc, (uint)read.Count))
-                    throw new InvalidDataException($"expected the checksum {read.Crc:x8} and the length {(uint)read.Count} at its end, found {crc:x8} and {length}: it is cut short or altered");
+                    throw new InvalidDataException($"expected the checksum {read.Crc:x8} and the length "
+                        + $"{(uint)read.Count} at its end, found {crc:x8} and {length}: it is cut short, altered, "
+                        + "padded or made of several gzip members; if it is whole, unpack it by hand");
             }
             else if (path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase))
             {

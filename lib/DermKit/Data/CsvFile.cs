@@ -159,5 +159,7 @@ public sealed class CsvFile
     }
 
     private int Index(string column) => columns.TryGetValue(column, out int index) ? index
-        : throw new KitException($"{Path}, row 1: expected a column '{column}', found {Names.Listed(columns.Keys.Select(c => $"'{c}'"))}; did you mean '{KitException.Nearest(column, columns.Keys)}'?");
+        : throw new KitException($"{Path}, row 1: expected a column '{column}', found "
+            + $"{Names.Listed(columns.Keys.Select(c => $"'{c}'"))}; did you mean "
+            + $"'{Printable.Of(KitException.Nearest(column, columns.Keys))}'?");
 }

@@ -102,7 +102,7 @@ public static class DataSetCatalog
         string[] texts = [.. ImageFiles.Under(folder, LabelFiles).Select(f => f.FullName)
             .Order(StringComparer.Ordinal)];
         ILookup<bool, string> atTop = texts
-            .ToLookup(f => Path.GetExtension(f) == ".csv"
+            .ToLookup(f => Path.GetExtension(f).Equals(".csv", StringComparison.OrdinalIgnoreCase)
             && Path.GetDirectoryName(f) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
         foreach (string csv in atTop[true].Concat(atTop[false]))
         {
@@ -115,7 +115,10 @@ public static class DataSetCatalog
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private static readonly HashSet<string> LabelFiles = [".csv", ".txt", ".tab"];
+    private static readonly HashSet<string> LabelFiles = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ".csv", ".txt", ".tab",
+    };
 
     /// <summary>
     /// The manifest of that name, or all of the set, the largest first, without a name and for <see

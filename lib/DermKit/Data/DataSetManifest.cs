@@ -64,25 +64,38 @@ public sealed record DataSetManifest
         if (Files is { } files && table.Count == Images
             && table.Paths.Distinct(StringComparer.Ordinal).Count() is var found && found != files)
             wrong.Add($"{files} image files, found {found}");
-        wrong.AddRange(Compared(table).Where(c => c.Expected != c.Found)
+        var counts = Compared(table).Where(c => c.Expected != c.Found).ToArray();
+        wrong.AddRange(counts
             .Select(c => $"{c.Expected} of '{c.Class}' in split '{c.Split}', found {c.Found}"));
+        // Counts that differ between splits alone say nothing about labels.
+        bool relabelled = !counts.Any(c => c.Class == "*")
+            && counts.GroupBy(c => c.Class).Any(g => g.Sum(c => c.Expected - c.Found) != 0);
+        bool reordered = false;
         if (First is not null) Compare("first", First, 0);
         if (Last is not null) Compare("last", Last, table.Count - 1);
         if (wrong.Count == 0) return table;
         bool isPart = table.Count < Images || absent.Count > 0;
         string missing = absent.Count > 0 ? $" Missing images: {Names.Listed(absent, 5)}."
             : table.Count < Images ? $" {Images - table.Count} images are missing."
-            : table.Count == Images ? " No listed image is missing: the labels were changed." : "";
+            : table.Count == Images ? $" No listed image is missing: {Changed()}." : "";
         string remedy = isPart && Ids is null
             ? $"Get the rest as data/sources.json says, or take what is here as a part: manifest '{Part}', for a task its name with -{Part}."
             : "Get the set again as data/sources.json says.";
         throw new KitException($"{DataSet} is not the data of manifest '{Name}': expected {Names.Listed(wrong, isPart ? 3 : Names.Most, "; expected ")}.{missing} {remedy}");
 
+        string Changed() => relabelled ? "the labels were changed"
+            : counts.Length > 0 ? "the splits or their labels were changed"
+            : reordered ? "the rows have another order or other names"
+            : "the number of image files differs, not the labels";
+
         void Compare(string place, string[] expected, int row)
         {
             string[] found = row >= 0 && row < table.Count ? [table.Ids[row], labels[row] ?? ""] : ["no row", ""];
             if (expected[0] == "*") found[0] = "*";
-            if (!found.SequenceEqual(expected)) wrong.Add($"{place} row {string.Join(" = ", expected)}, found {string.Join(" = ", found)}");
+            if (found.SequenceEqual(expected)) return;
+            if (found[0] == expected[0]) relabelled = true;
+            else reordered = true;
+            wrong.Add($"{place} row {string.Join(" = ", expected)}, found {string.Join(" = ", found)}");
         }
     }
 

@@ -1,3 +1,4 @@
+using DermKit.Data.DataSets;
 using DermKit.Imaging;
 using System.Text.RegularExpressions;
 
@@ -51,19 +52,36 @@ public static class FrozenTest
         return mask;
     }
 
-    /// <summary>The real sets here that may have frozen images; fixtures are none.</summary>
-    internal static string[] SetsAtHand(KitSettings settings) =>
-        [.. DataSetCatalog.RealSets
-            .Where(set => DataSetCatalog.Folder(settings, set) is not null
-            && !DataSetCatalog.IsFixture(settings, set))];
+    /// <summary>The real sets with a column "split", whose rows "test" are frozen.</summary>
+    private static readonly string[] WithSplit = [Isic2017.Name, Ham10000.Name, Passion.Name];
+
+    /// <summary>
+    /// The real sets here that may have frozen images, by a split of their own or a list; fixtures are none.
+    /// </summary>
+    internal static string[] SetsAtHand(KitSettings settings)
+    {
+        string lists = Path.Combine(settings.Root, "data", "splits");
+        bool IsListed(string set) => File.Exists(Path.Combine(lists, $"{set}-test.csv"))
+            || File.Exists(Path.Combine(lists, $"{set}-test-patients.csv"));
+        return [.. DataSetCatalog.RealSets.Where(set => (WithSplit.Contains(set) || IsListed(set))
+            && DataSetCatalog.Folder(settings, set) is not null && !DataSetCatalog.IsFixture(settings, set))];
+    }
 
     /// <summary>The files of all frozen images of the real sets that are here, whole or in part.</summary>
     /// <exception cref="KitException">A set or a list cannot be read.</exception>
     internal static string[] AtHand(KitSettings settings) => [.. SetsAtHand(settings).SelectMany(set =>
     {
-        ImageTable table = DataSetCatalog.Read(DataSetCatalog.Folder(settings, set)!, set);
-        bool[] frozen = Mask(settings, table);
-        return table.Paths.Where((_, i) => frozen[i]);
+        try
+        {
+            ImageTable table = DataSetCatalog.Read(DataSetCatalog.Folder(settings, set)!, set);
+            bool[] frozen = Mask(settings, table);
+            return table.Paths.Where((_, i) => frozen[i]);
+        }
+        catch (Exception e) when (e is KitException or IOException or UnauthorizedAccessException)
+        {
+            throw new KitException($"{set} was read because it has frozen test images, of which pre-training must see "
+                + $"no copy: {e.Message} Mend the set, or move its folder away.", e);
+        }
     })];
 
     /// <summary>

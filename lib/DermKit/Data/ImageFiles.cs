@@ -30,15 +30,15 @@ internal static class ImageFiles
     /// <summary>
     /// The files of some suffixes below a folder. Hidden files and folders (a leading dot, such as ._1.jpg, or the
     /// attribute) and folders of <see cref="Foreign"/> are left out.
-    /// Links are followed last: one to a folder or file that is found without it, or to a folder around it, gives
-    /// nothing.
+    /// Links are followed last, first those to folders, then those to files, each by name: one to a folder or file that
+    /// is found without it, or to a folder around it, gives nothing.
     /// </summary>
     internal static IEnumerable<FileInfo> Under(string folder, IReadOnlySet<string> suffixes)
     {
         string root = Real(folder);
         var visited = new HashSet<string>(StringComparer.Ordinal);
         var open = new Stack<(DirectoryInfo Folder, string Real)>([(new DirectoryInfo(folder), root)]);
-        var links = new Queue<FileSystemInfo>();
+        var links = new PriorityQueue<FileSystemInfo, string>(StringComparer.Ordinal);
         while (open.Count > 0 || links.Count > 0)
         {
             if (open.Count == 0)
@@ -60,7 +60,8 @@ internal static class ImageFiles
             if (!visited.Add(real)) continue;
             foreach (FileSystemInfo entry in current.EnumerateFileSystemInfos().Where(e => IsOne(e, suffixes)))
             {
-                if (entry.LinkTarget is not null) links.Enqueue(entry);
+                if (entry.LinkTarget is not null)
+                    links.Enqueue(entry, (entry is DirectoryInfo ? "0" : "1") + entry.FullName);
                 else if (entry is FileInfo file) yield return file;
                 else open.Push(((DirectoryInfo)entry, Path.Combine(real, entry.Name)));
             }
@@ -90,7 +91,8 @@ internal static class ImageFiles
             if (files.Length > 1)
                 throw new KitException($"{files[0]}: the same image is also at {Names.Listed(files.Skip(1))}; keep one of them.");
             if (!taken.TryAdd(files[0], id) && taken[files[0]] != id)
-                throw new KitException($"{files[0]}: expected the image of one row, found two rows that name it, '{taken[files[0]]}' and '{id}'; keep one of them.");
+                throw new KitException($"{files[0]}: expected the image of one row, found two rows "
+                    + $"that name it, '{Printable.Of(taken[files[0]])}' and '{Printable.Of(id)}'; keep one of them.");
             return files[0];
         }
         return Table(name, ids, [.. ids.Select(Find)], columns);
@@ -140,7 +142,8 @@ internal static class ImageFiles
         string[] found = [.. folders.SelectMany(Directory.EnumerateFiles)
             .Where(f => IsNamed(Letters.Composed(Path.GetFileName(f)), last)).Order(StringComparer.Ordinal)];
         return found.Length < 2 ? found.FirstOrDefault()
-            : throw error($"image '{name}' is not there, and {found.Length} files could be meant: {Names.Listed(found)}; write the path of one.");
+            : throw error($"image '{Printable.Of(name)}' is not there, and "
+                + $"{found.Length} files could be meant: {Names.Listed(found)}; write the path of one.");
     }
 
     /// <summary>

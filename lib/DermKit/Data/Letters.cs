@@ -6,7 +6,7 @@ namespace DermKit.Data;
 /// Letters with marks, written as one character or as a letter and its marks: macOS stores names in the second form,
 /// most other systems in the first.
 /// <see cref="string.Normalize()"/> leaves both as they are where globalization is invariant, as in this kit's own
-/// host.
+/// host: there Latin, Greek, Cyrillic, kana and Hangul are composed, elsewhere every script.
 /// </summary>
 internal static class Letters
 {
@@ -58,6 +58,8 @@ internal static class Letters
     internal static string Composed(string text)
     {
         if (text.All(char.IsAscii)) return text;
+        // Half a surrogate pair, which a file's name may hold, is no text that can be normalised.
+        if (!text.Any(char.IsSurrogate)) text = text.Normalize(NormalizationForm.FormC);
         var composed = new StringBuilder(text.Length);
         foreach (char c in text)
         {

@@ -28,7 +28,10 @@ public static class CostMeasurement
 {
     private const int Side = 224, Block = 1 << 20;
 
-    /// <summary>True when the device has instructions for bfloat16 products: a GPU, or a processor whose flags in /proc/cpuinfo name them. Elsewhere they are computed in float32, more slowly.</summary>
+    /// <summary>
+    /// True when the device has instructions for bfloat16 products: a GPU, or a processor whose CPUID names them.
+    /// Elsewhere they are computed in float32, more slowly.
+    /// </summary>
     public static bool MultipliesBf16(Device device) => device.type != DeviceType.CPU || Processor.MultipliesBFloat16;
 
     /// <summary>Measures from normalised pictures in memory to features in memory, in every precision and with every batch of the plan; decoding is not in it.</summary>

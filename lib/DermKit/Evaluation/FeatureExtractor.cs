@@ -53,7 +53,7 @@ public static class FeatureExtractor
         var hashOfRow = new string[cache.Count];
         for (int i = 0; i < cache.RowOf.Length; i++)
             if (cache.RowOf[i] >= 0) hashOfRow[cache.RowOf[i]] = cache.ContentHashes[i];
-        var text = new StringBuilder($"features 2\n{weights}\n{architecture}\n{cache.PixelKey}\n{cache.Transform.Key}\n{options.Key}\n");
+        var text = new StringBuilder($"features 3\n{weights}\n{architecture}\n{cache.PixelKey}\n{cache.Transform.Key}\n{options.Key}\n");
         foreach (int row in rows) text.Append(hashOfRow[row]).Append('\n');
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }

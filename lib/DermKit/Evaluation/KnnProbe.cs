@@ -45,11 +45,11 @@ public static class KnnProbe
     /// <summary>
     /// The paper's protocol: k with the best F1 (<see cref="ClassCounts.PaperF1"/>; the smallest of equals) on a stratified part
     /// of the training rows, fitted on the rest, and that fit scored on the test rows without a refit. A k larger than the
-    /// fitted set is skipped. What the paper leaves open is the kit's own rule, and the outcome's note names it where
-    /// it applies: every class with two or more rows has at least one among those held back; a class with a single row
-    /// is fitted and takes no part in the choice; and where the share has fewer rows than there are classes to hold
-    /// back from, or only one such class, k = 1 on all training rows. (scikit-learn's train_test_split refuses both
-    /// cases; nothing else changes the paper's choice.)
+    /// fitted set is skipped. What the paper leaves open is the kit's own rule, and the outcome has a note where one
+    /// of the last two applies: every class with two or more rows has at least one among those held back; a class
+    /// with a single row is fitted and takes no part in the choice; and where the share has fewer rows than there are
+    /// classes to hold back from, or only one such class, k = 1 on all training rows. (scikit-learn's train_test_split
+    /// refuses both cases; nothing else changes the paper's choice.)
     /// </summary>
     /// <param name="train">[N, D] training features.</param>
     /// <param name="trainLabels">N class indices.</param>

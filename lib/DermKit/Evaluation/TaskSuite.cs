@@ -125,7 +125,9 @@ public sealed class TaskSuite
             .ToDictionary(p => p.value, p => p.index, StringComparer.Ordinal);
         int[] rows = [.. Enumerable.Range(0, all.Count).Where(i => !task.Exclude.Contains(values[i] ?? ""))];
         int[] labels = [.. rows.Select(i => classOf.TryGetValue(values[i] ?? "", out int label) ? label : throw new KitException(
-            $"Task '{task.Name}': image '{all.Ids[i]}' of {all.Name} has {task.Label} '{values[i]}', which no class and no exclude names; expected {Names.Listed(classOf.Keys)}."))];
+            $"Task '{task.Name}': image '{Printable.Of(all.Ids[i])}' of {all.Name} has {task.Label} "
+            + $"'{Printable.Of(values[i])}', which no class and no exclude names; "
+            + $"expected {Names.Listed(classOf.Keys)}."))];
         ImageTable table = rows.Length == all.Count ? all : all.Rows(rows);
         bool[] frozen = FrozenTest.Mask(settings, table);
         if (version == SplitVersion.Strict && task.Split != SplitKind.Frozen && frozen.Contains(true))
@@ -155,6 +157,10 @@ public sealed class TaskSuite
         foreach ((string set, string? manifest) in task.DataSets)
             Expect(manifest is null or DataSetManifest.Part || DataSetManifest.All(dataRoot, set).Any(m => m.Name == manifest), "dataSets", $"a manifest of data/manifests for '{set}', found '{manifest}'");
         Expect(task.Classes.Values.All(v => v is not null && !v.Contains(null)), "classes", "a list of values for each class");
+        string? missing = task.Classes.Values.SelectMany(v => v)
+            .FirstOrDefault(v => v.Length > 0 && Data.Missing.Is(v));
+        Expect(missing is null, "classes", $"labels, found '{missing}', which stands for a missing value; name it in "
+            + "'exclude' to leave its images out, or write another word here and in the label file");
         Expect(!task.Exclude.Contains(null), "exclude", "values");
         Expect(!task.Groups.Contains(null), "groups", "names of columns");
         Expect(task.ClassCount >= 2 && (task.Classes.Count == 0 || task.Classes.Count == task.ClassCount), "classCount", "the number of classes, 2 or more");
@@ -164,6 +170,7 @@ public sealed class TaskSuite
         Expect(task.Unit is not null || task.Split != SplitKind.Patient && task.Original != SplitKind.Patient, "unit", "the column to split by");
         Expect(task.Stamp is "" or "SYNTHETIC", "stamp", "\"\" or \"SYNTHETIC\"");
         Expect(task.Stamp == "SYNTHETIC" == task.DataSets.ContainsKey("synthetic"), "stamp", "\"SYNTHETIC\" for the synthetic set and for no other");
-        return task;
+        // A table has no value where the label file has a word for a missing one.
+        return task with { Exclude = [.. task.Exclude.Select(v => Data.Missing.Known(v) ?? "").Distinct()] };
     }
 }

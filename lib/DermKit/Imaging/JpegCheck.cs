@@ -19,7 +19,7 @@ internal ref struct JpegCheck
     private readonly ReadOnlySpan<byte> file;
     private readonly JpegCodes?[] tables = new JpegCodes?[8];
     private Component[] components = [];
-    private bool progressive, zerosAreValues;
+    private bool progressive, zerosAreValues, tablesAreImplied;
     private int restartInterval, columns, rows;
 
     // Bits that are read and not used, from the highest on, and how many; of these the last ones are made up after
@@ -31,7 +31,7 @@ internal ref struct JpegCheck
 
     /// <summary>
     /// What is missing, or null for a whole file and for kinds of JPEG that are not looked into (lossless,
-    /// arithmetic).
+    /// arithmetic). Of a sequential file without tables (Motion JPEG) the end marker alone is asked for.
     /// </summary>
     internal static string? Fault(ReadOnlySpan<byte> file) => new JpegCheck(file).Markers();
 
@@ -41,7 +41,7 @@ internal ref struct JpegCheck
         while (NextMarker() is >= 0 and var marker)
         {
             if (marker is 0x01 or 0xD8 or >= 0xD0 and <= 0xD7) continue;
-            if (marker == 0xD9) return Missing();
+            if (marker == 0xD9) return tablesAreImplied ? null : Missing();
             if (at + 2 > file.Length) break;
             int length = BinaryPrimitives.ReadUInt16BigEndian(file[at..]);
             if (length < 2 || at + length > file.Length) break;
@@ -146,9 +146,11 @@ internal ref struct JpegCheck
             ? (band[0], band[1], band[2] >> 4, band[2] & 15) : (0, 63, 0, 0);
         if (first > last || last > 63 || first > 0 && parts.Length > 1)
             return "a scan has a band of coefficients that cannot be";
+        // Motion JPEG leaves out the tables of the standard; its scans are not looked into.
+        tablesAreImplied = !progressive && Array.TrueForAll(tables, t => t is null);
+        if (tablesAreImplied) return null;
         foreach (Component c in parts)
         {
-            // Motion JPEG leaves out the tables of the standard; its scans are not looked into.
             if (first == 0 && high == 0 && c.Dc is null || last > 0 && c.Ac is null) return null;
             c.BitsLeft.AsSpan(first, last - first + 1).Fill((sbyte)low);
         }

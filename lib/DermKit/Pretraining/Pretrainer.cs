@@ -277,7 +277,7 @@ public sealed class Pretrainer : IDisposable
         if (version == 1 && Done < Steps)
         {
             Notice = $"{file} was written by an older version of the kit: from step {Done + 1} on, order, crops, masks and "
-                + "stochastic depth come from other streams of the seed than that version would have drawn from.";
+                + "stochastic depth come from other streams of the seed than that version would have drawn from, and products are rounded as this version does.";
         }
     }
 }

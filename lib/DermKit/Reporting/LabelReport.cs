@@ -6,7 +6,8 @@ namespace DermKit.Reporting;
 /// <summary>Tables and figures over a <see cref="LabelRun"/>, for the label-efficiency notebook.</summary>
 public static class LabelReport
 {
-    private const string Seeds =
+    /// <summary>What bands and intervals of curves resample (<see cref="LabelMeans"/>).</summary>
+    internal const string Seeds =
         "seeds with their draws (with one seed its draws) and test patients, lesions or images together";
 
     private const string Band = "its 95 % bootstrap interval, which resamples " + Seeds;
@@ -86,7 +87,8 @@ public static class LabelReport
             Headline = headline,
             Basis = new("test images, with each task", $"{Draws(drawn[0])}, averaged",
                 $"95 %, percentile bootstrap over {Seeds}",
-                $"{model.Model} ({model.Probe}) against {baseline.Model} ({baseline.Probe}), on the same draws and resamples; no p"),
+                $"{model.Model} ({model.Probe}) against {baseline.Model} ({baseline.Probe}), "
+                    + "on the same draws and resamples"),
             Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model "
                 + "at the same mean F1, interpolated over log n. ≥ (at least): the model is above that F1 with the "
                 + "fewest labels already. ≤ (at most): the model does not reach it. Median ratio: over all pairs, the "
@@ -124,8 +126,10 @@ public static class LabelReport
         var adjusted = PairedTest.Holm(tasks.Select(Difference));
         SavingRow[] shown = [.. tasks.Where((_, i) => adjusted[i].P < 0.05)];
         int above = shown.Count(r => r.Difference.Value > 0);
+        // The least p of R resamples is 2 / (R + 1), and Holm's first step multiplies it by the number of tasks.
+        bool tooFew = tasks.Length * 2.0 / (curves[0].Resampled.Length + 1) >= 0.05;
         return (above, shown.Length - above, $" at 0.05 after Holm's correction over the {tasks.Length}, by the "
-            + "bootstrap over draws and test units");
+            + $"bootstrap over draws and test units{(tooFew ? " (so few resamples can show none)" : "")}");
     }
 
     private static IEnumerable<MeanCurve> Counted(IEnumerable<MeanCurve> curves) => curves.Where(c => c.Curves[0].InMeans);

@@ -126,7 +126,8 @@ public static class RareReport
         static string Ends(MeanCurve c) => $"{LabelReport.Name(c)} from {Tables.Interval(c.F1[0])} with {c.Sizes[0]} "
             + $"to {Tables.Interval(c.F1[^1])} with {c.Sizes[^1]}";
         return new($"few-{metric}-{task.Definition.Name}-{new string([.. className.Where(char.IsAsciiLetterOrDigit)])}", $"Few labels: {Name(metric)} of {className}",
-            $"{task.Definition.Title}. n images of every class are drawn, so that all classes count alike. Mean over {own[0].Curves.Length} seeds x {one.F1[0].Length} draws; the band is its 95 % bootstrap interval over seeds, draws and test units. {one.TestRows} test images, {all[0].Size.TestImages} of them {className}. With all labels, as frequent as they are ({all[0].Size.TrainImages} of {className}): {string.Join("; ", all.Select(s => $"{s.Model}, {s.Probe} {Cell(s)}"))}.",
+            $"{task.Definition.Title}. n images of every class are drawn, so that all classes count alike. Mean over "
+            + $"{own[0].Curves.Length} seeds x {one.F1[0].Length} draws; the band is its 95 % bootstrap interval over {LabelReport.Seeds}. {one.TestRows} test images, {all[0].Size.TestImages} of them {className}. With all labels, as frequent as they are ({all[0].Size.TrainImages} of {className}): {string.Join("; ", all.Select(s => $"{s.Model}, {s.Probe} {Cell(s)}"))}.",
             $"{own.Length} lines over {own[0].Sizes.Length} numbers of labels: "
             + $"{string.Join("; ", own.Select(Ends))}.",
             [.. own.Select(c => new LineSeries(LabelReport.Name(c), [.. c.Sizes.Select(n => (double)n)],
@@ -148,7 +149,7 @@ public static class RareReport
             [.. head, .. rows[0].Curve.Sizes.Select((n, i) => ($"n = {n}", (Func<(string Class, MeanCurve Curve), object?>)(r => Tables.Interval(r.Curve.F1[i])))), .. tail]) with
         {
             Stamp = Stamp(rows.Select(r => r.Curve), scores.Where(s => s.Size.Task == task.Definition.Name)),
-            Basis = new($"{rows[0].Curve.Curves[0].TestRows} test images", $"{rows[0].Curve.Curves.Length} seed{(rows[0].Curve.Curves.Length == 1 ? "" : "s")} x {rows[0].Curve.Curves[0].F1[0].Length} draws, averaged", $"95 %, percentile bootstrap over {Basis.Units}; those of draws resample seeds and draws too", "none here"),
+            Basis = new($"{rows[0].Curve.Curves[0].TestRows} test images", $"{rows[0].Curve.Curves.Length} seed{(rows[0].Curve.Curves.Length == 1 ? "" : "s")} x {rows[0].Curve.Curves[0].F1[0].Length} draws, averaged", $"95 %, percentile bootstrap over {Basis.Units}; those of draws resample {LabelReport.Seeds}", "none here"),
             Note = $"n labels of each class, drawn; then all training images as frequent as they are; then all of them with each class weighing the same in the loss (linear probe). A size stops where the smallest class has no more images.",
         };
     }

@@ -181,6 +181,22 @@ public sealed class ArchiveTests : IDisposable
     }
 
     [Fact]
+    public void AGzipOfSeveralMembersIsRefusedAsOne()
+    {
+        string tar = Tar(Plain("a.jpg", 1, 2, 3));
+        using var plain = new MemoryStream();
+        using (var packed = new GZipStream(File.OpenRead(tar), CompressionMode.Decompress)) packed.CopyTo(plain);
+        byte[] flat = plain.ToArray();
+        using (FileStream file = File.Create(tar))
+            foreach (byte[] part in new[] { flat[..700], flat[700..] })
+            {
+                using var member = new GZipStream(file, CompressionLevel.Fastest, leaveOpen: true);
+                member.Write(part);
+            }
+        AssertRefused(tar, "made of several gzip members");
+    }
+
+    [Fact]
     public void WhatAKilledRunLeftIsSeenByNobodyAndClearedByTheNextAndALiveOneKept()
     {
         byte[] image = DermKit.Imaging.ImageCodec.EncodePng(DermKit.Tests.Imaging.TestPictures.Draw(8, 8, 1));

@@ -15,6 +15,19 @@ public sealed class FrozenTestTests
         Assert.Equal(count, CsvFile.Read(Path.Combine(DataRoot, "splits", list)).Column(column).Distinct().Count());
 
     [Fact]
+    public void OnlyASetWithFrozenImagesIsReadForThemAndTheErrorSaysWhy()
+    {
+        using var folder = new TemporaryFolder();
+        KitSettings settings = MiniTrees.Settings(folder.Path);
+        MiniTrees.Write(settings.DataDir, "ddi/ddi_metadata.csv", "other");
+        Assert.Empty(FrozenTest.AtHand(settings));
+        MiniTrees.Write(folder.Path, "data/splits/ddi-test.csv", "image_id", "000001");
+        string message = Assert.Throws<KitException>(() => FrozenTest.AtHand(settings)).Message;
+        Assert.StartsWith("ddi was read because it has frozen test images", message, StringComparison.Ordinal);
+        Assert.Contains("expected a column 'DDI_file'", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void IsicsListIsItsOfficialTestSplit()
     {
         KitSettings settings = RealData.Need(Isic2017.Name);

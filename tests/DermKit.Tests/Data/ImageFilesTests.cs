@@ -76,6 +76,18 @@ public sealed class ImageFilesTests : IDisposable
         Assert.Equal([At("images/000001.png"), At("000002.png"), At("000003.png")], Ddi.Load(Root).Paths);
     }
 
+    [Fact]
+    public void AFileLinkIntoALinkedFolderIsNoSecondCopyWhicheverIsFoundFirst()
+    {
+        using var store = new TemporaryFolder();
+        MiniTrees.Images(store.Path, "big/000001.png");
+        string big = Path.Combine(store.Path, "big");
+        foreach (string name in new[] { "0.png", "m.png", "z.png" })
+            File.CreateSymbolicLink(At(name), Path.Combine(big, "000001.png"));
+        Directory.CreateSymbolicLink(At("n"), big);
+        Assert.Equal([At("n/000001.png")], ImageFiles.Under(Root).Select(f => f.FullName));
+    }
+
     [Theory]
     [InlineData("000001.png", "000001.PNG")]
     [InlineData("000001", "000001.png")]

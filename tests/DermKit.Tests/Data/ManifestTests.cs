@@ -58,6 +58,16 @@ public sealed class ManifestTests : IDisposable
     }
 
     [Fact]
+    public void AnotherOrderIsNotCalledAChangeOfLabels()
+    {
+        Write("subset", 2, "\"BCC\": 1, \"MEL\": 1", ", \"ids\": \"ids.csv\"", "[\"PAT_3_9_13\", \"MEL\"]");
+        string message = Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20",
+            "subset")).Message;
+        Assert.Contains("the rows have another order or other names", message);
+        Assert.DoesNotContain("labels were changed", message);
+    }
+
+    [Fact]
     public void WhereTheFileNameIsNotKnownTheLabelAloneIsCompared()
     {
         Write("subset", 2, "\"BCC\": 1, \"MEL\": 1", ", \"ids\": \"ids.csv\"", "[\"*\", \"BCC\"]");

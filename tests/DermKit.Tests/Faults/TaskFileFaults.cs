@@ -30,6 +30,7 @@ public sealed class TaskFileFaults : IDisposable
     [InlineData("false }", "false", "mine.json")]
     [InlineData("[\"m\"]", "null", "key 'classes'")]
     [InlineData("[\"m\"]", "[null]", "key 'classes'")]
+    [InlineData("[\"m\"]", "[\"None\"]", "key 'classes': expected labels, found 'None', which stands for a missing")]
     [InlineData("\"clinic\": null", "\"clinic\": \"full\"", "key 'dataSets': expected a manifest of data/manifests for 'clinic', found 'full'")]
     public void AFaultyTaskIsNamedWithItsKey(string old, string altered, string expected)
     {
@@ -69,6 +70,14 @@ public sealed class TaskFileFaults : IDisposable
         Assert.Contains("image '39.jpg' of clinic has diagnosis 'naevus', which no class and no exclude names", Assert.Throws<KitException>(() => TaskSuite.Open(task, settings)).Message);
         MiniTrees.Write(settings.DataDir, "clinic/labels.csv", ["image,label,patient_id,split", .. rows.Select((r, i) => $"{r},{(i < 30 ? "train" : "test")}")]);
         Assert.Contains("declare split 'frozen'", Assert.Throws<KitException>(() => TaskSuite.Open(task, settings)).Message);
+    }
+
+    [Fact]
+    public void AWordForAMissingValueInExcludeLeavesTheRowsWithoutAValueOut()
+    {
+        MiniTrees.Write(folder.Path, "data/tasks/mine.json",
+            Good.Replace("\"classCount\"", "\"exclude\": [\"NA\", \"x\"], \"classCount\""));
+        Assert.Equal(["", "x"], TaskSuite.Load(Path.Combine(folder.Path, "data"))["mine"].Exclude);
     }
 
     [Fact]

@@ -6,7 +6,7 @@ namespace DermKit.Tests.Imaging;
 /// <summary>JPEG files whose data ends early are refused, whole ones of every make are not.</summary>
 public sealed class JpegCheckTests
 {
-    private static readonly byte[] End = [0xFF, 0xD9];
+    private static readonly byte[] End = [0xFF, 0xD9], Codes = [0xFF, 0xC4], ScanHeader = [0xFF, 0xDA];
 
     public static TheoryData<string> Kinds => ["baseline", "restarts", "progressive", "encoder"];
 
@@ -61,6 +61,21 @@ public sealed class JpegCheckTests
                 $"cut at {percent} %, end marker");
         }
         AssertRefused(whole[..^2], "no end marker");
+    }
+
+    [Fact]
+    public void AFileThatImpliesTheTablesOfTheStandardIsLeftToTheDecoder()
+    {
+        byte[] whole = HandMadeJpeg.Sequential(1);
+        int first = whole.AsSpan().IndexOf(Codes), second = whole.AsSpan().LastIndexOf(Codes),
+            scan = whole.AsSpan().IndexOf(ScanHeader);
+        byte[] bare = [.. whole[..first], .. whole[scan..]];
+        Assert.True(first < second && second < scan);
+        Assert.Null(JpegCheck.Fault(whole));
+        Assert.Null(JpegCheck.Fault(bare));
+        Assert.Contains("no end marker", JpegCheck.Fault(bare[..^2]), StringComparison.Ordinal);
+        // One table of the two is no such file.
+        Assert.NotNull(JpegCheck.Fault([.. whole[..second], .. whole[scan..]]));
     }
 
     [Fact]

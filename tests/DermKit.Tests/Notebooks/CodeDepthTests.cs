@@ -18,6 +18,10 @@ public sealed class CodeDepthTests
         { "int", "*", " x;", "" }, { "x is ", "not ", "1", "" }, { "", "for (;;) ", ";", "" }, { "", "class A { ", "", "}" }, { "", "void F() { ", "", "}" },
         { "", "from a in b orderby a, b ", "select a", "" }, { "1", " switch { 1 => 1 }", "", "" }, { "", "(int, ", "int", ") x;" }, { "/// ", "<a>", "\nclass A { }", "" },
         { "#if ", "(", "true", ")" }, { "#if false\n@\"\n#endif\n", "(", "", "" }, { "#if false\n/*\n#endif\n", "(", "", "" }, { "var s = \"))))\"; ", "(\")\" + ", "1", ")" },
+        { "from a in x ", "select new { a } into c ", "select c", "" },
+        { "from a in x ", "join b in y on new { a } equals new { b } into c ", "select a", "" },
+        { "", "Dictionary<int, ", "int", ">" }, { "var a = new ", "A<1, ", "int", ">" },
+        { "delegate*<", "delegate*<int, ", "int>", ">" },
     };
 
     [Theory]
@@ -41,6 +45,24 @@ public sealed class CodeDepthTests
             "f(" + Repeat("x => x < 1, ", 150) + "1);", Repeat("var q = a.Where(x => x > 1).Select(x => x * 2).ToList();\n", 3000),
         }) Assert.Null(CodeDepth.Problem(text));
     }
+
+    /// <summary>Long and flat code: what stands before, what is repeated how often, and what stands behind.</summary>
+    public static TheoryData<string, string, int, string> Flat() => new()
+    {
+        { "bool[] b = { ", "x < 1, ", 500, "};" }, { "bool[] b = [ ", "a[0] < 1, ", 500, "];" },
+        { "var y = x switch { ", "< 5 => 1, ", 500, "_ => 0 };" },
+        { "var y = x switch { ", "< n => 1, ", 500, "_ => 0 };" },
+        { "list", ".Add(x)", 250, ";" }, { "int[] a = { ", "1, ", 5000, "};" },
+        { "var s = \"a\"", " + \"b\"", 600, ";" },
+        { "if (x == 0) { } ", "else if (x == 1) { y = 1; } ", 300, "" },
+        { "if (x) { } ", "select(1); from = 2; ", 5000, "" },
+        { "var s = @\"", "\"", 1_000_000, "\";" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Flat))]
+    public void LongFlatCodeIsAccepted(string before, string repeated, int times, string behind) =>
+        Assert.Null(CodeDepth.Problem(before + Repeat(repeated, times) + behind));
 
     [Fact]
     public void TheLineIsNamed()

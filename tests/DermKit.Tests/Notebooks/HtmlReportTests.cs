@@ -197,6 +197,8 @@ public sealed partial class HtmlReportTests
     [InlineData("<img srcset=\"a.png 1x, javascript:alert(1) 2x\">")]
     [InlineData("<animate attributeName=href to=javascript:alert(1) />")]
     [InlineData("<a href=javascript:alert(1)>x</a>")]
+    [InlineData("<a x=\u00a0\" href=javascript:alert(1) z=\u00a0\">x</a>")]
+    [InlineData("<a x=\v\" href=javascript:alert(1) z=\v\">x</a>")]
     [InlineData("<iframe srcdoc=\"&lt;a href='javascript:alert(1)'>x&lt;/a>\"></iframe>")]
     public void OtherPlacesOfAnAddressAreGuardedToo(string html) =>
         Assert.Contains("&lt;" + html[1..5], Shown(html));
@@ -209,6 +211,17 @@ public sealed partial class HtmlReportTests
     [InlineData("<div style=\"color: red\">javascript: is text; a < b</div>")]
     [InlineData("<script>if (a<b) document.title = 'javascript:';</script>")]
     public void WhatAReportMayNameStaysAsItIs(string html) => Assert.Contains(html, HtmlOf(html));
+
+    [Theory]
+    [InlineData("<a ")]
+    [InlineData("<a/href=")]
+    [InlineData("<style>")]
+    public void TagsThatNeverEndAreReadAFewTimesOnly(string tag)
+    {
+        string page = ReportLinks.Guard(string.Concat(Enumerable.Repeat(tag, 1_000_000 / tag.Length)));
+        Assert.Contains("&lt;" + tag[1..], page);
+        Assert.DoesNotContain("<", page[(page.Length / 2)..]);
+    }
 
     [Fact]
     public void TextThatNestsTooDeeplyIsShownAsItIs()

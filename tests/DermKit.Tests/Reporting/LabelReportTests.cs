@@ -78,6 +78,15 @@ public sealed class LabelReportTests
         Assert.True(LabelSaving.Table(curves, ("m", "knn"), ("b", "knn"))[0].Difference.Low > 0);
         Assert.Contains("above on 0, below on 0 of 8 tasks at 0.05 after Holm's correction over the 8", table.Headline,
             StringComparison.Ordinal);
+        Assert.DoesNotContain("so few resamples", table.Headline, StringComparison.Ordinal);
+        Assert.DoesNotContain("no p", table.Basis!.Comparison, StringComparison.Ordinal);
+        // With 100 resamples the least p among eight is 8 x 2 / 101.
+        curves = LabelMeans.Of(curves.SelectMany(c => c.Curves).Select(c => c with
+        {
+            Resampled = [.. c.Resampled.Select(r => r[..100])],
+        }));
+        Assert.Contains("test units (so few resamples can show none) (",
+            LabelReport.Savings(curves, ("m", "knn"), ("b", "knn"), []).Headline, StringComparison.Ordinal);
     }
 
     [Fact]

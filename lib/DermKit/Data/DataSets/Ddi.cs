@@ -28,10 +28,12 @@ public static class Ddi
             {
                 "true" => "malignant",
                 "false" => "benign",
-                _ => throw file.Error(row, $"expected malignant True or False, found '{file[row, "malignant"]}'."),
+                _ => throw file.Error(row, "expected malignant True or False, found "
+                    + $"'{Printable.Of(file[row, "malignant"])}'."),
             };
             if (file.Known(row, "skin_tone") is not (null or "12" or "34" or "56"))
-                throw file.Error(row, $"expected skin_tone 12, 34 or 56, found '{file[row, "skin_tone"]}'.");
+                throw file.Error(row, "expected skin_tone 12, 34 or 56, found "
+                    + $"'{Printable.Of(file[row, "skin_tone"])}'.");
         }
         return ImageFiles.Table(Name, folder, [.. file.Column("DDI_file").Select(f => ImageFiles.Stem(f))],
             ("diagnosis", diagnosis),

@@ -42,7 +42,8 @@ public static class Derm7pt
             .GroupBy(i => paths[i]))
             if (rows.FirstOrDefault(i => names[i] != names[rows.First()], -1) is >= 0 and var other)
                 throw file.Error(other / 2,
-                    $"'{names[other]}' is not there, and the file nearest to it is that of '{names[rows.First()]}'; bring the missing one.");
+                    $"'{Printable.Of(names[other])}' is not there, and the file nearest to it is that of "
+                        + $"'{Printable.Of(names[rows.First()])}'; bring the missing one.");
         string?[] Each(Func<int, string?> value) => [.. Enumerable.Range(0, ids.Length).Select(i => value(i / 2))];
         string[] renamed = ["case_num", "diagnosis", "clinic", "derm", "sex", "location"];
         return ImageFiles.Table(Name, ids, paths,
@@ -68,7 +69,8 @@ public static class Derm7pt
             for (int i = 0; i < indexes.Count; i++)
             {
                 if (!int.TryParse(indexes[i, "indexes"], NumberStyles.None, CultureInfo.InvariantCulture, out int row) || row >= rows)
-                    throw indexes.Error(i, $"expected the number of a row of meta.csv, 0 to {rows - 1}, found '{indexes[i, "indexes"]}'.");
+                    throw indexes.Error(i, $"expected the number of a row of meta.csv, 0 to {rows - 1}, found "
+                        + $"'{Printable.Of(indexes[i, "indexes"])}'.");
                 if (split[row] is { } other) throw indexes.Error(i, $"case row {row} stands in the {other} part already.");
                 split[row] = mark;
             }

@@ -31,7 +31,7 @@ public static class Fitzpatrick17k
             if (file.Known(row, "fitzpatrick_scale") is null) continue;
             string scale = file[row, "fitzpatrick_scale"];
             if (!int.TryParse(scale, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int type) || type is not (-1 or (>= 1 and <= 6)))
-                throw file.Error(row, $"expected fitzpatrick_scale 1 to 6 or -1, found '{scale}'.");
+                throw file.Error(row, $"expected fitzpatrick_scale 1 to 6 or -1, found '{Printable.Of(scale)}'.");
             types[row] = type < 0 ? null : scale;
         }
         return ImageFiles.Table(Name, folder, file.Column("md5hash"), ("diagnosis", file.Column("label")),

@@ -29,14 +29,17 @@ public static class GenericCsv
             if (image.Length == 0) throw file.Error(row, "the image is empty; expected a path relative to the CSV.");
             paths[row] = ImageFiles.Find(folder, image, message => file.Error(row, message))
                 ?? throw file.Error(row,
-                    $"image '{image}' is not there (looked for {Path.GetFullPath(image, folder)}).");
+                    $"image '{Printable.Of(image)}' is not there "
+                        + $"(looked for {Printable.Of(Path.GetFullPath(image, folder), 2 * Printable.Longest)}).");
             if (!first.TryAdd(paths[row], row))
                 throw file.Error(row,
-                    $"image '{image}' stands here for the second time (first '{file[first[paths[row]], "image"]}'); keep one row for each image.");
+                    $"image '{Printable.Of(image)}' stands here for the second time (first "
+                        + $"'{Printable.Of(file[first[paths[row]], "image"])}'); keep one row for each image.");
             foreach (string column in Needed.Where(file.Has)) file.RequireValue(row, column);
             if (!file.Has("split")) continue;
             split[row] = file[row, "split"].ToLowerInvariant();
-            if (split[row] is not ("train" or "val" or "test")) throw file.Error(row, $"split is '{file[row, "split"]}'; expected train, val or test.");
+            if (split[row] is not ("train" or "val" or "test"))
+                throw file.Error(row, $"split is '{Printable.Of(file[row, "split"])}'; expected train, val or test.");
         }
         List<(string, IEnumerable<string?>)> columns = [("image", paths), ("image_id", file.Column("image")), ("source", paths.Select(_ => name))];
         if (file.Has("split")) columns.Add(("split", split));

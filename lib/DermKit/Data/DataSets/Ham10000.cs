@@ -41,6 +41,7 @@ public static class Ham10000
         if (!file.Has("dx")) return OneHot.Label(file, row, Classes).ToLowerInvariant();
         string label = file[row, "dx"];
         return Classes.Contains(label.ToUpperInvariant()) ? label.ToLowerInvariant()
-            : throw file.Error(row, $"expected dx {string.Join(", ", Classes).ToLowerInvariant()}, found '{label}'.");
+            : throw file.Error(row, $"expected dx {string.Join(", ", Classes).ToLowerInvariant()}, found "
+                + $"'{Printable.Of(label)}'.");
     }
 }

@@ -32,7 +32,8 @@ public static class Isic2017
                 file.RequireValue(row, "image_id");
                 ids.Add(file[row, "image_id"]);
                 split.Add(part ?? file[row, "split"]);
-                if (split[^1] is not ("train" or "val" or "test")) throw file.Error(row, $"expected split train, val or test, found '{split[^1]}'.");
+                if (split[^1] is not ("train" or "val" or "test"))
+                    throw file.Error(row, $"expected split train, val or test, found '{Printable.Of(split[^1])}'.");
                 diagnosis.Add((OneHot.Flag(file, row, "melanoma"), OneHot.Flag(file, row, "seborrheic_keratosis")) switch
                 {
                     (true, false) => "melanoma",

@@ -7,7 +7,7 @@ internal static class OneHot
     {
         "1" or "1.0" => true,
         "0" or "0.0" => false,
-        var other => throw file.Error(row, $"{column} is '{other}'; expected 0 or 1."),
+        var other => throw file.Error(row, $"{column} is '{Printable.Of(other)}'; expected 0 or 1."),
     };
 
     internal static string Label(CsvFile file, int row, params string[] classes)

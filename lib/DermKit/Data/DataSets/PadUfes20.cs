@@ -27,12 +27,16 @@ public static class PadUfes20
         for (int row = 0; row < file.Count; row++)
         {
             if (file.Known(row, "patient_id") is null)
-                throw file.Error(row, $"expected a patient_id, found '{patients[row]}', which says none.");
+                throw file.Error(row,
+                    $"expected a patient_id, found '{Printable.Of(patients[row])}', which says none.");
             file.RequireValue(row, "lesion_id", "img_id");
-            if (!Diagnoses.Contains(diagnoses[row])) throw file.Error(row, $"expected diagnostic {string.Join(", ", Diagnoses)}, found '{diagnoses[row]}'.");
+            if (!Diagnoses.Contains(diagnoses[row]))
+                throw file.Error(row, $"expected diagnostic {string.Join(", ", Diagnoses)}, found "
+                    + $"'{Printable.Of(diagnoses[row])}'.");
             if (file.Known(row, "fitspatrick") is null) continue;
             types[row] = double.TryParse(types[row], NumberStyles.Float, CultureInfo.InvariantCulture, out double type) && type is 1 or 2 or 3 or 4 or 5 or 6
-                ? type.ToString(CultureInfo.InvariantCulture) : throw file.Error(row, $"expected fitspatrick 1 to 6 or empty, found '{types[row]}'.");
+                ? type.ToString(CultureInfo.InvariantCulture)
+                : throw file.Error(row, $"expected fitspatrick 1 to 6 or empty, found '{Printable.Of(types[row])}'.");
         }
         string[] renamed = ["patient_id", "lesion_id", "img_id", "diagnostic", "fitspatrick", "gender", "region"];
         return ImageFiles.Table(Name, folder, [.. file.Column("img_id").Select(ImageFiles.Stem)],

@@ -28,17 +28,24 @@ public static class Passion
         {
             splits.RequireValue(row, "subject_id");
             string mark = splits[row, "Split"].ToLowerInvariant();
-            if (mark is not ("train" or "test")) throw splits.Error(row, $"expected Split TRAIN or TEST, found '{splits[row, "Split"]}'.");
-            if (!split.TryAdd(splits[row, "subject_id"], mark)) throw splits.Error(row, $"subject '{splits[row, "subject_id"]}' stands here for the second time.");
+            if (mark is not ("train" or "test"))
+                throw splits.Error(row, $"expected Split TRAIN or TEST, found '{Printable.Of(splits[row, "Split"])}'.");
+            if (!split.TryAdd(splits[row, "subject_id"], mark))
+                throw splits.Error(row, $"subject '{Printable.Of(splits[row, "subject_id"])}' "
+                    + "stands here for the second time.");
         }
         var rowOf = new Dictionary<string, int>(StringComparer.Ordinal);
         for (int row = 0; row < file.Count; row++)
         {
             file.RequireValue(row, "subject_id");
             string subject = file[row, "subject_id"];
-            if (!rowOf.TryAdd(subject, row)) throw file.Error(row, $"subject '{subject}' stands here for the second time.");
-            if (!split.ContainsKey(subject)) throw file.Error(row, $"subject '{subject}' is not in {SplitFile}.");
-            if (!Conditions.Contains(file[row, "conditions_PASSION"])) throw file.Error(row, $"expected conditions_PASSION {string.Join(", ", Conditions)}, found '{file[row, "conditions_PASSION"]}'.");
+            if (!rowOf.TryAdd(subject, row))
+                throw file.Error(row, $"subject '{Printable.Of(subject)}' stands here for the second time.");
+            if (!split.ContainsKey(subject))
+                throw file.Error(row, $"subject '{Printable.Of(subject)}' is not in {SplitFile}.");
+            if (!Conditions.Contains(file[row, "conditions_PASSION"]))
+                throw file.Error(row, $"expected conditions_PASSION {string.Join(", ", Conditions)}, found "
+                    + $"'{Printable.Of(file[row, "conditions_PASSION"])}'.");
             OneHot.Flag(file, row, "impetig");
         }
         (string Id, string Path, int Row)[] images = [.. ImageFiles.Under(folder)

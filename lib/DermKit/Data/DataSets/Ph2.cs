@@ -35,7 +35,9 @@ public static class Ph2
             KitException Error(string message) => new($"{path}, row {i + 1}: {message}");
             if (!header)
             {
-                if (groups is not ["Name", _, "Clinical Diagnosis", _, _]) throw Error($"expected the header || Name || Histological Diagnosis || Clinical Diagnosis || ... || Colors ||, found '{line.Trim()}'.");
+                if (groups is not ["Name", _, "Clinical Diagnosis", _, _])
+                    throw Error("expected the header || Name || Histological Diagnosis || Clinical Diagnosis || ... || "
+                        + $"Colors ||, found '{Printable.Of(line.Trim())}'.");
                 header = true;
                 continue;
             }
@@ -43,8 +45,11 @@ public static class Ph2
             if (groups.Length is not (4 or 5)) throw Error($"expected 5 groups between ||, found {groups.Length}.");
             string[] criteria = [.. groups[3].Split('|').Select(c => c.Trim())];
             if (criteria.Length != Criteria.Length) throw Error($"expected {Criteria.Length} criteria between |, found {criteria.Length}.");
-            if (groups[2] is not ("0" or "1" or "2")) throw Error($"expected clinical diagnosis 0 (common nevus), 1 (atypical nevus) or 2 (melanoma), found '{groups[2]}'.");
-            if (Missing.Is(groups[0])) throw Error($"expected the name of an image, found '{groups[0]}'.");
+            if (groups[2] is not ("0" or "1" or "2"))
+                throw Error("expected clinical diagnosis 0 (common nevus), 1 (atypical nevus) or 2 (melanoma), "
+                    + $"found '{Printable.Of(groups[2])}'.");
+            if (Missing.Is(groups[0]))
+                throw Error($"expected the name of an image, found '{Printable.Of(groups[0])}'.");
             ids.Add(groups[0]);
             values.Add([Diagnoses[groups[2][0] - '0'], groups[1], .. criteria, groups.Length == 5 ? groups[4] : ""]);
         }

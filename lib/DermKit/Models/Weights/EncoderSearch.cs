@@ -54,7 +54,10 @@ internal sealed class EncoderSearch
             && teachers.Any(t => t.Family == e.Family && t.Shape.SequenceEqual(e.Shape));
         bool IsCopyIn(Encoder e, string wrapper) => e.Prefix.Contains(wrapper, StringComparison.Ordinal)
             && prefixes.Contains(e.Prefix.Replace(wrapper, "", StringComparison.Ordinal));
-        bool IsCopy(Encoder e) => IsCopyIn(e, "online_encoder.") || IsCopyIn(e, "target_encoder.");
+        // lightly's and the kit's BYOL keep the moving copy of backbone. under backbone_momentum.
+        bool IsMoving(Encoder e) => e.Prefix.EndsWith("_momentum.", StringComparison.Ordinal)
+            && prefixes.Contains(e.Prefix[..^"_momentum.".Length] + ".");
+        bool IsCopy(Encoder e) => IsCopyIn(e, "online_encoder.") || IsCopyIn(e, "target_encoder.") || IsMoving(e);
         Encoder[] left = [.. all.Where(e => !IsPupil(e) && !IsCopy(e))];
         return left.Length > 1 && left.Skip(1).All(e => IsSame(left[0], e)) ? left[..1] : left;
     }

@@ -72,6 +72,18 @@ public sealed class EncoderSearchTests : IDisposable
     }
 
     [Fact]
+    public void TheMovingCopyOfATrainedByolIsNoSecondEncoder()
+    {
+        using var scope = NewDisposeScope();
+        foreach (string wrapper in new[] { "", "model." })
+        {
+            var states = Under($"{wrapper}backbone.", State(1)).Concat(Under($"{wrapper}backbone_momentum.", State(2)));
+            using MappedWeights file = Open(states);
+            Assert.Equal($"{wrapper}backbone.", file.Prefix);
+        }
+    }
+
+    [Fact]
     public void SeveralDifferentEncodersAreListedAndOneIsChosenByItsPrefix()
     {
         using var scope = NewDisposeScope();
