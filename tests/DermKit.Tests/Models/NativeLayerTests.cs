@@ -48,6 +48,29 @@ public sealed class NativeLayerTests
     public void TheDoctorsOperationsAreRightHere() => Assert.All(NativeCheck.Small, check => Assert.InRange(check.Error(), 0, check.Bound));
 
     [Fact]
+    public void AttentionInBFloat16OnACpuIsWrittenOut()
+    {
+        using var scope = NewDisposeScope();
+        Assert.True(DotProduct.IsExplicit(zeros(1, ScalarType.BFloat16)));
+        Assert.False(DotProduct.IsExplicit(zeros(1)));
+    }
+
+    [Fact]
+    public void OneFileHandsKernelsToConv2dAndNoneNamesASymbolOfLibtorch()
+    {
+        string library = Path.Combine(KitSettings.FromEnvironment().Root, "lib");
+        char separator = Path.DirectorySeparatorChar;
+        string[] sources = [.. Directory.GetFiles(library, "*.cs", SearchOption.AllDirectories)
+            .Where(f => !f.Contains($"{separator}obj{separator}") && !f.Contains($"{separator}bin{separator}"))];
+        string[] Naming(string text) => [.. sources.Where(f => File.ReadAllText(f).Contains(text, StringComparison.Ordinal))
+            .Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+        // NativeCheck tries for the doctor what modules of others do.
+        Assert.Equal(["Convolution.cs", "NativeCheck.cs"], Naming("conv2d("));
+        Assert.Empty(Naming("libtorch_cpu"));
+        Assert.Empty(Naming("NativeLibrary.GetExport"));
+    }
+
+    [Fact]
     public void AWrongResultIsFound()
     {
         using var scope = NewDisposeScope();
