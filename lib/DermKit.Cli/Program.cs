@@ -1,6 +1,5 @@
 using DermKit;
 using DermKit.Cli;
-using DermKit.Cli.Commands;
 using System.CommandLine;
 
 TerminalWriter.Install();

@@ -104,7 +104,7 @@ internal static class Charts
         double step = figure.SideBySide ? 0.03 * (xs.DefaultIfEmpty(0).Max() - xs.DefaultIfEmpty(0).Min()) : 0;
         // Of neighbours the lower ones have their names below.
         string Height(ScatterGroup g, int k) => figure.SideBySide && g.Y[k] < g.Y.Where((_, i) => Math.Abs(Scale(g.X[i]) - Scale(g.X[k])) <= 4 * step).Average() ? "bottom" : "top";
-        // A label near an edge leans inwards, or the picture would cut it.
+        // A label near an edge leans inwards, or the image would cut it.
         string Side(ScatterGroup g, int k) => (Scale(g.X[k]) - xs.Min()) / Math.Max(xs.Max() - xs.Min(), 1e-12) is var at && at > 0.75 ? $"{Height(g, k)} left" : at < 0.25 ? $"{Height(g, k)} right" : $"{Height(g, k)} center";
         double Aside(double x, int group) => step == 0 ? x : Scale(x) + step * (group - (figure.Groups.Count - 1) / 2.0) is var moved && figure.LogX ? Math.Pow(10, moved) : moved;
         var traces = figure.Groups.Select((g, i) => Look.Trace("scatter",

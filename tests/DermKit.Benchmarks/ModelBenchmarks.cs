@@ -50,10 +50,10 @@ internal static class ModelBenchmarks
         using ClipVisionTransformer model = ClipVisionTransformer.Random(ClipVisionConfig.Named("large"), 1);
         model.eval();
         Dense.ComputeIn(model, ScalarType.BFloat16);
-        Tensor pictures = randn(options.Batch, 3, 224, 224), few = pictures.narrow(0, 0, 4), x = randn(M, K).to(bfloat16), weight = randn(N, K).to(bfloat16);
-        double[] seconds = Measure.Medians(3, () => FeatureExtractor.Features(model, pictures, options), () => FeatureExtractor.Features(model, few, options), () => nn.functional.linear(x, weight));
+        Tensor images = randn(options.Batch, 3, 224, 224), few = images.narrow(0, 0, 4), x = randn(M, K).to(bfloat16), weight = randn(N, K).to(bfloat16);
+        double[] seconds = Measure.Medians(3, () => FeatureExtractor.Features(model, images, options), () => FeatureExtractor.Features(model, few, options), () => nn.functional.linear(x, weight));
         double limit = 2e-9 * M * K * N / seconds[2], macs = ModelCost.Of("ViT-L/14", ClipVisionConfig.Named("large")).GigaMacs;
-        foreach ((Tensor batch, double time) in new[] { (pictures, seconds[0]), (few, seconds[1]) })
+        foreach ((Tensor batch, double time) in new[] { (images, seconds[0]), (few, seconds[1]) })
             yield return new($"features ViT-L/14 bf16 batch {batch.shape[0]}", batch.shape[0] / time, "images/s", batch.shape[0] / time * 2 * macs / limit);
         yield return new("matrix product, bf16", limit, "GFLOP/s", 1);
     }

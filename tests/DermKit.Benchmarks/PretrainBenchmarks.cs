@@ -94,16 +94,16 @@ internal static class PretrainBenchmarks
         yield return new("memory, best of copy and sum", limit, "GB/s", null);
     }
 
-    /// <summary>Two views of 224 and eight of 96 pixels of cached pictures of 256, on one thread; the ratio is that of tensor operations, which other devices take, to the passes that the cpu takes.</summary>
+    /// <summary>Two views of 224 and eight of 96 pixels of cached images of 256, on one thread; the ratio is that of tensor operations, which other devices take, to the passes that the cpu takes.</summary>
     public static IEnumerable<Row> Views()
     {
         using var scope = NewDisposeScope();
         IReadOnlyList<ViewRecipe[]> recipes = MultiCrop.Recipes(Options("fp32"));
-        Tensor pictures = randint(0, 256, [Batch, 3, 256, 256], ScalarType.Byte);
+        Tensor images = randint(0, 256, [Batch, 3, 256, 256], ScalarType.Byte);
         int[] ids = [.. Enumerable.Range(0, Batch)];
         int epoch = 0;
         double[] seconds = [];
-        Measure.OnOneThread(() => seconds = Measure.Medians(9, () => CropViews.Make(pictures, ids, 1, epoch++, true, null, recipes), () => CropViews.Make(pictures, ids, 1, epoch++, false, null, recipes)));
+        Measure.OnOneThread(() => seconds = Measure.Medians(9, () => CropViews.Make(images, ids, 1, epoch++, true, null, recipes), () => CropViews.Make(images, ids, 1, epoch++, false, null, recipes)));
         yield return new("views-per-core", Batch / seconds[0], "images/s", null);
         yield return new("views-per-core, tensor operations", Batch / seconds[1], "images/s", seconds[0] / seconds[1]);
     }

@@ -1,7 +1,6 @@
 using DermKit.Evaluation;
 using DermKit.Models;
-using DermKit.Models.Weights;
-using DermKit.Tests.Models.Weights;
+using DermKit.Tests.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

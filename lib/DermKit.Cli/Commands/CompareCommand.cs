@@ -1,10 +1,12 @@
+using DermKit.Studies;
+using DermKit.Notebooks;
 using DermKit.Evaluation;
 using DermKit.Pretraining;
 using DermKit.Reporting;
 using System.CommandLine;
 using System.Globalization;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>kit compare: several methods at one budget, several seeds each, and probes of what they made.</summary>
 internal static class CompareCommand
@@ -15,7 +17,7 @@ internal static class CompareCommand
         methods.AcceptOnlyFromAmong([.. PretrainOptions.Methods]);
         var mode = new Option<string?>("--mode") { Description = "quick, workshop or full: which configs in data/pretraining (default: KIT_MODE, else quick)" };
         mode.AcceptOnlyFromAmong("quick", "workshop", "full");
-        var epochs = new Option<int?>("--epochs") { Description = "Passes of each run over its pictures (default: the mode's)" };
+        var epochs = new Option<int?>("--epochs") { Description = "Passes of each run over its images (default: the mode's)" };
         var seeds = new Option<int?>("--seeds") { Description = "Runs of each method (default: the mode's)" };
         var sets = new Option<string[]>("--sets") { Description = "Data sets to train on, without their frozen test images (default: those of the configs)", AllowMultipleArgumentsPerToken = true };
         var tasks = new Option<string[]>("--tasks") { Description = "Tasks to probe (default: all whose data is here)", AllowMultipleArgumentsPerToken = true };
@@ -40,7 +42,7 @@ internal static class CompareCommand
             var results = new List<TaskResult>();
             var trained = new List<PretrainOptions>();
             var notices = new List<string>();
-            int pictures = 0;
+            int images = 0;
             foreach (int seed in TaskSuite.Seeds.Take(plan.Seeds))
             {
                 using (var backbone = untrained.Create(seed, settings.TorchDevice())) results.AddRange(BackboneProbing.Run(settings, backbone, MethodComparison.Untrained, probed, seed, cancellation: cancellation));
@@ -56,21 +58,21 @@ internal static class CompareCommand
                         Console.WriteLine(trainer.Notice);
                         notices.Add($"{name}: {trainer.Notice}");
                     }
-                    pictures = data.Count;
+                    images = data.Count;
                     trained.Add(trainer.Options);
                     TrainingProgress progress = Display.Training($"{method}, seed {seed}");
                     trainer.Run(progress.Report, cancellation);
                     progress.Close();
                     if (target is not null) TrainingLog.Write(Path.Combine(target, name + ".log.jsonl"), trainer.Log);
                     results.AddRange(BackboneProbing.Run(settings, trainer.Backbone, method, probed, seed, cancellation: cancellation));
-                    Console.WriteLine($"{name}: {trainer.Steps} steps of {options.Batch} pictures; {string.Join(", ", results.TakeLast(probed.Length * 2).Select(r => $"{r.Task} {r.Probe} {r.Metrics["f1"]:0.000}"))}");
+                    Console.WriteLine($"{name}: {trainer.Steps} steps of {options.Batch} images; {string.Join(", ", results.TakeLast(probed.Length * 2).Select(r => $"{r.Task} {r.Probe} {r.Metrics["f1"]:0.000}"))}");
                 }
             }
             var provenance = Provenance.Machine().ToDictionary(p => p.Key, p => p.Value);
             // Folders of this machine say nothing to a reader.
             string[] words = [.. parsed.Tokens.Select(t => t.Value)];
             provenance["command"] = "kit " + string.Join(' ', words.Where((word, i) => word is not ("--out" or "--export") && (i == 0 || words[i - 1] is not ("--out" or "--export"))));
-            provenance["budget"] = string.Create(CultureInfo.InvariantCulture, $"{plan.Epochs} epochs of {pictures} pictures, seeds {string.Join(", ", TaskSuite.Seeds.Take(plan.Seeds))}, configs of mode {settings.Mode.ToString().ToLowerInvariant()}");
+            provenance["budget"] = string.Create(CultureInfo.InvariantCulture, $"{plan.Epochs} epochs of {images} images, seeds {string.Join(", ", TaskSuite.Seeds.Take(plan.Seeds))}, configs of mode {settings.Mode.ToString().ToLowerInvariant()}");
             foreach (var runs in trained.GroupBy(o => o.Method))
                 provenance[$"config {runs.Key}"] = MethodPlan.Changes(settings, [.. runs]);
             if (notices.Count > 0) provenance["resumed"] = string.Join(" ", notices);

@@ -1,15 +1,16 @@
+using DermKit.Studies;
+using DermKit.Notebooks;
 using DermKit.Data;
-using DermKit.Data.Synthetic;
 using DermKit.Evaluation;
 using DermKit.Imaging;
-using DermKit.Models.Weights;
+using DermKit.Models;
 using DermKit.Reporting;
 using System.Collections.Concurrent;
 using System.CommandLine;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
-/// <summary>kit data: which data sets and weights there are, where they come from, whether what is here is whole, which pictures are there twice, and to fetch those that need no registration.</summary>
+/// <summary>kit data: which data sets and weights there are, where they come from, whether what is here is whole, which images are there twice, and to fetch those that need no registration.</summary>
 internal static class DataCommand
 {
     internal static Command Create() => new("data", "Data sets and weights: list, card, check, duplicates, fetch, and fixtures that stand in for them") { List(), Card(), Check(), Duplicates(), Fetch(), Fixtures() };
@@ -60,7 +61,7 @@ internal static class DataCommand
     private static Command Check()
     {
         var name = new Argument<string?>("name") { Description = "A data set or a model's weights (default: every one that is here)", Arity = ArgumentArity.ZeroOrOne };
-        var pixels = new Option<bool>("--pixels") { Description = "Decodes every picture too, names those that cannot be read, and warns where test pictures have other colours than the rest" };
+        var pixels = new Option<bool>("--pixels") { Description = "Decodes every image too, names those that cannot be read, and warns where test images have other colours than the rest" };
         var command = new Command("check", "Reads label files, compares counts, first and last label with the manifest and downloaded files with their hashes, and names what is missing or altered") { name, pixels };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -111,7 +112,7 @@ internal static class DataCommand
     private static Command Duplicates()
     {
         var name = new Argument<string>("name") { Description = "A data set of kit data list that is here" };
-        var other = new Argument<string?>("other") { Description = "Another set that its pictures are looked for in, such as one to test on (default: pairs within the first)", Arity = ArgumentArity.ZeroOrOne };
+        var other = new Argument<string?>("other") { Description = "Another set that its images are looked for in, such as one to test on (default: pairs within the first)", Arity = ArgumentArity.ZeroOrOne };
         var command = new Command("duplicates", "Near-duplicates within a set or between two, such as pre-training and downstream data: thumbnails rank the pairs, pixels confirm them, a person judges them") { name, other };
         command.SetAction((parsed, cancellation) => Task.Run(() =>
         {
@@ -119,7 +120,7 @@ internal static class DataCommand
             (string set, string? beside) = (parsed.GetValue(name)!, parsed.GetValue(other));
             ImageTable first = DataSetCatalog.Load(settings, set), second = beside is null ? first : DataSetCatalog.Load(settings, beside);
             IReadOnlyList<MatchedPair> pairs = Leakage.Find(first.Paths, beside is null ? null : second.Paths, cancellation: cancellation);
-            string where = beside is null ? $"within {set} ({first.Count} pictures)" : $"between {set} ({first.Count} pictures) and {beside} ({second.Count})";
+            string where = beside is null ? $"within {set} ({first.Count} images)" : $"between {set} ({first.Count} images) and {beside} ({second.Count})";
             string stamp = new[] { set, beside }.OfType<string>().Any(s => DataSetCatalog.IsFixture(settings, s)) ? Stamps.Fixture : "";
             if (pairs.Count > 0) Console.WriteLine(LeakageReport.List($"Near-duplicates {where}", pairs, first, second, stamp));
             Console.WriteLine($"{pairs.Count} pairs {where}. What does not look alike is not found: two photographs of one lesion may be.");
@@ -150,7 +151,7 @@ internal static class DataCommand
     private static Command Fixtures()
     {
         var folder = new Argument<string>("folder") { Description = "Made when absent; name it in KIT_DATA_DIR afterwards" };
-        var command = new Command("fixtures", "Writes small stand-ins for the sets of the twelve tasks: real names and headers, drawn pictures, invented labels, all stamped FIXTURE") { folder };
+        var command = new Command("fixtures", "Writes small stand-ins for the sets of the twelve tasks: real names and headers, drawn images, invented labels, all stamped FIXTURE") { folder };
         command.SetAction(parsed =>
         {
             KitSettings settings = KitSettings.FromEnvironment();

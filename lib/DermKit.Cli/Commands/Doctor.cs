@@ -1,4 +1,5 @@
-using DermKit.Cli.Notebooks;
+using DermKit.Studies;
+using DermKit.Notebooks;
 using DermKit.Data;
 using DermKit.Models;
 using System.Diagnostics;
@@ -6,7 +7,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using TorchSharp;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>How a check came out.</summary>
 public enum CheckStatus

@@ -1,6 +1,8 @@
+using DermKit.Studies;
+using DermKit.Notebooks;
 using System.CommandLine;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>kit doctor: what this machine has and lacks.</summary>
 internal static class DoctorCommand

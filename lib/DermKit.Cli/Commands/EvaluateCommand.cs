@@ -1,8 +1,10 @@
+using DermKit.Studies;
+using DermKit.Notebooks;
 using DermKit.Evaluation;
 using DermKit.Reporting;
 using System.CommandLine;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>kit evaluate: the suite without a notebook, resumable, with a leaderboard.</summary>
 internal static class EvaluateCommand
@@ -16,7 +18,7 @@ internal static class EvaluateCommand
         mode.AcceptOnlyFromAmong("quick", "workshop", "full");
         var split = new Option<string?>("--split") { Description = "strict (patients and lesions apart, the kit's) or original (the authors' own split) (default: strict)" };
         split.AcceptOnlyFromAmong("strict", "original");
-        var geometry = new Option<string?>("--geometry") { Description = "Width x height in pixels that every picture is brought to first, antialiased, such as 200x150 (default: as they come)" };
+        var geometry = new Option<string?>("--geometry") { Description = "Width x height in pixels that every image is brought to first, antialiased, such as 200x150 (default: as they come)" };
         var precision = new Option<string?>("--precision") { Description = "fp32, or bf16: features in bfloat16 matrix products, up to twice as fast where the processor multiplies them natively; named cls4-bf16 (default: fp32)" };
         precision.AcceptOnlyFromAmong("fp32", "bf16");
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
@@ -37,7 +39,7 @@ internal static class EvaluateCommand
             string last = "";
             SuiteRun run = SuiteRun.Run(settings, opened, chosen, plan, (what, done, all) =>
             {
-                if (what != last || done == all) Console.WriteLine($"{what}: {done} of {all} pictures");
+                if (what != last || done == all) Console.WriteLine($"{what}: {done} of {all} images");
                 last = what;
             }, cancellation);
             IReadOnlyList<ComparisonRow> rows = Comparison.MeansAndTable(run.Results, plan.Baseline);

@@ -1,10 +1,11 @@
-using DermKit.Cli.Jupyter;
+using DermKit.Studies;
+using DermKit.Notebooks;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>kit jupyter: the kernel of Jupyter clients, VS Code's among them.</summary>
 internal static class JupyterCommand

@@ -1,9 +1,11 @@
+using DermKit.Studies;
+using DermKit.Notebooks;
 using DermKit.Models;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>Compares the native operations that the kit uses with float64 in a child process, which a bad one can end.</summary>
 internal static class NativeOperations

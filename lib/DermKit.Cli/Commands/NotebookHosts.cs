@@ -1,6 +1,7 @@
-using DermKit.Cli.Jupyter;
+using DermKit.Studies;
+using DermKit.Notebooks;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>The programs on this machine in which the notebooks run, the kernels that they offer, and what to type next.</summary>
 internal static class NotebookHosts

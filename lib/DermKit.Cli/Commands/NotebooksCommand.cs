@@ -1,7 +1,8 @@
-using DermKit.Cli.Notebooks;
+using DermKit.Studies;
+using DermKit.Notebooks;
 using System.CommandLine;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>kit notebooks: how notebooks are kept.</summary>
 internal static class NotebooksCommand

@@ -1,3 +1,5 @@
+using DermKit.Studies;
+using DermKit.Notebooks;
 using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Pretraining;
@@ -5,7 +7,7 @@ using DermKit.Reporting;
 using System.CommandLine;
 using System.Globalization;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>kit pretrain: one run of data/pretraining, resumable.</summary>
 internal static class PretrainCommand
@@ -35,9 +37,9 @@ internal static class PretrainCommand
             TorchSharp.torch.Device place = settings.TorchDevice();
             using PretrainData data = PretrainData.Open(settings, options, Display.Progress("decoding").Report, cancellation);
             using var trainer = new Pretrainer(options, data, place, folder);
-            Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Used} pictures, {s.Frozen} frozen test pictures left out")));
+            Console.WriteLine(string.Join("; ", data.Sources.Select(s => $"{s.Set}: {s.Used} images, {s.Frozen} frozen test images left out")));
             if (data.Unreadable.Length > 0) Console.WriteLine(data.Unreadable);
-            Console.WriteLine($"{trainer.Steps} steps of {options.Batch} pictures, {trainer.Done} done; precision {PrecisionOf(options, trainer.Options, place)}; {folder}");
+            Console.WriteLine($"{trainer.Steps} steps of {options.Batch} images, {trainer.Done} done; precision {PrecisionOf(options, trainer.Options, place)}; {folder}");
             if (trainer.Notice.Length > 0) Console.WriteLine(trainer.Notice);
             TrainingProgress progress = Display.Training(stem);
             using OnlineKnn? knn = parsed.GetValue(monitor) is { } task ? OnlineKnn.Open(settings, TaskSuite.Open(TaskSuite.Load(Path.Combine(settings.Root, "data"))[task], settings), new EvalTransform { Resize = options.GlobalSize, Crop = options.GlobalSize }, options.Seed, cancellation: cancellation) : null;

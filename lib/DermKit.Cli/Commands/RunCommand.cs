@@ -1,7 +1,8 @@
-using DermKit.Cli.Notebooks;
+using DermKit.Studies;
+using DermKit.Notebooks;
 using System.CommandLine;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>kit run: notebooks to HTML reports.</summary>
 internal static class RunCommand

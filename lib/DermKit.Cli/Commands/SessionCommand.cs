@@ -1,7 +1,8 @@
-using DermKit.Cli.Notebooks;
+using DermKit.Studies;
+using DermKit.Notebooks;
 using System.CommandLine;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>kit session: the child process of a notebook run; started by kit run and kit jupyter run, not by hand.</summary>
 internal static class SessionCommand

@@ -1,6 +1,8 @@
+using DermKit.Studies;
+using DermKit.Notebooks;
 using DermKit.Data;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>Fetches what an entry of data/sources.json has addresses for: data sets below KIT_DATA_DIR, weights into data/weights.</summary>
 internal static class SourceFetch

@@ -1,9 +1,11 @@
+using DermKit.Studies;
+using DermKit.Notebooks;
 using DermKit.Evaluation;
-using DermKit.Models.Weights;
+using DermKit.Models;
 using System.CommandLine;
 using System.Globalization;
 
-namespace DermKit.Cli.Commands;
+namespace DermKit.Cli;
 
 /// <summary>kit weights: what a weights file holds, and the same weights as safetensors under the kit's key names.</summary>
 internal static class WeightsCommand

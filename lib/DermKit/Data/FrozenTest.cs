@@ -1,4 +1,3 @@
-using DermKit.Data.DataSets;
 using DermKit.Imaging;
 using System.Text.RegularExpressions;
 

@@ -13,7 +13,7 @@ public static class CostReport
         ("Model", m => m.Name), ("Parameters, M", m => m.Parameters * 1e-6), ("x first", m => m.Parameters / (double)models[0].Parameters), ("GMACs", m => m.GigaMacs), ("x first", m => m.GigaMacs / models[0].GigaMacs),
         ("Tokens", m => m.Tokens), ("Features", m => m.Features), ("Bytes of features", m => m.FeatureBytes)) with
     {
-        Note = "For one picture of 224 x 224. One MAC is one multiplication with its addition, about two floating-point operations. Features: CLS tokens of the last 4 blocks, of ResNet-50 the average of the last map, kept in float32. CLIP ViT-L/14 is MONET's image tower.",
+        Note = "For one image of 224 x 224. One MAC is one multiplication with its addition, about two floating-point operations. Features: CLS tokens of the last 4 blocks, of ResNet-50 the average of the last map, kept in float32. CLIP ViT-L/14 is MONET's image tower.",
     };
 
     /// <summary>Where the operations of every model go: GMACs of each kind of layer.</summary>
@@ -32,7 +32,7 @@ public static class CostReport
             ("Time, x first", r => first.ImagesPerSecond / r.Best.ImagesPerSecond), ("GFLOP/s", r => 2 * r.Best.Model.GigaMacs * r.Best.ImagesPerSecond),
             ($"Peak MiB, batch {most}", r => r.Large.PeakBytes is { } bytes ? bytes / Mebi : double.NaN)) with
         {
-            Note = string.Create(CultureInfo.InvariantCulture, $"Batches {string.Join(", ", plan.Batches)}, {device}, {Environment.ProcessorCount} hardware threads; median [slowest, fastest] of {plan.Rounds} rounds in which the models take turns, from normalised pictures to features, decoding left out; the best batch is the fastest of those tried, and time and GFLOP/s are its. {(rows.Any(r => r.Best.Precision == "bf16") ? "bf16: matrix products in bfloat16, weights kept in float32 and converted in each pass." : "bf16 is not measured: this run leaves it out, or the processor has no instructions for it.")} The last block is computed for the CLS token only, so GFLOP/s, which divides the full count, flatters a little. Peak memory: growth of the process's anonymous memory from before the model is made to the most during one pass; weights and activations together. {Gpu(device, rows.All(r => r.Large.PeakBytes is null))}Random weights: no file is needed.{Warning(measured)}"),
+            Note = string.Create(CultureInfo.InvariantCulture, $"Batches {string.Join(", ", plan.Batches)}, {device}, {Environment.ProcessorCount} hardware threads; median [slowest, fastest] of {plan.Rounds} rounds in which the models take turns, from normalised images to features, decoding left out; the best batch is the fastest of those tried, and time and GFLOP/s are its. {(rows.Any(r => r.Best.Precision == "bf16") ? "bf16: matrix products in bfloat16, weights kept in float32 and converted in each pass." : "bf16 is not measured: this run leaves it out, or the processor has no instructions for it.")} The last block is computed for the CLS token only, so GFLOP/s, which divides the full count, flatters a little. Peak memory: growth of the process's anonymous memory from before the model is made to the most during one pass; weights and activations together. {Gpu(device, rows.All(r => r.Large.PeakBytes is null))}Random weights: no file is needed.{Warning(measured)}"),
         };
     }
 
@@ -49,7 +49,7 @@ public static class CostReport
         return new("cost-rate", "Images per second over operations",
             $"From left to right: {string.Join(", ", names)}. The bands span the slowest and the fastest round.{Warning(measured)} On a straight line down, twice the operations take twice the time; a flatter start means that small matrices keep the processor less busy.",
             $"{lines.Length} falling lines: {string.Join("; ", lines.Select(l => $"{l.Name} from {Tables.Number(l.Y[0])} images/s at {Tables.Number(l.X[0])} GMACs to {Tables.Number(l.Y[^1])} at {Tables.Number(l.X[^1])}"))}.",
-            lines, "GMACs for one picture", "Images per second") { LogX = true, LogY = true };
+            lines, "GMACs for one image", "Images per second") { LogX = true, LogY = true };
     }
 
     /// <summary>Mean score over cost, a point for each model and mean, for one probe.</summary>
@@ -72,7 +72,7 @@ public static class CostReport
         return new("cost-quality", "Score over cost",
             $"Mean F1 over tasks with the {probe} probe; bars are 95 % bootstrap intervals over test patients, lesions or images. Only models whose weights are here have a point{(monet ? "" : "; the dashed line is where MONET's would stand")}.",
             $"{points.Length} points: {string.Join("; ", points.Select(p => Said(p.Row, p.Model!)))}.",
-            groups, "GMACs for one picture", "Mean F1 (0-1)") { LogX = true, ShowLabels = true, Mark = monet ? null : (ModelCost.Ladder[^1].GigaMacs, "MONET: not in this run"), Stamp = Stamps.Join(points.Select(p => p.Row.Stamp)) };
+            groups, "GMACs for one image", "Mean F1 (0-1)") { LogX = true, ShowLabels = true, Mark = monet ? null : (ModelCost.Ladder[^1].GigaMacs, "MONET: not in this run"), Stamp = Stamps.Join(points.Select(p => p.Row.Stamp)) };
     }
 
     /// <summary>Points of F1 above the most frequent class, and the same for each unit of cost.</summary>
@@ -89,7 +89,7 @@ public static class CostReport
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
             Basis = new($"{Basis.Units} of all tasks of a mean, with the tasks", Basis.Mean(rows.Select(r => r.Seeds)), $"{Basis.Bootstrap()}, divided by the cost, which is taken as exact", "each model minus the most frequent class of the test images, on the same resamples; no p"),
-            Note = $"A point is 0.01 of F1. Above the most frequent class, because that answer needs no picture and no model: what is left is what the model bought, and a network without training has it too. Seconds: fp32, the best batch of this run; – where the architecture was not measured. Score has a ceiling and cost has none, so the smaller of two useful models nearly always looks better here: read it beside the scores. {ProbingReport.SeenNote}{Warning(measured)}",
+            Note = $"A point is 0.01 of F1. Above the most frequent class, because that answer needs no image and no model: what is left is what the model bought, and a network without training has it too. Seconds: fp32, the best batch of this run; – where the architecture was not measured. Score has a ceiling and cost has none, so the smaller of two useful models nearly always looks better here: read it beside the scores. {ProbingReport.SeenNote}{Warning(measured)}",
         };
     }
 

@@ -5,28 +5,28 @@ using System.Globalization;
 
 namespace DermKit.Reporting;
 
-/// <summary>Near-duplicates for a person to judge, and scores without them. The pictures are for reports; none is kept in the repository.</summary>
+/// <summary>Near-duplicates for a person to judge, and scores without them. The images are for reports; none is kept in the repository.</summary>
 public static class LeakageReport
 {
     private const int Side = 160;
 
-    /// <summary>Each pair as one tile, the first picture on the left.</summary>
+    /// <summary>Each pair as one tile, the first image on the left.</summary>
     /// <param name="title">Which sets, and how many pairs were looked at.</param>
     /// <param name="pairs">From <see cref="Leakage.Confirm"/>.</param>
     /// <param name="first">Table that <see cref="MatchedPair.First"/> counts in.</param>
     /// <param name="second">Table that <see cref="MatchedPair.Second"/> counts in.</param>
     /// <param name="most">Pairs to show.</param>
-    /// <param name="stamp">That of the pictures.</param>
-    /// <exception cref="ImageUnreadableException">A picture has gone since the pair was confirmed.</exception>
+    /// <param name="stamp">That of the images.</param>
+    /// <exception cref="ImageUnreadableException">An image has gone since the pair was confirmed.</exception>
     public static ImageGridFigure Pairs(string title, IReadOnlyList<MatchedPair> pairs, ImageTable first, ImageTable second, int most = 24, string stamp = "")
     {
         ImageTile[] tiles = [.. pairs.Take(most).Select(p => ImageTile.From(Beside(first.Paths[p.First], second.Paths[p.Second]),
             $"{first.Ids[p.First]}{Split(first, p.First)} | {second.Ids[p.Second]}{Split(second, p.Second)}", string.Create(CultureInfo.InvariantCulture, $"features {p.Similarity:0.000}, pixels {p.Correlation:0.000}")))];
         return new("near-duplicates", title, $"The {tiles.Length} of {pairs.Count} confirmed pairs that features rank highest. Pixels agree after turning, mirroring and shifting; whether a pair is one photograph, one lesion or chance is yours to judge.",
-            $"{tiles.Length} pairs of pictures side by side.", tiles) { Columns = 3, Stamp = stamp };
+            $"{tiles.Length} pairs of images side by side.", tiles) { Columns = 3, Stamp = stamp };
     }
 
-    /// <summary>The pairs as a table, for a file or a report without pictures.</summary>
+    /// <summary>The pairs as a table, for a file or a report without images.</summary>
     /// <inheritdoc cref="Pairs" path="/param"/>
     public static Table List(string title, IReadOnlyList<MatchedPair> pairs, ImageTable first, ImageTable second, string stamp = "") => Tables.From(title, pairs,
         ("First", p => first.Ids[p.First]), ("Its split", p => Split(first, p.First).Trim()), ("Second", p => second.Ids[p.Second]), ("Its split", p => Split(second, p.Second).Trim()),

@@ -25,7 +25,7 @@ public static class ProbingReport
         ("Has seen", m => string.Join(", ", m.PretrainedOn)), ("Weights and licence", m => $"{(m.IsPresent ? m.Stamp.Length > 0 ? $"here, {m.Stamp}" : "here" : m.Problem is null && m.Weights is not null ? $"kit data fetch {m.Name}" : m.Missing!.TrimEnd('.'))}; licence: {m.Licence}")) with
     {
         Stamp = Stamps.Join(models.Models.Select(m => m.Stamp)),
-        Note = "Weights that are not here come by the command that stands in their place, or by hand as kit data card NAME says. The transform is the paper's, but where another one stands with the features. GMACs: billions of multiply-adds for one picture.",
+        Note = "Weights that are not here come by the command that stands in their place, or by hand as kit data card NAME says. The transform is the paper's, but where another one stands with the features. GMACs: billions of multiply-adds for one image.",
     };
 
     /// <summary>What each task will be probed with: images, classes and the unit that intervals resample.</summary>
@@ -36,19 +36,19 @@ public static class ProbingReport
         ("Note", t => t.Task.Definition.Note)) with { Stamp = Stamps.Of(tasks),
         Note = "A unit is a patient or lesion where the set has ids, else an image." };
 
-    /// <summary>The first training pictures of each class, as the models see them.</summary>
+    /// <summary>The first training images of each class, as the models see them.</summary>
     /// <param name="task">The task.</param>
-    /// <param name="each">Pictures of each class.</param>
-    public static ImageGridFigure Pictures(ProbeTask task, int each = 3)
+    /// <param name="each">Images of each class.</param>
+    public static ImageGridFigure Images(ProbeTask task, int each = 3)
     {
         int[] train = task.SplitFor(TaskSuite.Seeds[0]).Train;
         ImageTile[] tiles = [.. task.ClassNames.SelectMany((name, c) => train.Where(i => task.Labels[i] == c).Select(i => Tile(task, i, name, task.Table.Ids[i])).OfType<ImageTile>().Take(each))];
-        return new("pictures", $"Training pictures: {task.Definition.Title}",
-            $"The first {each} training pictures of each class after the paper's transform (256 x 256 bilinear, centre 224). Look for what could give a class away without being the lesion.",
-            $"A grid of {tiles.Length} skin pictures, {each} for each of {task.ClassNames.Length} classes.", tiles) { Stamp = task.Definition.Stamp };
+        return new("images", $"Training images: {task.Definition.Title}",
+            $"The first {each} training images of each class after the paper's transform (256 x 256 bilinear, centre 224). Look for what could give a class away without being the lesion.",
+            $"A grid of {tiles.Length} skin images, {each} for each of {task.ClassNames.Length} classes.", tiles) { Stamp = task.Definition.Stamp };
     }
 
-    /// <summary>One picture of a task after the paper's transform; null where it cannot be read.</summary>
+    /// <summary>One image of a task after the paper's transform; null where it cannot be read.</summary>
     internal static ImageTile? Tile(ProbeTask task, int row, string label, string note)
     {
         try
@@ -67,14 +67,14 @@ public static class ProbingReport
         ("Model", e => e.Model), ("Seed of weights", e => e.Seed), ("Images", e => e.Images), ("Seconds", e => e.Seconds), ("Images/s", e => e.Images / Math.Max(e.Seconds, 1e-3)), ("Weights", e => e.WeightsHash[..12])) with
     {
         Stamp = run.Stamp,
-        Note = $"Features are kept under the hash of weights, transform and pictures; a rate far above the others was read back.",
+        Note = $"Features are kept under the hash of weights, transform and images; a rate far above the others was read back.",
     };
 
-    /// <summary>The pictures that could not be read, and why.</summary>
-    public static Table Quarantine(SuiteRun run) => Tables.From($"Pictures that could not be read: {run.Quarantine.Count}", run.Quarantine, ("File", q => Path.GetFileName(q.Path)), ("Reason", q => q.Reason.Replace(q.Path, "it", StringComparison.Ordinal))) with
+    /// <summary>The images that could not be read, and why.</summary>
+    public static Table Quarantine(SuiteRun run) => Tables.From($"Images that could not be read: {run.Quarantine.Count}", run.Quarantine, ("File", q => Path.GetFileName(q.Path)), ("Reason", q => q.Reason.Replace(q.Path, "it", StringComparison.Ordinal))) with
     {
         Stamp = Stamps.Join(run.Tasks.Select(t => t.Definition.Stamp)),
-        Note = "They are in no score; every other picture is.",
+        Note = "They are in no score; every other image is.",
     };
 
     /// <summary>Results with a remark, such as a regression that did not converge or a class without a test image; a sentence where there is none.</summary>
@@ -84,7 +84,7 @@ public static class ProbingReport
     {
         var all = results.ToArray();
         var said = all.Where(r => r.Note.Length > 0).GroupBy(r => (r.Task, r.Model, r.Probe, r.Note)).ToArray();
-        return said.Length == 0 ? $"{Stamps.Bracket(stamp)}No remark on any of {all.Length} results: every regression converged, every class has training and test images, every picture could be read."
+        return said.Length == 0 ? $"{Stamps.Bracket(stamp)}No remark on any of {all.Length} results: every regression converged, every class has training and test images, every image could be read."
             : Tables.From("Remarks on single results", said, ("Task", r => r.Key.Task), ("Model", r => r.Key.Model), ("Probe", r => r.Key.Probe), ("Seeds", r => string.Join(", ", r.Select(x => x.Seed))), ("Remark", r => r.Key.Note)) with { Stamp = stamp };
     }
 

@@ -1,4 +1,4 @@
-using DermKit.Data.Synthetic;
+using DermKit.Data;
 using DermKit.Imaging;
 using DermKit.Tests.Imaging;
 
@@ -28,19 +28,19 @@ public sealed class DataCommandTests : IDisposable
     [Fact]
     public async Task NearDuplicatesAreListedWithinASetAndBetweenTwo()
     {
-        foreach ((string set, int[] pictures) in new[] { ("one", new[] { 1, 2, 3, 1 }), ("two", [4, 2]) })
+        foreach ((string set, int[] images) in new[] { ("one", new[] { 1, 2, 3, 1 }), ("two", [4, 2]) })
         {
             string at = Directory.CreateDirectory(Path.Combine(folder.Path, set)).FullName;
-            for (int i = 0; i < pictures.Length; i++) File.WriteAllBytes(Path.Combine(at, $"{set}{i}.png"), ImageCodec.EncodePng(TestPictures.Draw(96, 80, pictures[i])));
-            File.WriteAllLines(Path.Combine(at, "labels.csv"), ["image,label", .. pictures.Select((_, i) => $"{set}{i}.png,{i % 2}")]);
+            for (int i = 0; i < images.Length; i++) File.WriteAllBytes(Path.Combine(at, $"{set}{i}.png"), ImageCodec.EncodePng(TestImages.Draw(96, 80, images[i])));
+            File.WriteAllLines(Path.Combine(at, "labels.csv"), ["image,label", .. images.Select((_, i) => $"{set}{i}.png,{i % 2}")]);
         }
         (int code, string text, string error) = await Run("duplicates", "one");
         Assert.True(code == 0, text + error);
-        Assert.Contains("1 pairs within one (4 pictures)", text);
+        Assert.Contains("1 pairs within one (4 images)", text);
         Assert.Matches(@"one0\S* .*one3", text);
         (code, text, error) = await Run("duplicates", "one", "two");
         Assert.True(code == 0, text + error);
-        Assert.Contains("1 pairs between one (4 pictures) and two (2)", text);
+        Assert.Contains("1 pairs between one (4 images) and two (2)", text);
         Assert.Matches(@"one1\S* .*two1", text);
         (code, _, error) = await Run("duplicates", "one", "tow");
         Assert.Equal(2, code);
@@ -73,7 +73,7 @@ public sealed class DataCommandTests : IDisposable
         (code, text, error) = await Run("check", "--pixels");
         Assert.True(code == 0, text + error);
         Assert.Contains("PASS  ph2: 30 images (FIXTURE)", text);
-        File.WriteAllText(Directory.GetFiles(Path.Combine(folder.Path, "ph2"), "IMD002.bmp", SearchOption.AllDirectories)[0], "no picture");
+        File.WriteAllText(Directory.GetFiles(Path.Combine(folder.Path, "ph2"), "IMD002.bmp", SearchOption.AllDirectories)[0], "no image");
         File.WriteAllText(Path.Combine(folder.Path, "med-node", FixtureSets.Mark + ".off"), "");
         File.Delete(Path.Combine(folder.Path, "med-node", FixtureSets.Mark));
         (code, text, _) = await Run("check", "--pixels");

@@ -1,4 +1,4 @@
-using DermKit.Cli.Commands;
+using DermKit.Cli;
 using DermKit.Models;
 using System.Diagnostics;
 

@@ -1,7 +1,6 @@
 using DermKit.Data;
 using DermKit.Imaging;
 using DermKit.Models;
-using DermKit.Models.Weights;
 using DermKit.Tests.Data;
 using DermKit.Tests.Imaging;
 using System.Text.Encodings.Web;
@@ -68,7 +67,7 @@ public sealed class OutputTests : IDisposable
         for (int i = 0; i < rows.Length; i++) MiniTrees.Write(set, $"é ı, 中/{i}.png");
         for (int i = 0; i < rows.Length; i++)
         {
-            RgbImage image = TestPictures.Draw(40, 40, i);
+            RgbImage image = TestImages.Draw(40, 40, i);
             for (int p = 0; p < image.Pixels.Length; p++) image.Pixels[p] = (byte)(image.Pixels[p] / 4 + (i % 2 == 0
                 ? 160 : 20));
             File.WriteAllBytes(Path.Combine(set, "é ı, 中", $"{i}.png"), ImageCodec.EncodePng(image));

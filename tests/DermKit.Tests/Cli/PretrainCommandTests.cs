@@ -38,7 +38,7 @@ public sealed class PretrainCommandTests : IDisposable
         Assert.True(code == 0, text + error);
         using (JsonDocument made = JsonDocument.Parse(File.ReadAllText(Path.Combine(tiny.Folder("made"), "small.json"))))
             Assert.Equal($"kit pretrain {Config} --set 'epochs=2' --set 'warmupEpochs=0'", made.RootElement.GetProperty("provenance").GetProperty("command").GetString());
-        Assert.Contains("6 steps of 4 pictures, 6 done", text);
+        Assert.Contains("6 steps of 4 images, 6 done", text);
 
         (code, text, error) = await Run("other", "--set", "epoch=2");
         Assert.Equal(2, code);

@@ -1,11 +1,10 @@
-using DermKit.Data.DataSets;
-using DermKit.Data.Synthetic;
+using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Pretraining;
 
 namespace DermKit.Tests.Cli;
 
-/// <summary>kit evaluate and kit compare, on a fixture set of a hundred pictures.</summary>
+/// <summary>kit evaluate and kit compare, on a fixture set of a hundred images.</summary>
 public sealed class SuiteCommandTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
@@ -44,7 +43,7 @@ public sealed class SuiteCommandTests : IDisposable
         Assert.Equal(results, File.ReadAllLines(Path.Combine(Folder("out"), "results.csv")));
         Assert.Equal(written[1..], kept[1..].Select(File.GetLastWriteTimeUtc));
 
-        // Of pictures brought to one size first: results of their own, which say so.
+        // Of images brought to one size first: results of their own, which say so.
         (code, text, error) = await Run([.. command, "--geometry", "64x48", "--split", "original"]);
         Assert.True(code == 0, text + error);
         Assert.All(File.ReadAllLines(Path.Combine(Folder("out"), "results.csv")).Skip(1), line => Assert.Contains("med_node,2,original,64x48,", line));
@@ -70,7 +69,7 @@ public sealed class SuiteCommandTests : IDisposable
 
         string tiny = Path.Combine(Folder("data"), "tiny");
         Directory.CreateDirectory(tiny);
-        for (int i = 0; i < 32; i++) File.WriteAllBytes(Path.Combine(tiny, $"{i}.png"), DermKit.Imaging.ImageCodec.EncodePng(DermKit.Tests.Imaging.TestPictures.Draw(48, 40, i)));
+        for (int i = 0; i < 32; i++) File.WriteAllBytes(Path.Combine(tiny, $"{i}.png"), DermKit.Imaging.ImageCodec.EncodePng(DermKit.Tests.Imaging.TestImages.Draw(48, 40, i)));
         File.WriteAllLines(Path.Combine(tiny, "labels.csv"), ["image,label", .. Enumerable.Range(0, 32).Select(i => $"{i}.png,{i % 2}")]);
         string[] command = ["compare", "SimCLR", "--epochs", "1", "--seeds", "1", "--sets", "tiny", "--tasks", "med_node", "--out", Folder("runs"), "--export", Folder("export")];
         (code, text, error) = await Run(command);
@@ -79,7 +78,7 @@ public sealed class SuiteCommandTests : IDisposable
         Assert.Equal(["SimCLR", "untrained"], made.Rows.Select(r => r.Model).Distinct().Order());
         Assert.All(made.Rows, r => Assert.Equal("FIXTURE", r.Stamp));
         Assert.Equal("kit compare SimCLR --epochs 1 --seeds 1 --sets tiny --tasks med_node", made.Provenance["command"]);
-        Assert.Contains("1 epochs of 32 pictures", made.Provenance["budget"]);
+        Assert.Contains("1 epochs of 32 images", made.Provenance["budget"]);
         Assert.StartsWith("simclr-quick with ", made.Provenance["config SimCLR"]);
         Assert.Contains("epochs = 1 (not 5)", made.Provenance["config SimCLR"]);
         Assert.Contains("warmupEpochs = 0.1 (not 1)", made.Provenance["config SimCLR"]);

@@ -1,6 +1,5 @@
 using System.Globalization;
 using DermKit.Data;
-using DermKit.Data.DataSets;
 
 namespace DermKit.Tests.Data;
 

@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Data.DataSets;
 
 namespace DermKit.Tests.Data;
 

@@ -1,5 +1,5 @@
+using DermKit.Studies;
 using DermKit.Data;
-using DermKit.Data.DataSets;
 using DermKit.Evaluation;
 
 namespace DermKit.Tests.Data;
@@ -55,9 +55,9 @@ public sealed class MissingTests : IDisposable
         Assert.All(new[] { "skin_type", "site", "sex", "age" }, column => Assert.Equal([null], pad.Column(column)));
 
         const string Ddi = ",DDI_ID,DDI_file,skin_tone,malignant,disease";
-        Refuses(DermKit.Data.DataSets.Ddi.Load, "ddi_metadata.csv", "row 2: DDI_file is ", Ddi, $"0,1,{word},56,True,x");
-        Refuses(DermKit.Data.DataSets.Ddi.Load, "ddi_metadata.csv", "row 2: expected malignant True or False", Ddi, $"0,1,000001.png,56,{word},x");
-        Assert.Equal([null, null], new[] { "skin_tone", "disease" }.Select(c => Load(DermKit.Data.DataSets.Ddi.Load, "ddi_metadata.csv", Ddi, $"0,1,000001.png,{word},True,{word}").Column(c)[0]));
+        Refuses(DermKit.Data.Ddi.Load, "ddi_metadata.csv", "row 2: DDI_file is ", Ddi, $"0,1,{word},56,True,x");
+        Refuses(DermKit.Data.Ddi.Load, "ddi_metadata.csv", "row 2: expected malignant True or False", Ddi, $"0,1,000001.png,56,{word},x");
+        Assert.Equal([null, null], new[] { "skin_tone", "disease" }.Select(c => Load(DermKit.Data.Ddi.Load, "ddi_metadata.csv", Ddi, $"0,1,000001.png,{word},True,{word}").Column(c)[0]));
 
         MiniTrees.Write(folder.Path, "ISIC2018_Task3_Test_GroundTruth.csv", "image,MEL,NV,BCC,AKIEC,BKL,DF,VASC", "ISIC_0034524,0,1,0,0,0,0,0");
         const string Ham = "lesion_id,image_id,dx,dx_type,age,sex,localization";

@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Data.DataSets;
 using DermKit.Evaluation;
 using static TorchSharp.torch;
 

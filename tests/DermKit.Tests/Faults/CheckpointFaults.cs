@@ -1,4 +1,4 @@
-using DermKit.Models.Weights;
+using DermKit.Models;
 using DermKit.Pretraining;
 using DermKit.Tests.Pretraining;
 using System.Reflection;
@@ -220,10 +220,10 @@ public sealed class CheckpointFaults : IDisposable
     }
 
     [Fact]
-    public void OtherPicturesAreRefused()
+    public void OtherImagesAreRefused()
     {
-        using var other = new TinyPretraining(pictures: 13);
-        Assert.Contains("made from other pictures", Refused(Options, other));
+        using var other = new TinyPretraining(images: 13);
+        Assert.Contains("made from other images", Refused(Options, other));
     }
 
     [Fact]
@@ -302,7 +302,7 @@ public sealed class CheckpointFaults : IDisposable
         Assert.StartsWith($"{config}, key 'teacherTemperature': expected above 0, found 0", Assert.Throws<KitException>(() => PretrainOptions.Read(config)).Message);
         System.IO.File.WriteAllText(config, "{ \"batch\": \"many\" }");
         Assert.StartsWith(config, Assert.Throws<KitException>(() => PretrainOptions.Read(config)).Message);
-        Assert.Contains("a batch has 13 pictures but only 12 are here", Assert.Throws<KitException>(() => tiny.Data(Options with { Batch = 13 })).Message);
+        Assert.Contains("a batch has 13 images but only 12 are here", Assert.Throws<KitException>(() => tiny.Data(Options with { Batch = 13 })).Message);
     }
 
     [Fact]

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace DermKit.Tests.Faults;
 
-/// <summary>Two hundred broken or oddly named copies of pictures stop nothing, and every file is either a row or on the quarantine list.</summary>
+/// <summary>Two hundred broken or oddly named copies of images stop nothing, and every file is either a row or on the quarantine list.</summary>
 public sealed class CorruptedImagesTests
 {
     [Fact]
@@ -12,7 +12,7 @@ public sealed class CorruptedImagesTests
     {
         using var folder = new TemporaryFolder();
         var random = new Random(5);
-        byte[][] originals = [.. Enumerable.Range(0, 8).Select(i => TestPictures.Draw(150 + 10 * i, 120, i)).Select((p, i) => i % 2 == 0 ? ImageCodec.EncodePng(p) : ImageCodec.EncodeJpeg(p))];
+        byte[][] originals = [.. Enumerable.Range(0, 8).Select(i => TestImages.Draw(150 + 10 * i, 120, i)).Select((p, i) => i % 2 == 0 ? ImageCodec.EncodePng(p) : ImageCodec.EncodeJpeg(p))];
         var files = new List<(string Path, bool? Readable)>();
         void Add(int count, string kind, bool? readable, Func<int, byte[]> bytes)
         {
@@ -27,7 +27,7 @@ public sealed class CorruptedImagesTests
             return copy;
         });
         Add(20, "empty", false, _ => []);
-        // The contents decide, not the name: a JPEG called .png is a picture.
+        // The contents decide, not the name: a JPEG called .png is an image.
         Add(20, "othersuffix", true, i => originals[(i + 1) % 8]);
         Add(20, "text", false, i => Encoding.UTF8.GetBytes($"patient_id,lesion_id\n{i},{i}\n"));
         Add(10, "huge", false, i => i % 2 == 0 ? HandMadeFiles.Png(60_000, 60_000, 8, 2, new byte[999]) : HandMadeFiles.WithDeclaredSize(originals[1], 60_000, 60_000));
@@ -55,9 +55,9 @@ public sealed class CorruptedImagesTests
     }
 
     [Fact]
-    public void APictureThatDeclaresTooMuchTakesNoMemory()
+    public void AnImageThatDeclaresTooMuchTakesNoMemory()
     {
-        byte[] jpeg = ImageCodec.EncodeJpeg(TestPictures.Draw(160, 120, 1));
+        byte[] jpeg = ImageCodec.EncodeJpeg(TestImages.Draw(160, 120, 1));
         foreach (byte[] bytes in new[] { HandMadeFiles.Png(60_000, 60_000, 8, 2, new byte[999]), HandMadeFiles.WithDeclaredSize(jpeg, 60_000, 60_000) })
         {
             long before = GC.GetAllocatedBytesForCurrentThread();

@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Data.DataSets;
 using DermKit.Tests.Data;
 
 namespace DermKit.Tests.Faults;

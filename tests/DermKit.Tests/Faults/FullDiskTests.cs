@@ -1,6 +1,4 @@
 using DermKit.Data;
-using DermKit.Data.DataSets;
-using DermKit.Data.Synthetic;
 using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Models;
@@ -17,8 +15,8 @@ public sealed class FullDiskTests
     private const int Page = 4096;
     private static readonly EvalTransform Transform = new() { Resize = 40, Crop = 32 };
 
-    private static string[] Pictures(TemporaryFolder folder, int count, int from = 0) =>
-        [.. Enumerable.Range(from, count).Select(i => folder.Write($"{i}.png", ImageCodec.EncodePng(TestPictures.Draw(50, 40, i))))];
+    private static string[] Images(TemporaryFolder folder, int count, int from = 0) =>
+        [.. Enumerable.Range(from, count).Select(i => folder.Write($"{i}.png", ImageCodec.EncodePng(TestImages.Draw(50, 40, i))))];
 
     private static string[] Files(string folder) => [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
 
@@ -60,7 +58,7 @@ public sealed class FullDiskTests
     public Task FeaturesThatAreFinishedStay() => SmallDisk.Run(disk =>
     {
         using var elsewhere = new TemporaryFolder();
-        using ImageCache cache = ImageCache.Build(elsewhere.Path, Pictures(elsewhere, 10), Transform);
+        using ImageCache cache = ImageCache.Build(elsewhere.Path, Images(elsewhere, 10), Transform);
         using var model = VisionTransformer.Random(new() { Dim = 24, Depth = 4, Heads = 3, Patch = 8, ImageSize = 32 }, 1);
         var store = new FeatureStore(disk, perFile: 4);
         // A file takes a page: there is room for two of the three.
@@ -109,7 +107,7 @@ public sealed class FullDiskTests
     public Task AnImageCacheThatIsThereStaysAndNoHalfOneIsLeft() => SmallDisk.Run(disk =>
     {
         using var elsewhere = new TemporaryFolder();
-        string[] few = Pictures(elsewhere, 5), more = [.. few, .. Pictures(elsewhere, 10, 5)];
+        string[] few = Images(elsewhere, 5), more = [.. few, .. Images(elsewhere, 10, 5)];
         byte[] pixels;
         using (ImageCache cache = ImageCache.Build(disk, few, Transform)) pixels = cache.Image(4).Pixels;
         string filler = SmallDisk.Leave(disk, 5 * Page);
@@ -117,7 +115,7 @@ public sealed class FullDiskTests
         AssertFull(() => ImageCache.Build(disk, more, Transform).Dispose());
         Assert.Equal(kept, Files(disk));
         using (ImageCache cache = ImageCache.Build(disk, few, Transform, (_, _) => Assert.Fail("decoded again"))) Assert.Equal(pixels, cache.Image(4).Pixels);
-        // Pictures that are brought to one size are kept one by one.
+        // Images that are brought to one size are kept one by one.
         AssertFull(() => OneGeometry.Bring(disk, more, 40, 30));
         string[] brought = Files(Path.Combine(disk, "geometry-40x30"));
         Assert.InRange(brought.Length, 1, more.Length - 1);

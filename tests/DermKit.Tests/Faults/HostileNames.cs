@@ -1,8 +1,6 @@
 using DermKit.Evaluation;
 using DermKit.Models;
-using DermKit.Models.Weights;
 using DermKit.Tests.Models;
-using DermKit.Tests.Models.Weights;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;

@@ -33,7 +33,7 @@ public sealed class KilledPretraining : IDisposable
         Task<string> error = process.StandardError.ReadToEndAsync(token);
         string? line;
         do line = await process.StandardOutput.ReadLineAsync(token);
-        while (line is not null && !line.Contains(" steps of 4 pictures, ", StringComparison.Ordinal));
+        while (line is not null && !line.Contains(" steps of 4 images, ", StringComparison.Ordinal));
         Assert.True(line is not null, line is null ? await error : "");
         _ = process.StandardOutput.ReadToEndAsync(token);
         return process;
@@ -95,7 +95,7 @@ public sealed class KilledPretraining : IDisposable
         int done = tiny.Result("terminated").Log.Length;
         (int code, string text, string error) = await KitProcess.Run(Command("terminated"), Environment);
         Assert.True(code == 0, text + error);
-        Assert.Contains($"240 steps of 4 pictures, {done} done", text);
+        Assert.Contains($"240 steps of 4 images, {done} done", text);
         Assert.InRange(done, 1, 239);
     }
 
@@ -140,7 +140,7 @@ public sealed class KilledPretraining : IDisposable
         (code, text, error) = await KitProcess.Run([.. Command("limited"), "--minutes", "0.01"], Environment);
         Assert.True(code == 0, text + error);
         Assert.InRange(tiny.Result("limited").Log.Length, done, 240);
-        Assert.Contains($"240 steps of 4 pictures, {done} done", text);
+        Assert.Contains($"240 steps of 4 images, {done} done", text);
     }
 
     [Fact]

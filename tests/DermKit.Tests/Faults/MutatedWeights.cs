@@ -1,5 +1,5 @@
-using DermKit.Models.Weights;
-using DermKit.Tests.Models.Weights;
+using DermKit.Models;
+using DermKit.Tests.Models;
 using System.Diagnostics;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,6 +1,5 @@
-using DermKit.Cli.Notebooks;
-using DermKit.Data.DataSets;
-using DermKit.Data.Synthetic;
+using DermKit.Notebooks;
+using DermKit.Data;
 using DermKit.Evaluation;
 using System.Text.RegularExpressions;
 
@@ -25,9 +24,9 @@ public sealed class FixtureNotebookTests
         NotebookRun run = await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, TestContext.Current.CancellationToken);
         Assert.True(run.Error is null, run.Error);
         var outputs = run.Executed.Cells.Where(c => c.IsCode && c.Outputs.Count > 0).ToDictionary(c => c.Id, c => string.Concat(c.Outputs.Select(o => NotebookCell.Text(o?["data"]?["text/html"]) + NotebookCell.Text(o?["data"]?["text/plain"]))));
-        // The settings and the models rest on no picture.
+        // The settings and the models rest on no image.
         string[] without = ["parameters", "settings", "models"];
-        Assert.Superset(new HashSet<string>(["registry", "open", "pictures", "run", "quarantine", "remarks", "scores", "scores-table", "probes-paired", "means", "rank-test", "confusion", "groups", "duplicates", "duplicates-score", "shortcut"]), outputs.Keys.ToHashSet());
+        Assert.Superset(new HashSet<string>(["registry", "open", "images", "run", "quarantine", "remarks", "scores", "scores-table", "probes-paired", "means", "rank-test", "confusion", "groups", "duplicates", "duplicates-score", "shortcut"]), outputs.Keys.ToHashSet());
         foreach ((string cell, string output) in outputs.Where(o => !without.Contains(o.Key)))
         {
             Assert.True(output.Contains("FIXTURE", StringComparison.Ordinal), $"{cell}: {output}");
@@ -61,7 +60,7 @@ public sealed class FixtureNotebookTests
         Assert.Contains("<span class=\"kit-stamp\">FIXTURE</span> A weights file of this run", report);
         Assert.Contains(">FIXTURE</span>", IndexPage.Render([run]));
         var outputs = run.Executed.Cells.Where(c => c.IsCode).ToDictionary(c => c.Id, c => string.Concat(c.Outputs.Select(o => NotebookCell.Text(o?["data"]?["text/html"]))));
-        foreach (string cell in new[] { "models", "run", "scores", "means", "quality", "units", "width", "width-figure", "width-means", "one-right", "one-right-pictures", "clip-files", "clip-forms", "concepts", "claim" })
+        foreach (string cell in new[] { "models", "run", "scores", "means", "quality", "units", "width", "width-figure", "width-means", "one-right", "one-right-images", "clip-files", "clip-forms", "concepts", "claim" })
             Assert.Matches(new Regex("""class="kit-stamp">(SYNTHETIC \+ )?FIXTURE</span>"""), outputs[cell]);
         // Whatever names the stand-in carries the stamp, and what is counted or measured without it does not.
         Assert.All(outputs.Where(o => o.Value.Contains(ClipFixture.Name)), o => Assert.Contains("FIXTURE", o.Value));
@@ -77,6 +76,6 @@ public sealed class FixtureNotebookTests
         Assert.Contains("cls4-pca256", outputs["width-means"]);
         // Search is by the kit's own checkpoint, which is no fixture.
         Assert.DoesNotContain("FIXTURE", outputs["search"]);
-        Assert.Contains("SYNTHETIC", outputs["search-pictures"]);
+        Assert.Contains("SYNTHETIC", outputs["search-images"]);
     }
 }

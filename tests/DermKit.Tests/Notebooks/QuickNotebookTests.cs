@@ -1,5 +1,5 @@
-using DermKit.Cli.Notebooks;
-using DermKit.Data.Synthetic;
+using DermKit.Notebooks;
+using DermKit.Data;
 using System.Text.RegularExpressions;
 
 namespace DermKit.Tests.Notebooks;
@@ -33,7 +33,7 @@ public sealed class QuickNotebookTests(TemporaryFolder cache) : IClassFixture<Te
     public async Task RunsInQuickMode(string file)
     {
         string path = Path.Combine(Folder, file), drawn = SyntheticDataSet.Ensure(KitSettings.FromEnvironment().CacheDir);
-        // Pictures and features, which take minutes, are shared and have tests of their own; results are new.
+        // Images and features, which take minutes, are shared and have tests of their own; results are new.
         foreach (string shared in new[] { Path.GetFileName(drawn), "images", "features" })
         {
             string folder = Directory.CreateDirectory(Path.Combine(Path.GetDirectoryName(drawn)!, shared)).FullName, link = Path.Combine(cache.Path, shared);

@@ -1,5 +1,5 @@
-using DermKit.Cli.Notebooks;
-using DermKit.Data.Synthetic;
+using DermKit.Notebooks;
+using DermKit.Data;
 
 namespace DermKit.Tests.Notebooks;
 

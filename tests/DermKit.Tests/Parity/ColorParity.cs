@@ -1,5 +1,5 @@
 using DermKit.Imaging;
-using DermKit.Models.Weights;
+using DermKit.Models;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -19,9 +19,9 @@ public sealed class ColorParity
     {
         using var scope = NewDisposeScope();
         using SafeTensorsFile file = Fixtures.Open(name);
-        RgbImage picture = file.Picture("base");
-        Tensor floats = Pictures.Floats(picture);
-        // A second picture in the batch shows that the factors are applied to each picture by itself.
+        RgbImage image = file.Image("base");
+        Tensor floats = Images.Floats(image);
+        // A second image in the batch shows that the factors are applied to each image by itself.
         Tensor batch = cat([floats, floats.flip(2) * 0.5], 0);
         float[] chain = FixtureReadme.Chain(name);
         foreach (string key in file.Entries.Keys)
@@ -33,19 +33,19 @@ public sealed class ColorParity
             float factor = match.Groups[6].Success ? float.Parse(match.Groups[6].Value, CultureInfo.InvariantCulture) : 0;
             if (match.Groups[1].Value == "pil")
             {
-                Pictures.Same(operation switch
+                Images.Same(operation switch
                 {
-                    "brightness" => PillowColor.Brightness(picture, factor),
-                    "contrast" => PillowColor.Contrast(picture, factor),
-                    "saturation" => PillowColor.Saturation(picture, factor),
-                    "hue" => PillowColor.Hue(picture, factor),
-                    "chain" => PillowColor.Hue(PillowColor.Saturation(PillowColor.Contrast(PillowColor.Brightness(picture, chain[0]), chain[1]), chain[2]), chain[3]),
-                    "gray" => PillowColor.Grayscale(picture),
-                    "blur" => PillowBlur.Gaussian(picture, factor),
-                    "solarize" => PillowColor.Solarize(picture, int.Parse(match.Groups[3].Value, CultureInfo.InvariantCulture)),
-                    "hflip" => PillowColor.FlipHorizontal(picture),
+                    "brightness" => PillowColor.Brightness(image, factor),
+                    "contrast" => PillowColor.Contrast(image, factor),
+                    "saturation" => PillowColor.Saturation(image, factor),
+                    "hue" => PillowColor.Hue(image, factor),
+                    "chain" => PillowColor.Hue(PillowColor.Saturation(PillowColor.Contrast(PillowColor.Brightness(image, chain[0]), chain[1]), chain[2]), chain[3]),
+                    "gray" => PillowColor.Grayscale(image),
+                    "blur" => PillowBlur.Gaussian(image, factor),
+                    "solarize" => PillowColor.Solarize(image, int.Parse(match.Groups[3].Value, CultureInfo.InvariantCulture)),
+                    "hflip" => PillowColor.FlipHorizontal(image),
                     _ => throw new KitException($"{name}: no rule for '{key}'."),
-                }, file.Picture(key), key);
+                }, file.Image(key), key);
                 continue;
             }
             Tensor Factors(float first, float second) => tensor(new[] { first, second });

@@ -1,4 +1,4 @@
-using DermKit.Models.Weights;
+using DermKit.Models;
 using System.IO.Enumeration;
 using System.Reflection;
 using System.Text.Json;

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using DermKit.Evaluation;
-using DermKit.Models.Weights;
+using DermKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

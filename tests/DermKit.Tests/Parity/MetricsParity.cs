@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using DermKit.Evaluation;
-using DermKit.Models.Weights;
+using DermKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,5 +1,5 @@
 using DermKit.Imaging;
-using DermKit.Models.Weights;
+using DermKit.Models;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -20,7 +20,7 @@ public sealed class PaperTransformParity
         using var scope = NewDisposeScope();
         using SafeTensorsFile file = Fixtures.Open(name);
         JsonElement config = file.Config();
-        RgbImage picture = Pictures.Of(name);
+        RgbImage image = Images.Of(name);
         int[] sides = [.. config.GetProperty("resize").EnumerateArray().Select(e => e.GetInt32())];
         Assert.Equal(sides[0], sides[1]);
         var transform = new EvalTransform
@@ -29,10 +29,10 @@ public sealed class PaperTransformParity
             Filter = Enum.Parse<ResizeFilter>(config.GetProperty("interpolation").GetString()!, ignoreCase: true),
             Crop = config.GetProperty("crop").GetInt32(),
         };
-        RgbImage cropped = transform.Apply(picture);
-        Pictures.Same(transform.Scale(picture), file.Picture("resized"), "resized");
-        Pictures.Same(cropped, file.Picture("cropped"), "cropped");
-        Fixtures.Close(transform.Normalise(Pictures.Bytes(cropped))[0], file.Load("normalised"), 1e-5, "normalised");
+        RgbImage cropped = transform.Apply(image);
+        Images.Same(transform.Scale(image), file.Image("resized"), "resized");
+        Images.Same(cropped, file.Image("cropped"), "cropped");
+        Fixtures.Close(transform.Normalise(Images.Bytes(cropped))[0], file.Load("normalised"), 1e-5, "normalised");
         Assert.Equal(["cropped", "normalised", "resized"], file.Entries.Keys.Order());
     }
 }
@@ -49,7 +49,7 @@ public sealed class PreprocessParity
         using var scope = NewDisposeScope();
         using SafeTensorsFile file = Fixtures.Open(name);
         JsonElement config = file.Config();
-        RgbImage picture = Pictures.Of(name);
+        RgbImage image = Images.Of(name);
         Assert.NotEmpty(file.Entries);
         foreach (string key in file.Entries.Keys) Check(key);
 
@@ -57,14 +57,14 @@ public sealed class PreprocessParity
         {
             if (Regex.Match(key, @"^resize(\d+)_(bicubic|bilinear)$") is { Success: true } resize)
             {
-                RgbImage stored = file.Picture(key);
+                RgbImage stored = file.Image(key);
                 Assert.Equal(Number(resize), Math.Min(stored.Width, stored.Height));
-                Pictures.Same((EvalTransform.Dino with { Resize = Number(resize), Filter = Filter(resize.Groups[2]) }).Scale(picture), stored, key);
+                Images.Same((EvalTransform.Dino with { Resize = Number(resize), Filter = Filter(resize.Groups[2]) }).Scale(image), stored, key);
             }
             else if (Regex.Match(key, @"^crop(\d+)_(bicubic|bilinear)$") is { Success: true } crop)
-                Pictures.Same((EvalTransform.Dino with { Crop = Number(crop), Filter = Filter(crop.Groups[2]) }).Apply(picture), file.Picture(key), key);
+                Images.Same((EvalTransform.Dino with { Crop = Number(crop), Filter = Filter(crop.Groups[2]) }).Apply(image), file.Image(key), key);
             else if (Regex.Match(key, @"^clip_crop(\d+)$") is { Success: true } clip)
-                Pictures.Same((EvalTransform.Clip with { Resize = Number(clip), Crop = Number(clip) }).Apply(picture), file.Picture(key), key);
+                Images.Same((EvalTransform.Clip with { Resize = Number(clip), Crop = Number(clip) }).Apply(image), file.Image(key), key);
             else if (key is "eval_tensor_rows" or "clip_tensor_rows")
             {
                 Tensor expected = file.Load(key);
@@ -74,14 +74,14 @@ public sealed class PreprocessParity
                 string statistics = key == "clip_tensor_rows" ? "clip" : "imagenet";
                 Assert.Equal(Numbers(config, statistics + "_mean"), new[] { transform.Mean.R, transform.Mean.G, transform.Mean.B });
                 Assert.Equal(Numbers(config, statistics + "_std"), new[] { transform.Std.R, transform.Std.G, transform.Std.B });
-                Tensor all = transform.Normalise(Pictures.Bytes(transform.Apply(picture)))[0];
+                Tensor all = transform.Normalise(Images.Bytes(transform.Apply(image)))[0];
                 long step = all.shape[1] / expected.shape[1];
                 Fixtures.Close(all.index_select(1, arange(0, expected.shape[1]) * step), expected, 1e-5, key);
             }
             else if (Regex.Match(key, @"^tensor_resize(\d+)_(bicubic|bilinear)_(no)?antialias$") is { Success: true } resized)
             {
-                Tensor floats = Pictures.Floats(picture);
-                Tensor ours = TensorCrop.ResizedCrop(floats, [new(0, 0, picture.Height, picture.Width)], Number(resized), Filter(resized.Groups[2]))[0];
+                Tensor floats = Images.Floats(image);
+                Tensor ours = TensorCrop.ResizedCrop(floats, [new(0, 0, image.Height, image.Width)], Number(resized), Filter(resized.Groups[2]))[0];
                 if (resized.Groups[3].Success)
                 {
                     // Stored to tell the two apart: plain interpolation it is, and ours it must not be.
@@ -92,15 +92,15 @@ public sealed class PreprocessParity
                 else Fixtures.Close(ours, file.Load(key), 1e-5, key);
             }
             else if (Regex.IsMatch(key, @"^resized_crop_\d+$"))
-                ResizedCrop(name, key, picture, file.Picture(key));
+                ResizedCrop(name, key, image, file.Image(key));
             else Assert.Fail($"{name}: no rule for '{key}'.");
         }
     }
 
-    private static void ResizedCrop(string name, string key, RgbImage picture, RgbImage expected)
+    private static void ResizedCrop(string name, string key, RgbImage image, RgbImage expected)
     {
-        CropBox[] boxes = [.. FixtureReadme.Boxes(name, key).Where(b => b.Left + b.Width <= picture.Width && b.Top + b.Height <= picture.Height)];
-        RgbImage Exact(CropBox b) => PillowResize.Resize(picture.Crop(b.Left, b.Top, b.Width, b.Height), expected.Width, expected.Height, ResizeFilter.Bicubic);
+        CropBox[] boxes = [.. FixtureReadme.Boxes(name, key).Where(b => b.Left + b.Width <= image.Width && b.Top + b.Height <= image.Height)];
+        RgbImage Exact(CropBox b) => PillowResize.Resize(image.Crop(b.Left, b.Top, b.Width, b.Height), expected.Width, expected.Height, ResizeFilter.Bicubic);
         CropBox[] matching = [.. boxes.Where(b => Exact(b).Pixels.SequenceEqual(expected.Pixels)).Take(1)];
         if (matching.Length == 0 && !FixtureReadme.Describes(name, key))
         {
@@ -109,11 +109,11 @@ public sealed class PreprocessParity
         }
         Assert.NotEmpty(boxes);
         CropBox box = matching.FirstOrDefault(boxes[0]);
-        Pictures.Same(Exact(box), expected, $"{key} {box}");
+        Images.Same(Exact(box), expected, $"{key} {box}");
 
         // The batched path in float, brought to 8 bits: at most 0.3 of a level on average.
-        Tensor floats = TensorCrop.ResizedCrop(Pictures.Floats(picture), [box], expected.Width).mul_(255).round_().clamp_(0, 255);
-        double error = (floats.permute(0, 2, 3, 1) - Pictures.Bytes(expected)).abs().mean().item<float>();
+        Tensor floats = TensorCrop.ResizedCrop(Images.Floats(image), [box], expected.Width).mul_(255).round_().clamp_(0, 255);
+        double error = (floats.permute(0, 2, 3, 1) - Images.Bytes(expected)).abs().mean().item<float>();
         Assert.True(error <= 0.3, $"{key}: the float path is off by {error:g3} levels on average.");
     }
 

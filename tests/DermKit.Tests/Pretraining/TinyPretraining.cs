@@ -5,17 +5,17 @@ using TorchSharp;
 
 namespace DermKit.Tests.Pretraining;
 
-/// <summary>Twelve drawn pictures as a data set of the user's own, and a run on them that takes about a second: three steps of four pictures in each epoch.</summary>
+/// <summary>Twelve drawn images as a data set of the user's own, and a run on them that takes about a second: three steps of four images in each epoch.</summary>
 internal sealed class TinyPretraining : IDisposable
 {
     private readonly TemporaryFolder folder = new();
 
-    public TinyPretraining(int pictures = 12)
+    public TinyPretraining(int images = 12)
     {
         Settings = KitSettings.FromEnvironment() with { DataDir = Path.Combine(folder.Path, "data"), CacheDir = Path.Combine(folder.Path, "cache"), Device = "cpu" };
         string set = Directory.CreateDirectory(Path.Combine(Settings.DataDir, "tiny")).FullName;
-        for (int i = 0; i < pictures; i++) File.WriteAllBytes(Path.Combine(set, $"{i}.png"), ImageCodec.EncodePng(TestPictures.Draw(48, 40, i)));
-        File.WriteAllLines(Path.Combine(set, "labels.csv"), ["image,label", .. Enumerable.Range(0, pictures).Select(i => $"{i}.png,{i % 2}")]);
+        for (int i = 0; i < images; i++) File.WriteAllBytes(Path.Combine(set, $"{i}.png"), ImageCodec.EncodePng(TestImages.Draw(48, 40, i)));
+        File.WriteAllLines(Path.Combine(set, "labels.csv"), ["image,label", .. Enumerable.Range(0, images).Select(i => $"{i}.png,{i % 2}")]);
     }
 
     public static PretrainOptions Options { get; } = new()

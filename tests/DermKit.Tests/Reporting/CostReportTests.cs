@@ -116,7 +116,7 @@ public sealed class CostReportTests
         Assert.Equal(new Estimate(20, 10, 30), Round((Estimate)table.Rows[0][3]!));
         Assert.Equal(20 / (tiny.Parameters * 1e-6), ((Estimate)table.Rows[0][4]!).Value, 9);
         Assert.Equal(10 / tiny.GigaMacs, ((Estimate)table.Rows[0][5]!).Low, 9);
-        // 1,000 pictures at 90 a second.
+        // 1,000 images at 90 a second.
         Assert.Equal(20 / (1000 / 90.0), ((Estimate)table.Rows[0][6]!).Value, 9);
         Assert.True(double.IsNaN(((Estimate)table.Rows[1][6]!).Value));
         Assert.Equal("SYNTHETIC", table.Stamp);

@@ -8,7 +8,7 @@ namespace DermKit.Tests.Reporting;
 
 public sealed class PretrainingReportTests
 {
-    private static readonly RgbImage Picture = TestPictures.Draw(32, 32, 1);
+    private static readonly RgbImage Image = TestImages.Draw(32, 32, 1);
 
     private static TrainingStep[] Log(double entropy) => [.. Enumerable.Range(1, 20).Select(i => new TrainingStep(i, 20, i / 10.0, 8 - 0.1 * i, 1e-3, 2, 50)
     {
@@ -18,12 +18,12 @@ public sealed class PretrainingReportTests
     [Fact]
     public void HeatIsYellowWhereTheWeightIsGreatestAndGreyWhereItIsZero()
     {
-        RgbImage heat = PatchPainting.Heat(Picture, new double[,] { { 0.5, 0 }, { 0.25, 0 } });
+        RgbImage heat = PatchPainting.Heat(Image, new double[,] { { 0.5, 0 }, { 0.25, 0 } });
         Assert.Equal((byte[])[255, 214, 40], heat.Pixels[..3]);
         int right = 3 * (5 * 32 + 20), middle = 3 * (20 * 32 + 5);
         Assert.Equal(heat.Pixels[right], heat.Pixels[right + 2]);
         Assert.InRange(heat.Pixels[middle] - heat.Pixels[middle + 2], 90, 125);
-        RgbImage none = PatchPainting.Heat(Picture, new double[2, 2]);
+        RgbImage none = PatchPainting.Heat(Image, new double[2, 2]);
         Assert.Equal(none.Pixels[0], none.Pixels[2]);
     }
 
@@ -37,10 +37,10 @@ public sealed class PretrainingReportTests
     }
 
     [Fact]
-    public void ViewsStandInRowsOfOnePicture()
+    public void ViewsStandInRowsOfOneImage()
     {
-        RgbImage small = TestPictures.Draw(12, 12, 2);
-        var row = new PictureViews("naevus", Picture, [Picture, Picture], [small, small, small]);
+        RgbImage small = TestImages.Draw(12, 12, 2);
+        var row = new ImageViews("naevus", Image, [Image, Image], [small, small, small]);
         ImageGridFigure figure = PretrainingReport.Views([row, row], "SYNTHETIC");
         Assert.Equal(6, figure.Columns);
         Assert.Equal(["naevus", "global 1", "global 2", "local 1", "local 2", "local 3"], figure.Images.Take(6).Select(t => t.Label));
@@ -53,10 +53,10 @@ public sealed class PretrainingReportTests
     public void AttentionSaysHowFarFromEvenItIs()
     {
         double[][][,] even = [[new[,] { { 0.2, 0.2 }, { 0.2, 0.2 } }]], sharp = [[new[,] { { 0.9, 0 }, { 0, 0 } }]];
-        ImageGridFigure figure = PretrainingReport.Attention([Picture], [("random", even), ("DINO", sharp)]);
+        ImageGridFigure figure = PretrainingReport.Attention([Image], [("random", even), ("DINO", sharp)]);
         Assert.Equal(["", "peak 1 x even", "", "peak 4 x even"], figure.Images.Select(t => t.Note));
         Assert.Equal(2, figure.Columns);
-        Assert.Throws<ArgumentException>(() => PretrainingReport.Attention([Picture], [("one", even), ("two", [[even[0][0], even[0][0]]])]));
+        Assert.Throws<ArgumentException>(() => PretrainingReport.Attention([Image], [("one", even), ("two", [[even[0][0], even[0][0]]])]));
         Assert.Contains("DINO: strongest patch on average 4 times", figure.AltText);
     }
 
@@ -64,7 +64,7 @@ public sealed class PretrainingReportTests
     public void ComponentsNameTheShareTheyShow()
     {
         var colors = new PatchColors([new RgbImage(2, 2, new byte[12])], [0.5, 0.2, 0.1]);
-        ImageGridFigure figure = PretrainingReport.Components([Picture], [("random", colors), ("DINO", colors)]);
+        ImageGridFigure figure = PretrainingReport.Components([Image], [("random", colors), ("DINO", colors)]);
         Assert.Equal(6, figure.Columns);
         Assert.Equal(3, figure.Images.Count);
         Assert.Contains("DINO 80 % (50 %, 20 %, 10 %)", figure.Caption);

@@ -1,4 +1,4 @@
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>Diverse Dermatology Images (Daneshjou et al. 2022, doi:10.1126/sciadv.abq6147): clinical photographs with biopsy results and skin tones.</summary>
 public static class Ddi

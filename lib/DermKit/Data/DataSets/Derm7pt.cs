@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>Seven-point checklist data set (Kawahara et al. 2018, doi:10.1109/JBHI.2018.2824327): a clinical and a dermoscopic image of each case.</summary>
 public static class Derm7pt

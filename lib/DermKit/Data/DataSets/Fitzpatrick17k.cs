@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>Fitzpatrick17k (Groh et al. 2021, arXiv 2104.09957): clinical photographs of two atlases, 114 diseases, skin types by annotators, CC BY-NC-SA 3.0.</summary>
 public static class Fitzpatrick17k

@@ -1,4 +1,4 @@
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>Any set as one CSV, image,label[,split][,patient_id]: the form that other dermatology evaluation kits read.</summary>
 public static class GenericCsv

@@ -1,4 +1,4 @@
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>HAM10000 with the ISIC 2018 task 3 test images (Tschandl et al. 2018, doi:10.1038/sdata.2018.161): dermoscopic images, 7 classes, CC BY-NC 4.0.</summary>
 public static class Ham10000

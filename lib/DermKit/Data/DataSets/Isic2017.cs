@@ -1,4 +1,4 @@
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>ISIC 2017 challenge, part 3 (Codella et al. 2017, arXiv 1710.05006): dermoscopic images, CC0, official train / val / test.</summary>
 public static class Isic2017

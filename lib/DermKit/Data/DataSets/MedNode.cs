@@ -1,4 +1,4 @@
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>MED-NODE (Giotis et al. 2015, Expert Systems with Applications 42(19)): clinical photographs, 70 melanomas and 100 naevi.</summary>
 public static class MedNode

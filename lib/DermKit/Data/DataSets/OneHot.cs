@@ -1,4 +1,4 @@
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>Ground truth written as 0/1 columns, the ISIC challenges' form.</summary>
 internal static class OneHot

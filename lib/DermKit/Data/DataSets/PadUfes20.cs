@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>PAD-UFES-20 (Pacheco et al. 2020, doi:10.17632/zr7vgbcyr2.1): clinical smartphone photographs with patient data, CC BY 4.0.</summary>
 public static class PadUfes20

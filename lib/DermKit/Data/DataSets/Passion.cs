@@ -1,4 +1,4 @@
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>PASSION (Gottfrois et al. 2024, doi:10.1007/978-3-031-72384-1_66): clinical photographs from Sub-Saharan Africa, several of each patient, official split.</summary>
 public static class Passion

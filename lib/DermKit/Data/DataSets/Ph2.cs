@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>PH2 (Mendonca et al. 2013, doi:10.1109/EMBC.2013.6610779): dermoscopic images as .bmp, 80 common nevi, 80 atypical nevi, 40 melanomas.</summary>
 public static class Ph2

@@ -1,4 +1,4 @@
-namespace DermKit.Data.DataSets;
+namespace DermKit.Data;
 
 /// <summary>SD-128, a part of SD-198 (Sun et al. 2016, ECCV): clinical photographs, a folder for each disease.</summary>
 public static class Sd128

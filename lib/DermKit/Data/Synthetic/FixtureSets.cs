@@ -1,13 +1,12 @@
-using DermKit.Data.DataSets;
 using DermKit.Imaging;
 using System.Buffers.Binary;
 using System.Globalization;
 
-namespace DermKit.Data.Synthetic;
+namespace DermKit.Data;
 
 /// <summary>
-/// Small stand-ins for the sets of the paper's twelve tasks: the real folder names, file names, headers and class names, pictures that the kit draws, labels that are invented and
-/// say nothing about the pictures. They show that everything runs before a user brings the data; whatever rests on them says FIXTURE.
+/// Small stand-ins for the sets of the paper's twelve tasks: the real folder names, file names, headers and class names, images that the kit draws, labels that are invented and
+/// say nothing about the images. They show that everything runs before a user brings the data; whatever rests on them says FIXTURE.
 /// </summary>
 public static class FixtureSets
 {
@@ -20,8 +19,8 @@ public static class FixtureSets
     public static IReadOnlyList<string> Names { get; } =
         [MedNode.Name, Ph2.Name, Ddi.Name, Derm7pt.Name, PadUfes20.Name, Sd128.Name, Passion.Name, Ham10000.Name, Fitzpatrick17k.Name];
 
-    /// <summary>Writes all sets below a folder, which can then be KIT_DATA_DIR; about 1,200 pictures. The same files each time.</summary>
-    /// <param name="settings">Where the kit's manifests and frozen lists lie, and the cache that pictures are drawn into.</param>
+    /// <summary>Writes all sets below a folder, which can then be KIT_DATA_DIR; about 1,200 images. The same files each time.</summary>
+    /// <param name="settings">Where the kit's manifests and frozen lists lie, and the cache that images are drawn into.</param>
     /// <param name="folder">Holds a folder for each set afterwards.</param>
     /// <param name="sets">Which of <see cref="Names"/>; none for all.</param>
     /// <exception cref="KitException">A folder of that name is there already and is no fixture: real data is never written over.</exception>
@@ -42,7 +41,7 @@ public static class FixtureSets
         {
             var tree = new Tree(Path.Combine(folder, set), photos, (ulong)(set[0] * 1000 + set.Length));
             // The mark is the first file: what an interrupted run leaves is taken for nothing else.
-            tree.Text(Mark, "Real file names and headers, drawn pictures, invented labels: a fixture of DermKit. Delete the folder before real data takes its place.");
+            tree.Text(Mark, "Real file names and headers, drawn images, invented labels: a fixture of DermKit. Delete the folder before real data takes its place.");
             Writers[set](tree, dataRoot);
         }
     }
@@ -51,15 +50,15 @@ public static class FixtureSets
     {
         [MedNode.Name] = (tree, _) =>
         {
-            for (int i = 0; i < 26; i++) tree.Picture($"{(i % 2 == 0 ? "melanoma" : "naevus")}/{19085 + 7 * i}.jpg");
+            for (int i = 0; i < 26; i++) tree.Image($"{(i % 2 == 0 ? "melanoma" : "naevus")}/{19085 + 7 * i}.jpg");
         },
         [Ph2.Name] = (tree, _) =>
         {
             string[] rows = [.. Enumerable.Range(0, 30).Select(i =>
             {
                 string id = FormattableString.Invariant($"IMD{i + 2:D3}");
-                tree.Picture($"PH2 Dataset images/{id}/{id}_Dermoscopic_Image/{id}.bmp");
-                tree.Picture($"PH2 Dataset images/{id}/{id}_lesion/{id}_lesion.bmp");
+                tree.Image($"PH2 Dataset images/{id}/{id}_Dermoscopic_Image/{id}.bmp");
+                tree.Image($"PH2 Dataset images/{id}/{id}_lesion/{id}_lesion.bmp");
                 return $"|| {id} ||                        ||                  {i % 3} ||         0 |               T |             A |       A |                A |                 A ||             3  4 ||";
             })];
             tree.Text("PH2_dataset.txt", ["||   Name || Histological Diagnosis || Clinical Diagnosis || Asymmetry | Pigment Network | Dots/Globules | Streaks | Regression Areas | Blue-Whitish Veil ||           Colors ||",
@@ -67,7 +66,7 @@ public static class FixtureSets
         },
         [Ddi.Name] = (tree, _) => tree.Text("ddi_metadata.csv", [",DDI_ID,DDI_file,skin_tone,malignant,disease", .. Enumerable.Range(0, 40).Select(i =>
         {
-            tree.Picture(FormattableString.Invariant($"images/{i + 1:D6}.png"));
+            tree.Image(FormattableString.Invariant($"images/{i + 1:D6}.png"));
             return FormattableString.Invariant($"{i},{i + 1},{i + 1:D6}.png,{(i % 3 * 22) + 12},{(i % 4 == 0 ? "True,melanoma" : "False,melanocytic-nevi")}");
         })]),
         [Derm7pt.Name] = Derm7ptTree,
@@ -75,14 +74,14 @@ public static class FixtureSets
         [Sd128.Name] = (tree, dataRoot) =>
         {
             foreach (string disease in Classes(dataRoot, Sd128.Name, "cleaned"))
-                for (int i = 0; i < 3; i++) tree.Picture($"images/{disease}/{tree.Next(100000):D6}{i}HB.jpg");
+                for (int i = 0; i < 3; i++) tree.Image($"images/{disease}/{tree.Next(100000):D6}{i}HB.jpg");
         },
         [Passion.Name] = (tree, _) =>
         {
             string[] conditions = ["Eczema", "Fungal", "Others", "Scabies"];
             string[] subjects = [.. Enumerable.Range(0, 48).Select(i => FormattableString.Invariant($"AA{970240 + i:D8}"))];
             foreach ((int i, string subject) in subjects.Index())
-                for (int n = 0; n < 1 + i % 3; n++) tree.Picture(FormattableString.Invariant($"images/{subject}_{n}.jpg"));
+                for (int n = 0; n < 1 + i % 3; n++) tree.Image(FormattableString.Invariant($"images/{subject}_{n}.jpg"));
             tree.Text("label.csv", ["subject_id,country,age,sex,fitzpatrick,body_loc,impetig,diagnosis,conditions_PASSION", .. subjects.Select((s, i) => FormattableString.Invariant(
                 $"{s},{(i % 2 == 0 ? "Madagascar" : "Guinea")},{2 + i % 60},{(i % 3 == 0 ? "m" : "f")},{3 + i % 4},Head;Torso,{(i / 4 % 3 == 0 ? 1 : 0)},invented,{conditions[i % 4]}"))]);
             tree.Text("PASSION_split.csv", ["subject_id,Split", .. subjects.Select((s, i) => $"{s},{(i % 5 < 4 ? "TRAIN" : "TEST")}")]);
@@ -91,7 +90,7 @@ public static class FixtureSets
         {
             string[] classes = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"];
             string Image(int i) => FormattableString.Invariant($"ISIC_{(i < 84 ? 24306 : 34440) + i:D7}");
-            for (int i = 0; i < 119; i++) tree.Picture($"{(i < 84 ? "HAM10000_images_part_1" : "ISIC2018_Task3_Test_Images")}/{Image(i)}.jpg");
+            for (int i = 0; i < 119; i++) tree.Image($"{(i < 84 ? "HAM10000_images_part_1" : "ISIC2018_Task3_Test_Images")}/{Image(i)}.jpg");
             tree.Text("HAM10000_metadata.csv", ["lesion_id,image_id,dx,dx_type,age,sex,localization", .. Enumerable.Range(0, 84).Select(i => FormattableString.Invariant(
                 $"HAM_{i / 2:D7},{Image(i)},{classes[i / 2 % 7].ToLowerInvariant()},histo,{20 + i % 60}.0,{(i % 2 == 0 ? "male" : "female")},back"))]);
             tree.Text("ISIC2018_Task3_Test_GroundTruth.csv", [$"image,{string.Join(',', classes)}", .. Enumerable.Range(84, 35).Select(i => $"{Image(i)},{string.Join(',', classes.Select((_, c) => c == i % 7 ? "1.0" : "0.0"))}")]);
@@ -105,7 +104,7 @@ public static class FixtureSets
                 for (int i = 0; i < 3; i++)
                 {
                     string hash = string.Create(CultureInfo.InvariantCulture, $"{tree.Next(int.MaxValue):x8}{tree.Next(int.MaxValue):x8}{tree.Next(int.MaxValue):x8}{rows.Count:x8}");
-                    tree.Picture($"data/finalfitz17k/{hash}.jpg");
+                    tree.Image($"data/finalfitz17k/{hash}.jpg");
                     rows.Add(FormattableString.Invariant($"{hash},{(rows.Count % 7 == 0 ? -1 : rows.Count % 7)},{1 + i},{CsvFile.Line(label)},{parts[c % 9].Nine},{parts[c % 9].Three},,,"));
                 }
             tree.Text("fitzpatrick17k.csv", [.. rows]);
@@ -129,8 +128,8 @@ public static class FixtureSets
                 number = shared[both];
                 clinic = derm = FormattableString.Invariant($"Fhl/Fhl{18 + both:D3}.jpg");
             }
-            tree.Picture($"images/{clinic}");
-            if (derm != clinic) tree.Picture($"images/{derm}");
+            tree.Image($"images/{clinic}");
+            if (derm != clinic) tree.Image($"images/{derm}");
             return $"{number},{diagnoses[i % diagnoses.Length]},1,absent,absent,absent,absent,absent,absent,absent,medium,flat,back,{(i % 2 == 0 ? "male" : "female")},excision,{clinic},{derm},,";
         })];
         tree.Text("meta/meta.csv", ["case_num,diagnosis,seven_point_score,pigment_network,streaks,pigmentation,regression_structures,dots_and_globules,blue_whitish_veil,vascular_structures,level_of_diagnostic_difficulty,elevation,location,sex,management,clinic,derm,case_id,notes", .. rows]);
@@ -148,7 +147,7 @@ public static class FixtureSets
             {
                 int person = i / 2;
                 string patient = person % 4 == 0 ? frozen[person / 4] : FormattableString.Invariant($"PAT_{9000 + person}"), image = FormattableString.Invariant($"{patient}_{100 + person}_{300 + i}.png");
-                tree.Picture($"images/{image}");
+                tree.Image($"images/{image}");
                 return FormattableString.Invariant($"{patient},{100 + person},,,,,{20 + person},,FEMALE,,,,,{1 + person % 6}.0,NECK,,,{diagnoses[(person / 4 + person) % 6]},True,False,False,False,False,True,{image},True");
             })]);
     }
@@ -156,7 +155,7 @@ public static class FixtureSets
     private static IEnumerable<string> Classes(string dataRoot, string set, string manifest) =>
         DataSetManifest.All(dataRoot, set).First(m => m.Name == manifest).Counts.Values.SelectMany(c => c.Keys).Distinct().Order(StringComparer.Ordinal);
 
-    /// <summary>A set's folder that is being written: every picture is another part of a drawn photograph, chosen without looking at its label.</summary>
+    /// <summary>A set's folder that is being written: every image is another part of a drawn photograph, chosen without looking at its label.</summary>
     private sealed class Tree(string folder, RgbImage[] photos, ulong seed)
     {
         private readonly SplitMix64 random = new(seed);
@@ -165,7 +164,7 @@ public static class FixtureSets
 
         public void Text(string file, params string[] lines) => AtomicFile.WriteAllText(Path.Combine(folder, file), string.Concat(lines.Select(l => l + "\n")));
 
-        public void Picture(string file)
+        public void Image(string file)
         {
             RgbImage photo = photos[Next(photos.Length)];
             RgbImage part = photo.Crop(Next(photo.Width - Size), Next(photo.Height - Size), Size, Size);

@@ -1,6 +1,6 @@
 using SkiaSharp;
 
-namespace DermKit.Data.Synthetic;
+namespace DermKit.Data;
 
 /// <summary>
 /// The structures with an outline of their own, drawn by Skia as concentrations: layer 0 holds blood, melanin and blue in its red, green and blue,

@@ -1,4 +1,4 @@
-namespace DermKit.Data.Synthetic;
+namespace DermKit.Data;
 
 /// <summary>What a dermatologist names when describing a lesion; each is a 0/1 column of metadata.csv in snake_case.</summary>
 internal enum Trait

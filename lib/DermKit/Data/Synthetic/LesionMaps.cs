@@ -1,7 +1,7 @@
 using SkiaSharp;
-using static DermKit.Data.Synthetic.Noise;
+using static DermKit.Data.Noise;
 
-namespace DermKit.Data.Synthetic;
+namespace DermKit.Data;
 
 /// <summary>From pixels to mm around the middle of the lesion.</summary>
 /// <param name="X">Column of the lesion's middle.</param>

@@ -1,6 +1,6 @@
-namespace DermKit.Data.Synthetic;
+namespace DermKit.Data;
 
-/// <summary>What can be measured on a lesion drawn alone at a fixed scale; the same for all its pictures.</summary>
+/// <summary>What can be measured on a lesion drawn alone at a fixed scale; the same for all its images.</summary>
 /// <param name="AreaMm2">Area of the mask.</param>
 /// <param name="DiameterMm">Diameter of the circle of that area.</param>
 /// <param name="Asymmetry">0 (mirrors onto itself) to 1: share of the mask that misses its mirror image, mean over the two principal axes.</param>

@@ -1,4 +1,4 @@
-namespace DermKit.Data.Synthetic;
+namespace DermKit.Data;
 
 /// <summary>A stream for every (seed, key, salt), so that an image does not depend on which thread drew what before it.</summary>
 internal sealed class Rng(long seed, long key, long salt = 0)

@@ -1,6 +1,6 @@
 using SkiaSharp;
 
-namespace DermKit.Data.Synthetic;
+namespace DermKit.Data;
 
 /// <summary>What is on the skin (hair, pen, ruler, gel) and on the lens (vignette, dark corners).</summary>
 internal static class Overlay
@@ -71,7 +71,7 @@ internal static class Overlay
 
     private static SKColor Shade(int r, int g, int b, int by) => new((byte)(r + by), (byte)(g + by), (byte)(b + by));
 
-    /// <summary>Millimetre marks at the picture's own scale: engraved in the contact plate, or a paper strip in a clinical picture.</summary>
+    /// <summary>Millimetre marks at the image's own scale: engraved in the contact plate, or a paper strip in a clinical image.</summary>
     private static void Ruler(SKCanvas canvas, SKPaint paint, Photo photo, View view, Rng rng)
     {
         int side = rng.Int(0, 3);

@@ -1,9 +1,9 @@
 using SkiaSharp;
-using static DermKit.Data.Synthetic.Noise;
+using static DermKit.Data.Noise;
 
-namespace DermKit.Data.Synthetic;
+namespace DermKit.Data;
 
-/// <summary>Draws one picture: skin, lesion, light, then what lies on it. One painter for each thread: it owns the buffers.</summary>
+/// <summary>Draws one image: skin, lesion, light, then what lies on it. One painter for each thread: it owns the buffers.</summary>
 internal sealed class PhotoPainter(int seed) : IDisposable
 {
     /// <summary>Width and height in pixels.</summary>
@@ -15,17 +15,17 @@ internal sealed class PhotoPainter(int seed) : IDisposable
 
     private readonly LesionMaps _maps = new(Size);
     private readonly float[] _red = new float[Size * Size], _green = new float[Size * Size], _blue = new float[Size * Size], _height = new float[Size * Size];
-    private readonly SKBitmap _picture = new(Size, Size, SKColorType.Rgba8888, SKAlphaType.Opaque), _blurred = new(Size, Size, SKColorType.Rgba8888, SKAlphaType.Opaque);
+    private readonly SKBitmap _image = new(Size, Size, SKColorType.Rgba8888, SKAlphaType.Opaque), _blurred = new(Size, Size, SKColorType.Rgba8888, SKAlphaType.Opaque);
 
     /// <summary>Frees the native buffers.</summary>
     public void Dispose()
     {
         _maps.Dispose();
-        _picture.Dispose();
+        _image.Dispose();
         _blurred.Dispose();
     }
 
-    /// <summary>Returns the JPEG file and the lesion's share of the picture.</summary>
+    /// <summary>Returns the JPEG file and the lesion's share of the image.</summary>
     public (byte[] Jpeg, float LesionFraction) Draw(Photo photo)
     {
         Photo source = photo.Original ?? photo;
@@ -38,11 +38,11 @@ internal sealed class PhotoPainter(int seed) : IDisposable
         PaintSkin(source, view, rng);
         Light(source, view, rng);
         float fraction = _maps.Mask.Sum() / (Size * Size);
-        using (var canvas = new SKCanvas(_picture)) Overlay.OnSkin(canvas, source, view, rng);
-        SKBitmap sharp = _picture;
+        using (var canvas = new SKCanvas(_image)) Overlay.OnSkin(canvas, source, view, rng);
+        SKBitmap sharp = _image;
         if (source.Artefacts.HasFlag(Artefacts.Blur))
         {
-            LesionInk.Blur(_picture, _blurred, rng.Range(1.2f, 2.2f));
+            LesionInk.Blur(_image, _blurred, rng.Range(1.2f, 2.2f));
             sharp = _blurred;
         }
         using (var canvas = new SKCanvas(sharp)) Overlay.OnLens(canvas, source, view, rng);
@@ -97,7 +97,7 @@ internal sealed class PhotoPainter(int seed) : IDisposable
             }
     }
 
-    /// <summary>Relief lit from one side, shading of the body part, white balance, exposure, and shine on clinical pictures.</summary>
+    /// <summary>Relief lit from one side, shading of the body part, white balance, exposure, and shine on clinical images.</summary>
     private unsafe void Light(Photo photo, View view, Rng rng)
     {
         bool clinical = !photo.Dermoscopic, limb = photo.Lesion.Site is "arm" or "leg" or "hand" or "neck" or "foot";
@@ -109,7 +109,7 @@ internal sealed class PhotoPainter(int seed) : IDisposable
         bool background = photo.Artefacts.HasFlag(Artefacts.Background);
         var (cr, cg, cb) = Overlay.Cloths[rng.Int(0, Overlay.Cloths.Length - 1)];
         float side = rng.Chance(.5) ? 1 : -1, edge = rng.Range(.34f, .46f), wave = rng.Range(0, 40);
-        byte* pixel = (byte*)_picture.GetPixels();
+        byte* pixel = (byte*)_image.GetPixels();
         for (int y = 0, i = 0; y < Size; y++)
             for (int x = 0; x < Size; x++, i++, pixel += 4)
             {
@@ -138,9 +138,9 @@ internal sealed class PhotoPainter(int seed) : IDisposable
     private static byte Byte(float value) => (byte)(255 * (value < .72f ? Math.Max(0, value) : .72f + .36f * (value - .72f) / (value - .72f + .36f)) + .5f);
 
     /// <summary>Sensor noise of about one to three levels.</summary>
-    private static unsafe void AddNoise(SKBitmap picture, Rng rng)
+    private static unsafe void AddNoise(SKBitmap image, Rng rng)
     {
-        byte* pixel = (byte*)picture.GetPixels();
+        byte* pixel = (byte*)image.GetPixels();
         int strength = rng.Int(2, 6);
         for (int i = 0; i < Size * Size; i++, pixel += 4)
         {
@@ -152,14 +152,14 @@ internal sealed class PhotoPainter(int seed) : IDisposable
     }
 
     /// <summary>What a second upload of the same photo looks like: a little cropped, turned, brighter or darker, encoded again.</summary>
-    private static byte[] Repeat(SKBitmap picture, Rng rng)
+    private static byte[] Repeat(SKBitmap photo, Rng rng)
     {
         using var surface = new SKBitmap(Size, Size, SKColorType.Rgba8888, SKAlphaType.Opaque);
         float zoom = rng.Range(1.03f, 1.13f), light = rng.Range(.9f, 1.1f), turn = rng.Chance(.4) ? rng.Range(-4, 4) : 0;
         using (var canvas = new SKCanvas(surface))
         using (SKColorFilter filter = SKColorFilter.CreateColorMatrix([light, 0, 0, 0, 0, 0, light, 0, 0, 0, 0, 0, light, 0, 0, 0, 0, 0, 1, 0]))
         using (var paint = new SKPaint { ColorFilter = filter })
-        using (SKImage image = SKImage.FromPixels(picture.PeekPixels()))
+        using (SKImage image = SKImage.FromPixels(photo.PeekPixels()))
         {
             canvas.Clear(SKColors.Black);
             canvas.Translate(Size / 2f, Size / 2f);

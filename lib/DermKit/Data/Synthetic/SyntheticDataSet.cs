@@ -2,10 +2,10 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace DermKit.Data.Synthetic;
+namespace DermKit.Data;
 
 /// <summary>
-/// The embedded default set: drawn dermoscopic and clinical pictures of seven kinds of lesion, with the truth about each in metadata.csv.
+/// The embedded default set: drawn dermoscopic and clinical images of seven kinds of lesion, with the truth about each in metadata.csv.
 /// It teaches method; nothing clinical follows from a score on it, and whatever shows it says SYNTHETIC.
 /// Skin type, modality and artefacts are drawn without looking at the diagnosis; age and body site go with it as in life.
 /// </summary>
@@ -14,7 +14,7 @@ public static class SyntheticDataSet
     /// <summary>Name of the set.</summary>
     public const string Name = "synthetic";
 
-    /// <summary>Raised whenever the pictures or the columns change, so that a folder drawn by older code is not taken for this set.</summary>
+    /// <summary>Raised whenever the images or the columns change, so that a folder drawn by older code is not taken for this set.</summary>
     private const int Version = 4;
 
     /// <summary>Where <see cref="Ensure"/> puts the set; it appears there by rename when all is drawn.</summary>
@@ -22,11 +22,11 @@ public static class SyntheticDataSet
         Path.Combine(Path.GetFullPath(cacheDir), FormattableString.Invariant($"{Name}-v{Version}-{images}-seed{seed}"));
 
     /// <summary>
-    /// Returns the folder of the set, drawing it first where it is absent or where pictures lack bytes (a power cut can leave names without contents). The same (images, seed) gives the same files whatever the number of threads.
+    /// Returns the folder of the set, drawing it first where it is absent or where images lack bytes (a power cut can leave names without contents). The same (images, seed) gives the same files whatever the number of threads.
     /// The folder appears whole or not at all; of two processes that draw at once, one wins and both return its folder.
     /// </summary>
     /// <param name="cacheDir">Where the folder lies; made when absent.</param>
-    /// <param name="images">Number of pictures, 224 x 224 JPEG.</param>
+    /// <param name="images">Number of images, 224 x 224 JPEG.</param>
     /// <param name="seed">Another seed draws other patients.</param>
     /// <param name="progress">Called with (drawn, images), one call at a time, from any thread.</param>
     public static string Ensure(string cacheDir, int images = 2400, int seed = 7, Action<int, int>? progress = null)
@@ -49,9 +49,9 @@ public static class SyntheticDataSet
     }
 
     /// <summary>
-    /// Reads metadata.csv of a drawn folder. Besides the columns that every set may have: malignant (0/1), duplicate_of (image_id of the picture that this one
+    /// Reads metadata.csv of a drawn folder. Besides the columns that every set may have: malignant (0/1), duplicate_of (image_id of the image that this one
     /// repeats, cropped, turned or brightened; else null), artefacts and dermatoscopic traits (0/1), and measures of the lesion: elevation (0..1), area_mm2, diameter_mm,
-    /// asymmetry (0..1), border_index (1 for a circle), colours (of six), lesion_fraction (share of the picture); bytes (length of the file).
+    /// asymmetry (0..1), border_index (1 for a circle), colours (of six), lesion_fraction (share of the image); bytes (length of the file).
     /// </summary>
     /// <exception cref="KitException">The folder was not drawn by this version, or files were taken out of it or cut short.</exception>
     public static ImageTable Load(string folder)
@@ -83,7 +83,7 @@ public static class SyntheticDataSet
         var rows = new string[images];
         int done = 0;
         var report = new Lock();
-        // One lesion at a time and thread, largest chunks left to the partitioner: a lesion is measured once for all its pictures.
+        // One lesion at a time and thread, largest chunks left to the partitioner: a lesion is measured once for all its images.
         Parallel.ForEach(Partitioner.Create(SyntheticPlan.Make(images, seed).GroupBy(p => p.Lesion.Id), EnumerablePartitionerOptions.NoBuffering),
             () => (Painter: new PhotoPainter(seed), Maps: new LesionMaps(LesionTruth.Grid)),
             (photos, _, tools) =>

@@ -1,23 +1,23 @@
-namespace DermKit.Data.Synthetic;
+namespace DermKit.Data;
 
 /// <summary>A person; skin type is Fitzpatrick 1..6.</summary>
 internal sealed record Patient(string Id, int SkinType, float Age, string Sex, bool Test, float Tan, float Redness);
 
-/// <summary>A lesion with everything that its pictures share. Grades run 0..1; <see cref="Seed"/> places its structures.</summary>
+/// <summary>A lesion with everything that its images share. Grades run 0..1; <see cref="Seed"/> places its structures.</summary>
 internal sealed record Lesion(string Id, Patient Patient, int Kind, string Site, bool[] Traits, long Seed, float Diameter, float Asymmetry, float Irregularity,
     float Sharpness, float Patchiness, float Elevation, float Melanin, float Blood, float Wax)
 {
     public bool Has(Trait trait) => Traits[(int)trait];
 }
 
-/// <summary>What lies between the lesion and the picture; each is a 0/1 column of metadata.csv, drawn without looking at the diagnosis.</summary>
+/// <summary>What lies between the lesion and the image; each is a 0/1 column of metadata.csv, drawn without looking at the diagnosis.</summary>
 [Flags]
 internal enum Artefacts
 {
     None = 0, Hair = 1, Glare = 2, Ruler = 4, Vignette = 8, DarkCorners = 16, Blur = 32, PenMark = 64, Background = 128,
 }
 
-/// <summary>One picture; a near-duplicate repeats the camera of <see cref="Original"/> and is then cropped, turned, brightened and encoded again.</summary>
+/// <summary>One image; a near-duplicate repeats the camera of <see cref="Original"/> and is then cropped, turned, brightened and encoded again.</summary>
 internal sealed record Photo(int Index, Lesion Lesion, bool Dermoscopic, Artefacts Artefacts, Photo? Original)
 {
     public string Id => FormattableString.Invariant($"syn_{Index:D5}");

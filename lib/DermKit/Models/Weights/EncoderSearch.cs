@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Models.Weights;
+namespace DermKit.Models;
 
 /// <summary>An encoder in a weights file.</summary>
 /// <param name="Family">Whose key names it has.</param>

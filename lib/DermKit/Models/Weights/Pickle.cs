@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace DermKit.Models.Weights;
+namespace DermKit.Models;
 
 /// <summary>A name that a pickle may use, as it stands there.</summary>
 /// <param name="Text">Module and name with a dot between.</param>

@@ -3,7 +3,7 @@ using System.Text.Json;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Models.Weights;
+namespace DermKit.Models;
 
 /// <summary>Writes the safetensors layout; <see cref="SafeTensorsFile"/> reads it.</summary>
 public static class SafeTensors

@@ -4,7 +4,7 @@ using System.Text.Json;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Models.Weights;
+namespace DermKit.Models;
 
 /// <summary>
 /// Reads the safetensors layout (8-byte header length, JSON header, raw little-endian data) with the strict rules of the

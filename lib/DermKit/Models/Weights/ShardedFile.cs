@@ -2,7 +2,7 @@ using System.Text.Json;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Models.Weights;
+namespace DermKit.Models;
 
 /// <summary>Several safetensors files under one index (<c>model.safetensors.index.json</c> with a weight_map from key to file), as Hugging Face splits large models.</summary>
 public sealed class ShardedFile : WeightFile

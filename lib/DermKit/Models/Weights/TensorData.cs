@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Models.Weights;
+namespace DermKit.Models;
 
 /// <summary>The memory behind a contiguous cpu tensor.</summary>
 internal static class TensorData

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Models.Weights;
+namespace DermKit.Models;
 
 /// <summary>
 /// PyTorch's zip (torch.save since version 1.6, and TorchScript's archives): a pickle that says how tensors lie in uncompressed files beside it. Nothing in

@@ -2,7 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using static TorchSharp.torch;
 
-namespace DermKit.Models.Weights;
+namespace DermKit.Models;
 
 /// <summary>Writes the little of PyTorch's zip that a checkpoint of float32 weights needs, a pickle of protocol 2 and the values beside it; <see cref="TorchFile"/> reads it, and so does torch.load.</summary>
 internal static class TorchFileWriter

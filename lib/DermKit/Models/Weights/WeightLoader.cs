@@ -4,7 +4,7 @@ using TorchSharp;
 using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
-namespace DermKit.Models.Weights;
+namespace DermKit.Models;
 
 /// <summary>Fills models from files, and names a set of weights by its hash.</summary>
 public static class WeightLoader

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace DermKit.Models.Weights;
+namespace DermKit.Models;
 
 /// <summary>One file of a zip archive.</summary>
 /// <param name="Name">Path in the archive.</param>

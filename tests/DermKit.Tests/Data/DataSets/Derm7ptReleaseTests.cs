@@ -1,9 +1,8 @@
 using DermKit.Data;
-using DermKit.Data.DataSets;
 using DermKit.Evaluation;
 using static TorchSharp.torch;
 
-namespace DermKit.Tests.Data.DataSets;
+namespace DermKit.Tests.Data;
 
 /// <summary>
 /// A tree of the genuine shape of release_v0: 1,011 cases, 2,022 rows, 2,013 files, because nine cases name one file in

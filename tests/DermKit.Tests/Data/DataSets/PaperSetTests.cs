@@ -1,7 +1,6 @@
 using DermKit.Data;
-using DermKit.Data.DataSets;
 
-namespace DermKit.Tests.Data.DataSets;
+namespace DermKit.Tests.Data;
 
 /// <summary>The adapters of the paper's sets on small trees with the published file names and headers, and what they say of a broken one.</summary>
 public sealed class PaperSetTests : IDisposable

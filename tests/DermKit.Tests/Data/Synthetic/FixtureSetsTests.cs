@@ -1,13 +1,12 @@
+using DermKit.Studies;
 using DermKit.Data;
-using DermKit.Data.DataSets;
-using DermKit.Data.Synthetic;
 using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Models;
 using DermKit.Pretraining;
 using DermKit.Reporting;
 
-namespace DermKit.Tests.Data.Synthetic;
+namespace DermKit.Tests.Data;
 
 /// <summary>The twelve tasks of the paper from folders with the published names and headers to scores.</summary>
 public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture<FixtureSetsTests.Tree>
@@ -109,7 +108,7 @@ public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture
     }
 
     [Fact]
-    public void AllTwelveTasksRunFromPicturesToScores()
+    public void AllTwelveTasksRunFromImagesToScores()
     {
         ProbeTask[] tasks = [.. SuiteRun.Open(tree.Settings, tree.Suite, new() { Tasks = [.. Twelve.Select(t => t.Name)] })];
         string[] paths = [.. tasks.SelectMany(t => t.Table.Paths).Distinct()];
@@ -171,7 +170,7 @@ public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture
         PretrainData.Open(tree.Settings, new PretrainOptions { Sets = [PadUfes20.Name] })).Message);
 
     [Fact]
-    public void FixturesAndRealPicturesShareNoTable()
+    public void FixturesAndRealImagesShareNoTable()
     {
         using var folder = new TemporaryFolder();
         KitSettings settings = tree.Settings with { DataDir = folder.Path };

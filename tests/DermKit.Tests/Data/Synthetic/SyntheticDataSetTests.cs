@@ -1,10 +1,9 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using DermKit.Data;
-using DermKit.Data.Synthetic;
 using DermKit.Imaging;
 
-namespace DermKit.Tests.Data.Synthetic;
+namespace DermKit.Tests.Data;
 
 /// <summary>The drawn folder: the same bytes every time, whole or absent, with the truth in range.</summary>
 public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.SmallSet>
@@ -43,7 +42,7 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
     }
 
     [Fact]
-    public void EveryPictureIsOneOfTheSizeTheKitUses() => Assert.All(set.Table.Paths, p =>
+    public void EveryImageIsOneOfTheSizeTheKitUses() => Assert.All(set.Table.Paths, p =>
     {
         RgbImage image = ImageCodec.Decode(p);
         Assert.Equal((224, 224), (image.Width, image.Height));
@@ -83,7 +82,7 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
             Assert.True(original >= 0, originals[i]);
             Assert.NotEqual(Hash(File.ReadAllBytes(set.Table.Paths[i])), Hash(File.ReadAllBytes(set.Table.Paths[original])));
             double near = Distance(i, original), far = Enumerable.Range(0, Images).Where(j => j != i && j != original).Min(j => Distance(i, j));
-            Assert.True(near < far, $"{set.Table.Ids[i]}: {near:F1} from its original, {far:F1} from another picture.");
+            Assert.True(near < far, $"{set.Table.Ids[i]}: {near:F1} from its original, {far:F1} from another image.");
         }
     }
 
@@ -110,7 +109,7 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
     }
 
     [Fact]
-    public void AMissingPictureIsNamed()
+    public void AMissingImageIsNamed()
     {
         string folder = SyntheticDataSet.Ensure(Path.Combine(set.Root, "missing"), 4);
         File.Delete(Path.Combine(folder, "images", "syn_00002.jpg"));
@@ -140,7 +139,7 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
         double before = MillisecondsOnCpu();
         foreach (Photo photo in plan) painter.Draw(photo);
         double each = (MillisecondsOnCpu() - before) / Images;
-        // 2,400 pictures in 30 s on two cores are 25 ms each; twice that where other processes share caches and clock.
+        // 2,400 images in 30 s on two cores are 25 ms each; twice that where other processes share caches and clock.
         Assert.InRange(each, .5, 50);
     }
 
@@ -156,7 +155,7 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
         return x.Zip(y).Average(p => Math.Abs((double)p.First - p.Second));
     }
 
-    /// <summary>Sixty pictures, drawn once for all tests.</summary>
+    /// <summary>Sixty images, drawn once for all tests.</summary>
     public sealed class SmallSet : IDisposable
     {
         private readonly Dictionary<int, byte[]> thumbnails = [];

@@ -1,6 +1,6 @@
-using DermKit.Data.Synthetic;
+using DermKit.Data;
 
-namespace DermKit.Tests.Data.Synthetic;
+namespace DermKit.Tests.Data;
 
 /// <summary>Who is photographed and how: counts, and what must not tell the diagnosis.</summary>
 public sealed class SyntheticPlanTests

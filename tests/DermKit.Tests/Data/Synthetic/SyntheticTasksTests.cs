@@ -1,8 +1,7 @@
 using DermKit.Data;
-using DermKit.Data.Synthetic;
 using DermKit.Evaluation;
 
-namespace DermKit.Tests.Data.Synthetic;
+namespace DermKit.Tests.Data;
 
 /// <summary>The default set as a fresh clone draws it, through the tasks that stand on it.</summary>
 public sealed class SyntheticTasksTests

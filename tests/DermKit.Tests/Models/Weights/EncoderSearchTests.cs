@@ -1,9 +1,8 @@
 using DermKit.Models;
-using DermKit.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Tests.Models.Weights;
+namespace DermKit.Tests.Models;
 
 /// <summary>Encoders under the prefixes of others' checkpoints.</summary>
 public sealed class EncoderSearchTests : IDisposable

@@ -1,9 +1,8 @@
 using DermKit.Models;
-using DermKit.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Tests.Models.Weights;
+namespace DermKit.Tests.Models;
 
 /// <summary>Files of each family whose keys are not quite those of the model.</summary>
 public sealed class FamilyKeysTests

@@ -1,13 +1,12 @@
 using DermKit.Evaluation;
 using DermKit.Models;
-using DermKit.Models.Weights;
 using DermKit.Pretraining;
 using System.Text.Json;
 using TorchSharp;
-using static DermKit.Tests.Models.Weights.Pickled;
+using static DermKit.Tests.Models.Pickled;
 using static TorchSharp.torch;
 
-namespace DermKit.Tests.Models.Weights;
+namespace DermKit.Tests.Models;
 
 /// <summary>The key names of others, and the one way that all weights files take.</summary>
 public sealed class MappedWeightsTests : IDisposable

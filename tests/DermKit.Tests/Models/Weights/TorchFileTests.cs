@@ -1,11 +1,11 @@
-using DermKit.Models.Weights;
+using DermKit.Models;
 using System.IO.Compression;
 using System.Text;
 using TorchSharp;
-using static DermKit.Tests.Models.Weights.Pickled;
+using static DermKit.Tests.Models.Pickled;
 using static TorchSharp.torch;
 
-namespace DermKit.Tests.Models.Weights;
+namespace DermKit.Tests.Models;
 
 public sealed class TorchFileTests : IDisposable
 {

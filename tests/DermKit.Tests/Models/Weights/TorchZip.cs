@@ -1,11 +1,11 @@
-using DermKit.Models.Weights;
+using DermKit.Models;
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Tests.Models.Weights;
+namespace DermKit.Tests.Models;
 
 /// <summary>Pickles as torch.save writes them (protocol 2), from nothing: each function gives the bytes that push one value.</summary>
 internal static class Pickled

@@ -1,0 +1,66 @@
+using System.Text.Json.Nodes;
+
+namespace DermKit.Notebooks;
+
+/// <summary>Writes a session's outputs into the cells of a notebook: joins stream text, folds updates into the display they belong to.</summary>
+internal sealed class OutputRecorder
+{
+    private readonly Dictionary<string, JsonObject> _displays = [];
+    private readonly Lock _lock = new();
+    private NotebookCell? _cell;
+    private StreamLimit _limit = new();
+
+    internal void Begin(NotebookCell cell)
+    {
+        lock (_lock)
+        {
+            _cell = cell;
+            _limit = new();
+        }
+    }
+
+    internal void Add(JsonObject output)
+    {
+        lock (_lock)
+        {
+            if (_cell is null) return;
+            string? id = (string?)output["transient"]?["display_id"];
+            output.Remove("transient");
+            switch ((string?)output["output_type"])
+            {
+                case "stream":
+                    AddStream(_cell.Outputs, output);
+                    return;
+                case "update_display_data" when id is not null && _displays.TryGetValue(id, out JsonObject? shown):
+                    shown["data"] = output["data"]!.DeepClone();
+                    return;
+                case "update_display_data":
+                    return;
+            }
+            if (id is not null) _displays[id] = output;
+            _cell.Outputs.Add(output);
+        }
+    }
+
+    private void AddStream(JsonArray outputs, JsonObject output)
+    {
+        string text = _limit.Take(NotebookCell.Text(output["text"]));
+        if (text.Length == 0) return;
+        if (outputs.Count > 0 && outputs[^1] is JsonObject last && (string?)last["output_type"] == "stream" && (string?)last["name"] == (string?)output["name"])
+        {
+            var lines = (JsonArray)last["text"]!;
+            // A line that the last message left open goes on in this one.
+            if (lines.Count > 0 && (string?)lines[^1] is { } open && !open.EndsWith('\n'))
+            {
+                lines.RemoveAt(lines.Count - 1);
+                text = open + text;
+            }
+            foreach (JsonNode? line in NotebookCell.Lines(text)) lines.Add(line!.DeepClone());
+        }
+        else
+        {
+            output["text"] = NotebookCell.Lines(text);
+            outputs.Add(output);
+        }
+    }
+}
