@@ -23,7 +23,7 @@ internal static class CompareCommand
         var tasks = new Option<string[]>("--tasks") { Description = "Tasks to probe (default: all whose data is here)", AllowMultipleArgumentsPerToken = true };
         var device = new Option<string?>("--device") { Description = "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)" };
         var output = new Option<string?>("--out") { Description = "Folder of the runs; those found there are taken up (default: comparison in the cache)" };
-        var export = new Option<string?>("--export") { Description = "Folder for the table and the logs, which notebook 01 shows when it is data/comparison" };
+        var export = new Option<string?>("--export") { Description = "Folder for the table and the logs, which notebook 01 shows when it is data/results/four-methods" };
         var command = new Command("compare", "Pre-trains with several methods at one budget and probes what they made; stopping loses nothing, and the same command goes on") { methods, mode, epochs, seeds, sets, tasks, device, output, export };
         // In a task of its own: Ctrl-C and SIGTERM are listened to only once the action has handed its task over.
         command.SetAction((parsed, cancellation) => Task.Run(() =>
