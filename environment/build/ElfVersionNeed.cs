@@ -19,8 +19,11 @@ public static class ElfVersionNeed
     public static int MakeWeak(string path, string version)
     {
         byte[] elf = File.ReadAllBytes(path);
-        if (elf.Length < 64 || elf[0] != 0x7f || elf[1] != 'E' || elf[2] != 'L' || elf[3] != 'F' || elf[4] != 2 || elf[5] != 1)
-            throw new InvalidDataException(path + ": expected a 64-bit little-endian ELF library. Restore the package again (delete the build output, then build).");
+        if (elf.Length < 64 || elf[0] != 0x7f || elf[1] != 'E' || elf[2] != 'L' || elf[3] != 'F' || elf[4] != 2
+            || elf[5] != 1)
+            throw new InvalidDataException(path
+                + ": expected a 64-bit little-endian ELF library. Restore the package again (delete the build output, "
+                + "then build).");
         long sections = BitConverter.ToInt64(elf, 40);
         int entrySize = BitConverter.ToUInt16(elf, 58), count = BitConverter.ToUInt16(elf, 60);
         for (int i = 0; i < count; i++)
@@ -73,7 +76,8 @@ public static class ElfVersionNeed
 }
 
 #if !KIT_TESTS
-/// <summary>The build step around <see cref="ElfVersionNeed"/>; runs after every copy to the output and changes nothing the second time.</summary>
+/// <summary>The build step around <see cref="ElfVersionNeed"/>; runs after every copy to the output and changes
+/// nothing the second time.</summary>
 public class PatchTorchNative : Microsoft.Build.Utilities.Task
 {
     /// <summary>The library in the build output.</summary>
@@ -83,7 +87,8 @@ public class PatchTorchNative : Microsoft.Build.Utilities.Task
     public override bool Execute()
     {
         if (ElfVersionNeed.MakeWeak(LibraryPath, "GLIBCXX_3.4.32") > 0)
-            Log.LogMessage(Microsoft.Build.Framework.MessageImportance.Normal, "GLIBCXX_3.4.32 made optional in " + LibraryPath);
+            Log.LogMessage(Microsoft.Build.Framework.MessageImportance.Normal,
+                "GLIBCXX_3.4.32 made optional in " + LibraryPath);
         return true;
     }
 }

@@ -3,7 +3,8 @@ using System;
 using System.IO;
 
 /// <summary>
-/// Makes a folder the copy of another. A changed file lands by rename, because a running kernel may have the old one mapped and another
+/// Makes a folder the copy of another. A changed file lands by rename, because a running kernel may have
+/// the old one mapped and another
 /// process may read it at this moment. Files that end in .tmp are copies under way and are not published.
 /// </summary>
 public static class FlatFolder
@@ -14,7 +15,8 @@ public static class FlatFolder
     /// <summary>Copies what differs in length or time.</summary>
     /// <param name="from">Source folder.</param>
     /// <param name="to">Target folder; made when missing.</param>
-    /// <param name="prune">Also removes the files under <paramref name="to"/> that <paramref name="from"/> does not have.</param>
+    /// <param name="prune">Also removes the files under <paramref name="to"/> that
+    /// <paramref name="from"/> does not have.</param>
     public static void Publish(string from, string to, bool prune)
     {
         string source = Root(from), target = Root(to);
@@ -28,7 +30,8 @@ public static class FlatFolder
 
     private static void Copy(FileInfo source, FileInfo target)
     {
-        if (target.Exists && target.Length == source.Length && target.LastWriteTimeUtc == source.LastWriteTimeUtc) return;
+        if (target.Exists && target.Length == source.Length && target.LastWriteTimeUtc == source.LastWriteTimeUtc)
+            return;
         target.Directory.Create();
         string temporary = target.FullName + "." + Guid.NewGuid().ToString("N") + Suffix;
         try
@@ -64,7 +67,8 @@ public static class FlatFolder
         }
     }
 
-    private static string Root(string folder) => Path.GetFullPath(folder).TrimEnd('/', '\\') + Path.DirectorySeparatorChar;
+    private static string Root(string folder) =>
+        Path.GetFullPath(folder).TrimEnd('/', '\\') + Path.DirectorySeparatorChar;
 }
 
 #if !KIT_TESTS

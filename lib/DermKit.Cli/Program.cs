@@ -1,33 +1,22 @@
 using DermKit;
 using DermKit.Cli;
-using System.CommandLine;
 
 TerminalWriter.Install();
 
-// One file under Commands/ for each command. Exit codes: 0, 1 for a notebook or check that failed, 2 for wrong use or input, 130 when cancelled.
-var root = new RootCommand("DermKit: self-supervised learning for dermatology, in notebooks")
-{
-    RunCommand.Create(),
-    PretrainCommand.Create(),
-    CompareCommand.Create(),
-    EvaluateCommand.Create(),
-    WeightsCommand.Create(),
-    NotebooksCommand.Create(),
-    JupyterCommand.Create(),
-    DataCommand.Create(),
-    DoctorCommand.Create(),
-    SessionCommand.Create(),
-    NativeOperations.Create(),
-};
-root.Description += "\nFor research and teaching; not a medical device.";
-
+// Exit codes: 0, 1 for a failed notebook or check, 2 for wrong use or input, 130 when cancelled.
 try
 {
-    // A cancelled run still asks its child to stop and writes the report of what ran. To a kernel Ctrl-C is no end: it takes the signal itself.
-    ParseResult parsed = root.Parse(args);
-    // Training ends with its step, which on a cpu may take a minute, and with a checkpoint.
-    TimeSpan? patience = args switch { ["jupyter", "run", ..] => null, ["pretrain" or "compare", ..] => TimeSpan.FromMinutes(10), _ => TimeSpan.FromSeconds(30) };
-    int code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = patience });
+    ParseResult parsed = KitCommand.Create().Parse(args);
+    // Time to end after Ctrl-C: a run stops its child and writes the report, training ends with a checkpoint. A kernel
+    // handles Ctrl-C itself.
+    TimeSpan? patience = args switch
+    {
+        ["jupyter", "run", ..] => null,
+        ["pretrain" or "compare", ..] => TimeSpan.FromMinutes(10),
+        _ => TimeSpan.FromSeconds(30),
+    };
+    int code = await parsed.InvokeAsync(
+        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = patience });
     return parsed.Errors.Count > 0 ? 2 : code;
 }
 catch (KitException e)
@@ -37,8 +26,8 @@ catch (KitException e)
 }
 catch (Exception e) when (e is IOException or UnauthorizedAccessException)
 {
-    await Console.Error.WriteLineAsync(
-        $"kit: {Printable.Line(e.Message)} What was finished is kept: give the same command again once the file can be written.");
+    await Console.Error.WriteLineAsync($"kit: {Printable.Line(e.Message)} Finished parts are kept: repeat the command "
+        + "once the file is writable.");
     return 2;
 }
 catch (OperationCanceledException)

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text;
 using DermKit.Reporting;
 using Microsoft.FSharp.Collections;
@@ -6,10 +7,10 @@ using Figure = DermKit.Reporting.Figure;
 
 namespace DermKit.Figures;
 
-/// <summary>Draws figure records with Plotly.NET. Text and background colours are left to the page, so that one specification serves light and dark.</summary>
-public sealed class PlotlyRenderer : IFigureRenderer
+/// <summary>Draws figures with Plotly.NET. The page decides the colours of text and background, for light and dark
+/// themes.</summary>
+internal sealed class PlotlyRenderer : IFigureRenderer
 {
-    /// <inheritdoc/>
     public string PlotlySpec(Figure figure)
     {
         (Trace[] traces, Layout layout) = figure switch
@@ -18,15 +19,15 @@ public sealed class PlotlyRenderer : IFigureRenderer
             LineFigure line => Charts.Lines(line),
             HeatmapFigure heatmap => Charts.Heatmap(heatmap),
             ScatterFigure scatter => Charts.Scatter(scatter),
-            _ => throw new KitException($"Figure {figure.Id}: {figure.GetType().Name} is no chart that Plotly draws."),
+            _ => throw new KitException($"Figure {figure.Id}: Plotly draws no {figure.GetType().Name}."),
         };
-        return GenericChart.toFigureJson(GenericChart.setLayout(layout, GenericChart.ofTraceObjects(false, ListModule.OfSeq(traces))));
+        GenericChart chart = GenericChart.ofTraceObjects(false, ListModule.OfSeq(traces));
+        return GenericChart.toFigureJson(GenericChart.setLayout(layout, chart));
     }
 
-    /// <inheritdoc/>
     public string PlotlyJs()
     {
-        var assembly = typeof(GenericChart).Assembly;
+        Assembly assembly = typeof(GenericChart).Assembly;
         string name = assembly.GetManifestResourceNames().Single(n => n.EndsWith(".min.js", StringComparison.Ordinal));
         using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!, Encoding.UTF8);
         return reader.ReadToEnd();

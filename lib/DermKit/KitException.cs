@@ -1,23 +1,22 @@
 namespace DermKit;
 
-/// <summary>Input the kit cannot use. The message says what was expected, what was found, where (file, row or key) and what to do.</summary>
+/// <summary>An input that the kit cannot use. The message says what was expected and found, where, and what to
+/// do.</summary>
 public sealed class KitException : Exception
 {
-    /// <summary>Makes the error; control characters in the message are shown as codes.</summary>
+    /// <summary>Creates the exception; control characters in the message are escaped.</summary>
     public KitException(string message, Exception? inner = null) : base(Printable.Text(message), inner) { }
 
-    /// <summary>
-    /// Makes the error of a text with values in it, which are made printable one by one (<see cref="KitMessage"/>).
-    /// </summary>
+    /// <summary>Creates the exception from an interpolated string whose values are escaped one by one.</summary>
     public KitException(KitMessage message, Exception? inner = null) : base(message.Take(), inner) { }
 
-    /// <summary>The name in <paramref name="known"/> nearest to <paramref name="name"/> by edit distance, for "did you mean".</summary>
-    public static string Nearest(string name, IEnumerable<string> known) =>
-        known.OrderBy(k => EditDistance(name.ToLowerInvariant(), k.ToLowerInvariant())).ThenBy(k => k, StringComparer.Ordinal).FirstOrDefault("");
+    // The known name nearest by edit distance, for "did you mean".
+    internal static string Nearest(string name, IEnumerable<string> known) => known.Order(StringComparer.Ordinal)
+        .MinBy(k => EditDistance(name.ToLowerInvariant(), k.ToLowerInvariant())) ?? "";
 
     private static int EditDistance(string a, string b)
     {
-        int[] row = Enumerable.Range(0, b.Length + 1).ToArray();
+        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
         for (int i = 1; i <= a.Length; i++)
         {
             int diagonal = row[0];

@@ -1,29 +1,44 @@
 namespace DermKit;
 
-/// <summary>Tells a notebook host which class formats a type. Hosts look for an attribute of this name, so no package of theirs is needed.</summary>
-[AttributeUsage(AttributeTargets.Class)]
-public sealed class TypeFormatterSourceAttribute(Type formatterSourceType) : Attribute
+/// <summary>A value that notebook hosts show as HTML; its type has a
+/// <see cref="TypeFormatterSourceAttribute"/>.</summary>
+internal interface IRichOutput
 {
-    /// <summary>A class whose CreateTypeFormatters() returns formatters.</summary>
-    public Type FormatterSourceType { get; } = formatterSourceType;
+    string ToHtml();
 
-    /// <summary>Best first.</summary>
-    public string[] PreferredMimeTypes { get; set; } = [];
+    string ToPlain();
 }
 
-/// <summary>Writes a value in one form.</summary>
-/// <param name="mimeType">text/html or text/plain.</param>
-/// <param name="text">The form of a value; null for one that it does not know.</param>
-public sealed class RichFormatter(string mimeType, Func<object, string?> text)
+/// <summary>
+/// Tells notebook hosts which class formats a type. Hosts look for the names of this attribute, its properties and its
+/// source's members, so that no package of theirs is needed.
+/// </summary>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class TypeFormatterSourceAttribute : Attribute
 {
-    /// <summary>text/html or text/plain.</summary>
-    public string MimeType { get; } = mimeType;
+    /// <summary>A class whose CreateTypeFormatters() returns formatters.</summary>
+    public Type FormatterSourceType => typeof(RichFormatterSource);
 
-    /// <summary>Writes <paramref name="instance"/>; false when it is of another type.</summary>
-    public bool Format(object instance, TextWriter writer)
+    /// <summary>Best first.</summary>
+    public string[] PreferredMimeTypes => ["text/html", "text/plain"];
+}
+
+/// <summary>The formatters of everything that the kit shows as HTML.</summary>
+public sealed class RichFormatterSource
+{
+    /// <summary>One formatter for text/html and one for text/plain.</summary>
+    public IEnumerable<object> CreateTypeFormatters() =>
+        [new RichFormatter("text/html", v => v.ToHtml()), new RichFormatter("text/plain", v => v.ToPlain())];
+
+    private sealed class RichFormatter(string mimeType, Func<IRichOutput, string> text)
     {
-        string? form = text(instance);
-        writer.Write(form);
-        return form is not null;
+        public string MimeType => mimeType;
+
+        public bool Format(object instance, TextWriter writer)
+        {
+            if (instance is not IRichOutput output) return false;
+            writer.Write(text(output));
+            return true;
+        }
     }
 }

@@ -1,41 +1,53 @@
-using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 
 namespace DermKit;
 
-/// <summary>Reads a declarative JSON file (task, model, manifest, options) into a record and refuses what it does not know.</summary>
-public static class StrictJson
+/// <summary>Reads a JSON file (task, model, manifest, options) into a record and refuses what it does not
+/// know.</summary>
+internal static class StrictJson
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.General)
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         RespectNullableAnnotations = true,
         AllowDuplicateProperties = false,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
-    /// <summary>Reads one file. Keys are the public properties of <typeparamref name="T"/> in camelCase; <c>required</c> properties must be there.</summary>
-    /// <exception cref="KitException">The file is no JSON object, or a key is unknown (the nearest known key is named), missing, repeated or of the wrong type.</exception>
+    // Keys are the public properties in camelCase; required ones must be there. Throws KitException when the file is no
+    // JSON object or a key is unknown (the nearest is named), missing, repeated or of the wrong type.
     public static T Read<T>(string path) => Guarded(path, () => JsonSerializer.Deserialize<T>(Keys<T>(path), Options)!);
 
-    /// <summary>Reads one file over defaults that depend on what it says.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="changes">Key and value, taken before the file's: JSON, or else a text.</param>
-    /// <param name="defaults">From the keys that are set, the record that holds all others.</param>
-    /// <exception cref="KitException">As <see cref="Read{T}(string)"/>.</exception>
-    public static T Read<T>(string path, IReadOnlyDictionary<string, string> changes, Func<JsonObject, T> defaults)
+    // Reads a file over defaults that depend on its keys; changes (JSON, or else text) replace its values. defaults
+    // gets the set keys, which it may remove, and returns the record of all others and why it lacks a key (null for a
+    // key known nowhere).
+    internal static T Read<T>(
+        string path, IReadOnlyDictionary<string, string> changes,
+        Func<JsonObject, (T Record, Func<string, string?> WhyUnknown)> defaults) where T : notnull
     {
-        JsonObject keys = Keys<T>(path);
-        foreach ((string key, string value) in changes) keys[Known<T>("--set", key)] = Value(value);
+        JsonObject keys = Root(path);
+        foreach ((string key, string value) in changes) keys[key] = Value(value);
+        (T start, Func<string, string?> why) = defaults(keys);
+        Type type = start.GetType();
+        foreach ((string key, _) in keys) Known(type, changes.ContainsKey(key) ? "--set" : path, key, why);
         return Guarded(path, () =>
         {
-            JsonObject all = JsonSerializer.SerializeToNode(defaults(keys), Options)!.AsObject();
+            JsonObject all = JsonSerializer.SerializeToNode(start, type, Options)!.AsObject();
             foreach ((string key, JsonNode? value) in keys) all[key] = value?.DeepClone();
-            return all.Deserialize<T>(Options)!;
+            return (T)all.Deserialize(type, Options)!;
         });
     }
 
     private static JsonObject Keys<T>(string path)
+    {
+        JsonObject keys = Root(path);
+        foreach ((string key, _) in keys) Known(typeof(T), path, key);
+        return keys;
+    }
+
+    private static JsonObject Root(string path)
     {
         byte[] bytes = File.ReadAllBytes(path);
         ReadOnlySpan<byte> json = bytes.AsSpan(bytes is [0xEF, 0xBB, 0xBF, ..] ? 3 : 0);
@@ -48,17 +60,19 @@ public static class StrictJson
         {
             throw new KitException($"{path}: {error.Message}", error);
         }
-        JsonObject keys = root as JsonObject ?? throw new KitException($"{path}: expected a JSON object, found {root?.GetValueKind() ?? JsonValueKind.Null}.");
-        foreach ((string key, _) in keys) Known<T>(path, key);
-        return keys;
+        return root as JsonObject
+            ?? throw new KitException(
+                $"{path}: expected a JSON object, found {root?.GetValueKind() ?? JsonValueKind.Null}.");
     }
 
-    private static string Known<T>(string where, string key)
+    private static void Known(Type type, string where, string key, Func<string, string?>? whyUnknown = null)
     {
-        string[] known = [.. typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(p => p.SetMethod is not null).Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name))];
-        return known.Contains(key) ? key
-            : throw new KitException($"{where}: key '{key}' is unknown; did you mean '{KitException.Nearest(key, known)}'? Known keys: {Names.Listed(known)}.");
+        string[] known = [.. Options.GetTypeInfo(type).Properties.Where(p => p.Set is not null).Select(p => p.Name)];
+        if (known.Contains(key)) return;
+        if (whyUnknown?.Invoke(key) is { } why)
+            throw new KitException($"{where}, key '{key}': expected no such key, because {why}.");
+        throw new KitException($"{where}: key '{key}' is unknown; did you mean '{KitException.Nearest(key, known)}'? "
+            + $"Known keys: {Names.Listed(known)}.");
     }
 
     private static JsonNode? Value(string text)
@@ -69,7 +83,7 @@ public static class StrictJson
         }
         catch (JsonException)
         {
-            // A text needs no quotes on a command line.
+            // Text needs no quotes on a command line.
             return JsonValue.Create(text);
         }
     }
@@ -82,7 +96,9 @@ public static class StrictJson
         }
         catch (JsonException error)
         {
-            throw new KitException($"{path}: {error.Message}", error);
+            // The reader's own messages end with the key's path.
+            string key = error.Path is { Length: > 2 } at && !error.Message.Contains(at) ? $", key '{at[2..]}'" : "";
+            throw new KitException($"{path}{key}: {error.Message}", error);
         }
     }
 }

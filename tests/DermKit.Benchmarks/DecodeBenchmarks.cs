@@ -22,7 +22,8 @@ internal static class DecodeBenchmarks
     }
 
     /// <summary>
-    /// Caches from JPEG files of 600 x 450 on all cores, hashes included: as pre-training builds them (short side 256), and exact squares of 256; the limit is Skia's plain decode of
+    /// Caches from JPEG files of 600 x 450 on all cores, hashes included: as pre-training builds them (short side 256),
+    /// and exact squares of 256; the limit is Skia's plain decode of
     /// the same bytes on as many.
     /// </summary>
     public static IEnumerable<Row> CacheBuild()
@@ -34,7 +35,8 @@ internal static class DecodeBenchmarks
             byte[][] files = [.. Enumerable.Range(0, Files).Select(i => ImageCodec.EncodeJpeg(Draw(600, 450, i), 90))];
             string[] paths = [.. files.Select((_, i) => Path.Combine(folder, $"{i}.jpg"))];
             for (int i = 0; i < Files; i++) File.WriteAllBytes(paths[i], files[i]);
-            EvalTransform kept = PretrainData.Kept(new()), exact = new() { Crop = 256, Filter = ResizeFilter.Bicubic };
+            EvalTransform kept = PretrainData.Kept(new DinoOptions()),
+                exact = new() { Crop = 256, Filter = ResizeFilter.Bicubic };
             int build = 0;
             double[] seconds = Measure.Medians(7,
                 () => ImageCache.Build(Path.Combine(folder, $"{build++}"), paths, kept).Dispose(),
@@ -54,7 +56,8 @@ internal static class DecodeBenchmarks
     {
         var random = new Random(seed);
         byte[] pixels = new byte[3 * width * height];
-        for (int i = 0; i < pixels.Length; i++) pixels[i] = (byte)(120 + 60 * Math.Sin((i % (3 * width)) / 500.0 + seed) + random.Next(12));
+        for (int i = 0; i < pixels.Length; i++)
+            pixels[i] = (byte)(120 + 60 * Math.Sin((i % (3 * width)) / 500.0 + seed) + random.Next(12));
         return new(width, height, pixels);
     }
 }

@@ -6,7 +6,8 @@ namespace DermKit.Benchmarks;
 internal static class Measure
 {
     /// <summary>
-    /// Median seconds of each body. The bodies take turns, so that a busy neighbour slows all of them alike and their ratio holds.
+    /// Median seconds of each body. The bodies take turns, so that a busy neighbour slows all of
+    /// them alike and their ratio holds.
     /// </summary>
     public static double[] Medians(int repeats, params Action[] bodies)
     {

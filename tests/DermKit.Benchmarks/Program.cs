@@ -9,9 +9,11 @@ double startUp = (DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSec
 
 string? json = Option("--json"), filter = Option("--filter");
 string peerSeconds = Option("--peer-seconds") ?? "1200";
-if (!double.TryParse(peerSeconds, System.Globalization.CultureInfo.InvariantCulture, out double peerLimit) || !(peerLimit > 0 && peerLimit <= 86_400))
+if (!double.TryParse(peerSeconds, System.Globalization.CultureInfo.InvariantCulture, out double peerLimit)
+    || !(peerLimit > 0 && peerLimit <= 86_400))
 {
-    Console.Error.WriteLine($"--peer-seconds '{peerSeconds}': expected seconds, more than 0 and at most a day, after which scikit-learn is stopped.");
+    Console.Error.WriteLine($"--peer-seconds '{peerSeconds}': expected seconds, more than 0 and at most a day, after "
+        + "which scikit-learn is stopped.");
     return 2;
 }
 (string Name, Func<IEnumerable<Row>> Run)[] benchmarks =
@@ -24,7 +26,6 @@ if (!double.TryParse(peerSeconds, System.Globalization.CultureInfo.InvariantCult
     ("weights-load", WeightBenchmarks.Load),
     ("tokenize", WeightBenchmarks.Tokenize),
     ("knn", ProbeBenchmarks.Knn),
-    ("knn-million", LabelBenchmarks.MillionRows),
     ("bootstrap-f1", LabelBenchmarks.BootstrapF1),
     ("probes", () => LabelBenchmarks.Probes(peerLimit)),
     ("views-per-core", PretrainBenchmarks.Views),
@@ -32,11 +33,13 @@ if (!double.TryParse(peerSeconds, System.Globalization.CultureInfo.InvariantCult
     ("dino-step-fp32", () => PretrainBenchmarks.Step("fp32")),
     ("dino-step-bf16", () => PretrainBenchmarks.Step("bf16")),
     .. new[] { "iBOT", "SimCLR", "BYOL" }.SelectMany(method => new[] { "fp32", "bf16" }.Select(precision =>
-        ($"{method.ToLowerInvariant()}-step-{precision}", (Func<IEnumerable<Row>>)(() => PretrainBenchmarks.Other(method, precision))))),
+        ($"{method.ToLowerInvariant()}-step-{precision}",
+            (Func<IEnumerable<Row>>)(() => PretrainBenchmarks.Other(method, precision))))),
 ];
 if (filter is not null && !benchmarks.Any(b => b.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
 {
-    Console.Error.WriteLine($"--filter '{filter}' matches none of {string.Join(", ", benchmarks.Select(b => b.Name))}; did you mean '{KitException.Nearest(filter, benchmarks.Select(b => b.Name))}'?");
+    Console.Error.WriteLine($"--filter '{filter}' matches none of {string.Join(", ", benchmarks.Select(b => b.Name))}; "
+        + $"did you mean '{KitException.Nearest(filter, benchmarks.Select(b => b.Name))}'?");
     return 2;
 }
 var rows = new List<Row>();
@@ -50,7 +53,8 @@ foreach ((string name, Func<IEnumerable<Row>> run) in benchmarks)
 if (json is not null) AtomicFile.WriteAllText(json, Row.ToJson(rows));
 return 0;
 
-// Without native products in bfloat16 such a row takes minutes and says nothing of what a user runs; --filter asks for it all the same.
+// Without native products in bfloat16 such a row takes minutes and says nothing of what a user runs;
+// --filter asks for it all the same.
 static bool IsForThisProcessor(string name)
 {
     bool isSkipped = name.EndsWith("bf16", StringComparison.Ordinal) && !Processor.MultipliesBFloat16;

@@ -27,14 +27,15 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("Pretraining")]
-    [InlineData("FineTuning")]
-    public void TrainingWritesThroughTheOneWriter(string part)
+    [InlineData("DermKit", "Pretraining")]
+    [InlineData("DermKit.Studies", "FineTuning")]
+    public void TrainingWritesThroughTheOneWriter(string project, string part)
     {
-        string folder = Path.Combine(KitSettings.FromEnvironment().Root, "lib", "DermKit", part);
+        string folder = Path.Combine(KitSettings.FromEnvironment().Root, "lib", project, part);
         string[] sources = Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories);
         Assert.NotEmpty(sources);
-        var direct = new Regex(@"\bFile\.(Copy|Move|Replace|Create|WriteAll|Append|OpenWrite)|new (FileStream|StreamWriter)\(");
+        var direct =
+            new Regex(@"\bFile\.(Copy|Move|Replace|Create|WriteAll|Append|OpenWrite)|new (FileStream|StreamWriter)\(");
         Assert.DoesNotContain(sources, s => direct.IsMatch(File.ReadAllText(s)));
     }
 }

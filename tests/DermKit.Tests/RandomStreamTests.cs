@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 
 namespace DermKit.Tests;
 
-/// <summary>Streams of one seed, of neighbouring seeds and of neighbouring epochs have nothing to do with each other.</summary>
+/// <summary>Streams of one seed, of neighbouring seeds and of neighbouring epochs have nothing
+/// to do with each other.</summary>
 public sealed class RandomStreamTests
 {
     private static readonly RandomPurpose[] Purposes = Enum.GetValues<RandomPurpose>();
@@ -22,7 +23,8 @@ public sealed class RandomStreamTests
            select (seed, purpose, epoch),
     ];
 
-    private static long SeedOf((int Seed, RandomPurpose Purpose, int Epoch) of) => RandomStream.SeedOf(of.Seed, of.Purpose, of.Epoch);
+    private static long SeedOf((int Seed, RandomPurpose Purpose, int Epoch) of) =>
+        RandomStream.SeedOf(of.Seed, of.Purpose, of.Epoch);
 
     [Fact]
     public void NoTwoStreamsShareADraw()
@@ -33,7 +35,8 @@ public sealed class RandomStreamTests
         foreach (var of in Combinations)
         {
             var stream = new SplitMix64((ulong)SeedOf(of));
-            for (int i = 0; i < 100; i++) Assert.True(drawn.Add(stream.Next()), $"{of} repeats a draw of another stream");
+            for (int i = 0; i < 100; i++)
+                Assert.True(drawn.Add(stream.Next()), $"{of} repeats a draw of another stream");
         }
     }
 
@@ -47,11 +50,14 @@ public sealed class RandomStreamTests
         Uncorrelated("purposes", c => (c.Seed, c.Purpose + 1, c.Epoch));
         Uncorrelated("seed against epoch", c => (c.Seed + 1, c.Purpose, c.Epoch - 1));
 
-        void Uncorrelated(string what, Func<(int Seed, RandomPurpose Purpose, int Epoch), (int, RandomPurpose, int)> neighbour)
+        void Uncorrelated(string what,
+            Func<(int Seed, RandomPurpose Purpose, int Epoch), (int, RandomPurpose, int)> neighbour)
         {
-            (double A, double B)[] pairs = [.. first.Where(f => first.ContainsKey(neighbour(f.Key))).Select(f => (f.Value, first[neighbour(f.Key)]))];
+            (double A, double B)[] pairs = [.. first.Where(f => first.ContainsKey(neighbour(f.Key)))
+                .Select(f => (f.Value, first[neighbour(f.Key)]))];
             double correlation = 12 * pairs.Average(p => (p.A - 0.5) * (p.B - 0.5));
-            Assert.True(Math.Abs(correlation) < 4 / Math.Sqrt(pairs.Length), $"{what}: {correlation} over {pairs.Length} pairs");
+            Assert.True(Math.Abs(correlation) < 4 / Math.Sqrt(pairs.Length),
+                $"{what}: {correlation} over {pairs.Length} pairs");
         }
     }
 
@@ -74,7 +80,8 @@ public sealed class RandomStreamTests
     {
         using var tiny = new TinyPretraining();
         using PretrainData data = tiny.Data();
-        int[][] orders = [.. from seed in Enumerable.Range(1, 8) from epoch in Enumerable.Range(0, 8) select data.Order(12, seed, epoch)[0]];
+        int[][] orders = [.. from seed in Enumerable.Range(1, 8) from epoch in Enumerable.Range(0, 8)
+            select data.Order(12, seed, epoch)[0]];
         Assert.Equal(64, orders.Select(o => string.Join(',', o)).Distinct().Count());
         int[] expected = [.. Enumerable.Range(0, 12)];
         new SplitMix64((ulong)RandomStream.SeedOf(3, RandomPurpose.Order, 5)).Shuffle(expected.AsSpan());
@@ -91,16 +98,20 @@ public sealed class RandomStreamTests
         var seen = new Dictionary<string, string>();
         for (int seed = 1; seed <= 4; seed++)
         {
-            using PretrainMethod made = PretrainMethod.Create(TinyPretraining.For(method) with { Seed = seed }, CPU);
+            using PretrainMethod made = (TinyPretraining.For(method) with { Seed = seed }).Create(CPU);
             // The first tensors that backbone, projector and predictor draw, less their scales.
             foreach (string part in (string[])["backbone", "head", "projection_head", "prediction_head"])
             {
-                var drawn = made.Student.named_parameters().Where(p => p.name.StartsWith(part + ".", StringComparison.Ordinal));
-                Tensor? first = drawn.Select(p => (Tensor)p.parameter).FirstOrDefault(p => p.numel() >= 16 && p.std().item<float>() > 0);
+                var drawn = made.Student.named_parameters()
+                    .Where(p => p.name.StartsWith(part + ".", StringComparison.Ordinal));
+                Tensor? first = drawn.Select(p => (Tensor)p.parameter)
+                    .FirstOrDefault(p => p.numel() >= 16 && p.std().item<float>() > 0);
                 if (first is null) continue;
                 Tensor start = first.detach().flatten().narrow(0, 0, 16);
-                string print = string.Join(' ', (start / start.abs().max()).data<float>().Select(v => v.ToString("f4")));
-                Assert.True(seen.TryAdd(print, $"{part} of seed {seed}"), $"{part} of seed {seed} starts as {seen.GetValueOrDefault(print)}");
+                string print = string.Join(' ',
+                    (start / start.abs().max()).data<float>().Select(v => v.ToString("f4")));
+                Assert.True(seen.TryAdd(print, $"{part} of seed {seed}"),
+                    $"{part} of seed {seed} starts as {seen.GetValueOrDefault(print)}");
             }
         }
         Assert.True(seen.Count >= 8, $"{seen.Count} parts drew weights");
@@ -112,6 +123,7 @@ public sealed class RandomStreamTests
         var seen = new HashSet<double>();
         foreach (RandomPurpose purpose in Purposes)
             for (int view = 0; view < 1100; view++)
-                Assert.True(seen.Add(new ImageRandom(RandomStream.SeedOf(1, purpose), 0, 7, view).Uniform()), $"{purpose}, view {view}");
+                Assert.True(seen.Add(new ImageRandom(RandomStream.SeedOf(1, purpose), 0, 7, view).Uniform()),
+                    $"{purpose}, view {view}");
     }
 }

@@ -39,23 +39,28 @@ public sealed class ResultsPageTests
 
     [Fact]
     public void EveryFileIsOnThePage() =>
-        Assert.Equal(Order.Order(), Directory.GetFiles(Folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order());
+        Assert.Equal(Order.Order(),
+            Directory.GetFiles(Folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order());
 
-    private static JsonNode Read(string name) => JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, name + ".json")))!;
+    private static JsonNode Read(string name) =>
+        JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, name + ".json")))!;
 
     private static string Page()
     {
         var page = new StringBuilder("# Results\n\n");
         page.Append("Every number that the kit publishes, made from the JSON files of this folder ");
-        page.Append("(`KIT_WRITE_PAGES=1 dotnet test tests/DermKit.Tests -c Release --filter FullyQualifiedName~ResultsPageTests`). ");
-        page.Append("Brackets hold 95 % intervals. `KIT_DATA_DIR=...` stands for the folder that holds the data sets.\n");
+        page.Append("(`KIT_WRITE_PAGES=1 dotnet test tests/DermKit.Tests -c Release --filter "
+            + "FullyQualifiedName~ResultsPageTests`). ");
+        page.Append("Brackets hold 95 % intervals. `KIT_DATA_DIR=...` stands for the folder that holds the "
+            + "data sets.\n");
         foreach (string name in Order) Append(page, name, Read(name));
         return page.ToString();
     }
 
     private static void Append(StringBuilder page, string name, JsonNode result)
     {
-        page.Append(CultureInfo.InvariantCulture, $"\n## {result["title"]}\n\n**{result["finding"]}** {result["test"]}\n\n");
+        page.Append(CultureInfo.InvariantCulture,
+            $"\n## {result["title"]}\n\n**{result["finding"]}** {result["test"]}\n\n");
         page.Append(CultureInfo.InvariantCulture, $"{result["measure"]}\n\n");
         AppendRow(page, result["columns"]!.AsArray());
         page.Append('|').Insert(page.Length, "---|", result["columns"]!.AsArray().Count).Append('\n');
@@ -88,7 +93,8 @@ public sealed class ResultsPageTests
     private static string Cell(JsonNode cell) => cell switch
     {
         JsonArray interval => string.Create(
-            CultureInfo.InvariantCulture, $"{(double)interval[0]!:0.00} [{(double)interval[1]!:0.00}, {(double)interval[2]!:0.00}]"),
+            CultureInfo.InvariantCulture,
+            $"{(double)interval[0]!:0.00} [{(double)interval[1]!:0.00}, {(double)interval[2]!:0.00}]"),
         _ when cell.GetValueKind() == System.Text.Json.JsonValueKind.Number && cell.ToJsonString().Contains('.') =>
             ((double)cell).ToString("0.00", CultureInfo.InvariantCulture),
         _ => cell.ToString(),

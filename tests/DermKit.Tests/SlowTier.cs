@@ -1,6 +1,6 @@
 namespace DermKit.Tests;
 
-/// <summary>Tests of minutes, which run where KIT_SLOW is 1.</summary>
+/// <summary>Tests that take minutes and run where KIT_SLOW is 1.</summary>
 internal static class SlowTier
 {
     internal static void Need(string what) =>

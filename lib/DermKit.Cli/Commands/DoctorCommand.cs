@@ -1,15 +1,11 @@
-using DermKit.Studies;
-using DermKit.Notebooks;
-using System.CommandLine;
-
 namespace DermKit.Cli;
 
-/// <summary>kit doctor: what this machine has and lacks.</summary>
 internal static class DoctorCommand
 {
     internal static Command Create()
     {
-        var command = new Command("doctor", "Looks at SDK, torch, device, memory, disk, data sets and notebook hosts; PASS, WARN or FAIL with the remedy on the line");
+        var command = new Command("doctor", "Checks SDK, torch, device, memory, disk, data sets and notebook hosts; "
+            + "prints PASS, WARN or FAIL with the remedy");
         command.SetAction(_ =>
         {
             bool failed = false;

@@ -1,46 +1,56 @@
-using DermKit.Studies;
-using DermKit.Notebooks;
-using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace DermKit.Cli;
 
-/// <summary>kit jupyter: the kernel of Jupyter clients, VS Code's among them.</summary>
 internal static class JupyterCommand
 {
-    internal static Command Create() => new("jupyter", "Lets Jupyter clients, such as VS Code, run the notebooks") { Install(), Run() };
+    internal static Command Create() =>
+        new("jupyter", "Runs the notebooks in Jupyter clients, such as VS Code") { Install(), Run() };
 
     private static Command Install()
     {
-        var name = new Option<string>("--name") { Description = $"Name of the kernel (default: {KernelSpec.DefaultName}, which the kit's notebooks carry)", DefaultValueFactory = _ => KernelSpec.DefaultName };
-        var user = new Option<bool>("--user") { Description = "For this user (the default)" };
-        var prefix = new Option<string?>("--prefix") { Description = "Under DIR/share/jupyter, such as a Python environment or /usr/local" };
-        var force = new Option<bool>("--force") { Description = "Also in the place of another program's kernel of that name" };
-        var command = new Command("install", "Writes a kernelspec that starts this clone's kit") { name, user, prefix, force };
+        var name = new Option<string>("--name")
+        {
+            Description = $"Name of the kernel (default: {KernelSpec.DefaultName}, which the kit's notebooks name)",
+            DefaultValueFactory = _ => KernelSpec.DefaultName,
+        };
+        var user = Option<bool>("--user", "Installs for this user (the default)");
+        var prefix = Option<string?>("--prefix",
+            "Installs in DIR/share/jupyter, such as a Python environment or /usr/local");
+        var force = Option<bool>("--force", "Replaces another program's kernel of that name");
+        var command = new Command("install", "Writes a kernelspec that starts this clone's kit")
+        {
+            name, user, prefix, force
+        };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(user) && result.GetValue(prefix) is not null) result.AddError("--user and --prefix name two places; choose one.");
+            if (result.GetValue(user) && result.GetValue(prefix) is not null)
+                result.AddError("--user and --prefix name two places; choose one.");
         });
         command.SetAction(parsed =>
         {
-            string data = parsed.GetValue(prefix) is { } folder ? Path.Combine(Path.GetFullPath(folder), "share", "jupyter") : KernelSpec.UserData();
-            string chosen = parsed.GetValue(name)!, file = KernelSpec.Install(KitSettings.FromEnvironment().Root, chosen, data, parsed.GetValue(force));
-            Console.WriteLine($"{file}\nOpen a notebook in VS Code (Jupyter extension: Select Kernel, Jupyter Kernel) or a Jupyter client and choose the kernel {chosen}; or run one with: jupyter nbconvert --to notebook --execute NOTEBOOK");
+            string data = parsed.GetValue(prefix) is { } folder
+                ? Path.Combine(Path.GetFullPath(folder), "share", "jupyter") : KernelSpec.UserData();
+            string chosen = parsed.GetValue(name)!;
+            string file = KernelSpec.Install(KitSettings.FromEnvironment().Root, chosen, data, parsed.GetValue(force));
+            Console.WriteLine($"{file}\nOpen a notebook in VS Code (Jupyter extension: Select Kernel, Jupyter Kernel) "
+                + $"or a Jupyter client and choose the kernel {chosen}; or run one with: jupyter nbconvert --to "
+                + "notebook --execute NOTEBOOK");
         });
         return command;
     }
 
     private static Command Run()
     {
-        var connection = new Option<string>("--connection") { Description = "The connection file of the client", Required = true };
+        var connection = Option<string>("--connection", "The connection file of the client");
+        connection.Required = true;
         var command = new Command("run", "Runs the kernel; Jupyter clients start it by the kernelspec") { connection };
         command.SetAction(async (parsed, _) =>
         {
             ConnectionFile file = ConnectionFile.Read(parsed.GetValue(connection)!);
             using var kernel = new Kernel(file, KitSettings.FromEnvironment().Root, Environment.CurrentDirectory);
-            // A client that knows signals only, or a terminal's Ctrl-C, stops the cell and not the kernel.
+            // A signal stops the cell and not the kernel.
             using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
             {
                 context.Cancel = true;
@@ -56,10 +66,11 @@ internal static class JupyterCommand
         return command;
     }
 
-    /// <summary>A client that is killed sends no shutdown request; it said in this variable which process it is.</summary>
+    // Ends the kernel with its client: a killed client sends no shutdown request.
     private static async Task EndWithClientAsync(CancellationTokenSource end)
     {
-        if (!int.TryParse(Environment.GetEnvironmentVariable("JPY_PARENT_PID"), CultureInfo.InvariantCulture, out int id) || id <= 1) return;
+        if (!int.TryParse(Environment.GetEnvironmentVariable("JPY_PARENT_PID"), CultureInfo.InvariantCulture,
+            out int id) || id <= 1) return;
         try
         {
             using Process client = Process.GetProcessById(id);

@@ -1,20 +1,17 @@
-using DermKit.Studies;
-using DermKit.Notebooks;
-using System.CommandLine;
-
 namespace DermKit.Cli;
 
-/// <summary>kit session: the child process of a notebook run; started by kit run and kit jupyter run, not by hand.</summary>
+/// <summary>The child process of kit run and kit jupyter run.</summary>
 internal static class SessionCommand
 {
     internal static Command Create()
     {
-        var pipe = new Argument<string>("pipe") { Description = "Name of the parent's pipe" };
-        var folder = new Argument<string>("folder") { Description = "The notebook's folder" };
-        var live = new Option<bool>("--live") { Description = "Figures carry their own style and scripts" };
+        var pipe = Argument<string>("pipe", "Name of the parent's pipe");
+        var folder = Argument<string>("folder", "The notebook's folder");
+        var live = Option<bool>("--live", "Figures bring their own style and scripts");
         var command = new Command("session", "Runs the cells of one notebook (internal)") { pipe, folder, live };
         command.Hidden = true;
-        command.SetAction((parsed, _) => SessionServer.RunAsync(parsed.GetRequiredValue(pipe), parsed.GetRequiredValue(folder), parsed.GetValue(live)));
+        command.SetAction((parsed, _) => SessionServer.RunAsync(parsed.GetRequiredValue(pipe),
+            parsed.GetRequiredValue(folder), parsed.GetValue(live)));
         return command;
     }
 }

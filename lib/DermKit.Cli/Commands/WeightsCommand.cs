@@ -1,33 +1,29 @@
-using DermKit.Studies;
-using DermKit.Notebooks;
 using DermKit.Evaluation;
 using DermKit.Models;
-using System.CommandLine;
-using System.Globalization;
 
 namespace DermKit.Cli;
 
-/// <summary>kit weights: what a weights file holds, and the same weights as safetensors under the kit's key names.</summary>
 internal static class WeightsCommand
 {
     internal static Command Create()
     {
-        var file = new Argument<string>("file") { Description = "safetensors, an index of several (.safetensors.index.json), or PyTorch's zip (.pth, .pt, .bin)" };
-        var inspect = new Command("inspect", "Lists keys, shapes, types, metadata and the family of a weights file; nothing in it is run") { file };
+        var file = Argument<string>("file",
+            "safetensors, an index of several (.safetensors.index.json), or PyTorch's zip (.pth, .pt, .bin)");
+        var inspect = new Command("inspect",
+            "Lists keys, shapes, types, metadata and the family of a weights file without running anything in it")
+        {
+            file
+        };
         inspect.SetAction(parsed => Inspect(Existing(parsed.GetValue(file)!), Console.Out));
 
-        var input = new Argument<string>("in") { Description = "Any weights file that inspect reads" };
-        var output = new Argument<string>("out") { Description = "The new file, NAME.safetensors" };
-        var raw = new Option<bool>("--raw")
-        {
-            Description = "Keeps every tensor under its own name, unchecked: for a file of no known family",
-        };
-        var prefix = new Option<string?>("--prefix")
-        {
-            Description = "How the keys of the encoder begin, such as teacher.backbone.: for a file with several",
-        };
-        const string What = "Writes a file's encoder as safetensors under the key names of the kit's models, "
-            + "in its stored types, if kit evaluate would take it or pre-training could start from it";
+        var input = Argument<string>("in", "Any weights file that inspect reads");
+        var output = Argument<string>("out", "The new file, NAME.safetensors");
+        var raw = Option<bool>("--raw",
+            "Keeps every tensor under its own name, unchecked, for a file of no known family");
+        var prefix = Option<string?>("--prefix",
+            "Prefix of the encoder's keys, such as teacher.backbone., for a file with several encoders");
+        const string What = "Writes a file's encoder as safetensors under the key names of the kit's models, in its "
+            + "stored types, if kit evaluate would take it or pre-training could start from it";
         var convert = new Command("convert", What) { input, output, raw, prefix };
         convert.SetAction(parsed =>
         {
@@ -35,14 +31,17 @@ internal static class WeightsCommand
             return Convert(path, parsed.GetValue(output)!, parsed.GetValue(raw), parsed.GetValue(prefix), Console.Out);
         });
 
-        return new Command("weights", "Looks into weights files and converts them") { inspect, convert };
+        return new Command("weights", "Inspects and converts weights files") { inspect, convert };
     }
 
     private static int Inspect(string path, TextWriter writer)
     {
         using MappedWeights file = MappedWeights.Open(path);
         using WeightFile stored = WeightFile.Open(path);
-        writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{path}: {file.Format}, {new FileInfo(path).Length:n0} bytes, {stored.Entries.Count} tensors, {stored.Entries.Values.Sum(e => e.Count):n0} values; {file.Description}"));
+        long bytes = new FileInfo(path).Length;
+        long values = stored.Entries.Values.Sum(e => e.Count);
+        string sizes = Invariant($"{bytes:n0} bytes, {stored.Entries.Count} tensors, {values:n0} values");
+        writer.WriteLine($"{path}: {file.Format}, {sizes}; {file.Description}");
         writer.WriteLine($"SHA-256 {WeightLoader.FileHash(path)}");
         foreach ((string key, string value) in file.Metadata.OrderBy(p => p.Key, StringComparer.Ordinal))
             writer.WriteLine($"  {Printable.Of(key)} = {Printable.Of(value, most: 2_000)}");
@@ -55,27 +54,32 @@ internal static class WeightsCommand
 
     private static int Convert(string path, string target, bool raw, string? prefix, TextWriter writer)
     {
-        if (!target.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)) throw new KitException($"{target}: expected the name of a .safetensors file.");
-        if (Path.GetFullPath(target) == Path.GetFullPath(path)) throw new KitException($"{target}: expected another file than the one that is read.");
+        if (!target.EndsWith(".safetensors", OrdinalIgnoreCase))
+            throw new KitException($"{target}: expected the name of a .safetensors file.");
+        if (Path.GetFullPath(target) == Path.GetFullPath(path))
+            throw new KitException($"{target}: expected another file than the one that is read.");
         if (raw && prefix is not null)
             throw new KitException("--raw keeps every tensor, --prefix those of one encoder: pass one of the two.");
         using MappedWeights mapped = MappedWeights.Open(path, prefix);
         if (!raw && mapped.Family == WeightFamily.Unknown)
-            throw new KitException($"{path}: {mapped.Description}. "
-                + "Pass --raw to keep every tensor under its own name.");
+            throw new KitException($"{path}: {mapped.Description}. Pass --raw to keep every tensor under its own "
+                + "name.");
         using WeightFile file = raw ? WeightFile.Open(path) : mapped;
         string[] left = raw ? [] : [.. mapped.Unused, .. mapped.Heads];
         string[] keys = [.. file.Entries.Keys.Except(raw ? [] : mapped.Heads)];
         if (!raw) ModelRegistry.Check(mapped, keys);
         var metadata = new Dictionary<string, string>(file.Metadata)
         {
-            ["converted from"] = Path.GetFileName(path), ["sha256 of that file"] = WeightLoader.FileHash(path),
+            ["converted from"] = Path.GetFileName(path),
+            ["sha256 of that file"] = WeightLoader.FileHash(path),
         };
         SafeTensors.Save(target, file, keys, metadata);
-        writer.WriteLine($"{target}: {keys.Length} tensors, SHA-256 {WeightLoader.FileHash(target)}; {mapped.Description}");
+        writer.WriteLine(
+            $"{target}: {keys.Length} tensors, SHA-256 {WeightLoader.FileHash(target)}; {mapped.Description}");
         if (left.Length > 0) writer.WriteLine($"left out: {Names.Listed(left, left.Length)}");
         return 0;
     }
 
-    private static string Existing(string path) => File.Exists(path) ? path : throw new KitException($"{Path.GetFullPath(path)}: expected a weights file, found none.");
+    private static string Existing(string path) => File.Exists(path) ? path
+        : throw new KitException($"{Path.GetFullPath(path)}: expected a weights file, found none.");
 }

@@ -1,81 +1,50 @@
-using System.Text.Json.Nodes;
-
 namespace DermKit.Notebooks;
 
-/// <summary>One cell, a view over the document's JSON: what is not named here (metadata, attachments) stays as it was read.</summary>
-public sealed class NotebookCell
+/// <summary>A view over the document's JSON.</summary>
+internal sealed class NotebookCell(JsonObject json, string place)
 {
-    private readonly string _place;
+    internal JsonObject Json => json;
 
-    /// <param name="json">The cell.</param>
-    /// <param name="place">What names the cell when the file gives it no id.</param>
-    internal NotebookCell(JsonObject json, string place)
+    /// <summary>Before nbformat 4.5, which has ids, the place in the file.</summary>
+    internal string Id => HasId ? (string)json["id"]! : place;
+
+    internal bool HasId => json.ContainsKey("id");
+
+    internal string Type => (string)json["cell_type"]!;
+
+    internal bool IsCode => Type == "code";
+
+    internal bool IsMarkdown => Type == "markdown";
+
+    internal JsonObject Metadata => Member<JsonObject>("metadata", () => []);
+
+    internal IReadOnlyList<string> Tags => json["metadata"]?["tags"] is JsonArray tags
+        ? [.. tags.Select(t => t!.ToString())] : [];
+
+    internal string Language =>
+        json["metadata"]?["polyglot_notebook"]?["kernelName"]?.ToString()
+            ?? json["metadata"]?["dotnet_interactive"]?["language"]?.ToString() ?? "csharp";
+
+    /// <summary>Lines joined by \n. The setter keeps the form, a list of lines or one string.</summary>
+    internal string Source
     {
-        Json = json;
-        _place = place;
+        get => Text(json["source"]);
+        set => json["source"] = json["source"] is JsonArray or null ? Lines(value) : value;
     }
 
-    /// <summary>The cell as it stands in the file.</summary>
-    public JsonObject Json { get; }
+    internal JsonArray Outputs => Member<JsonArray>("outputs", () => []);
 
-    /// <summary>The cell's id, unique in its notebook. Before nbformat 4.5 cells have none; then the cell's place in the notebook as it was read.</summary>
-    public string Id => HasId ? (string)Json["id"]! : _place;
-
-    /// <summary>True when the file gives the cell an id.</summary>
-    internal bool HasId => Json.ContainsKey("id");
-
-    /// <summary>code, markdown or raw.</summary>
-    public string Type => (string)Json["cell_type"]!;
-
-    /// <summary>True for a code cell.</summary>
-    public bool IsCode => Type == "code";
-
-    /// <summary>The cell's metadata; an empty object is added when the file has none.</summary>
-    public JsonObject Metadata
+    internal int? ExecutionCount
     {
-        get
-        {
-            if (Json["metadata"] is not JsonObject) Json["metadata"] = new JsonObject();
-            return (JsonObject)Json["metadata"]!;
-        }
+        get => (int?)json["execution_count"];
+        set => json["execution_count"] = value;
     }
 
-    /// <summary>The tags in the metadata, such as "parameters".</summary>
-    public IReadOnlyList<string> Tags => Json["metadata"]?["tags"] is JsonArray tags ? [.. tags.Select(t => t!.ToString())] : [];
+    /// <summary>A text field of nbformat is a string or a list of strings.</summary>
+    internal static string Text(JsonNode? node) => node is JsonArray lines
+        ? string.Concat(lines.Select(l => (string?)l)) : (string?)node ?? "";
 
-    /// <summary>The kernel that the metadata names (csharp when it names none).</summary>
-    public string Language =>
-        Json["metadata"]?["polyglot_notebook"]?["kernelName"]?.ToString() ?? Json["metadata"]?["dotnet_interactive"]?["language"]?.ToString() ?? "csharp";
-
-    /// <summary>The text, lines joined by \n. Setting it keeps the file's form: a list of lines or one string.</summary>
-    public string Source
-    {
-        get => Text(Json["source"]);
-        set => Json["source"] = Json["source"] is JsonArray or null ? Lines(value) : value;
-    }
-
-    /// <summary>The outputs of a code cell in nbformat 4 form (stream, display_data, execute_result, error); add JSON objects to it.</summary>
-    public JsonArray Outputs
-    {
-        get
-        {
-            if (Json["outputs"] is not JsonArray) Json["outputs"] = new JsonArray();
-            return (JsonArray)Json["outputs"]!;
-        }
-    }
-
-    /// <summary>The run number of a code cell; null when it was not run.</summary>
-    public int? ExecutionCount
-    {
-        get => (int?)Json["execution_count"];
-        set => Json["execution_count"] = value;
-    }
-
-    /// <summary>A text field of nbformat, which is a string or a list of strings, as one string.</summary>
-    public static string Text(JsonNode? node) => node is JsonArray lines ? string.Concat(lines.Select(l => (string?)l)) : (string?)node ?? "";
-
-    /// <summary>Text as nbformat's list of lines, each with its line end.</summary>
-    public static JsonArray Lines(string text)
+    internal static JsonArray Lines(string text)
     {
         var lines = new JsonArray();
         for (int start = 0; start < text.Length;)
@@ -85,5 +54,11 @@ public sealed class NotebookCell
             start = end;
         }
         return lines;
+    }
+
+    private T Member<T>(string name, Func<T> create) where T : JsonNode
+    {
+        if (json[name] is not T) json[name] = create();
+        return (T)json[name]!;
     }
 }

@@ -1,33 +1,51 @@
 namespace DermKit.Notebooks;
 
-/// <summary>Which notebooks a command names.</summary>
 internal static class NotebookFiles
 {
-    /// <summary>Full paths: files as given, else names or beginnings of names in notebooks/; every notebook there when none is given.</summary>
-    /// <exception cref="KitException">There are none, or a name is unknown or fits several.</exception>
+    // The names after the paper's four stages begin with this number or a larger one.
+    private const string FirstAfterStages = "05";
+
+    /// <summary>Full paths of files, or of notebooks/ by the beginnings of their names.</summary>
     internal static string[] Find(string root, IReadOnlyList<string> names)
     {
-        string folder = Path.Combine(root, "notebooks");
-        string[] known = Directory.Exists(folder) ? [.. Directory.GetFiles(folder, "*.ipynb").Order(StringComparer.Ordinal)] : [];
-        if (names.Count > 0) return [.. names.Select(n => Find(n, root, known)).Distinct()];
-        return known.Length > 0 ? known : throw new KitException($"{folder}: expected notebooks (*.ipynb), found none; name a notebook file to run.");
+        string[] known = Known(root);
+        return [.. names.Select(n => Find(n, root, known)).Distinct()];
     }
 
-    /// <summary>Every notebook under notebooks/, exercises and solutions among them.</summary>
-    internal static string[] All(string root) => [.. Directory.GetFiles(Path.Combine(root, "notebooks"), "*.ipynb", SearchOption.AllDirectories)
-        .Where(f => !f.Contains(".ipynb_checkpoints", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    internal static string[] Default(string root, bool all)
+    {
+        string[] chosen = [.. Known(root)
+            .Where(k => all || string.CompareOrdinal(Path.GetFileName(k), FirstAfterStages) < 0)];
+        return chosen.Length > 0 ? chosen
+            : throw new KitException($"{Path.Combine(root, "notebooks")}: expected notebooks (*.ipynb), found none; "
+                + "name a notebook file to run.");
+    }
+
+    internal static string[] All(string root) => [
+        .. Directory.GetFiles(Path.Combine(root, "notebooks"), "*.ipynb", SearchOption.AllDirectories)
+            .Where(f => !f.Contains(".ipynb_checkpoints", Ordinal)).Order(StringComparer.Ordinal)];
+
+    private static string[] Known(string root)
+    {
+        string folder = Path.Combine(root, "notebooks");
+        return Directory.Exists(folder)
+            ? [.. Directory.GetFiles(folder, "*.ipynb").Order(StringComparer.Ordinal)] : [];
+    }
 
     private static string Find(string name, string root, string[] known)
     {
         foreach (string path in new[] { Path.GetFullPath(name), Path.GetFullPath(name, root) })
             if (File.Exists(path)) return path;
-        string stem = name.EndsWith(".ipynb", StringComparison.Ordinal) ? name[..^6] : name;
-        string[] matches = [.. known.Where(k => Path.GetFileNameWithoutExtension(k) == stem)];
-        if (matches.Length == 0) matches = [.. known.Where(k => Path.GetFileName(k).StartsWith(stem, StringComparison.OrdinalIgnoreCase))];
-        if (matches.Length == 1) return matches[0];
+        string stem = name.EndsWith(".ipynb", Ordinal) ? name[..^6] : name;
         string[] stems = [.. known.Select(k => Path.GetFileNameWithoutExtension(k))];
-        throw new KitException(matches.Length > 1
-            ? $"'{name}' fits {string.Join(", ", matches.Select(m => Path.GetFileNameWithoutExtension(m)))}; name one of them."
-            : $"No notebook '{name}'{(known.Length == 0 ? "" : $"; did you mean {KitException.Nearest(stem, stems)}? Known: {string.Join(", ", stems)}")}.");
+        string[] matches = [.. stems.Where(s => s == stem)];
+        if (matches.Length == 0)
+            matches = [.. stems.Where(s => s.StartsWith(stem, OrdinalIgnoreCase))];
+        if (matches.Length == 1) return known[Array.IndexOf(stems, matches[0])];
+        if (matches.Length > 1)
+            throw new KitException($"'{name}' fits {string.Join(", ", matches)}; name one of them.");
+        string nearest = known.Length == 0 ? ""
+            : $"; did you mean {KitException.Nearest(stem, stems)}? Known: {string.Join(", ", stems)}";
+        throw new KitException($"No notebook '{name}'{nearest}.");
     }
 }

@@ -1,10 +1,6 @@
-using System.Text;
-using System.Text.Json;
-using System.Text.Json.Nodes;
-
 namespace DermKit.Notebooks;
 
-/// <summary>Writes JSON the way nbformat does: one item a line, text not escaped beyond what JSON asks, values that nobody changed with their own spelling.</summary>
+/// <summary>Writes JSON as nbformat does; unchanged values keep their spelling.</summary>
 internal static class NotebookJson
 {
     internal static string Write(JsonNode node, string indent)
@@ -21,37 +17,16 @@ internal static class NotebookJson
             case null:
                 text.Append("null");
                 break;
-            case JsonObject { Count: 0 }:
-                text.Append("{}");
-                break;
-            case JsonArray { Count: 0 }:
-                text.Append("[]");
-                break;
             case JsonObject members:
-                text.Append('{');
-                foreach ((string name, JsonNode? value) in members)
+                AppendItems(text, "{}", members, indent, depth, member =>
                 {
-                    NewLine(text, indent, depth + 1);
-                    AppendString(text, name);
+                    AppendString(text, member.Key);
                     text.Append(": ");
-                    Append(text, value, indent, depth + 1);
-                    text.Append(',');
-                }
-                text.Length--;
-                NewLine(text, indent, depth);
-                text.Append('}');
+                    Append(text, member.Value, indent, depth + 1);
+                });
                 break;
             case JsonArray items:
-                text.Append('[');
-                foreach (JsonNode? item in items)
-                {
-                    NewLine(text, indent, depth + 1);
-                    Append(text, item, indent, depth + 1);
-                    text.Append(',');
-                }
-                text.Length--;
-                NewLine(text, indent, depth);
-                text.Append(']');
+                AppendItems(text, "[]", items, indent, depth, item => Append(text, item, indent, depth + 1));
                 break;
             case JsonValue value when value.TryGetValue(out JsonElement element):
                 text.Append(element.GetRawText());
@@ -65,11 +40,26 @@ internal static class NotebookJson
         }
     }
 
-    private static void NewLine(StringBuilder text, string indent, int depth)
+    private static void AppendItems<T>(StringBuilder text, string brackets, ICollection<T> items, string indent,
+        int depth, Action<T> append)
     {
-        text.Append('\n');
-        for (int i = 0; i < depth; i++) text.Append(indent);
+        text.Append(brackets[0]);
+        foreach (T item in items)
+        {
+            NewLine(text, indent, depth + 1);
+            append(item);
+            text.Append(',');
+        }
+        if (items.Count > 0)
+        {
+            text.Length--;
+            NewLine(text, indent, depth);
+        }
+        text.Append(brackets[1]);
     }
+
+    private static void NewLine(StringBuilder text, string indent, int depth) =>
+        text.Append('\n').Insert(text.Length, indent, depth);
 
     private static void AppendString(StringBuilder text, string value)
     {

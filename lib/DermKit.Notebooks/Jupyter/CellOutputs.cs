@@ -1,17 +1,11 @@
-using System.Diagnostics;
-using System.Text;
-using System.Text.Json.Nodes;
-
 namespace DermKit.Notebooks;
 
-/// <summary>
-/// Takes the outputs of a session and publishes them as messages of the request that runs, or ran last:
-/// printed text joined over <see cref="Pause"/> and limited, updates of a display at most four times a second with the last one always, the rest at once.
-/// </summary>
-/// <param name="publish">Takes type, content and the request.</param>
+/// <summary>Publishes outputs as messages of the last request. Joins and limits printed text, and limits updates of a
+/// display to four a second and the last.</summary>
 internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> publish) : IDisposable
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50), UpdatePause = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan TextInterval = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan UpdateInterval = TimeSpan.FromMilliseconds(250);
     private readonly Lock _lock = new();
     private readonly StringBuilder _text = new();
     private readonly Dictionary<string, StreamLimit> _limits = [];
@@ -23,30 +17,28 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
     private int _count;
     private bool _silent;
 
-    /// <summary>The error of the request; null for none.</summary>
     internal JsonObject? Error { get; private set; }
 
-    /// <summary>Data of the last value; what a user expression is read from.</summary>
     internal JsonObject? Value { get; private set; }
 
-    /// <summary>Outputs belong to this request from here on.</summary>
-    /// <param name="request">The request.</param>
-    /// <param name="count">Its run number.</param>
-    /// <param name="silent">Nothing is published.</param>
+    /// <summary>Assigns later outputs to a request; silent ones are not published.</summary>
     internal void Begin(JupyterMessage request, int count, bool silent)
     {
         lock (_lock)
         {
-            Flush(all: true);
-            (_request, _count, _silent, Error, Value) = (request, count, silent, null, null);
+            FlushAll();
+            _request = request;
+            _count = count;
+            _silent = silent;
+            Error = null;
+            Value = null;
             _limits.Clear();
         }
     }
 
-    /// <summary>Publishes what was joined.</summary>
     internal void End()
     {
-        lock (_lock) Flush(all: true);
+        lock (_lock) FlushAll();
     }
 
     internal void Add(JsonObject output)
@@ -69,7 +61,8 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
                     Publish("execute_result", result);
                     return;
                 case "update_display_data":
-                    Update((string)output["transient"]!["display_id"]!, Content(output, "data", "metadata", "transient"));
+                    string id = (string)output["transient"]!["display_id"]!;
+                    Update(id, Content(output, "data", "metadata", "transient"));
                     return;
                 case { } display:
                     Publish(display, Content(output, "data", "metadata", "transient"));
@@ -88,19 +81,18 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
         if (!_limits.TryGetValue(stream, out StreamLimit? limit)) _limits[stream] = limit = new();
         text = limit.Take(text);
         if (text.Length == 0 || _silent) return;
-        if (_stream != stream) Flush();
+        if (_stream != stream) FlushText();
         _stream = stream;
-        if (_text.Length == 0) Arm(Pause);
+        if (_text.Length == 0) StartTimer(TextInterval);
         _text.Append(text);
     }
 
     private void Update(string id, JsonObject content)
     {
-        if (_updated.TryGetValue(id, out long last) && Stopwatch.GetElapsedTime(last) < UpdatePause)
+        if (_updated.TryGetValue(id, out long last) && Stopwatch.GetElapsedTime(last) < UpdateInterval)
         {
-            // Only the newest is worth showing.
             _waiting[id] = content;
-            Arm(UpdatePause);
+            StartTimer(UpdateInterval);
             return;
         }
         _waiting.Remove(id);
@@ -108,47 +100,52 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
         Publish("update_display_data", content);
     }
 
-    private void Arm(TimeSpan pause)
+    private void StartTimer(TimeSpan interval)
     {
         _timer ??= new(_ => Tick());
-        _timer.Change(pause, Timeout.InfiniteTimeSpan);
+        _timer.Change(interval, Timeout.InfiniteTimeSpan);
     }
 
     private void Tick()
     {
         lock (_lock)
         {
-            Flush();
+            FlushText();
             foreach (string id in _waiting.Keys.ToArray()) Update(id, _waiting[id]);
         }
     }
 
     private void Publish(string type, JsonObject content)
     {
-        Flush();
+        FlushText();
         if (!_silent) publish(type, content, _request);
     }
 
-    private void Flush(bool all = false)
+    private void FlushText()
     {
-        if (_text.Length > 0)
-        {
-            publish("stream", new() { ["name"] = _stream, ["text"] = _text.ToString() }, _request);
-            _text.Clear();
-        }
-        if (!all) return;
+        if (_text.Length == 0) return;
+        publish("stream", new() { ["name"] = _stream, ["text"] = _text.ToString() }, _request);
+        _text.Clear();
+    }
+
+    private void FlushAll()
+    {
+        FlushText();
         if (!_silent)
             foreach (JsonObject content in _waiting.Values) publish("update_display_data", content, _request);
         _waiting.Clear();
         _updated.Clear();
     }
 
-    /// <summary>The named parts of an nbformat output. In a message text is one string, where a notebook file has a list of lines.</summary>
+    // Named parts of an output; text becomes one string, as in messages.
     private static JsonObject Content(JsonObject output, params string[] names)
     {
-        var content = new JsonObject(names.Where(n => output[n] is not null).Select(n => KeyValuePair.Create(n, output[n]?.DeepClone())));
+        var content = new JsonObject();
+        foreach (string name in names)
+            if (output[name] is { } part) content[name] = part.DeepClone();
         if (content["data"] is JsonObject data)
-            foreach (string mime in data.Select(d => d.Key).Where(m => !m.EndsWith("json", StringComparison.Ordinal)).ToArray()) data[mime] = NotebookCell.Text(data[mime]);
+            foreach (string mime in data.Select(d => d.Key).ToArray())
+                if (!mime.EndsWith("json", Ordinal)) data[mime] = NotebookCell.Text(data[mime]);
         return content;
     }
 }

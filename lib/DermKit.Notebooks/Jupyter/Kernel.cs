@@ -1,69 +1,67 @@
-using System.Text.Json.Nodes;
 using System.Threading.Channels;
 
 namespace DermKit.Notebooks;
 
-/// <summary>
-/// A Jupyter kernel for C# cells. This process speaks the protocol; the cells run in a child, the one that also runs notebooks headless. So a cell that kills its
-/// process takes neither the kernel nor the outputs before it, and interrupt, shutdown and heartbeat are answered whatever a cell does.
-/// Requests of the shell are taken in their order, those of the control channel at once.
-/// </summary>
+/// <summary>A Jupyter kernel for C#. Cells run in a child process, so that the kernel survives them and answers
+/// interrupt, shutdown and heartbeat meanwhile. Shell requests are handled in order, control requests at
+/// once.</summary>
 internal sealed class Kernel : IDisposable
 {
     private readonly KernelSockets _sockets;
     private readonly CellOutputs _outputs;
     private readonly Channel<JupyterMessage> _shell = Channel.CreateUnbounded<JupyterMessage>();
     private readonly CancellationTokenSource _stop = new();
-    private readonly string _session = Guid.NewGuid().ToString("N"), _root, _folder;
+    private readonly string _session = Guid.NewGuid().ToString("N");
+    private readonly string _root;
+    private readonly string _folder;
     private Task<SessionClient> _child;
     private volatile CancellationTokenSource? _running;
-    private int _count, _quiet;
+    private int _count;
+    private int _unnumbered;
 
-    /// <param name="connection">Addresses and key.</param>
-    /// <param name="root">Folder of Kit.sln.</param>
-    /// <param name="folder">The notebook's folder, from which #r is resolved.</param>
-    /// <exception cref="KitException">A port is in use.</exception>
     internal Kernel(ConnectionFile connection, string root, string folder)
     {
-        (_root, _folder) = (root, folder);
+        _root = root;
+        _folder = folder;
         _outputs = new CellOutputs(Publish);
-        _sockets = new KernelSockets(connection, Shell, request => _ = HandleAsync(request, control: true));
-        // Before the first cell asks for it: the child needs a moment to begin.
+        _sockets = new KernelSockets(connection, TakeShellRequest, request => _ = HandleAsync(request, control: true));
+        // Early, because the child takes a moment to start.
         _child = StartAsync();
         _sockets.Start();
     }
 
-    /// <summary>How many messages were dropped for a wrong signature or form.</summary>
     internal int Dropped => _sockets.Dropped;
 
-    /// <summary>How long an interrupted cell may run on before the user is told what to do.</summary>
+    /// <summary>Time after an interrupt at which the user is told that the cell continues.</summary>
     internal TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Answers requests until a shutdown request comes or <paramref name="cancellation"/> is cancelled.</summary>
     internal async Task RunAsync(CancellationToken cancellation)
     {
         using CancellationTokenRegistration stop = cancellation.Register(_stop.Cancel);
-        Publish("status", new() { ["execution_state"] = "starting" }, null);
+        PublishStatus("starting", null);
         try
         {
-            await foreach (JupyterMessage request in _shell.Reader.ReadAllAsync(_stop.Token)) await HandleAsync(request, control: false);
+            await foreach (JupyterMessage request in _shell.Reader.ReadAllAsync(_stop.Token))
+                await HandleAsync(request, control: false);
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            // The end of a kernel.
+            // The kernel shuts down.
         }
         await EndChildAsync();
         await _sockets.FlushAsync();
     }
 
-    /// <summary>Asks the running cell to stop; tells the user what to do when it does not.</summary>
     internal void Interrupt()
     {
         if (_running is not { } cell) return;
         _ = cell.CancelAsync();
         _ = Task.Delay(Grace, _stop.Token).ContinueWith(_ =>
         {
-            if (_running == cell) _outputs.Add(StreamCapture.Output("stderr", "The cell was asked to stop and runs on: its code does not look at Display.Cancellation. Restarting the kernel ends it, and its variables with it.\n"));
+            if (_running == cell)
+                _outputs.Add(StreamCapture.Output("stderr",
+                    "The cell was asked to stop and continues: its code does not check Display.Cancellation. "
+                    + "Restarting the kernel ends it, and its variables with it.\n"));
         }, TaskContinuationOptions.OnlyOnRanToCompletion);
     }
 
@@ -74,7 +72,8 @@ internal sealed class Kernel : IDisposable
         _stop.Dispose();
     }
 
-    private Task<SessionClient> StartAsync() => SessionClient.StartAsync(_root, _folder, new Dictionary<string, string?>(), _outputs.Add, _stop.Token, live: true);
+    private Task<SessionClient> StartAsync() => SessionClient.StartAsync(_root, _folder,
+        new Dictionary<string, string?>(), _outputs.Add, _stop.Token, live: true);
 
     private async Task EndChildAsync()
     {
@@ -86,20 +85,20 @@ internal sealed class Kernel : IDisposable
         }
         catch (Exception e) when (e is KitException or OperationCanceledException)
         {
-            // It never began, which a cell that needed it was told.
+            // It never started, which its cell reported.
         }
     }
 
-    private void Shell(JupyterMessage request)
+    private void TakeShellRequest(JupyterMessage request)
     {
-        // Older clients shut down on this channel, and not to wait for the running cell.
+        // Older clients shut down on this channel, and must not wait for the running cell.
         if (request.Type == "shutdown_request") _ = HandleAsync(request, control: false);
         else _shell.Writer.TryWrite(request);
     }
 
     private async Task HandleAsync(JupyterMessage request, bool control)
     {
-        Publish("status", new() { ["execution_state"] = "busy" }, request);
+        PublishStatus("busy", request);
         bool abort = false;
         try
         {
@@ -107,92 +106,87 @@ internal sealed class Kernel : IDisposable
         }
         catch (Exception e) when (!_stop.IsCancellationRequested)
         {
-            // A request that cannot be taken, such as one with a number for its code, ends neither the kernel nor its variables.
-            Reply(request, control, new() { ["status"] = "error", ["ename"] = e.GetType().Name, ["evalue"] = e.Message, ["traceback"] = new JsonArray($"{request.Type}: {e.Message}") });
+            // An invalid request ends neither the kernel nor its variables.
+            Reply(request, control,
+                KernelReplies.Error(e.GetType().Name, e.Message, $"{request.Type}: {e.Message}"));
         }
-        Publish("status", new() { ["execution_state"] = "idle" }, request);
+        PublishStatus("idle", request);
         if (abort) await AbortAsync();
         if (request.Type == "shutdown_request") await _stop.CancelAsync();
     }
 
-    /// <returns>True for a cell that failed, when those behind it are not to run.</returns>
     private async Task<bool> AnswerAsync(JupyterMessage request, bool control)
     {
-        switch (request.Type)
+        if (!control && request.Type == "execute_request") return await ExecuteAsync(request);
+        JsonObject? reply = request.Type switch
         {
-            case "execute_request" when !control:
-                return await ExecuteAsync(request);
-            case "kernel_info_request":
-                Reply(request, control, KernelReplies.Info());
-                break;
-            case "is_complete_request" when !control:
-                Reply(request, control, KernelReplies.IsComplete(await AskAsync("isComplete", request.Content)));
-                break;
-            case "complete_request" when !control:
-                Reply(request, control, KernelReplies.Complete(request.Content, await AskAsync("complete", request.Content)));
-                break;
-            case "inspect_request" when !control:
-                Reply(request, control, KernelReplies.Inspect(await AskAsync("inspect", request.Content)));
-                break;
-            case "history_request":
-                Reply(request, control, new() { ["status"] = "ok", ["history"] = new JsonArray() });
-                break;
-            case "comm_info_request":
-                Reply(request, control, new() { ["status"] = "ok", ["comms"] = new JsonObject() });
-                break;
-            case "comm_open":
-                // The protocol's answer of a kernel that has no such target.
-                Publish("comm_close", new() { ["comm_id"] = request.Content["comm_id"]?.DeepClone(), ["data"] = new JsonObject() }, request);
-                break;
-            case "interrupt_request":
-                Interrupt();
-                Reply(request, control, new() { ["status"] = "ok" });
-                break;
-            case "shutdown_request":
-                var content = new JsonObject { ["status"] = "ok", ["restart"] = request.Content["restart"]?.DeepClone() ?? false };
-                Reply(request, control, content);
-                Publish("shutdown_reply", content.DeepClone().AsObject(), request);
-                break;
-        }
+            "kernel_info_request" => KernelReplies.Info(),
+            "is_complete_request" when !control =>
+                KernelReplies.IsComplete(await AskAsync("isComplete", request.Content)),
+            "complete_request" when !control =>
+                KernelReplies.Complete(request.Content, await AskAsync("complete", request.Content)),
+            "inspect_request" when !control => KernelReplies.Inspect(await AskAsync("inspect", request.Content)),
+            "history_request" => new() { ["status"] = "ok", ["history"] = new JsonArray() },
+            "comm_info_request" => new() { ["status"] = "ok", ["comms"] = new JsonObject() },
+            "interrupt_request" => new() { ["status"] = "ok" },
+            "shutdown_request" => new()
+            {
+                ["status"] = "ok",
+                ["restart"] = request.Content["restart"]?.DeepClone() ?? false,
+            },
+            _ => null,
+        };
+        if (request.Type == "interrupt_request") Interrupt();
+        if (reply is not null) Reply(request, control, reply);
+        if (request.Type == "shutdown_request") Publish("shutdown_reply", reply!.DeepClone().AsObject(), request);
+        // The protocol's answer without the requested target.
+        if (request.Type == "comm_open")
+            Publish("comm_close",
+                new() { ["comm_id"] = request.Content["comm_id"]?.DeepClone(), ["data"] = new JsonObject() }, request);
         return false;
     }
 
     private async Task<bool> ExecuteAsync(JupyterMessage request)
     {
         string code = (string?)request.Content["code"] ?? "";
-        bool silent = (bool?)request.Content["silent"] ?? false, stored = !silent && ((bool?)request.Content["store_history"] ?? true);
+        bool silent = (bool?)request.Content["silent"] ?? false;
+        bool stored = !silent && ((bool?)request.Content["store_history"] ?? true);
         if (stored) _count++;
         if (!silent) Publish("execute_input", new() { ["code"] = code, ["execution_count"] = _count }, request);
         _outputs.Begin(request, _count, silent);
-        JsonObject? error = await RunAsync(code, stored ? $"cell-{_count}" : $"unnumbered-{++_quiet}");
-        var reply = error?.DeepClone().AsObject() ?? new JsonObject { ["payload"] = new JsonArray() };
+        JsonObject? error = await RunAsync(code, stored ? $"cell-{_count}" : $"unnumbered-{++_unnumbered}");
+        JsonObject reply = error?.DeepClone().AsObject() ?? new() { ["payload"] = new JsonArray() };
         reply["status"] = error is null ? "ok" : "error";
         reply["execution_count"] = _count;
-        if (error is null) reply["user_expressions"] = await EvaluateAsync(request, request.Content["user_expressions"] as JsonObject ?? []);
+        if (error is null)
+            reply["user_expressions"] = await EvaluateAsync(request,
+                request.Content["user_expressions"] as JsonObject ?? []);
         Reply(request, control: false, reply);
         return error is not null && ((bool?)request.Content["stop_on_error"] ?? true);
     }
 
-    /// <summary>Runs a cell; an end of its process becomes an error of the cell, and the next one has a new process.</summary>
+    // After the end of the process, the next cell starts a new one.
     private async Task<JsonObject?> RunAsync(string code, string cell)
     {
         if (string.IsNullOrWhiteSpace(code)) return null;
-        // Not disposed: an interrupt may hold it a moment longer than the cell runs.
-        var asked = new CancellationTokenSource();
-        _running = asked;
+        // Not disposed: an interrupt may hold it longer than the cell runs.
+        var interrupted = new CancellationTokenSource();
+        _running = interrupted;
         try
         {
             SessionClient child = await ChildAsync();
             Task<string?> run = child.RunAsync(code, cell);
-            // Also what was asked while the child began.
-            using CancellationTokenRegistration interrupt = asked.Token.Register(child.Cancel), end = _stop.Token.Register(child.Kill);
+            // Applies an interrupt that came while the child started too.
+            using CancellationTokenRegistration interrupt = interrupted.Token.Register(child.Cancel);
+            using CancellationTokenRegistration end = _stop.Token.Register(child.Kill);
             string? error = await run;
             if (error is not null && child.HasEnded && !_stop.IsCancellationRequested)
-                _outputs.Add(new CellError("ProcessEnded", $"{error.TrimEnd('.')}. The variables of all cells are lost; the next cell starts in a new process. Run the notebook again from its first cell.", cell, []).ToOutput());
+                AddError("ProcessEnded", $"{error.TrimEnd('.')}. The variables of all cells are lost; the next cell "
+                    + "starts in a new process. Run the notebook again from its first cell.", cell);
         }
         catch (KitException e)
         {
-            _outputs.Add(new CellError(nameof(KitException), e.Message, cell, []).ToOutput());
+            AddError(nameof(KitException), e.Message, cell);
         }
         finally
         {
@@ -202,41 +196,49 @@ internal sealed class Kernel : IDisposable
         return _outputs.Error;
     }
 
+    private void AddError(string name, string message, string cell) =>
+        _outputs.Add(new CellError(name, message, cell, []).ToOutput());
+
     private async Task<JsonObject> EvaluateAsync(JupyterMessage request, JsonObject expressions)
     {
         var values = new JsonObject();
         foreach ((string name, JsonNode? expression) in expressions)
         {
             _outputs.Begin(request, _count, silent: true);
-            JsonObject? error = await RunAsync((string?)expression ?? "", $"expression-{++_quiet}");
-            JsonObject value = error?.DeepClone().AsObject() ?? new JsonObject { ["data"] = _outputs.Value?.DeepClone() ?? new JsonObject(), ["metadata"] = new JsonObject() };
+            JsonObject? error = await RunAsync((string?)expression ?? "", $"expression-{++_unnumbered}");
+            JsonObject value = error?.DeepClone().AsObject() ?? new()
+            {
+                ["data"] = _outputs.Value?.DeepClone() ?? new JsonObject(),
+                ["metadata"] = new JsonObject(),
+            };
             value["status"] = error is null ? "ok" : "error";
             values[name] = value;
         }
         return values;
     }
 
-    /// <summary>Refuses the cells that were sent before the one that failed ended; other requests are answered.</summary>
+    // Refuses the cells that were sent before a cell failed; answers other requests.
     private async Task AbortAsync()
     {
-        for (int waiting = _shell.Reader.Count; waiting > 0 && _shell.Reader.TryRead(out JupyterMessage? request); waiting--)
+        for (int waiting = _shell.Reader.Count; waiting > 0; waiting--)
         {
+            if (!_shell.Reader.TryRead(out JupyterMessage? request)) return;
             if (request.Type != "execute_request")
             {
                 await HandleAsync(request, control: false);
                 continue;
             }
-            Publish("status", new() { ["execution_state"] = "busy" }, request);
+            PublishStatus("busy", request);
             Reply(request, control: false, new() { ["status"] = "aborted", ["execution_count"] = _count });
-            Publish("status", new() { ["execution_state"] = "idle" }, request);
+            PublishStatus("idle", request);
         }
     }
 
     private async Task<JsonObject?> AskAsync(string question, JsonObject content)
     {
         string code = (string?)content["code"] ?? "";
-        SessionClient child = await ChildAsync();
-        return await child.AskAsync(question, code, KernelReplies.Utf16(code, (int?)content["cursor_pos"] ?? code.Length));
+        int cursor = KernelReplies.Utf16(code, (int?)content["cursor_pos"] ?? code.Length);
+        return await (await ChildAsync()).AskAsync(question, code, cursor);
     }
 
     private async Task<SessionClient> ChildAsync()
@@ -248,9 +250,15 @@ internal sealed class Kernel : IDisposable
         return await (_child = StartAsync());
     }
 
-    private void Reply(JupyterMessage request, bool control, JsonObject content) =>
-        _sockets.Reply(control, JupyterMessage.Create(request.Type.Replace("_request", "_reply", StringComparison.Ordinal), content, _session, request));
+    private void Reply(JupyterMessage request, bool control, JsonObject content)
+    {
+        string type = request.Type.Replace("_request", "_reply", Ordinal);
+        _sockets.Reply(control, JupyterMessage.Create(type, content, _session, request));
+    }
 
-    private void Publish(string type, JsonObject content, JupyterMessage? request) =>
-        _sockets.Publish(JupyterMessage.Create(type, content, _session, request, [System.Text.Encoding.ASCII.GetBytes(type)]));
+    private void Publish(string type, JsonObject content, JupyterMessage? request) => _sockets.Publish(
+        JupyterMessage.Create(type, content, _session, request, [Encoding.ASCII.GetBytes(type)]));
+
+    private void PublishStatus(string state, JupyterMessage? request) =>
+        Publish("status", new() { ["execution_state"] = state }, request);
 }

@@ -1,9 +1,8 @@
 using Microsoft.CodeAnalysis.CSharp;
-using System.Text.Json.Nodes;
 
 namespace DermKit.Notebooks;
 
-/// <summary>Contents of the replies that need no running cell.</summary>
+/// <summary>Contents of replies; a child that has ended answers null.</summary>
 internal static class KernelReplies
 {
     internal static JsonObject Info() => new()
@@ -26,31 +25,28 @@ internal static class KernelReplies
         ["help_links"] = new JsonArray(),
     };
 
-    /// <param name="answer">Of the child; null when it has ended.</param>
     internal static JsonObject IsComplete(JsonObject? answer) =>
         answer?["status"] is not null ? answer : new() { ["status"] = "unknown" };
 
-    /// <param name="request">The request's content.</param>
-    /// <param name="answer">Of the child; null when it has ended.</param>
     internal static JsonObject Complete(JsonObject request, JsonObject? answer)
     {
         string code = (string?)request["code"] ?? "";
         int cursor = (int?)request["cursor_pos"] ?? CodePoints(code, code.Length);
-        return Checked(answer) ?? new()
+        int Place(string key) => answer is null ? cursor : CodePoints(code, (int)answer[key]!);
+        return CompilerError(answer) ?? new()
         {
             ["status"] = "ok",
             ["matches"] = answer?["matches"]?.DeepClone() ?? new JsonArray(),
-            ["cursor_start"] = answer is null ? cursor : CodePoints(code, (int)answer["start"]!),
-            ["cursor_end"] = answer is null ? cursor : CodePoints(code, (int)answer["end"]!),
+            ["cursor_start"] = Place("start"),
+            ["cursor_end"] = Place("end"),
             ["metadata"] = new JsonObject(),
         };
     }
 
-    /// <param name="answer">Of the child; null when it has ended.</param>
     internal static JsonObject Inspect(JsonObject? answer)
     {
         string text = (string?)answer?["text"] ?? "";
-        return Checked(answer) ?? new()
+        return CompilerError(answer) ?? new()
         {
             ["status"] = "ok",
             ["found"] = text.Length > 0,
@@ -59,7 +55,15 @@ internal static class KernelReplies
         };
     }
 
-    /// <summary>The protocol counts a cursor in characters of Unicode, .NET in halves of UTF-16.</summary>
+    internal static JsonObject Error(string name, string message, params string[] traceback) => new()
+    {
+        ["status"] = "error",
+        ["ename"] = name,
+        ["evalue"] = message,
+        ["traceback"] = new JsonArray([.. traceback.Select(l => (JsonNode)l)]),
+    };
+
+    /// <summary>The protocol counts Unicode characters, .NET counts UTF-16 units.</summary>
     internal static int Utf16(string text, int codePoints)
     {
         int at = 0;
@@ -69,6 +73,6 @@ internal static class KernelReplies
 
     private static int CodePoints(string text, int utf16) => text[..utf16].EnumerateRunes().Count();
 
-    private static JsonObject? Checked(JsonObject? answer) => (string?)answer?["error"] is { } error
-        ? new() { ["status"] = "error", ["ename"] = "CompilerError", ["evalue"] = error, ["traceback"] = new JsonArray() } : null;
+    private static JsonObject? CompilerError(JsonObject? answer) =>
+        (string?)answer?["error"] is { } error ? Error("CompilerError", error) : null;
 }

@@ -1,22 +1,20 @@
 using System.Net.Sockets;
-using System.Text;
 using System.Threading.Channels;
 
 namespace DermKit.Notebooks;
 
-/// <summary>
-/// The connection of one ZeroMQ peer over TCP: ZMTP 3.0 with the NULL mechanism (https://rfc.zeromq.org/spec/23/), the
-/// listening side.
-/// A peer is a stranger until its messages are signed, so what it sends can end its own connection and nothing else:
-/// memory follows the bytes that came and not a length that was announced, and nothing is parsed by recursion.
-/// </summary>
+/// <summary>The listening side of ZMTP 3.0 over TCP with the NULL mechanism (https://rfc.zeromq.org/spec/23/). A
+/// hostile peer can end its own connection only: memory follows the received bytes, not an announced length, and
+/// parsing uses no recursion.</summary>
 internal sealed class ZmtpPeer : IDisposable
 {
-    private const int MoreFlag = 1, LongFlag = 2, CommandFlag = 4, GreetingSize = 64, LargestReady = 1 << 16;
+    private const int MoreFlag = 1;
+    private const int LongFlag = 2;
+    private const int CommandFlag = 4;
+    private const int GreetingSize = 64;
+    private const int LargestReady = 1 << 16;
 
-    /// <summary>
-    /// What a frame costs beside its bytes, so that empty frames without end reach the limit of a message.
-    /// </summary>
+    // Counted for each frame, so that empty frames reach a message's limit.
     private const int FrameCost = 64;
 
     private static readonly byte[] Mechanism = Encoding.ASCII.GetBytes("NULL".PadRight(20, '\0'));
@@ -28,12 +26,9 @@ internal sealed class ZmtpPeer : IDisposable
 
     private readonly List<byte[]> _topics = [];
     private long _waiting;
-    private int _from, _to;
+    private int _from;
+    private int _to;
 
-    /// <param name="socket">The connection, which this owns.</param>
-    /// <param name="id">Number of the peer on its port.</param>
-    /// <param name="mostWaiting">Bytes that may wait for the peer to read them; a peer that leaves more unread is cut
-    /// off.</param>
     internal ZmtpPeer(Socket socket, int id, long mostWaiting)
     {
         Id = id;
@@ -43,16 +38,9 @@ internal sealed class ZmtpPeer : IDisposable
         _ = WriteAsync();
     }
 
-    /// <summary>
-    /// Number of the peer on its port. Given by the port: a stranger cannot take the name of another peer.
-    /// </summary>
+    /// <summary>Assigned by the port, so that no peer can use another's name.</summary>
     internal int Id { get; }
 
-    /// <summary>Exchanges greetings and READY commands.</summary>
-    /// <param name="type">Type of the socket on this side, such as ROUTER.</param>
-    /// <param name="cancellation">Ends the wait.</param>
-    /// <exception cref="InvalidDataException">The peer does not speak ZMTP 3 with the NULL mechanism.</exception>
-    /// <exception cref="IOException">The connection ended.</exception>
     internal async Task GreetAsync(string type, CancellationToken cancellation)
     {
         byte[] greeting = new byte[GreetingSize];
@@ -74,11 +62,7 @@ internal sealed class ZmtpPeer : IDisposable
             throw new InvalidDataException("no READY");
     }
 
-    /// <summary>The frames of the next message.</summary>
-    /// <param name="limit">Most bytes of a message.</param>
-    /// <param name="cancellation">Ends the wait.</param>
-    /// <exception cref="InvalidDataException">The message is longer.</exception>
-    /// <exception cref="IOException">The connection ended.</exception>
+    /// <summary>Throws for a message longer than the limit.</summary>
     internal async Task<List<byte[]>> ReadAsync(int limit, CancellationToken cancellation)
     {
         var frames = new List<byte[]>();
@@ -87,7 +71,7 @@ internal sealed class ZmtpPeer : IDisposable
             (int flags, byte[] body) = await ReadFrameAsync(left, cancellation);
             if ((flags & CommandFlag) != 0)
             {
-                // The context behind the time to live goes back to the peer; other commands ask for nothing.
+                // A pong repeats the context after the time to live; other commands need no answer.
                 if (body.Length >= 7 && body.AsSpan().StartsWith("\u0004PING"u8))
                     Send(Frame(CommandFlag, [.. "\u0004PONG"u8, .. body.AsSpan(7, Math.Min(16, body.Length - 7))]));
                 continue;
@@ -98,7 +82,6 @@ internal sealed class ZmtpPeer : IDisposable
         }
     }
 
-    /// <summary>A message's frames as they go over the wire.</summary>
     internal static byte[] Encode(IReadOnlyList<byte[]> frames)
     {
         using var bytes = new MemoryStream();
@@ -106,22 +89,19 @@ internal sealed class ZmtpPeer : IDisposable
         return bytes.ToArray();
     }
 
-    /// <summary>Sends what <see cref="Encode"/> made, after what was handed over before. Does not wait.</summary>
     internal void Send(byte[] bytes)
     {
         if (Interlocked.Add(ref _waiting, bytes.Length) - bytes.Length > _mostWaiting) Dispose();
         else _outgoing.Writer.TryWrite((bytes, null));
     }
 
-    /// <summary>Ends when all that was handed over before is on its way, or the connection has ended.</summary>
     internal Task FlushAsync()
     {
         var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         return _outgoing.Writer.TryWrite(([], sent)) ? sent.Task : Task.CompletedTask;
     }
 
-    /// <summary>Takes a subscription (1 and a topic) or its end (0 and a topic) of a subscriber.</summary>
-    /// <exception cref="InvalidDataException">There are more than a subscriber of this kernel can need.</exception>
+    /// <summary>1 and a topic subscribes, 0 and a topic unsubscribes.</summary>
     internal void Subscribe(IReadOnlyList<byte[]> message)
     {
         if (message is not [[0 or 1, ..] change]) return;
@@ -134,7 +114,6 @@ internal sealed class ZmtpPeer : IDisposable
         }
     }
 
-    /// <summary>Whether the peer has subscribed to a topic or to its beginning.</summary>
     internal bool Wants(byte[] topic)
     {
         lock (_topics) return _topics.Any(t => topic.AsSpan().StartsWith(t));
@@ -168,7 +147,8 @@ internal sealed class ZmtpPeer : IDisposable
             await FillAsync(head.AsMemory(2), cancellation);
             size = System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(1));
         }
-        if (size < 0 || size > limit) throw new InvalidDataException($"a frame of {size} bytes where {limit} may come");
+        if (size < 0 || size > limit)
+            throw new InvalidDataException($"a frame of {size} bytes, at most {limit} expected");
         byte[] body = new byte[Math.Min(size, 1 << 16)];
         await FillAsync(body, cancellation);
         while (body.Length < size)
@@ -210,7 +190,7 @@ internal sealed class ZmtpPeer : IDisposable
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
-            // The peer has left, which the reading side sees too.
+            // The peer has disconnected; the reading side notices too.
         }
         Dispose();
         while (_outgoing.Reader.TryRead(out var left)) left.Sent?.TrySetResult();

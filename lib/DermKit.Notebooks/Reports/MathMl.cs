@@ -1,38 +1,42 @@
-using System.Text;
-using System.Text.RegularExpressions;
-
 namespace DermKit.Notebooks;
 
-/// <summary>The TeX of the notebooks' formulas as MathML, which browsers draw by themselves; what it does not know stays readable as source.</summary>
-internal sealed partial class MathMl
+/// <summary>Converts TeX to MathML, which browsers draw without a script; a formula with an unknown command stays as
+/// source.</summary>
+internal sealed class MathMl
 {
-    private static readonly Dictionary<string, string> Identifiers = new()
-    {
-        ["alpha"] = "α", ["beta"] = "β", ["gamma"] = "γ", ["delta"] = "δ", ["epsilon"] = "ϵ", ["varepsilon"] = "ε", ["zeta"] = "ζ", ["eta"] = "η", ["theta"] = "θ", ["kappa"] = "κ",
-        ["lambda"] = "λ", ["mu"] = "μ", ["nu"] = "ν", ["xi"] = "ξ", ["pi"] = "π", ["rho"] = "ρ", ["sigma"] = "σ", ["tau"] = "τ", ["phi"] = "ϕ", ["varphi"] = "φ", ["chi"] = "χ", ["psi"] = "ψ", ["omega"] = "ω",
-        ["Gamma"] = "Γ", ["Delta"] = "Δ", ["Theta"] = "Θ", ["Lambda"] = "Λ", ["Sigma"] = "Σ", ["Phi"] = "Φ", ["Psi"] = "Ψ", ["Omega"] = "Ω", ["infty"] = "∞", ["ell"] = "ℓ", ["partial"] = "∂", ["nabla"] = "∇",
-        ["ldots"] = "…", ["dots"] = "…", ["cdots"] = "⋯",
-    };
+    private static readonly Dictionary<string, string> Identifiers = Pairs("""
+        alpha α beta β gamma γ delta δ epsilon ϵ varepsilon ε zeta ζ eta η theta θ kappa κ lambda λ mu μ nu ν xi ξ pi π
+        rho ρ sigma σ tau τ phi ϕ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ Lambda Λ Sigma Σ Phi Φ Psi Ψ
+        Omega Ω infty ∞ ell ℓ partial ∂ nabla ∇ ldots … dots … cdots ⋯
+        """);
 
-    private static readonly Dictionary<string, string> Operators = new()
-    {
-        ["cdot"] = "⋅", ["times"] = "×", ["pm"] = "±", ["le"] = "≤", ["leq"] = "≤", ["ge"] = "≥", ["geq"] = "≥", ["ne"] = "≠", ["neq"] = "≠", ["approx"] = "≈", ["sim"] = "∼", ["in"] = "∈", ["notin"] = "∉",
-        ["to"] = "→", ["rightarrow"] = "→", ["leftarrow"] = "←", ["mapsto"] = "↦", ["propto"] = "∝", ["mid"] = "|", ["|"] = "‖", ["{"] = "{", ["}"] = "}", ["%"] = "%", ["langle"] = "⟨", ["rangle"] = "⟩", ["circ"] = "∘",
-        ["cup"] = "∪", ["cap"] = "∩", ["subset"] = "⊂", ["setminus"] = "∖", ["odot"] = "⊙", ["top"] = "⊤", ["star"] = "⋆", ["ll"] = "≪", ["gg"] = "≫", ["lVert"] = "‖", ["rVert"] = "‖", ["Vert"] = "‖", ["equiv"] = "≡",
-    };
+    private static readonly Dictionary<string, string> Operators = Pairs("""
+        cdot ⋅ times × pm ± le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ approx ≈ sim ∼ in ∈ notin ∉ to → rightarrow → leftarrow ←
+        mapsto ↦ propto ∝ mid | | ‖ { { } } % % langle ⟨ rangle ⟩ circ ∘ cup ∪ cap ∩ subset ⊂ setminus ∖ odot ⊙ top ⊤
+        star ⋆ ll ≪ gg ≫ lVert ‖ rVert ‖ Vert ‖ equiv ≡
+        """);
 
-    private static readonly Dictionary<string, string> Big = new() { ["sum"] = "∑", ["prod"] = "∏", ["int"] = "∫" };
-    private static readonly Dictionary<string, string> Accents = new() { ["hat"] = "^", ["bar"] = "¯", ["tilde"] = "~", ["vec"] = "→", ["overline"] = "¯" };
-    private static readonly string[] Functions = ["log", "exp", "max", "min", "arg", "argmax", "argmin", "sin", "cos", "det", "softmax", "ln", "tanh"];
-    private static readonly Dictionary<string, string> Spaces = new() { [","] = "0.17em", [";"] = "0.28em", [":"] = "0.22em", ["!"] = "0", ["quad"] = "1em", ["qquad"] = "2em", [" "] = "0.25em" };
+    private static readonly Dictionary<string, string> Big = Pairs("sum ∑ prod ∏ int ∫");
+    private static readonly Dictionary<string, string> Accents = Pairs("hat ^ bar ¯ tilde ~ vec → overline ¯");
+    private static readonly Dictionary<string, string> Blackboard = Pairs("R ℝ E 𝔼 1 𝟙 N ℕ Z ℤ P ℙ");
 
-    /// <summary>Formulas that nest deeper are shown as their source: this reads by recursion.</summary>
+    // Script letters outside Unicode's block of the others.
+    private static readonly Dictionary<string, string> Script = Pairs("B ℬ E ℰ F ℱ H ℋ I ℐ L ℒ M ℳ R ℛ");
+
+    private static readonly Dictionary<string, string> Spaces =
+        new(Pairs(", 0.17em ; 0.28em : 0.22em ! 0 quad 1em qquad 2em")) { [" "] = "0.25em" };
+
+    private static readonly string[] Functions = ["log", "exp", "max", "min", "arg", "argmax", "argmin", "sin", "cos",
+        "det", "softmax", "ln", "tanh"];
+
+    // Limits the recursion; deeper formulas are shown as source.
     private const int MostNested = 100;
 
     private readonly string[] _tokens;
-    private int _at, _nested;
+    private int _at;
+    private int _nested;
 
-    private MathMl(string tex) => _tokens = [.. Token().Matches(tex).Select(m => m.Value)];
+    private MathMl(string tex) => _tokens = [.. Token.Matches(tex).Select(m => m.Value)];
 
     internal static string Render(string tex, bool block)
     {
@@ -41,7 +45,8 @@ internal sealed partial class MathMl
         {
             var reader = new MathMl(tex);
             string body = reader.Row(null);
-            return $"<math display=\"{(block ? "block" : "inline")}\"><semantics><mrow>{body}</mrow><annotation encoding=\"application/x-tex\">{source}</annotation></semantics></math>";
+            return $"<math display=\"{(block ? "block" : "inline")}\"><semantics><mrow>{body}</mrow><annotation "
+                + $"encoding=\"application/x-tex\">{source}</annotation></semantics></math>";
         }
         catch (FormatException)
         {
@@ -59,11 +64,17 @@ internal sealed partial class MathMl
 
     private string Scripted()
     {
-        bool limits = _tokens[_at] is ['\\', ..] && (Big.ContainsKey(_tokens[_at][1..]) || _tokens[_at] is "\\max" or "\\min" or "\\argmax" or "\\argmin" or "\\int");
+        bool limits = _tokens[_at] is ['\\', ..]
+            && (Big.ContainsKey(_tokens[_at][1..])
+                || _tokens[_at] is "\\max" or "\\min" or "\\argmax" or "\\argmin" or "\\int");
         string nucleus = Atom(), under = "", over = "";
         while (_at < _tokens.Length && _tokens[_at] is "_" or "^" or "'")
         {
-            if (_tokens[_at] == "'") { _at++; over += "<mo>′</mo>"; }
+            if (_tokens[_at] == "'")
+            {
+                _at++;
+                over += "<mo>′</mo>";
+            }
             else if (_tokens[_at++] == "_") under = Atom();
             else over += Atom();
         }
@@ -92,25 +103,40 @@ internal sealed partial class MathMl
         string token = _tokens[_at++];
         if (token == "{") return $"<mrow>{Row("}")}</mrow>";
         if (token[0] != '\\')
-            return char.IsDigit(token[0]) ? $"<mn>{token}</mn>" : char.IsLetter(token[0]) ? $"<mi>{token}</mi>" : token is "}" or "&" or "#" ? throw new FormatException(token) : $"<mo>{HtmlReport.Escape(token == "-" ? "−" : token)}</mo>";
+            return char.IsDigit(token[0]) ? $"<mn>{token}</mn>" : char.IsLetter(token[0]) ? $"<mi>{token}</mi>"
+                : token is "}" or "&" or "#" ? throw new FormatException(token)
+                : $"<mo>{HtmlReport.Escape(token == "-" ? "−" : token)}</mo>";
         string name = token[1..];
         if (Identifiers.TryGetValue(name, out string? letter)) return $"<mi>{letter}</mi>";
         if (Operators.TryGetValue(name, out string? sign)) return $"<mo>{HtmlReport.Escape(sign)}</mo>";
         if (Big.TryGetValue(name, out string? big)) return $"<mo>{big}</mo>";
         if (Functions.Contains(name)) return $"<mi>{name}</mi>";
         if (Spaces.TryGetValue(name, out string? width)) return $"<mspace width=\"{width}\"/>";
-        if (Accents.TryGetValue(name, out string? accent)) return $"<mover accent=\"true\">{Atom()}<mo>{accent}</mo></mover>";
+        if (Accents.TryGetValue(name, out string? accent))
+            return $"<mover accent=\"true\">{Atom()}<mo>{accent}</mo></mover>";
         return name switch
         {
             "frac" or "tfrac" or "dfrac" => $"<mfrac>{Atom()}{Atom()}</mfrac>",
             "sqrt" => $"<msqrt>{Atom()}</msqrt>",
             "mathrm" or "text" or "operatorname" or "textrm" => $"<mtext>{HtmlReport.Escape(Words())}</mtext>",
             "mathbf" or "boldsymbol" => $"<mrow style=\"font-weight:bold\">{Atom()}</mrow>",
-            "mathcal" => $"<mi>{string.Concat(Words().Select(c => char.IsAsciiLetterUpper(c) ? char.ConvertFromUtf32(c switch { 'B' => 0x212C, 'E' => 0x2130, 'F' => 0x2131, 'H' => 0x210B, 'I' => 0x2110, 'L' => 0x2112, 'M' => 0x2133, 'R' => 0x211B, _ => 0x1D49C + c - 'A' }) : c.ToString()))}</mi>",
-            "mathbb" => $"<mi>{Words() switch { "R" => "ℝ", "E" => "𝔼", "1" => "𝟙", "N" => "ℕ", "Z" => "ℤ", "P" => "ℙ", var other => other }}</mi>",
+            "mathcal" => $"<mi>{string.Concat(Words().Select(ScriptLetter))}</mi>",
+            "mathbb" => $"<mi>{BlackboardLetters(Words())}</mi>",
             "left" or "right" or "big" or "Big" => _at < _tokens.Length && _tokens[_at] == "." ? Skip() : Atom(),
             _ => throw new FormatException(name),
         };
+    }
+
+    private static Dictionary<string, string> Pairs(string words) =>
+        words.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Chunk(2).ToDictionary(p => p[0], p => p[1]);
+
+    private static string BlackboardLetters(string letters) =>
+        Blackboard.GetValueOrDefault(letters) ?? HtmlReport.Escape(letters);
+
+    private static string ScriptLetter(char c)
+    {
+        if (!char.IsAsciiLetterUpper(c)) return HtmlReport.Escape(c.ToString());
+        return Script.GetValueOrDefault(c.ToString()) ?? char.ConvertFromUtf32(0x1D49C + c - 'A');
     }
 
     private string Skip()
@@ -129,6 +155,6 @@ internal sealed partial class MathMl
         return words.ToString();
     }
 
-    [GeneratedRegex(@"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|(?<=\\(?:text|mathrm|operatorname|textrm)\{[^}]*)\s|\S")]
-    private static partial Regex Token();
+    private static readonly Regex Token =
+        new(@"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|(?<=\\(?:text|mathrm|operatorname|textrm)\{[^}]*)\s|\S");
 }

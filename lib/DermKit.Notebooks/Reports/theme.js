@@ -1,6 +1,5 @@
-(function () {
-  // Before the first paint, so that a chosen theme does not flash.
-  var chosen = null;
-  try { chosen = localStorage.getItem('kit-theme'); } catch (unavailable) { chosen = null; }
+// Before the first paint, so that a chosen theme does not flash.
+try {
+  const chosen = localStorage.getItem('kit-theme');
   if (chosen === 'dark' || chosen === 'light') document.documentElement.dataset.theme = chosen;
-})();
+} catch { document.documentElement.dataset.unsaved = ''; }

@@ -1,36 +1,25 @@
-using System.Text.RegularExpressions;
-
 namespace DermKit.Notebooks;
 
-/// <summary>
-/// How deep a C# text nests. The compiler's lexer and parser descend by recursion, in places without looking at the
-/// stack, so that some
-/// thousand brackets end the process and with it the variables of all cells. This reads the text once, without
-/// recursion, before the compiler does.
-/// </summary>
-internal sealed partial class CodeDepth
+/// <summary>Measures the nesting of C# code without recursion. The compiler's lexer and parser recurse, partly without
+/// checking the stack: thousands of brackets would end the process and lose all variables.</summary>
+internal sealed class CodeDepth
 {
-    /// <summary>Most brackets, type arguments or tags of documentation that are open at once.</summary>
+    /// <summary>Most open brackets, type arguments or documentation tags.</summary>
     internal const int MostOpen = 200;
 
-    /// <summary>Most interpolated strings in one another: the time of the compiler doubles with each.</summary>
+    /// <summary>Most nested interpolated strings: each doubles the compiler's time.</summary>
     internal const int MostTexts = 12;
 
-    /// <summary>
-    /// Most words and signs of unfinished statements, arguments and expressions, over all that is open at once.
-    /// </summary>
+    /// <summary>Most words and signs of unfinished statements and expressions.</summary>
     internal const int MostParts = 1600;
 
-    /// <summary>
-    /// Parts of a comparison with a number that a comma does not end: in "new A&lt;1, A&lt;1, ..." the compiler
-    /// reads type arguments in one another.
-    /// </summary>
+    // Parts that a comma does not end: the compiler reads "A<1, A<1" as type arguments.
     private const int KeptParts = 3;
 
-    /// <summary>Words that go on with what a ';' or a '}' seems to end.</summary>
+    // Words that continue what a ';' or a '}' seems to end.
     private static readonly HashSet<string> Continuing = ["else", "with", "switch", "is", "as", "and", "or"];
 
-    /// <summary>Words of a query, which go on behind the '}' of an object; elsewhere they may be names.</summary>
+    // Query keywords continue after an object's '}'; elsewhere they may be names.
     private static readonly HashSet<string> Clauses =
     [
         "from", "join", "on", "equals", "into", "let", "where", "orderby", "ascending", "descending", "select", "group",
@@ -42,7 +31,7 @@ internal sealed partial class CodeDepth
     private readonly bool _plain;
     private int _at, _parts, _chained, _documented, _texts;
 
-    /// <summary>True behind an opening bracket or a comma, where no type argument can begin.</summary>
+    // After an opening bracket or a comma no type argument can begin.
     private bool _begins;
 
     private CodeDepth(string text, bool plain)
@@ -51,18 +40,14 @@ internal sealed partial class CodeDepth
         _plain = plain;
     }
 
-    /// <summary>
-    /// Null, or the line (from 1) at which a text is too deep for the compiler, and what is too deep.
-    /// </summary>
+    /// <summary>The line (from 1) at which code is too deep, and a message; null for none.</summary>
     internal static (int Line, string Message)? Problem(string text)
     {
-        // In text that a directive leaves out a quote opens no string, and which text that is only the compiler knows.
+        // In code that a directive excludes, a quote opens no string; only the compiler knows that code.
         return new CodeDepth(text, plain: false).Read()
-            ?? (Conditional().IsMatch(text) ? new CodeDepth(text, plain: true).Read() : null);
+            ?? (Conditional.IsMatch(text) ? new CodeDepth(text, plain: true).Read() : null);
     }
 
-    /// <summary>Stops at a text that is too deep for the compiler.</summary>
-    /// <exception cref="KitException">Names the line.</exception>
     internal static void Check(string text, string name)
     {
         if (Problem(text) is { } problem) throw new KitException($"{name}, line {problem.Line}: {problem.Message}");
@@ -78,9 +63,9 @@ internal sealed partial class CodeDepth
             if (_levels.Count > MostOpen || _chained > MostOpen || _documented > MostOpen)
                 return Found($"more than {MostOpen} brackets, type arguments or tags are open at once");
             if (_texts > MostTexts)
-                return Found($"more than {MostTexts} interpolated strings stand in one another");
+                return Found($"more than {MostTexts} interpolated strings are nested");
             if (_parts > MostParts)
-                return Found($"more than {MostParts} words and signs stand in one unfinished expression or statement");
+                return Found($"more than {MostParts} words and signs are in one unfinished expression or statement");
         }
         return null;
     }
@@ -111,9 +96,9 @@ internal sealed partial class CodeDepth
         while (char.IsLetterOrDigit(Next(0)) || Next(0) == '_') _at++;
         string word = _text[start.._at];
         Part(Continuing.Contains(word) || (_levels.Peek().Ended == '}' && Clauses.Contains(word)));
-        // The compiler does not look at its stack between these.
+        // The compiler does not check its stack between these.
         if (word == "not") Part(continues: true);
-        // Clauses of a query follow one another over commas.
+        // Commas do not end a query.
         if (word is "from" or "orderby") Chain(1);
     }
 
@@ -144,7 +129,6 @@ internal sealed partial class CodeDepth
         else if (c == '>' && level.Chained > 0) Chain(-1);
     }
 
-    /// <summary>Whether a number or a text comes next, which is no type.</summary>
     private bool IsBeforeNumber()
     {
         int ahead = 0;
@@ -173,7 +157,7 @@ internal sealed partial class CodeDepth
             return;
         }
         _at++;
-        // One that closes nothing lowers no depth: the compiler may go on in the brackets that are open.
+        // An unmatched bracket lowers no depth: the compiler may continue inside the open ones.
         if (level.Opener != opener) return;
         Pop();
         if (c == '}') _levels.Peek().Ended = c;
@@ -217,7 +201,7 @@ internal sealed partial class CodeDepth
 
     private void Comment(string end)
     {
-        int stop = _text.IndexOf(end, _at + 2, StringComparison.Ordinal);
+        int stop = _text.IndexOf(end, _at + 2, Ordinal);
         stop = stop < 0 ? _text.Length : stop + end.Length;
         // The compiler reads the tags of documentation too.
         if (Next(2) is '/' or '*') _documented += _text.AsSpan(_at, stop - _at).Count('<');
@@ -243,12 +227,11 @@ internal sealed partial class CodeDepth
     {
         int end = Next(2) == '\'' ? _at + 2 : -1;
         if (Next(1) == '\\') end = _text.IndexOf('\'', Math.Min(_at + 3, _text.Length));
-        // An apostrophe that closes nowhere near is none of a character.
+        // An apostrophe without another nearby opens no character literal.
         _at = end > 0 && end - _at <= 11 ? end + 1 : _at + 1;
         Part(continues: false);
     }
 
-    /// <summary>The kind of text that begins here; null for a sign that begins none.</summary>
     private TextKind? Quote()
     {
         int ahead = 0, dollars = 0, ats = 0, quotes = 0;
@@ -265,7 +248,6 @@ internal sealed partial class CodeDepth
         return new(dollars, ats > 0, isRaw ? quotes : 1);
     }
 
-    /// <summary>Reads on in a text up to its end or to a place where an expression stands in it.</summary>
     private void Text(TextKind kind)
     {
         while (_at < _text.Length)
@@ -304,28 +286,25 @@ internal sealed partial class CodeDepth
         return length;
     }
 
-    [GeneratedRegex(@"^\s*#\s*(?:if|elif)\b", RegexOptions.Multiline)]
-    private static partial Regex Conditional();
+    private static readonly Regex Conditional = new(@"^\s*#\s*(?:if|elif)\b", RegexOptions.Multiline);
 
-    /// <summary>A string literal: how many '$' and quotes open it, and whether an '@' does.</summary>
     private sealed record TextKind(int Dollars, bool IsVerbatim, int Quotes);
 
-    /// <summary>What is open, and how much of it is unfinished.</summary>
+    // An open bracket, and how much inside it is unfinished.
     private sealed class Level
     {
         internal char Opener { get; init; }
 
-        /// <summary>The text that goes on behind this expression; null for brackets.</summary>
+        /// <summary>The string literal that continues after this expression; null for brackets.</summary>
         internal TextKind? Text { get; init; }
 
         internal int Parts { get; set; }
 
-        /// <summary>Those of the parts that a comma does not end.</summary>
         internal int Kept { get; set; }
 
         internal int Chained { get; set; }
 
-        /// <summary>The ';' or the '}' before this place until the next word says whether something goes on.</summary>
+        /// <summary>The preceding ';' or '}', until the next word shows whether the statement continues.</summary>
         internal char Ended { get; set; }
     }
 }

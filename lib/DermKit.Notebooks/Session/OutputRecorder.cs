@@ -1,8 +1,6 @@
-using System.Text.Json.Nodes;
-
 namespace DermKit.Notebooks;
 
-/// <summary>Writes a session's outputs into the cells of a notebook: joins stream text, folds updates into the display they belong to.</summary>
+/// <summary>Writes outputs into cells: joins stream text, applies updates to their display.</summary>
 internal sealed class OutputRecorder
 {
     private readonly Dictionary<string, JsonObject> _displays = [];
@@ -31,10 +29,9 @@ internal sealed class OutputRecorder
                 case "stream":
                     AddStream(_cell.Outputs, output);
                     return;
-                case "update_display_data" when id is not null && _displays.TryGetValue(id, out JsonObject? shown):
-                    shown["data"] = output["data"]!.DeepClone();
-                    return;
                 case "update_display_data":
+                    if (id is not null && _displays.TryGetValue(id, out JsonObject? shown))
+                        shown["data"] = output["data"]!.DeepClone();
                     return;
             }
             if (id is not null) _displays[id] = output;
@@ -46,10 +43,11 @@ internal sealed class OutputRecorder
     {
         string text = _limit.Take(NotebookCell.Text(output["text"]));
         if (text.Length == 0) return;
-        if (outputs.Count > 0 && outputs[^1] is JsonObject last && (string?)last["output_type"] == "stream" && (string?)last["name"] == (string?)output["name"])
+        if (outputs.LastOrDefault() is JsonObject last && (string?)last["output_type"] == "stream"
+            && (string?)last["name"] == (string?)output["name"])
         {
             var lines = (JsonArray)last["text"]!;
-            // A line that the last message left open goes on in this one.
+            // Continues the last line of the previous output.
             if (lines.Count > 0 && (string?)lines[^1] is { } open && !open.EndsWith('\n'))
             {
                 lines.RemoveAt(lines.Count - 1);

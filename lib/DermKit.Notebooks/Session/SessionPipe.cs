@@ -3,29 +3,26 @@ using System.Net.Sockets;
 
 namespace DermKit.Notebooks;
 
-/// <summary>
-/// The pipe of a session. On Unix it is a socket in a folder that only this user can enter, whatever the umask; the
-/// folder is
-/// removed when the child has connected, so that a process that is killed later leaves nothing behind.
-/// A lock file in it tells the folder of a start that is under way from one whose process was killed.
-/// </summary>
+/// <summary>The pipe of a session. On Unix it is a socket in a folder of this user's, removed when the child has
+/// connected. A lock file distinguishes a running start from one whose process was killed.</summary>
 internal sealed class SessionPipe : IDisposable
 {
-    private const string Prefix = "kit-session-", LockName = "lock";
+    internal const string Remedy =
+        "set TMPDIR to a folder that exists, is writable and has a path of at most 70 bytes";
+
+    private const string Prefix = "kit-session-";
+    private const string LockName = "lock";
     private const UnixFileMode ForUser = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const PipeOptions Options = PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly;
 
-    /// <summary>A folder without a lock may be one that another process has just made.</summary>
+    // A younger folder without a lock may be another process's new one.
     private static readonly TimeSpan LockTime = TimeSpan.FromMinutes(1);
 
     private readonly string? _folder;
     private readonly FileStream? _lock;
 
-    /// <summary>
-    /// Opens a pipe. On Unix its folder is in TMPDIR where nothing else is said; a path of more than some 100 bytes,
-    /// a folder that is missing or one that is not writable cannot hold a socket, and a short one is taken.
-    /// </summary>
-    /// <exception cref="KitException">No folder can hold it.</exception>
+    /// <summary>Uses TMPDIR, or another folder when that is missing, not writable or too long for a socket's
+    /// path.</summary>
     internal SessionPipe()
     {
         string name = $"{Prefix}{Guid.NewGuid():N}"[..(Prefix.Length + 12)];
@@ -43,7 +40,7 @@ internal sealed class SessionPipe : IDisposable
                     if (!Directory.Exists(parent)) throw new DirectoryNotFoundException("no such folder");
                     RemoveStale(parent);
                     _folder = Path.Combine(Path.GetFullPath(parent), name);
-                    // With its mode in one step; the umask can only take from it.
+                    // One step; the umask can only remove permissions.
                     Directory.CreateDirectory(_folder, ForUser);
                     string file = Path.Combine(_folder, LockName);
                     _lock = new FileStream(file, FileMode.CreateNew, FileAccess.Write, FileShare.None);
@@ -60,17 +57,14 @@ internal sealed class SessionPipe : IDisposable
             }
         }
         throw new KitException(
-            $"No folder can hold the socket of the notebook's process ({string.Join("; ", faults)}); "
-            + "set TMPDIR to a folder that is there, may be written and has a path of at most 70 bytes.");
+            $"No folder can hold the socket of the notebook's process ({string.Join("; ", faults)}); {Remedy}.");
     }
 
-    /// <summary>What the child opens.</summary>
     internal string Name { get; }
 
-    /// <summary>The parent's end.</summary>
     internal NamedPipeServerStream Stream { get; }
 
-    /// <summary>Removes the folder; an open connection stays open.</summary>
+    /// <summary>Open connections stay open.</summary>
     internal void RemoveFolder()
     {
         try
@@ -79,11 +73,11 @@ internal sealed class SessionPipe : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Another start removed it as stale at the same time; what is left here is stale to the next start.
+            // Another start removed it as stale; the next start removes the rest.
         }
         finally
         {
-            // Only now: a folder whose lock is free is stale to other starts.
+            // Last, because other starts remove a folder whose lock is free.
             _lock?.Dispose();
         }
     }
@@ -94,7 +88,7 @@ internal sealed class SessionPipe : IDisposable
         RemoveFolder();
     }
 
-    /// <summary>Removes what processes left that were killed before their child had connected.</summary>
+    // Removes folders of processes that were killed before their child connected.
     private static void RemoveStale(string parent)
     {
         foreach (string folder in Directory.GetDirectories(parent, Prefix + "*"))
@@ -102,7 +96,7 @@ internal sealed class SessionPipe : IDisposable
             string file = Path.Combine(folder, LockName);
             try
             {
-                // The system gives up the lock of a process that ends, however it ends.
+                // The system releases the lock of a process however it ends.
                 using FileStream? free = File.Exists(file)
                     ? new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.None) : null;
                 if (free is null && DateTime.UtcNow - Directory.GetLastWriteTimeUtc(folder) < LockTime) continue;
@@ -110,7 +104,7 @@ internal sealed class SessionPipe : IDisposable
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Another start is under way, another user's, or another process removes it too.
+                // Another start runs or removes it, or the folder is another user's.
             }
         }
     }

@@ -1,24 +1,22 @@
-using System.Text;
-using System.Text.Json.Nodes;
-
 namespace DermKit.Notebooks;
 
-/// <summary>A console writer whose text leaves as stream outputs: at the end of a line, and what has none after a quarter of a second or at the end of the process.</summary>
+/// <summary>Emits console text: complete lines at once, open ones after a quarter of a second or at the end.</summary>
 internal sealed class StreamCapture : TextWriter
 {
-    /// <summary>Most characters of one output, so that whoever limits them need not take a whole flood at once.</summary>
     private const int Most = 1 << 16;
 
     private readonly string _name;
     private readonly Action<JsonObject> _emit;
     private readonly StringBuilder _pending = new();
-    private readonly Timer _later;
+    private readonly Timer _timer;
     private bool _closed;
 
-    internal StreamCapture(string name, Action<JsonObject> emit) : base(System.Globalization.CultureInfo.InvariantCulture)
+    internal StreamCapture(string name, Action<JsonObject> emit)
+        : base(CultureInfo.InvariantCulture)
     {
-        (_name, _emit) = (name, emit);
-        _later = new Timer(_ => FlushUnasked());
+        _name = name;
+        _emit = emit;
+        _timer = new Timer(_ => TryFlush());
         AppDomain.CurrentDomain.ProcessExit += AtExit;
     }
 
@@ -36,7 +34,8 @@ internal sealed class StreamCapture : TextWriter
     {
         lock (_pending)
         {
-            if (_pending.Length == 0 && !_closed) _later.Change(TimeSpan.FromMilliseconds(250), Timeout.InfiniteTimeSpan);
+            if (_pending.Length == 0 && !_closed)
+                _timer.Change(TimeSpan.FromMilliseconds(250), Timeout.InfiniteTimeSpan);
             _pending.Append(buffer);
             if (_closed || _pending.Length >= Most || buffer.Contains('\n')) Flush();
         }
@@ -51,7 +50,7 @@ internal sealed class StreamCapture : TextWriter
             for (int first = 0; first < _pending.Length;)
             {
                 int count = Math.Min(Most, _pending.Length - first);
-                // The halves of a character outside the basic plane stay together.
+                // Keeps surrogate pairs together.
                 if (first + count < _pending.Length && char.IsHighSurrogate(_pending[first + count - 1])) count--;
                 _emit(Output(_name, _pending.ToString(first, count)));
                 first += count;
@@ -60,21 +59,22 @@ internal sealed class StreamCapture : TextWriter
         }
     }
 
-    internal static JsonObject Output(string name, string text) => new() { ["output_type"] = "stream", ["name"] = name, ["text"] = NotebookCell.Lines(text) };
+    internal static JsonObject Output(string name, string text) =>
+        new() { ["output_type"] = "stream", ["name"] = name, ["text"] = NotebookCell.Lines(text) };
 
     protected override void Dispose(bool disposing)
     {
         AppDomain.CurrentDomain.ProcessExit -= AtExit;
         lock (_pending) _closed = true;
         Flush();
-        _later.Dispose();
+        _timer.Dispose();
         base.Dispose(disposing);
     }
 
-    private void AtExit(object? sender, EventArgs e) => FlushUnasked();
+    private void AtExit(object? sender, EventArgs e) => TryFlush();
 
-    /// <summary>On a thread where nobody waits for an error.</summary>
-    private void FlushUnasked()
+    // On a timer's thread, where nothing handles an exception.
+    private void TryFlush()
     {
         try
         {
@@ -82,7 +82,7 @@ internal sealed class StreamCapture : TextWriter
         }
         catch (IOException)
         {
-            // Who listened is gone.
+            // The parent has ended.
         }
     }
 }

@@ -1,4 +1,3 @@
-using DermKit.Reporting;
 using DermKit.Evaluation;
 using DermKit.Models;
 using TorchSharp;
@@ -7,98 +6,109 @@ using static TorchSharp.torch;
 
 namespace DermKit.Studies;
 
-/// <summary>Mean score of one concept over the test images of one class.</summary>
-/// <param name="Concept">The words for it.</param>
-/// <param name="Templates">Which captions.</param>
-/// <param name="Class">Name of the class.</param>
-/// <param name="Images">Test images.</param>
-/// <param name="Score">Mean, 0 to 1, with a bootstrap interval over patients, lesions or images.</param>
+/// <summary>Mean score, 0 to 1, of a concept over a class's test images, with a bootstrap interval over
+/// units.</summary>
 public sealed record ConceptRow(string Concept, string Templates, string Class, int Images, Interval Score);
 
-/// <summary>
-/// How much of a concept a CLIP sees in images, as MONET scores it (Kim et al. 2024, Nature Medicine 30): cosines of an image with captions that name the
-/// concept against captions that name none, from 0 to 1. For the whole model, text tower included; needs CLIP's vocabulary.
-/// </summary>
+/// <summary>How much of a concept a CLIP sees in images, 0 to 1 (MONET, Kim et al. 2024, Nature Medicine 30): cosines
+/// with captions that name the concept against captions that name none. Needs text tower and vocabulary.</summary>
 public static class ConceptScores
 {
-    /// <summary>Temperature of the softmax, 1 / exp(4.5944): MONET's own, not that of the weights file.</summary>
-    public static readonly double Temperature = Math.Exp(-4.5944);
-
     private const string Place = " of {0}";
 
-    /// <summary>Captions for clinical photographs, {0} the concept; each is compared with itself up to " of {0}", such as "This is skin image", as in MONET's notebooks.</summary>
-    public static readonly IReadOnlyList<string> Clinical = ["This is skin image of {0}", "This is dermatology image of {0}", "This is image of {0}"];
+    // MONET's own temperature, not that of the weights file.
+    private static readonly double Temperature = Math.Exp(-4.5944);
 
-    /// <summary>Captions for dermoscopic images.</summary>
-    public static readonly IReadOnlyList<string> Dermoscopic = ["This is dermatoscopy of {0}", "This is dermoscopy of {0}"];
+    // Captions for clinical photographs, {0} the concept; each is compared with its text before " of {0}", as in
+    // MONET's notebooks.
+    internal static readonly IReadOnlyList<string> Clinical =
+        ["This is skin image of {0}", "This is dermatology image of {0}", "This is image of {0}"];
 
-    /// <summary>Scores of images for one concept.</summary>
-    /// <param name="model">Both towers.</param>
-    /// <param name="tokenise">Captions to token numbers [captions, context], int64 on the model's device; usually <see cref="ClipTokenizer.Batch"/>.</param>
-    /// <param name="embeddings">Projected features of the images [N, projection], of any length.</param>
-    /// <param name="terms">Words for the concept, such as erythema and redness; their cosines are averaged.</param>
-    /// <param name="templates"><see cref="Clinical"/> when null. Their scores are averaged.</param>
-    /// <returns>A score from 0 to 1 for each image; 0.5 where the concept is as near as no concept.</returns>
-    /// <exception cref="ArgumentException">No term, no template, a template that does not end in " of {0}", or embeddings of another width.</exception>
-    public static float[] Of(ClipModel model, Func<IReadOnlyList<string>, Tensor> tokenise, Tensor embeddings, IReadOnlyList<string> terms, IReadOnlyList<string>? templates = null)
-    {
-        templates ??= Clinical;
-        if (terms.Count == 0 || templates.Count == 0 || templates.Any(t => !t.EndsWith(Place, StringComparison.Ordinal))) throw new ArgumentException($"Expected at least one term, and templates that end in '{Place}'.", nameof(terms));
-        if (embeddings.dim() != 2 || embeddings.shape[1] != model.Text.Config.Projection)
-            throw new ArgumentException($"Expected projected features [N, {model.Text.Config.Projection}], found [{string.Join(", ", embeddings.shape)}].", nameof(embeddings));
-        using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
-        Tensor images = ClipModel.Unit(embeddings), sum = zeros(embeddings.shape[0], device: embeddings.device);
-        foreach (string template in templates)
-        {
-            Tensor Cosine(IEnumerable<string> texts)
-            {
-                Tensor captions = ClipModel.Unit(model.Text.forward(tokenise([.. texts])));
-                return matmul(images, captions.t()).mean([1]);
-            }
-            string without = template[..^Place.Length];
-            // The softmax over two is the sigmoid of their difference.
-            sum = sum.Plus(((Cosine(terms.Select(t => $"{without} of {t}")) - Cosine([without])) * Kept(1 / Temperature)).sigmoid());
-        }
-        return (sum * Kept(1.0 / templates.Count)).cpu().data<float>().ToArray();
-    }
+    internal static readonly IReadOnlyList<string> Dermoscopic =
+        ["This is dermatoscopy of {0}", "This is dermoscopy of {0}"];
 
-    /// <summary>Null when CLIP's vocabulary is here, which a fixture does without, else what to get.</summary>
+    /// <summary>What to get when CLIP's vocabulary is missing; null when it is here. Fixtures need none.</summary>
     public static string? MissingVocabulary(KitSettings settings) => ClipTokenizer.Missing(settings);
 
-    /// <summary>Scores of the first task's test images after the model's own transform, by class, with both sets of captions.</summary>
-    /// <param name="settings">Folders and device.</param>
-    /// <param name="clip">A CLIP whose file holds both towers.</param>
-    /// <param name="tasks">Tasks of the run: all are visited, so that features of a run of them are found in the store.</param>
-    /// <param name="concepts">For each concept its words.</param>
-    /// <param name="plan">Its first seed draws the split.</param>
-    /// <exception cref="KitException">Weights or vocabulary are not here, or the file has no text tower.</exception>
-    public static IReadOnlyList<ConceptRow> Run(KitSettings settings, ModelDefinition clip, IReadOnlyList<ProbeTask> tasks, IReadOnlyList<string[]> concepts, SuitePlan plan)
+    /// <summary>Scores the first task's test images by class with both caption sets. Visits all tasks, to find stored
+    /// features; the plan's first seed draws the split.</summary>
+    /// <exception cref="KitException">Weights, vocabulary or text tower are missing.</exception>
+    public static IReadOnlyList<ConceptRow> Run(KitSettings settings, ModelDefinition clip,
+        IReadOnlyList<ProbeTask> tasks, IReadOnlyList<string[]> concepts, SuitePlan plan)
     {
         tasks = SuiteRun.Bring(settings, tasks, plan, null, default);
         ProbeTask task = tasks[0];
         if (clip.Missing is { } missing) throw new KitException($"Model '{clip.Name}': {missing}");
         Device device = settings.TorchDevice();
         bool isFixture = clip.Stamp == Stamps.Fixture;
-        using ClipModel model = ClipModel.Open(clip.WeightsPath, clip.ClipVision, isFixture ? ClipFixture.Text : null, device);
+        using ClipModel model =
+            ClipModel.Open(clip.WeightsPath, clip.ClipVision, isFixture ? ClipFixture.Text : null, device);
         ClipTokenizer? words = isFixture ? null : ClipTokenizer.Open(settings);
+        Tensor Tokens(IReadOnlyList<string> texts) =>
+            words?.Batch(texts, device: device) ?? ClipFixture.Tokens(texts).to(device);
+        (string Name, IReadOnlyList<string> Templates)[] captions =
+            [("clinical", Clinical), ("dermoscopic", Dermoscopic)];
         var rows = new List<ConceptRow>();
-        SuiteRun.Visit(settings, tasks, [clip.ClipForms()[^1]], plan with { Seeds = [plan.Seeds[0]] }, (features, _, visited, seed, rowOf) =>
+        SuitePlan oneSeed = plan with { Seeds = [plan.Seeds[0]] };
+        SuiteRun.Visit(settings, tasks, [clip.ClipForms()[^1]], oneSeed, (features, _, visited, seed, rowOf) =>
         {
             if (visited != task) return;
             int[] test = [.. task.SplitFor(seed).Test.Where(r => rowOf[r] >= 0)];
             using Tensor embeddings = features.Rows(Array.ConvertAll(test, r => rowOf[r]), device);
             foreach (string[] terms in concepts)
-                foreach ((string name, IReadOnlyList<string> templates) in new[] { ("clinical", Clinical), ("dermoscopic", Dermoscopic) })
+                foreach ((string name, IReadOnlyList<string> templates) in captions)
                 {
-                    float[] scores = Of(model, texts => words?.Batch(texts, device: device) ?? ClipFixture.Tokens(texts).to(device), embeddings, terms, templates);
-                    rows.AddRange(task.ClassNames.Select((label, c) => (label, own: Enumerable.Range(0, test.Length).Where(i => task.Labels[test[i]] == c).ToArray())).Where(p => p.own.Length > 0)
-                        .Select(p => new ConceptRow(string.Join(", ", terms), name, p.label, p.own.Length, Mean([.. p.own.Select(i => (double)scores[i])], [.. p.own.Select(i => task.UnitOf(test[i]))], plan.Probing.Resamples))));
+                    float[] scores = Of(model, Tokens, embeddings, terms, templates);
+                    rows.AddRange(ByClass(string.Join(", ", terms), name, test, scores));
                 }
         }, null, default);
         return rows;
+
+        IEnumerable<ConceptRow> ByClass(string concept, string captions, int[] test, float[] scores)
+        {
+            for (int c = 0; c < task.ClassNames.Length; c++)
+            {
+                int[] own = [.. Enumerable.Range(0, test.Length).Where(i => task.Labels[test[i]] == c)];
+                if (own.Length == 0) continue;
+                Interval mean = StudyReport.Mean(Array.ConvertAll(own, i => (double)scores[i]),
+                    Array.ConvertAll(own, i => task.UnitOf(test[i])), plan.Probing.Resamples);
+                yield return new(concept, captions, task.ClassNames[c], own.Length, mean);
+            }
+        }
     }
 
-    private static Interval Mean(double[] values, string[] units, int resamples) =>
-        Bootstrap.Percentiles(values.Average(), Bootstrap.Values(Bootstrap.Draw(units, resamples, 1), w => values.Zip(w, (v, n) => v * n).Sum() / w.Sum(n => n)));
+    // Projected features [N, projection] of any length; captions as int64 [captions, context]. Averages cosines over
+    // words and scores over templates, which end in " of {0}". Returns 0 to 1 for each image; 0.5 where the concept is
+    // as near as none.
+    internal static float[] Of(ClipModel model, Func<IReadOnlyList<string>, Tensor> tokenise, Tensor embeddings,
+        IReadOnlyList<string> terms, IReadOnlyList<string>? templates = null)
+    {
+        templates ??= Clinical;
+        if (terms.Count == 0 || templates.Count == 0
+            || templates.Any(t => !t.EndsWith(Place, StringComparison.Ordinal)))
+            throw new ArgumentException($"Expected at least one term, and templates that end in '{Place}'.",
+                nameof(terms));
+        int width = model.Text.Config.Projection;
+        if (embeddings.dim() != 2 || embeddings.shape[1] != width)
+            throw new ArgumentException($"Expected projected features [N, {width}], found "
+                + $"[{string.Join(", ", embeddings.shape)}].", nameof(embeddings));
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        Tensor images = ClipModel.Unit(embeddings);
+        Tensor sum = zeros(embeddings.shape[0], device: embeddings.device);
+        foreach (string template in templates)
+        {
+            string without = template[..^Place.Length];
+            Tensor difference = Cosine(terms.Select(t => $"{without} of {t}")) - Cosine([without]);
+            // The softmax over two is the sigmoid of their difference.
+            sum = sum.Plus((difference * Kept(1 / Temperature)).sigmoid());
+        }
+        return (sum * Kept(1.0 / templates.Count)).cpu().data<float>().ToArray();
+
+        Tensor Cosine(IEnumerable<string> texts)
+        {
+            Tensor captions = ClipModel.Unit(model.Text.forward(tokenise([.. texts])));
+            return matmul(images, captions.t()).mean([1]);
+        }
+    }
 }

@@ -1,89 +1,119 @@
-using DermKit.Reporting;
+using DermKit.Data;
 using DermKit.Evaluation;
+using TorchSharp;
+using static TorchSharp.torch;
+
 namespace DermKit.Studies;
 
-/// <summary>An image of a task, with where it comes from.</summary>
-/// <param name="Task">The task.</param>
-/// <param name="Row">Row of its table.</param>
-/// <param name="Source">Data set, and kind of image where the set says it.</param>
-/// <param name="Label">Diagnosis under one name for all sets.</param>
-public sealed record Image(ProbeTask Task, int Row, string Source, string Label);
+/// <summary>An image with source (data set and, if known, kind) and diagnosis, named alike in all sets.</summary>
+public sealed record Image(ProbeTask Task, int Row, string Source, string Label)
+{
+    internal int FeatureRow { get; init; }
+}
 
-/// <summary>A test image and the training images that a model finds most alike, nearest first.</summary>
-/// <param name="Asked">The test image.</param>
-/// <param name="Found">Training images with their cosines.</param>
-/// <param name="Chance">Share of its label among the images that were searched.</param>
+/// <summary>A test image and its nearest training images with cosines. Chance is its label's share of the
+/// searched.</summary>
 public sealed record Answer(Image Asked, IReadOnlyList<(Image Image, float Cosine)> Found, double Chance);
 
 /// <summary>The answers to all test images.</summary>
-/// <param name="Model">Name of the model.</param>
-/// <param name="Across">Whether only images of other sources were searched.</param>
-/// <param name="Answers">One for each test image that has anything to be found.</param>
-/// <param name="Stamp">That of tasks and model.</param>
 public sealed record ImageSearch(string Model, bool Across, IReadOnlyList<Answer> Answers, string Stamp)
 {
-    /// <summary>Names of one diagnosis in different sets; any other name stands for itself.</summary>
+    // One name for diagnoses with several names; other names stay.
     private static readonly Dictionary<string, string> Shared = new(StringComparer.Ordinal)
     {
-        ["mel"] = "melanoma", ["MEL"] = "melanoma", ["nv"] = "nevus", ["NEV"] = "nevus", ["naevus"] = "nevus", ["bcc"] = "basal cell carcinoma", ["BCC"] = "basal cell carcinoma", ["SEK"] = "seborrheic keratosis",
-        ["ACK"] = "actinic keratosis", ["df"] = "dermatofibroma", ["vasc"] = "vascular lesion",
+        ["mel"] = "melanoma",
+        ["MEL"] = "melanoma",
+        ["nv"] = "nevus",
+        ["NEV"] = "nevus",
+        ["naevus"] = "nevus",
+        ["bcc"] = "basal cell carcinoma",
+        ["BCC"] = "basal cell carcinoma",
+        ["SEK"] = "seborrheic keratosis",
+        ["ACK"] = "actinic keratosis",
+        ["df"] = "dermatofibroma",
+        ["vasc"] = "vascular lesion",
     };
 
-    /// <summary>Searches the training images of all tasks for every test image; of several tasks on one data set the one with the most classes gives the labels.</summary>
-    /// <param name="settings">Folders and device.</param>
-    /// <param name="tasks">From <see cref="SuiteRun.Open"/>; those outside of means are left out.</param>
-    /// <param name="model">Any model that is here.</param>
-    /// <param name="plan">Its first seed draws splits and random weights.</param>
-    /// <param name="k">Images to find for each.</param>
-    /// <param name="across">Search images of other sources only: a neighbour of the same camera proves little.</param>
-    /// <param name="progress">Called with (what, done, all).</param>
-    /// <param name="cancellation">Stops between batches.</param>
+    /// <summary>Searches all tasks' training images for every test image; of a data set's tasks the one with most
+    /// classes gives the labels. Across searches other sources only: a neighbour of the same camera proves little. The
+    /// first seed draws splits and random weights.</summary>
     /// <exception cref="KitException">The model cannot be made, or no task counts in means.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static ImageSearch Run(KitSettings settings, IReadOnlyList<ProbeTask> tasks, ModelDefinition model, SuitePlan plan, int k = 10, bool across = true, Action<string, int, int>? progress = null, CancellationToken cancellation = default)
+    public static ImageSearch Run(KitSettings settings, IReadOnlyList<ProbeTask> tasks, ModelDefinition model,
+        SuitePlan plan, int k = 10, bool across = true, Action<string, int, int>? progress = null,
+        CancellationToken cancellation = default)
     {
         tasks = SuiteRun.Bring(settings, tasks, plan, progress, cancellation);
-        ProbeTask[] chosen = [.. tasks.Where(t => t.Definition.InMeans).GroupBy(t => string.Join(" + ", t.Definition.DataSets.Keys)).Select(g => g.MaxBy(t => t.ClassNames.Length)!)];
-        if (chosen.Length == 0) throw new KitException("Search: none of the tasks counts in means; name one that does (taskNames).");
+        ProbeTask[] chosen = [.. tasks.Where(t => t.Definition.InMeans)
+            .GroupBy(t => string.Join(" + ", t.Definition.DataSets.Keys))
+            .Select(g => g.MaxBy(t => t.ClassNames.Length)!)];
+        if (chosen.Length == 0)
+            throw new KitException("Search: none of the tasks counts in means; name one that does (taskNames).");
         FeatureSet? features = null;
-        List<(Image Image, int Row)> test = [], train = [];
-        // All tasks are visited, so that the features of a run of them are found in the store.
-        SuiteRun.Visit(settings, tasks, [model], plan with { Seeds = [plan.Seeds[0]] }, (set, _, task, seed, rowOf) =>
+        List<Image> test = [];
+        List<Image> train = [];
+        // All tasks are visited, to find their stored features.
+        SuitePlan oneSeed = plan with { Seeds = [plan.Seeds[0]] };
+        SuiteRun.Visit(settings, tasks, [model], oneSeed, (set, _, task, seed, rowOf) =>
         {
             if (!chosen.Contains(task)) return;
             features = set;
-            string?[] kinds = task.Table.Has("modality") ? task.Table.Column("modality") : new string?[task.Table.Count];
-            (Image, int) At(int row) => (new(task, row, $"{task.Table.Name}{(kinds[row] is { } kind ? $", {kind}" : "")}", Shared.GetValueOrDefault(task.ClassNames[task.Labels[row]], task.ClassNames[task.Labels[row]])), rowOf[row]);
-            Data.Split split = task.SplitFor(seed);
-            test.AddRange(split.Test.Where(r => rowOf[r] >= 0).Select(At));
-            train.AddRange(split.Train.Where(r => rowOf[r] >= 0).Select(At));
+            Split split = task.SplitFor(seed);
+            test.AddRange(Read(task, split.Test, rowOf));
+            train.AddRange(Read(task, split.Train, rowOf));
         }, progress, cancellation);
         var answers = new List<Answer>();
-        foreach (var asked in test.GroupBy(t => t.Image.Source))
+        foreach (var asked in test.GroupBy(t => t.Source))
         {
-            (Image Image, int Row)[] pool = [.. train.Where(t => !across || t.Image.Source != asked.Key)], all = [.. asked, .. pool];
+            Image[] queries = [.. asked];
+            Image[] pool = [.. train.Where(t => !across || t.Source != asked.Key)];
             if (pool.Length == 0) continue;
-            int queries = all.Length - pool.Length;
-            var part = new FeatureSet([.. all.SelectMany(p => new ArraySegment<float>(features!.Values, p.Row * features.Width, features.Width))], all.Length, features!.Width, "", "");
-            // What is asked shares a source with all that is asked, so that only the pool is searched.
-            Neighbour[][] found = Retrieval.Nearest(part, [.. Enumerable.Range(0, queries)], k, [.. all.Select((_, i) => i < queries ? "asked" : "pool")], settings.TorchDevice());
-            var share = pool.CountBy(p => p.Image.Label).ToDictionary(c => c.Key, c => c.Value / (double)pool.Length);
-            answers.AddRange(found.Select((neighbours, i) => new Answer(all[i].Image, [.. neighbours.Select(n => (all[n.Row].Image, n.Cosine))], share.GetValueOrDefault(all[i].Image.Label))));
+            var found = Nearest(features!, queries, pool, k, settings.TorchDevice());
+            var share = pool.CountBy(p => p.Label).ToDictionary(c => c.Key, c => c.Value / (double)pool.Length);
+            answers.AddRange(queries.Zip(found, (query, images) =>
+                new Answer(query, images, share.GetValueOrDefault(query.Label))));
         }
         return new(model.Name, across, answers, Stamps.Join([.. chosen.Select(t => t.Definition.Stamp), model.Stamp]));
     }
 
-    /// <summary>Share of the k nearest that have the label asked for, mean over test images, with a bootstrap interval over their patients, lesions or images.</summary>
-    /// <param name="answers">Any; those whose label nothing that was searched has are left out.</param>
-    /// <param name="k">Nearest images to count.</param>
-    /// <param name="resamples">Bootstrap resamples.</param>
-    /// <exception cref="ArgumentException">None is left.</exception>
+    /// <summary>Mean share of the k nearest with the query's label, with a bootstrap interval over units.</summary>
     public static Interval Precision(IEnumerable<Answer> answers, int k, int resamples = 1000)
     {
         Answer[] counted = [.. answers.Where(a => a.Chance > 0)];
-        if (counted.Length == 0) throw new ArgumentException("Expected at least one image whose label can be found.", nameof(answers));
-        double[] hits = [.. counted.Select(a => a.Found.Take(k).Average(f => f.Image.Label == a.Asked.Label ? 1.0 : 0))];
-        ushort[][] draws = Bootstrap.Draw([.. counted.Select(a => $"{a.Asked.Task.Definition.Name} {a.Asked.Task.UnitOf(a.Asked.Row)}")], resamples, 1);
-        return Bootstrap.Percentiles(hits.Average(), Bootstrap.Values(draws, w => hits.Zip(w, (h, n) => h * n).Sum() / w.Sum(n => n)));
+        if (counted.Length == 0)
+            throw new ArgumentException("Expected at least one image whose label can be found.", nameof(answers));
+        double Hits(Answer a) => a.Found.Take(k).Average(f => f.Image.Label == a.Asked.Label ? 1.0 : 0);
+        string Unit(Image image) => $"{image.Task.Definition.Name} {image.Task.UnitOf(image.Row)}";
+        return StudyReport.Mean([.. counted.Select(Hits)], [.. counted.Select(a => Unit(a.Asked))], resamples);
+    }
+
+    private static IReadOnlyList<(Image, float)[]> Nearest(FeatureSet features, Image[] queries, Image[] pool, int k,
+        Device device)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        Tensor Values(Image[] images) => features.Rows(Array.ConvertAll(images, i => i.FeatureRow), device);
+        int width = Math.Min(k, pool.Length);
+        var found = new List<(Image, float)[]>();
+        foreach ((Tensor index, Tensor cosine) in CosineSearch.Nearest(Values(pool), Values(queries), width))
+        {
+            long[] rows = index.cpu().data<long>().ToArray();
+            float[] cosines = cosine.cpu().data<float>().ToArray();
+            found.AddRange(rows.Zip(cosines, (row, value) => (pool[row], value)).Chunk(width));
+        }
+        return found;
+    }
+
+    private static IEnumerable<Image> Read(ProbeTask task, int[] rows, int[] rowOf)
+    {
+        string?[]? kinds = task.Table.Has("modality") ? task.Table.Column("modality") : null;
+        foreach (int row in rows.Where(r => rowOf[r] >= 0))
+        {
+            string label = task.ClassNames[task.Labels[row]];
+            string kind = kinds?[row] is { } known ? $", {known}" : "";
+            yield return new(task, row, task.Table.Name + kind, Shared.GetValueOrDefault(label, label))
+            {
+                FeatureRow = rowOf[row],
+            };
+        }
     }
 }

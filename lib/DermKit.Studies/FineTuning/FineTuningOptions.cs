@@ -1,85 +1,97 @@
-using DermKit.Reporting;
-using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Pretraining;
 
 namespace DermKit.Studies;
 
-/// <summary>
-/// How a network is trained whole. The defaults are MAE's for fine-tuning a ViT-B (He et al. 2022, arXiv 2111.06377, table 9; layer decay after
-/// BEiT, Bao et al. 2022, arXiv 2106.08254) where nothing else is said. MAE's mixup, cutmix, RandAugment and random erasing are not here: they mix or cover lesions.
-/// </summary>
+/// <summary>Training of a whole network. Defaults are MAE's for a ViT-B (arXiv 2111.06377, table 9; layer decay after
+/// BEiT, 2106.08254) unless stated, without mixup, cutmix and erasing, which mix or cover lesions, and
+/// RandAugment.</summary>
 public sealed record FineTuningOptions
 {
-    /// <summary>Side in pixels of what the network sees, in training and in tests.</summary>
+    /// <summary>Side in pixels of the network's images, in training and tests.</summary>
     public int Side { get; init; } = 224;
 
-    /// <summary>Passes over the training images; of all of them the one with the best F1 on validation images is kept.</summary>
+    /// <summary>Passes over the training images; the best validation F1 chooses the epoch.</summary>
     public int Epochs { get; init; } = 100;
 
-    /// <summary>Images of a step (MAE: 1,024); all training images where there are fewer.</summary>
+    /// <summary>Images of a step, at most all training images (MAE: 1,024).</summary>
     public int Batch { get; init; } = 64;
 
-    /// <summary>Learning rate of the head for 256 images a step; the peak is this times <see cref="Batch"/> / 256.</summary>
+    /// <summary>The head's learning rate for 256 images; the peak is this times <see cref="Batch"/> / 256.</summary>
     public double BaseLearningRate { get; init; } = 5e-4;
 
     /// <summary>Learning rate that the cosine tends to.</summary>
     public double MinLearningRate { get; init; } = 1e-6;
 
-    /// <summary>Epochs of linear warm-up, parts of one too.</summary>
+    /// <summary>Epochs of linear warm-up; may be fractional.</summary>
     public double WarmupEpochs { get; init; } = 5;
 
-    /// <summary>Layer l of L learns with this to the power L + 1 - l; embedding or stem is layer 0, the head L + 1. 1 for one rate everywhere.</summary>
+    /// <summary>Layer l of L learns with this to the power L + 1 - l: 0 is the embedding or stem, L + 1 the
+    /// head.</summary>
     public double LayerDecay { get; init; } = 0.65;
 
-    /// <summary>Weight decay of AdamW; none on biases, norms, position embedding and CLS token.</summary>
+    /// <summary>AdamW's weight decay; none on biases, norms, position embedding and CLS token.</summary>
     public double WeightDecay { get; init; } = 0.05;
 
-    /// <summary>Rate of stochastic depth in a ViT's last block; other networks have none.</summary>
+    /// <summary>Rate of stochastic depth in a ViT's last block.</summary>
     public double DropPath { get; init; } = 0.1;
 
     /// <summary>Share of the target that is spread over all classes.</summary>
     public double LabelSmoothing { get; init; } = 0.1;
 
-    /// <summary>Weighs each class by N / (classes * its images) in the loss, as <see cref="Evaluation.LinearOptions.Balanced"/>. Off in MAE and in the kit's linear probe.</summary>
+    /// <summary>Weighs each class by N / (classes * its images) in the loss
+    /// (<see cref="Evaluation.LinearProbe.Balanced"/>); off in MAE.</summary>
     public bool Balanced { get; init; }
 
-    /// <summary>Largest norm of one parameter's gradient, as in the kit's pre-training (GradientClipping); 0 for no limit, as MAE.</summary>
+    /// <summary>Largest norm of one parameter's gradient; 0 for no limit, as in MAE.</summary>
     public double ClipGradient { get; init; } = 3;
 
-    /// <summary>Smallest share of an image's area in a training crop (MAE: 0.08, where a lesion is often out of sight).</summary>
+    /// <summary>Smallest share of the image's area in a training crop (MAE: 0.08, often without the lesion).</summary>
     public double MinArea { get; init; } = 0.5;
 
-    /// <summary>Strength of the colour jitter: 1 is DINO's, 0 is none. Colour is part of a diagnosis. (MAE uses RandAugment.)</summary>
+    /// <summary>Strength of the colour jitter, 1 as in DINO. Colour is part of a diagnosis.</summary>
     public double ColorStrength { get; init; } = 0.25;
 
-    /// <summary>Matrix products in training: fp32, or bf16 with weights, norms and moments in fp32. Scores are always computed in fp32.</summary>
+    /// <summary>Matrix products in training: fp32, or bf16 with weights, norms and moments in fp32. Scores use
+    /// fp32.</summary>
     public string Precision { get; init; } = "fp32";
 
-    /// <summary>The head starts as the linear probe of the frozen features (LP-FT, Kumar et al. 2022, arXiv 2202.10054), which spares the features a random head's first gradients; off, it starts at zero.</summary>
+    /// <summary>Starts the head as the frozen features' linear probe (LP-FT, arXiv 2202.10054), which protects the
+    /// features from a random head's first gradients; else at zero.</summary>
     public bool HeadFromProbe { get; init; } = true;
 
-    /// <summary>What training crops are cut from: the whole image in its own shape, larger than <see cref="Side"/> as the evaluation transform's is.</summary>
-    internal EvalTransform Source => new() { Resize = SourceSide, ShortSide = true, MaxSide = 4 * SourceSide, Crop = 0 };
-
-    /// <summary>Crop, mirror and colour of a training image.</summary>
-    internal ViewRecipe Recipe => new(new(MinArea, 1), Side, new()
+    /// <summary>Replaces numbers; 0 keeps one. The warm-up is at most the epochs.</summary>
+    public FineTuningOptions With(int epochs = 0, int side = 0, double learningRate = 0) => this with
     {
-        Brightness = 0.4 * ColorStrength, Contrast = 0.4 * ColorStrength, Saturation = 0.2 * ColorStrength, Hue = 0.1 * ColorStrength, Grayscale = 0, Blur = 0,
-    });
+        Epochs = epochs > 0 ? epochs : Epochs,
+        WarmupEpochs = epochs > 0 ? Math.Min(WarmupEpochs, epochs) : WarmupEpochs,
+        Side = side > 0 ? side : Side,
+        BaseLearningRate = learningRate > 0 ? learningRate : BaseLearningRate,
+    };
 
-    /// <exception cref="KitException">A number is out of its range.</exception>
+    // Training crops are cut from the whole image in its own shape, larger than Side as in the evaluation transform.
+    internal EvalTransform Source =>
+        new() { Resize = SourceSide, ShortSide = true, MaxSide = 4 * SourceSide, Crop = 0 };
+
+    internal ViewRecipe Recipe => new(new(MinArea, 1), Side,
+        ViewColours.List(0.4 * ColorStrength, 0.2 * ColorStrength, 0.1 * ColorStrength));
+
+    private int SourceSide => (int)Math.Round(Side * 256 / 224.0);
+
     internal void Check()
     {
-        void Expect(bool condition, string key, object value, string expected)
+        static void Expect(bool condition, string key, object value, string expected)
         {
-            if (!condition) throw new KitException(FormattableString.Invariant($"Fine-tuning, {key} is {value}; expected {expected}."));
+            if (condition) return;
+            throw new KitException(FormattableString.Invariant($"Fine-tuning, {key} is {value}; expected {expected}."));
         }
         Expect(Side >= 16, "side", Side, "16 or more pixels");
         Expect(Epochs >= 1, "epochs", Epochs, "1 or more");
         Expect(Batch >= 2, "batch", Batch, "2 or more");
-        Expect(BaseLearningRate > 0 && double.IsFinite(BaseLearningRate), "baseLearningRate", BaseLearningRate, "a number above 0");
-        Expect(MinLearningRate >= 0 && double.IsFinite(MinLearningRate), "minLearningRate", MinLearningRate, "0 or more");
+        Expect(BaseLearningRate > 0 && double.IsFinite(BaseLearningRate), "baseLearningRate", BaseLearningRate,
+            "a number above 0");
+        Expect(MinLearningRate >= 0 && double.IsFinite(MinLearningRate), "minLearningRate", MinLearningRate,
+            "0 or more");
         Expect(WarmupEpochs >= 0 && WarmupEpochs <= Epochs, "warmupEpochs", WarmupEpochs, $"0 to the {Epochs} epochs");
         Expect(LayerDecay is > 0 and <= 1, "layerDecay", LayerDecay, "more than 0 and at most 1");
         Expect(WeightDecay >= 0 && double.IsFinite(WeightDecay), "weightDecay", WeightDecay, "0 or more");
@@ -89,6 +101,4 @@ public sealed record FineTuningOptions
         Expect(ColorStrength is >= 0 and <= 1, "colorStrength", ColorStrength, "0 to 1");
         Expect(Precision is "fp32" or "bf16", "precision", Precision, "fp32 or bf16");
     }
-
-    private int SourceSide => (int)Math.Round(Side * 256 / 224.0);
 }

@@ -2,11 +2,9 @@ using System.Text;
 
 namespace DermKit.Data;
 
-/// <summary>
-/// A CSV file as strings, read strictly after RFC 4180 (quotes, doubled quotes, line breaks inside quotes; CRLF or LF; optional byte-order mark).
-/// Fields are separated by commas; in a file called .tab or .tsv by tabs. DataFrame.LoadCsv guesses column types from the first rows and forgets line numbers; labels and ids must stay text, and an error must name its row.
-/// </summary>
-public sealed class CsvFile
+/// <summary>A CSV or tab-separated (.tab, .tsv) file as strings, read strictly after RFC 4180; DataFrame.LoadCsv
+/// guesses types and keeps no line numbers for errors.</summary>
+internal sealed class CsvFile
 {
     private readonly Dictionary<string, int> columns = [];
     private readonly List<string[]> rows = [];
@@ -14,152 +12,155 @@ public sealed class CsvFile
 
     private CsvFile(string path) => Path = path;
 
-    /// <summary>The file.</summary>
     public string Path { get; }
 
-    /// <summary>Column names in file order.</summary>
     public IEnumerable<string> Columns => columns.Keys;
 
-    /// <summary>Number of data rows.</summary>
     public int Count => rows.Count;
 
-    /// <summary>True when the header names this column.</summary>
     public bool Has(string column) => columns.ContainsKey(column);
 
-    /// <summary>The field in data row <paramref name="row"/> (from 0), trimmed.</summary>
-    /// <exception cref="KitException">There is no such column; the nearest is named.</exception>
     public string this[int row, string column] => rows[row][Index(column)];
 
-    /// <summary>All fields of a column, trimmed.</summary>
-    /// <exception cref="KitException">There is no such column; the nearest is named.</exception>
+    public string? Optional(int row, string column) => Has(column) ? this[row, column] : null;
+
+    public string? Known(int row, string column) => Missing.Known(this[row, column]);
+
     public string[] Column(string column)
     {
         int index = Index(column);
-        return [.. rows.Select(r => r[index])];
+        return Map(row => rows[row][index]);
     }
 
-    /// <summary>
-    /// The field in data row <paramref name="row"/> (from 0); null where its value is missing (<see cref="Missing"/>).
-    /// </summary>
-    /// <exception cref="KitException">There is no such column; the nearest is named.</exception>
-    public string? Known(int row, string column) => Missing.Known(this[row, column]);
+    public T[] Map<T>(Func<int, T> value) => [.. Enumerable.Range(0, Count).Select(value)];
 
-    /// <summary>
-    /// Refuses a data row (from 0) in which one of the columns is missing (<see cref="Missing"/>): an id or a label.
-    /// </summary>
-    /// <exception cref="KitException">Names file, row and column; or there is no such column.</exception>
     public void RequireValue(int row, params ReadOnlySpan<string> names)
     {
         foreach (string name in names)
             if (Known(row, name) is null)
-                throw Error(row,
-                    $"{name} is {(this[row, name] is { Length: > 0 } text ? $"'{text}', which stands for a missing value" : "empty")}; fill it in or take the row out.");
+                throw Error(row, name + (this[row, name] is { Length: > 0 } text
+                    ? $" is '{text}', which stands for a missing value; " : " is empty; ")
+                    + "fill it in or take the row out.");
     }
 
-    /// <summary>Refuses a file that lacks one of the columns.</summary>
-    /// <exception cref="KitException">Names the missing column and those that are there.</exception>
     public void Require(params ReadOnlySpan<string> names)
     {
         foreach (string name in names) Index(name);
     }
 
-    /// <summary>An error about one data row (from 0): names file and line, the header being line 1.</summary>
     public KitException Error(int row, string message) => new($"{Path}, row {lines[row]}: {message}");
 
-    /// <summary>Reads a file.</summary>
-    /// <exception cref="KitException">It is absent, empty, no UTF-8, separated by something else, has a broken quote, a doubled column or a row of another length.</exception>
+    public KitException Expected(int row, string column, string expected) => Error(row,
+        $"expected {column} {expected}, found '{Printable.Of(this[row, column])}'; correct the row or get the file "
+        + "again.");
+
+    // Throws on broken quotes, repeated columns, rows of another length, and files that are not UTF-8.
     public static CsvFile Read(string path)
     {
         if (!File.Exists(path)) throw new KitException($"{path}: expected a CSV file, found none.");
         string text;
         try
         {
-            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path)).TrimStart('\uFEFF');
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path))
+                .TrimStart('\uFEFF');
         }
         catch (DecoderFallbackException error)
         {
             throw new KitException($"{path}: expected UTF-8, found other bytes; save the file as UTF-8.", error);
         }
         var file = new CsvFile(path);
-        char separator = System.IO.Path.GetExtension(path).ToLowerInvariant() is ".tab" or ".tsv" ? '\t' : ',';
-        int at = 0, line = 1;
-        while (at < text.Length)
+        bool tabs = System.IO.Path.GetExtension(path).ToLowerInvariant() is ".tab" or ".tsv";
+        var reader = new RecordReader(path, text, tabs ? '\t' : ',');
+        while (reader.Next() is { } record)
         {
-            int start = line;
-            string[] fields = Record(path, text, separator, ref at, ref line);
+            KitException Error(string message) => new($"{path}, row {record.Line}: {message}");
+            string[] fields = record.Fields;
             if (fields is [""]) continue;
-            if (file.columns.Count == 0)
+            if (file.columns.Count > 0)
             {
-                if (fields is [var only] && only.IndexOfAny([';', '\t', '|', ',']) is >= 0 and var other)
-                    throw new KitException($"{path}, row {start}: expected fields separated by {(separator == ',' ? "commas" : "tabs")}, found {(only[other] == '\t' ? "tabs" : $"'{only[other]}'")} in '{Printable.Of(only)}'; save the file with {(separator == ',' ? "commas" : "tabs")}.");
-                foreach (string name in fields)
-                    if (!file.columns.TryAdd(name, file.columns.Count))
-                        throw new KitException($"{path}, row {start}: column '{Printable.Of(name)}' stands twice in the header.");
+                if (fields.Length != file.columns.Count)
+                    throw Error($"expected {file.columns.Count} fields as in the header, found {fields.Length}.");
+                file.rows.Add(fields);
+                file.lines.Add(record.Line);
                 continue;
             }
-            if (fields.Length != file.columns.Count)
-                throw new KitException($"{path}, row {start}: expected {file.columns.Count} fields as in the header, found {fields.Length}.");
-            file.rows.Add(fields);
-            file.lines.Add(start);
+            string wanted = tabs ? "tabs" : "commas";
+            if (fields is [var only] && only.IndexOfAny([';', '\t', '|', ',']) is >= 0 and var other)
+                throw Error($"expected fields separated by {wanted}, found "
+                    + $"{(only[other] == '\t' ? "tabs" : $"'{only[other]}'")} in '{Printable.Of(only)}'; save the file "
+                    + $"with {wanted}.");
+            foreach (string name in fields)
+                if (!file.columns.TryAdd(name, file.columns.Count))
+                    throw Error($"column '{Printable.Of(name)}' stands twice in the header; rename one.");
         }
         if (file.columns.Count == 0) throw new KitException($"{path}: expected a header row, found an empty file.");
         return file;
     }
 
-    /// <summary>Joins fields to one CSV line without its end, with quotes where a field needs them.</summary>
-    public static string Line(params ReadOnlySpan<string> fields)
-    {
-        var line = new StringBuilder();
-        for (int i = 0; i < fields.Length; i++)
-        {
-            if (i > 0) line.Append(',');
-            line.Append(fields[i].AsSpan().IndexOfAny(",\"\r\n") < 0 && fields[i].Trim() == fields[i] ? fields[i] : $"\"{fields[i].Replace("\"", "\"\"")}\"");
-        }
-        return line.ToString();
-    }
-
-    private static string[] Record(string path, string text, char separator, ref int at, ref int line)
-    {
-        var fields = new List<string>();
-        var field = new StringBuilder();
-        int start = line;
-        bool wasQuoted = false;
-        for (; ; at++)
-        {
-            char c = at < text.Length ? text[at] : '\n';
-            if (c == '"')
-            {
-                if (wasQuoted || field.ToString().Trim().Length > 0)
-                    throw new KitException($"{path}, row {line}: a quote inside a field; put the whole field in quotes and double the quotes inside.");
-                wasQuoted = true;
-                field.Clear();
-                for (at++; ; at++)
-                {
-                    if (at >= text.Length) throw new KitException($"{path}, row {start}: a quote is opened and never closed.");
-                    if (text[at] == '\n') line++;
-                    if (text[at] != '"') field.Append(text[at]);
-                    else if (at + 1 < text.Length && text[at + 1] == '"') field.Append(text[at++]);
-                    else break;
-                }
-            }
-            else if (c == separator || c == '\n')
-            {
-                fields.Add(field.ToString().Trim());
-                field.Clear();
-                wasQuoted = false;
-                if (c == separator) continue;
-                at++;
-                line++;
-                return [.. fields];
-            }
-            else if (wasQuoted && !char.IsWhiteSpace(c))
-                throw new KitException($"{path}, row {line}: text after a closing quote; expected a comma or the end of the row.");
-            else if (!wasQuoted) field.Append(c);
-        }
-    }
+    public static string Line(params IEnumerable<string> fields) => string.Join(',', fields.Select(field =>
+        field.AsSpan().IndexOfAny(",\"\r\n") < 0 && field.Trim() == field ? field
+            : $"\"{field.Replace("\"", "\"\"")}\""));
 
     private int Index(string column) => columns.TryGetValue(column, out int index) ? index
         : throw new KitException($"{Path}, row 1: expected a column '{column}', found "
             + $"{Names.Listed(columns.Keys.Select(c => $"'{c}'"))}; did you mean "
             + $"'{Printable.Of(KitException.Nearest(column, columns.Keys))}'?");
+
+    private sealed class RecordReader(string path, string text, char separator)
+    {
+        private int at, line = 1;
+
+        // The next record and its first line; null at the end.
+        public (string[] Fields, int Line)? Next()
+        {
+            if (at >= text.Length) return null;
+            var fields = new List<string>();
+            for (int start = line; ; at++)
+            {
+                fields.Add(Field());
+                if (at < text.Length && text[at] == separator) continue;
+                at++;
+                line++;
+                return ([.. fields], start);
+            }
+        }
+
+        private string Field()
+        {
+            int start = at, end = text.AsSpan(at).IndexOfAny('"', separator, '\n');
+            at = end < 0 ? text.Length : at + end;
+            string plain = text[start..at].Trim();
+            if (at >= text.Length || text[at] != '"') return plain;
+            if (plain.Length > 0)
+                throw Error(line,
+                    "a quote inside a field; put the whole field in quotes and double the quotes inside.");
+            string quoted = Quoted();
+            for (; at < text.Length && text[at] != separator && text[at] != '\n'; at++)
+                if (text[at] == '"')
+                    throw Error(line,
+                        "a quote inside a field; put the whole field in quotes and double the quotes inside.");
+                else if (!char.IsWhiteSpace(text[at]))
+                    throw Error(line, "text after a closing quote; expected a comma or the end of the row.");
+            return quoted.Trim();
+        }
+
+        private string Quoted()
+        {
+            int start = line;
+            var field = new StringBuilder();
+            while (true)
+            {
+                int begin = ++at, length = text.AsSpan(at).IndexOf('"');
+                if (length < 0) throw Error(start, "a quote is opened and never closed; close it.");
+                at += length;
+                line += text.AsSpan(begin, length).Count('\n');
+                field.Append(text, begin, length);
+                at++;
+                if (at >= text.Length || text[at] != '"') return field.ToString();
+                field.Append('"');
+            }
+        }
+
+        private KitException Error(int row, string message) => new($"{path}, row {row}: {message}");
+    }
 }

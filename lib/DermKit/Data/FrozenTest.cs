@@ -3,31 +3,23 @@ using System.Text.RegularExpressions;
 
 namespace DermKit.Data;
 
-/// <summary>
-/// Images that nothing is ever trained on, fixed before any training. An image is frozen when any of these says so: a list of image ids
-/// data/splits/&lt;set&gt;-test.csv, of whichever set (ISIC's ids are the same in every archive); its own set's list of patients
-/// data/splits/&lt;set&gt;-test-patients.csv; the table's own split "test". A renamed copy counts as its image: by the
-/// archive's id that its name
-/// still holds (<see cref="Mask"/>), and before pre-training by its pixels (<see cref="Copies"/>).
-/// </summary>
-public static class FrozenTest
+/// <summary>Images that no model trains on: ids in data/splits/&lt;set&gt;-test.csv of any set, patients in
+/// &lt;set&gt;-test-patients.csv, or the table's split "test". Renamed copies count too: by the id in the name, before
+/// pre-training by pixels (<see cref="Copies"/>).</summary>
+internal static class FrozenTest
 {
     private const string PadPatients = "pad-ufes-20-test-patients.csv";
     private const RegexOptions Options = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant;
 
     private static readonly Regex Isic = new(@"ISIC[_\- ]?(\d{7})(?!\d)", Options);
 
-    /// <summary>PAD-UFES-20's names: patient, lesion, image.</summary>
     private static readonly Regex Pad = new(@"PAT_(\d+)_\d+_\d+(?!\d)", Options);
 
-    /// <summary>
-    /// What tools and browsers put behind a name: suffixes, one or more, a number of a second download, what was done
-    /// to the pixels.
-    /// </summary>
-    private static readonly Regex Additions = new(@"(\.(jpe?g|png|bmp)|[ _]?\(\d+\)|[ _-]+(copy|downsampled|resized))+$", Options);
+    // Suffixes, download numbers and operations that tools add to a name.
+    private static readonly Regex Additions =
+        new(@"(\.(jpe?g|png|bmp)|[ _]?\(\d+\)|[ _-]+(copy|downsampled|resized))+$", Options);
 
-    /// <summary>For each row of the table: true when it is a frozen test image. Pre-training takes the rows where this is false.</summary>
-    /// <exception cref="KitException">A list cannot be read, or the table of a set with a list of patients has no patient_id.</exception>
+    // Throws if a list is unreadable, or lists patients of a table without patient_id.
     public static bool[] Mask(KitSettings settings, ImageTable table)
     {
         string folder = Path.Combine(settings.Root, "data", "splits");
@@ -46,17 +38,16 @@ public static class FrozenTest
             .Select(i => splits[i] == "test" || IsListed(table.Ids[i]) || IsListed(table.Paths[i]))];
         string?[] sources = table.Has("source") ? table.Column("source") : new string?[table.Count];
         foreach (var rows in Enumerable.Range(0, table.Count).GroupBy(i => sources[i] ?? table.Name))
-            if (Listed($"{rows.Key}-test-patients.csv", "patient_id") is { Count: > 0 } patients && table.Column("patient_id") is var patient)
+            if (Listed($"{rows.Key}-test-patients.csv", "patient_id") is { Count: > 0 } patients
+                && table.Column("patient_id") is var patient)
                 foreach (int i in rows) mask[i] |= patient[i] is { } id && patients.Contains(id);
         return mask;
     }
 
-    /// <summary>The real sets with a column "split", whose rows "test" are frozen.</summary>
+    // Real sets whose rows with split "test" are frozen.
     private static readonly string[] WithSplit = [Isic2017.Name, Ham10000.Name, Passion.Name];
 
-    /// <summary>
-    /// The real sets here that may have frozen images, by a split of their own or a list; fixtures are none.
-    /// </summary>
+    // Real sets present that may have frozen images; no fixtures.
     internal static string[] SetsAtHand(KitSettings settings)
     {
         string lists = Path.Combine(settings.Root, "data", "splits");
@@ -66,8 +57,6 @@ public static class FrozenTest
             && DataSetCatalog.Folder(settings, set) is not null && !DataSetCatalog.IsFixture(settings, set))];
     }
 
-    /// <summary>The files of all frozen images of the real sets that are here, whole or in part.</summary>
-    /// <exception cref="KitException">A set or a list cannot be read.</exception>
     internal static string[] AtHand(KitSettings settings) => [.. SetsAtHand(settings).SelectMany(set =>
     {
         try
@@ -83,15 +72,7 @@ public static class FrozenTest
         }
     })];
 
-    /// <summary>
-    /// The candidates that are frozen images under other names: the same file, or one of the same photograph by its
-    /// pixels (<see cref="Leakage.Find"/>), resized, turned or stored again.
-    /// </summary>
-    /// <param name="candidates">Files that would be trained on.</param>
-    /// <param name="frozen">Files of frozen images.</param>
-    /// <param name="decode">Reads an image of either; null decodes the file.</param>
-    /// <param name="cancellation">Stops between images.</param>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    // Frozen images under other names, by file or pixels.
     internal static IReadOnlySet<string> Copies(IReadOnlyList<string> candidates, IReadOnlyList<string> frozen,
         Func<string, RgbImage>? decode = null, CancellationToken cancellation = default)
     {
@@ -102,7 +83,6 @@ public static class FrozenTest
         return copies;
     }
 
-    /// <summary>The seven digits of ISIC's id in a file's name, whatever stands around it; null without one.</summary>
     private static string? IsicId(string name) => Isic.Match(Path.GetFileName(name)) is { Success: true } match
         ? match.Groups[1].Value : null;
 }

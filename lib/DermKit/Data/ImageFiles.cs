@@ -1,20 +1,17 @@
 namespace DermKit.Data;
 
-/// <summary>
-/// The images under a folder, found by name, so that one reader takes every layout that archives, tools and operating
-/// systems leave behind.
-/// </summary>
+/// <summary>Finds images under a folder by name, in every layout that archives, tools and systems leave.</summary>
 internal static class ImageFiles
 {
-    private static readonly HashSet<string> Suffixes = new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png", ".bmp" };
+    private static readonly HashSet<string> Suffixes =
+        new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png", ".bmp" };
 
-    /// <summary>Folders that archivers, network drives and operating systems put beside the user's own.</summary>
+    // Folders of archivers, network drives and operating systems.
     private static readonly HashSet<string> Foreign = new(StringComparer.OrdinalIgnoreCase)
     {
         "__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information",
     };
 
-    /// <summary>The first of the files that is in the folder, or null.</summary>
     internal static string? First(string folder, params ReadOnlySpan<string> names)
     {
         foreach (string name in names)
@@ -22,17 +19,10 @@ internal static class ImageFiles
         return null;
     }
 
-    /// <summary>
-    /// The image files below a folder, as <see cref="Under(string, IReadOnlySet{string})"/> walks it.
-    /// </summary>
     internal static IEnumerable<FileInfo> Under(string folder) => Under(folder, Suffixes);
 
-    /// <summary>
-    /// The files of some suffixes below a folder. Hidden files and folders (a leading dot, such as ._1.jpg, or the
-    /// attribute) and folders of <see cref="Foreign"/> are left out.
-    /// Links are followed last, first those to folders, then those to files, each by name: one to a folder or file that
-    /// is found without it, or to a folder around it, gives nothing.
-    /// </summary>
+    // Skips hidden files (._1.jpg) and Foreign folders. Follows links last, folders first, by name, except to something
+    // found without them or to a folder around them.
     internal static IEnumerable<FileInfo> Under(string folder, IReadOnlySet<string> suffixes)
     {
         string root = Real(folder);
@@ -45,7 +35,7 @@ internal static class ImageFiles
             {
                 FileSystemInfo link = links.Dequeue();
                 string target = Real(link.FullName);
-                // A link that leads nowhere or in a circle is no image.
+                // The link leads nowhere or in a circle.
                 if (!(link is DirectoryInfo ? Directory.Exists(target) : File.Exists(target))
                     || new FileInfo(target).LinkTarget is not null) continue;
                 if (link is DirectoryInfo linked && !IsAround(target, root)
@@ -68,14 +58,9 @@ internal static class ImageFiles
         }
     }
 
-    /// <summary>
-    /// Makes the columns "image" and "image_id" for the rows whose image is somewhere below the folder; the rest goes
-    /// to <see cref="ImageTable.Absent"/>.
-    /// An image is found by its name without folders and suffix; where none has the very letters, by the same letters
-    /// composed in another way.
-    /// </summary>
-    /// <exception cref="KitException">Two files have the name of a row, or two rows that of one file.</exception>
-    internal static ImageTable Table(string name, string folder, string[] ids, params (string Name, string?[] Values)[] columns)
+    // Matches names without folder and suffix, composed; a row without image is Absent. Throws if a match is ambiguous.
+    internal static ImageTable Table(string name, string folder, string[] ids,
+        params (string Name, string?[] Values)[] columns)
     {
         ILookup<string, string> exact = Under(folder)
             .ToLookup(f => Stem(f.Name), f => f.FullName, StringComparer.Ordinal);
@@ -89,7 +74,8 @@ internal static class ImageFiles
             Array.Sort(files, StringComparer.Ordinal);
             if (files.Length == 0) return null;
             if (files.Length > 1)
-                throw new KitException($"{files[0]}: the same image is also at {Names.Listed(files.Skip(1))}; keep one of them.");
+                throw new KitException(
+                    $"{files[0]}: the same image is also at {Names.Listed(files.Skip(1))}; keep one of them.");
             if (!taken.TryAdd(files[0], id) && taken[files[0]] != id)
                 throw new KitException($"{files[0]}: expected the image of one row, found two rows "
                     + $"that name it, '{Printable.Of(taken[files[0]])}' and '{Printable.Of(id)}'; keep one of them.");
@@ -98,12 +84,8 @@ internal static class ImageFiles
         return Table(name, ids, [.. ids.Select(Find)], columns);
     }
 
-    /// <summary>The same where the label file gives a path for each row.</summary>
-    /// <param name="name">Name of the set.</param>
-    /// <param name="ids">Id of each row.</param>
-    /// <param name="paths">Image of each row; null where it is not there.</param>
-    /// <param name="columns">Values of each row.</param>
-    internal static ImageTable Table(string name, string[] ids, string?[] paths, params (string Name, string?[] Values)[] columns)
+    internal static ImageTable Table(string name, string[] ids, string?[] paths,
+        params (string Name, string?[] Values)[] columns)
     {
         int[] there = [.. Enumerable.Range(0, ids.Length).Where(i => paths[i] is not null)];
         return new ImageTable(name,
@@ -116,15 +98,8 @@ internal static class ImageFiles
         { Absent = [.. ids.Where((_, i) => paths[i] is null)] };
     }
 
-    /// <summary>
-    /// The file that a row names: the path as it is written, else the one file whose path differs from it in how
-    /// letters are composed, in \ for /, in the case of the suffix,
-    /// or in that the row gives no suffix. Null where there is none.
-    /// </summary>
-    /// <param name="folder">What a relative path is relative to.</param>
-    /// <param name="name">The path, as written.</param>
-    /// <param name="error">Makes the error of the row.</param>
-    /// <exception cref="KitException">Several files could be meant; they are named.</exception>
+    // The path as written, else the one file that differs only in composed letters, \ for /, or case or lack of the
+    // suffix. Null if absent; throws if several fit.
     internal static string? Find(string folder, string name, Func<string, KitException> error)
     {
         if (Path.GetFullPath(name, folder) is var written && File.Exists(written)) return written;
@@ -146,21 +121,19 @@ internal static class ImageFiles
                 + $"{found.Length} files could be meant: {Names.Listed(found)}; write the path of one.");
     }
 
-    /// <summary>
-    /// A set that is nothing but a folder of images for each class, in ordinal order of "class/file", which is the id;
-    /// diagnosis is the class, and further columns are made from it.
-    /// </summary>
-    /// <exception cref="KitException">There is no image.</exception>
-    internal static ImageTable Classes(string name, string root, string modality, params (string Name, Func<string, string> Of)[] more)
+    // A folder of images for each class, in ordinal order of the id "class/file".
+    internal static ImageTable Classes(string name, string root, string modality,
+        params (string Name, Func<string, string> Of)[] more)
     {
         string parent = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         FileInfo[] inClasses = [.. Under(root).Where(f => Path.GetDirectoryName(f.DirectoryName) == parent)];
-        // Composed letters, so that ids and labels are the same on every machine.
+        // Composed letters keep ids and labels the same on every machine.
         var files = inClasses
             .Select(f => (Class: Letters.Composed(f.Directory!.Name), Name: Letters.Composed(f.Name), f.FullName))
             .OrderBy(f => $"{f.Class}/{f.Name}", StringComparer.Ordinal).ToArray();
         if (files.Length == 0)
-            throw new KitException($"{root}: expected a folder of images for each class, found none.");
+            throw new KitException($"{root}: expected a folder of images for each class, found none; unpack the "
+                + "set there.");
         return Table(name, [.. files.Select(f => $"{f.Class}/{f.Name}")], [.. files.Select(f => f.FullName)],
         [
             ("diagnosis", [.. files.Select(f => f.Class)]),
@@ -169,14 +142,13 @@ internal static class ImageFiles
         ]);
     }
 
-    /// <summary>A name without folders (also such as \ separates) and without the suffix of an image.</summary>
+    // Without folders (/ or \) and suffix.
     internal static string Stem(string name)
     {
         string file = name[(name.AsSpan().LastIndexOfAny('/', '\\') + 1)..];
         return Suffixes.Contains(Path.GetExtension(file)) ? Path.GetFileNameWithoutExtension(file) : file;
     }
 
-    /// <summary>The files of a folder that fit a pattern and are not hidden.</summary>
     internal static string[] Shown(string folder, string pattern) =>
         [.. Directory.GetFiles(folder, pattern).Where(f => IsShown(new FileInfo(f)))];
 
@@ -197,7 +169,7 @@ internal static class ImageFiles
         inner == outer || inner.StartsWith(Path.TrimEndingDirectorySeparator(outer) + Path.DirectorySeparatorChar,
             StringComparison.Ordinal);
 
-    /// <summary>The path with every link in it followed, of a circle the first forty.</summary>
+    // The path with up to forty links followed.
     private static string Real(string path, int links = 40)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));

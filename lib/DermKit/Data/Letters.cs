@@ -2,21 +2,15 @@ using System.Text;
 
 namespace DermKit.Data;
 
-/// <summary>
-/// Letters with marks, written as one character or as a letter and its marks: macOS stores names in the second form,
-/// most other systems in the first.
-/// <see cref="string.Normalize()"/> leaves both as they are where globalization is invariant, as in this kit's own
-/// host: there Latin, Greek, Cyrillic, kana and Hangul are composed, elsewhere every script.
-/// </summary>
+/// <summary>Composes letters and marks, which macOS stores decomposed. Where globalization is invariant, as in this
+/// kit's host, <see cref="string.Normalize()"/> does nothing; there Latin, Greek, Cyrillic, kana and Hangul are
+/// composed.</summary>
 internal static class Letters
 {
     private const int HangulFirst = 0xAC00, HangulLast = 0xD7A3, Lead = 0x1100, Vowel = 0x1161, Tail = 0x11A7,
         Vowels = 21, Tails = 28;
 
-    /// <summary>
-    /// A mark, then pairs of a letter and the same letter with the mark: canonical compositions of Latin, Greek,
-    /// Cyrillic and kana (Unicode 15).
-    /// </summary>
+    // Lines of a mark, then pairs of a letter without and with it: canonical compositions (Unicode 15).
     private static readonly string[] Table =
     [
         "\u0300AÀEÈIÌOÒUÙaàeèiìoòuùÜǛüǜNǸnǹЕЀИЍеѐиѝĒḔēḕŌṐōṑWẀwẁÂẦâầĂẰăằÊỀêềÔỒôồƠỜơờƯỪưừYỲyỳ",
@@ -54,11 +48,10 @@ internal static class Letters
         .SelectMany(line => line.Skip(1).Chunk(2).Select(pair => (line[0], pair)))
         .ToDictionary(p => (p.pair[0], p.Item1), p => p.pair[1]);
 
-    /// <summary>The text with each letter and the marks behind it as one character, where there is one.</summary>
     internal static string Composed(string text)
     {
         if (text.All(char.IsAscii)) return text;
-        // Half a surrogate pair, which a file's name may hold, is no text that can be normalised.
+        // Normalize throws on half a surrogate pair, which a file name may hold.
         if (!text.Any(char.IsSurrogate)) text = text.Normalize(NormalizationForm.FormC);
         var composed = new StringBuilder(text.Length);
         foreach (char c in text)

@@ -163,7 +163,8 @@ public sealed class OutputTests : IDisposable
         Assert.Equal(new string('n', 199) + "... (201 characters)", Printable.Of(new string('n', 199) + "🙂"));
         string escapes = string.Concat(Enumerable.Repeat("\u001b", 201));
         Assert.Equal(string.Concat(Enumerable.Repeat(@"\u001b", 200)) + "... (201 characters)", Printable.Of(escapes));
-        Assert.Equal($"key 'a\\nb': expected 1.5, found {new string('y', 200)}... (500 characters)", new KitException($"key '{"a\nb".ToString()}': expected {1.5}, found {new string('y', 500)}").Message);
+        Assert.Equal($"key 'a\\nb': expected 1.5, found {new string('y', 200)}... (500 characters)",
+            new KitException($"key '{"a\nb".ToString()}': expected {1.5}, found {new string('y', 500)}").Message);
         string path = "/" + new string('p', 240) + "/" + new string('q', 240);
         Assert.Equal($"{path}: no", new KitException($"{path}: no").Message);
         var inner = new StringWriter();
@@ -174,6 +175,7 @@ public sealed class OutputTests : IDisposable
             writer.Write('\u0007');
         }
         Assert.Equal("\rloading\\u001b[1ma\\rb\nc\n\\u0007", inner.ToString());
-        Assert.Equal("Caption\nName      x\na\\u001bb  1", new DermKit.Reporting.Table("Caption", ["Name", "x"], [["a\u001bb", 1.0]]).ToString());
+        Assert.Equal("Caption\nName      x\na\\u001bb  1",
+            new DermKit.Reporting.Table("Caption", ["Name", "x"], [["a\u001bb", 1.0]]).ToString());
     }
 }

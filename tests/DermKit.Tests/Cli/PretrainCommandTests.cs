@@ -9,14 +9,26 @@ public sealed class PretrainCommandTests : IDisposable
 {
     private readonly TinyPretraining tiny = new();
 
-    public PretrainCommandTests() => File.WriteAllText(Config, JsonSerializer.Serialize(TinyPretraining.Options, new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, IgnoreReadOnlyProperties = true }));
+    public PretrainCommandTests() => File.WriteAllText(Config,
+        JsonSerializer.Serialize(TinyPretraining.Options,
+            new JsonSerializerOptions
+            {
+                PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+                IgnoreReadOnlyProperties = true
+            }));
 
     private string Config => tiny.Folder("tiny.json");
 
     public void Dispose() => tiny.Dispose();
 
-    private Task<(int Code, string Out, string Error)> Run(string folder, params string[] options) => KitProcess.Run(["pretrain", Config, "--out", tiny.Folder(folder), .. options],
-        new Dictionary<string, string> { ["KIT_DATA_DIR"] = tiny.Settings.DataDir, ["KIT_CACHE_DIR"] = tiny.Settings.CacheDir, ["OMP_NUM_THREADS"] = "1" });
+    private Task<(int Code, string Out, string Error)> Run(string folder, params string[] options) =>
+        KitProcess.Run(["pretrain", Config, "--out", tiny.Folder(folder), .. options],
+            new Dictionary<string, string>
+            {
+                ["KIT_DATA_DIR"] = tiny.Settings.DataDir,
+                ["KIT_CACHE_DIR"] = tiny.Settings.CacheDir,
+                ["OMP_NUM_THREADS"] = "1"
+            });
 
     [Fact]
     public async Task ValuesAreSetResumedMonitoredAndWrittenAsEvents()
@@ -29,15 +41,20 @@ public sealed class PretrainCommandTests : IDisposable
         (code, text, error) = await Run("run", "--set", "epochs=2", "--set", "warmupEpochs=0", "--tensorboard");
         Assert.True(code == 0, text + error);
         Assert.Equal(6, TrainingLog.Read(Path.Combine(tiny.Folder("run"), "log.jsonl")).Count);
-        Assert.NotEmpty(Directory.GetFiles(Path.Combine(tiny.Folder("run"), "events"), "*tfevents*", SearchOption.AllDirectories));
+        Assert.NotEmpty(
+            Directory.GetFiles(Path.Combine(tiny.Folder("run"), "events"), "*tfevents*", SearchOption.AllDirectories));
 
         (code, text, error) = await Run("run", "--set", "epochs=3", "--set", "warmupEpochs=0");
         Assert.Equal(2, code);
         Assert.Contains("epochs was 2, is 3", text + error);
-        (code, text, error) = await Run("run", "--set", "epochs=2", "--set", "warmupEpochs=0", "--resume", "--export", tiny.Folder("made"), "--name", "small");
+        (code, text,
+            error) = await Run("run", "--set", "epochs=2", "--set", "warmupEpochs=0", "--resume", "--export",
+                tiny.Folder("made"), "--name", "small");
         Assert.True(code == 0, text + error);
-        using (JsonDocument made = JsonDocument.Parse(File.ReadAllText(Path.Combine(tiny.Folder("made"), "small.json"))))
-            Assert.Equal($"kit pretrain {Config} --set 'epochs=2' --set 'warmupEpochs=0'", made.RootElement.GetProperty("provenance").GetProperty("command").GetString());
+        using (JsonDocument made =
+            JsonDocument.Parse(File.ReadAllText(Path.Combine(tiny.Folder("made"), "small.json"))))
+            Assert.Equal($"kit pretrain {Config} --set 'epochs=2' --set 'warmupEpochs=0'",
+                made.RootElement.GetProperty("provenance").GetProperty("command").GetString());
         Assert.Contains("6 steps of 4 images, 6 done", text);
 
         (code, text, error) = await Run("other", "--set", "epoch=2");

@@ -6,8 +6,10 @@ namespace DermKit.Tests.Cli;
 /// <summary>The command line as a user has it: exit codes, messages, files.</summary>
 public sealed class RunCommandTests : IDisposable
 {
-    private readonly GeneratedNotebook _good = new GeneratedNotebook().Code("int epochs = 1;", "parameters").Code("$\"epochs {epochs}\"");
-    private readonly GeneratedNotebook _bad = new GeneratedNotebook().Code("throw new Exception(\"planned <failure>\");");
+    private readonly GeneratedNotebook _good = new GeneratedNotebook().Code("int epochs = 1;", "parameters")
+        .Code("$\"epochs {epochs}\"");
+    private readonly GeneratedNotebook _bad = new GeneratedNotebook()
+        .Code("throw new Exception(\"planned <failure>\");");
 
     public void Dispose()
     {
@@ -15,21 +17,26 @@ public sealed class RunCommandTests : IDisposable
         _bad.Dispose();
     }
 
-    private static Task<(int Code, string Out, string Error)> Kit(params string[] arguments) => KitProcess.Run(arguments);
+    private static Task<(int Code, string Out, string Error)> Kit(params string[] arguments) =>
+        KitProcess.Run(arguments);
 
     [Fact]
     public async Task AFailingNotebookHasItsReportAndTheOthersRun()
     {
-        (int code, string text, string error) = await Kit("run", _bad.Save("broken"), _good.Save("works"), "--out", _good.Out, "--set", "epochs=4");
+        (int code, string text, string error) = await Kit("run", _bad.Save("broken"), _good.Save("works"), "--out",
+            _good.Out, "--set", "epochs=4");
         Assert.True(code == 1, text + error);
         Assert.Contains("planned &lt;failure&gt;", File.ReadAllText(Path.Combine(_good.Out, "broken.html")));
         Assert.Contains("epochs 4", File.ReadAllText(Path.Combine(_good.Out, "works.html")));
-        Assert.Equal("error", (string?)NotebookDocument.Load(Path.Combine(_good.Out, "broken.ipynb")).Cells[0].Outputs.Single()!["output_type"]);
+        Assert.Equal("error",
+            (string?)NotebookDocument.Load(Path.Combine(_good.Out, "broken.ipynb")).Cells[0].Outputs
+                .Single()!["output_type"]);
         string index = File.ReadAllText(Path.Combine(_good.Out, "index.html"));
         Assert.Contains("broken", index);
         Assert.Contains("works", index);
         Assert.Contains("cell-1, line 1: Exception: planned <failure>", text);
         Assert.Contains("1 of 2 notebooks", text);
+        Assert.Equal(2, System.Text.RegularExpressions.Regex.Count(text, @"\.html \d+:\d\d min after the start"));
         Assert.Empty(error);
     }
 
@@ -58,17 +65,24 @@ public sealed class RunCommandTests : IDisposable
             Assert.Single(error.Trim().Split('\n'));
         }
         Assert.NotEqual(0, (await Kit("run", path, "--mode", "fast")).Code);
+        Assert.Equal(2, (await Kit("run", path, "--all")).Code);
     }
 
     [Fact]
     public void NotebooksAreFoundByNameAndBeginning()
     {
         string root = _good.Folder, folder = Path.Combine(root, "notebooks");
-        Assert.Contains("found none", Assert.Throws<KitException>(() => NotebookFiles.Find(root, [])).Message);
+        Assert.Contains("found none",
+            Assert.Throws<KitException>(() => NotebookFiles.Default(root, all: true)).Message);
         Directory.CreateDirectory(folder);
-        foreach (string name in new[] { "02-probing", "01-pretraining", "01-other" }) File.WriteAllText(Path.Combine(folder, name + ".ipynb"), "{}");
-        string Names(params string[] given) => string.Join(' ', NotebookFiles.Find(root, given).Select(f => Path.GetFileNameWithoutExtension(f)));
-        Assert.Equal("01-other 01-pretraining 02-probing", Names());
+        foreach (string name in new[] { "02-probing", "01-pretraining", "05-tone", "01-other" })
+            File.WriteAllText(Path.Combine(folder, name + ".ipynb"), "{}");
+        string Names(params string[] given) =>
+            string.Join(' ', NotebookFiles.Find(root, given).Select(f => Path.GetFileNameWithoutExtension(f)));
+        string Default(bool all) =>
+            string.Join(' ', NotebookFiles.Default(root, all).Select(f => Path.GetFileNameWithoutExtension(f)));
+        Assert.Equal("01-other 01-pretraining 02-probing", Default(all: false));
+        Assert.Equal("01-other 01-pretraining 02-probing 05-tone", Default(all: true));
         Assert.Equal("02-probing 01-pretraining", Names("02", "01-pretraining.ipynb"));
         Assert.Equal("01-other", Names("notebooks/01-other.ipynb"));
         Assert.Contains("name one", Assert.Throws<KitException>(() => Names("01")).Message);

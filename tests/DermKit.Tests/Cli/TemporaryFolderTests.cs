@@ -33,7 +33,11 @@ public sealed class TemporaryFolderTests : IDisposable
     {
         string path = Of(kind);
         (_, string text, string error) = await KitProcess.Run(["doctor"], new Dictionary<string,
-            string> { ["TMPDIR"] = path, ["KIT_CACHE_DIR"] = folder.Path });
+            string>
+        {
+            ["TMPDIR"] = path,
+            ["KIT_CACHE_DIR"] = folder.Path
+        });
         string line = Assert.Single(text.Split('\n'), l => l.Contains(" temporary "));
         Assert.StartsWith("WARN", line);
         Assert.Contains(path, line);

@@ -17,13 +17,21 @@ public sealed class WeightsCommandTests : IDisposable
     public async Task ACheckpointIsListedConvertedAndListedAgain()
     {
         using var scope = NewDisposeScope();
-        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny with { Depth = 1 }, 1), target = VisionTransformer.Random(VitConfig.Tiny with { Depth = 1 }, 2);
+        using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny with { Depth = 1 }, 1),
+            target = VisionTransformer.Random(VitConfig.Tiny with { Depth = 1 }, 2);
         string path = Path.Combine(folder.Path, "x.pth"), converted = Path.Combine(folder.Path, "out", "x.safetensors");
         var zip = new TorchZip();
-        Dictionary<string, Tensor> teacher = source.state_dict().ToDictionary(p => "module.backbone." + p.Key, p => p.Key == "cls_token" ? p.Value : p.Value.to(ScalarType.Float16));
+        Dictionary<string, Tensor> teacher = source.state_dict()
+            .ToDictionary(p => "module.backbone." + p.Key,
+                p => p.Key == "cls_token" ? p.Value : p.Value.to(ScalarType.Float16));
         teacher["module.backbone.head.weight"] = zeros(3, 192);
-        zip.Write(path, Pickled.Dict(("epoch", Pickled.Int(7)), ("student", Pickled.Dict(("a", zip.Tensor(zeros(2))))), ("teacher", zip.State(teacher)),
-            ("optimizer", Pickled.Dict(("state", [.. Pickled.EmptyDict, .. Pickled.Int(0), .. Pickled.Dict(("exp_avg", zip.Tensor(zeros(5)))), (byte)'s'])))));
+        zip.Write(path,
+            Pickled.Dict(("epoch", Pickled.Int(7)), ("student", Pickled.Dict(("a", zip.Tensor(zeros(2))))),
+                ("teacher", zip.State(teacher)),
+                ("optimizer",
+                    Pickled.Dict(("state",
+                        [.. Pickled.EmptyDict, .. Pickled.Int(0), .. Pickled.Dict(("exp_avg", zip.Tensor(zeros(5)))),
+                            (byte)'s'])))));
         (int code, string text, string error) = await KitProcess.Run(["weights", "inspect", path]);
         Assert.True(code == 0, text + error);
         Assert.Contains("PyTorch zip", text);
@@ -37,17 +45,21 @@ public sealed class WeightsCommandTests : IDisposable
         Assert.True(code == 0, text + error);
         Assert.Contains("left out: optimizer.state.0.exp_avg, student.a, head.weight", text);
         WeightLoader.LoadStrict(target, converted);
-        Assert.All(target.state_dict(), p => Assert.True(p.Value.Equals(teacher["module.backbone." + p.Key].to(float32)), p.Key));
+        Assert.All(target.state_dict(),
+            p => Assert.True(p.Value.Equals(teacher["module.backbone." + p.Key].to(float32)), p.Key));
         using (SafeTensorsFile file = SafeTensorsFile.Open(converted))
         {
-            Assert.Equal((ScalarType.Float16, ScalarType.Float32), (file.Entries["norm.weight"].Type, file.Entries["cls_token"].Type));
-            Assert.Equal(("x.pth", WeightLoader.FileHash(path), "7"), (file.Metadata["converted from"], file.Metadata["sha256 of that file"], file.Metadata["epoch"]));
+            Assert.Equal((ScalarType.Float16, ScalarType.Float32),
+                (file.Entries["norm.weight"].Type, file.Entries["cls_token"].Type));
+            Assert.Equal(("x.pth", WeightLoader.FileHash(path), "7"),
+                (file.Metadata["converted from"], file.Metadata["sha256 of that file"], file.Metadata["epoch"]));
         }
 
         (code, text, error) = await KitProcess.Run(["weights", "convert", path, converted, "--raw"]);
         Assert.True(code == 0, text + error);
         using SafeTensorsFile raw = SafeTensorsFile.Open(converted);
-        Assert.Equal(teacher.Keys.Select(k => "teacher." + k).Append("student.a").Append("optimizer.state.0.exp_avg").Order(StringComparer.Ordinal), raw.Entries.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(teacher.Keys.Select(k => "teacher." + k).Append("student.a").Append("optimizer.state.0.exp_avg")
+            .Order(StringComparer.Ordinal), raw.Entries.Keys.Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -134,7 +146,8 @@ public sealed class WeightsCommandTests : IDisposable
     public async Task WhatCannotBeDoneSaysSo()
     {
         using var scope = NewDisposeScope();
-        string odd = TorchZip.Save(Path.Combine(folder.Path, "odd.pt"), new Dictionary<string, Tensor> { ["a"] = zeros(2) }), target = Path.Combine(folder.Path, "y.safetensors");
+        string odd = TorchZip.Save(Path.Combine(folder.Path, "odd.pt"),
+            new Dictionary<string, Tensor> { ["a"] = zeros(2) }), target = Path.Combine(folder.Path, "y.safetensors");
         foreach ((string[] arguments, string expected) in new (string[], string)[]
         {
             (["inspect", Path.Combine(folder.Path, "none.pth")], "expected a weights file, found none"),

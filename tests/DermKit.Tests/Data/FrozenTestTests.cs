@@ -35,26 +35,35 @@ public sealed class FrozenTestTests
     }
 
     /// <summary>
-    /// The rule that drew data/splits/pad-ufes-20-test-patients.csv: patients in the order (has a photograph in the subset; rarest diagnosis among
-    /// those photographs, else among all; highest skin type; SplitMix64 of 2^32 + patient number), and of each 40 the 9 evenly spaced ones.
-    /// A systematic sample of a sorted list keeps the proportion of every class and skin type, in the subset and in the whole set.
+    /// The rule that drew data/splits/pad-ufes-20-test-patients.csv: patients in the order (has a photograph in the
+    /// subset; rarest diagnosis among
+    /// those photographs, else among all; highest skin type; SplitMix64 of 2^32 + patient number), and of
+    /// each 40 the 9 evenly spaced ones.
+    /// A systematic sample of a sorted list keeps the proportion of every class and skin type, in
+    /// the subset and in the whole set.
     /// </summary>
     [Fact]
     public void ThePadListFollowsFromTheMetadata()
     {
         string folder = DataSetCatalog.Folder(RealData.Need(PadUfes20.Name), PadUfes20.Name)!;
         CsvFile file = CsvFile.Read(Path.Combine(folder, "metadata.csv"));
-        HashSet<string> subset = [.. CsvFile.Read(Path.Combine(DataRoot, "manifests", "pad-ufes-20.subset.csv")).Column("image_id")];
+        HashSet<string> subset = [.. CsvFile.Read(Path.Combine(DataRoot, "manifests", "pad-ufes-20.subset.csv"))
+            .Column("image_id")];
         string[] rarity = ["MEL", "SCC", "SEK", "NEV", "ACK", "BCC"];
         string[] ordered = [.. Enumerable.Range(0, file.Count).GroupBy(row => file[row, "patient_id"]).Select(rows =>
         {
-            int[] here = [.. rows.Where(r => subset.Contains(Path.GetFileNameWithoutExtension(file[r, "img_id"])))], counted = here.Length > 0 ? here : [.. rows];
-            return (Id: rows.Key, Away: here.Length == 0, Rarest: counted.Min(r => Array.IndexOf(rarity, file[r, "diagnostic"])),
-                Type: counted.Max(r => file[r, "fitspatrick"] is { Length: > 0 } t ? (int)double.Parse(t, CultureInfo.InvariantCulture) : 0),
+            int[] here = [.. rows.Where(r => subset.Contains(Path.GetFileNameWithoutExtension(file[r, "img_id"])))],
+                counted = here.Length > 0 ? here : [.. rows];
+            return (Id: rows.Key, Away: here.Length == 0,
+                Rarest: counted.Min(r => Array.IndexOf(rarity, file[r, "diagnostic"])),
+                Type: counted.Max(r => file[r, "fitspatrick"] is { Length: > 0 } t
+                    ? (int)double.Parse(t, CultureInfo.InvariantCulture) : 0),
                 Key: new SplitMix64((1UL << 32) + (ulong)Number(rows.Key)).Next());
-        }).OrderBy(p => p.Away).ThenBy(p => p.Rarest).ThenByDescending(p => p.Type).ThenBy(p => p.Key).Select(p => p.Id)];
+        }).OrderBy(p => p.Away).ThenBy(p => p.Rarest).ThenByDescending(p => p.Type).ThenBy(p => p.Key)
+            .Select(p => p.Id)];
         string[] drawn = [.. ordered.Where((_, i) => (i + 1) * 9 / 40 > i * 9 / 40).OrderBy(Number)];
-        Assert.Equal(drawn, CsvFile.Read(Path.Combine(DataRoot, "splits", "pad-ufes-20-test-patients.csv")).Column("patient_id"));
+        Assert.Equal(drawn,
+            CsvFile.Read(Path.Combine(DataRoot, "splits", "pad-ufes-20-test-patients.csv")).Column("patient_id"));
     }
 
     [Fact]
@@ -64,9 +73,11 @@ public sealed class FrozenTestTests
         ImageTable table = DataSetCatalog.Load(settings, PadUfes20.Name);
         bool[] frozen = FrozenTest.Mask(settings, table);
         foreach (string column in new[] { "diagnosis", "skin_type" })
-            foreach (var group in Enumerable.Range(0, table.Count).GroupBy(i => table.Column(column)[i]).Where(g => g.Key is not null && g.Count() >= 20))
+            foreach (var group in Enumerable.Range(0, table.Count).GroupBy(i => table.Column(column)[i])
+                .Where(g => g.Key is not null && g.Count() >= 20))
                 Assert.InRange(group.Count(i => frozen[i]) / (double)group.Count(), .15, .30);
-        Assert.Empty(table.Column("patient_id").Where((_, i) => frozen[i]).Intersect(table.Column("patient_id").Where((_, i) => !frozen[i])));
+        Assert.Empty(table.Column("patient_id").Where((_, i) => frozen[i])
+            .Intersect(table.Column("patient_id").Where((_, i) => !frozen[i])));
     }
 
     [Fact]
@@ -74,7 +85,8 @@ public sealed class FrozenTestTests
     {
         using var folder = new TemporaryFolder();
         KitSettings settings = MiniTrees.Settings(folder.Path);
-        ImageTable table = MiniTrees.Table(("a", "train", "P1", "x"), ("b", "test", "P2", "y"), ("c", "val", "P3", "y"));
+        ImageTable table = MiniTrees.Table(("a", "train", "P1", "x"), ("b", "test", "P2", "y"),
+            ("c", "val", "P3", "y"));
         Assert.Equal([false, true, false], FrozenTest.Mask(settings, table));
         MiniTrees.Write(folder.Path, "data/splits/mini-test-patients.csv", "patient_id", "P3");
         Assert.Equal([false, true, true], FrozenTest.Mask(settings, table));
@@ -90,13 +102,17 @@ public sealed class FrozenTestTests
         MiniTrees.Write(folder.Path, "data/splits/other-test.csv", "image_id", "ISIC_0012086");
         MiniTrees.Write(folder.Path, "data/splits/other-test-patients.csv", "patient_id", "P1");
         MiniTrees.Write(folder.Path, "data/splits/mini-test-patients.csv", "patient_id", "P2");
-        ImageTable mini = MiniTrees.Table(("ISIC_0012086", "train", "P1", "x"), ("b/ISIC_0012086.jpg", "train", "P1", "x"), ("ISIC_0012086_downsampled.jpg", "val", "P1", "x"),
+        ImageTable mini = MiniTrees.Table(("ISIC_0012086", "train", "P1", "x"),
+            ("b/ISIC_0012086.jpg", "train", "P1", "x"), ("ISIC_0012086_downsampled.jpg", "val", "P1", "x"),
             ("ISIC_0012087", "train", "P1", "x"), ("e", "train", "P2", "x"));
         Assert.Equal([true, true, true, false, true], FrozenTest.Mask(settings, mini));
         // In one table with a set that has the same patient's name, each row goes by its own set.
-        var both = new ImageTable("both", ("image", ["/a", "/b", "/c"]), ("image_id", ["a", "b", "c"]), ("source", ["mini", "other", "third"]), ("patient_id", ["P1", "P1", "P1"]));
+        var both = new ImageTable("both", ("image", ["/a", "/b", "/c"]), ("image_id", ["a", "b", "c"]),
+            ("source", ["mini", "other", "third"]), ("patient_id", ["P1", "P1", "P1"]));
         Assert.Equal([false, true, false], FrozenTest.Mask(settings, both));
-        Assert.Contains("patient_id", Assert.Throws<KitException>(() => FrozenTest.Mask(settings, new("mini", ("image", ["/a"]), ("image_id", ["a"])))).Message);
+        Assert.Contains("patient_id",
+            Assert.Throws<KitException>(() =>
+                FrozenTest.Mask(settings, new("mini", ("image", ["/a"]), ("image_id", ["a"])))).Message);
     }
 
     [Theory]
@@ -116,8 +132,11 @@ public sealed class FrozenTestTests
         KitSettings settings = MiniTrees.Settings(folder.Path);
         MiniTrees.Write(folder.Path, "data/splits/isic2017-test.csv", "image_id", "ISIC_0012086", "plain");
         MiniTrees.Write(folder.Path, "data/splits/pad-ufes-20-test-patients.csv", "patient_id", "PAT_46");
-        string[] others = ["ISIC_0012087.jpg", "ISIC_00120860.jpg", "0012086.jpg", "PAT_460_881_939.png", "PAT_46.png", "plainer.jpg"];
-        Assert.Equal([true, false, false, false, false, false, false], FrozenTest.Mask(settings, MiniTrees.Table([(name, "train", "P", "x"), .. others.Select(o => (o, "train", "P", "x"))])));
+        string[] others = ["ISIC_0012087.jpg", "ISIC_00120860.jpg", "0012086.jpg", "PAT_460_881_939.png", "PAT_46.png",
+            "plainer.jpg"];
+        Assert.Equal([true, false, false, false, false, false, false],
+            FrozenTest.Mask(settings,
+                MiniTrees.Table([(name, "train", "P", "x"), .. others.Select(o => (o, "train", "P", "x"))])));
     }
 
     private static int Number(string patient) => int.Parse(patient.AsSpan(4), CultureInfo.InvariantCulture);

@@ -18,21 +18,35 @@ public sealed class ImageFilesTests : IDisposable
     private string DdiTree(params string[] files)
     {
         MiniTrees.Write(Root, "ddi_metadata.csv",
-            [",DDI_ID,DDI_file,skin_tone,malignant,disease", .. files.Select((f, i) => $"{i},{i + 1},{f},56,{(i % 2 == 0 ? "True" : "False")},x")]);
+            [",DDI_ID,DDI_file,skin_tone,malignant,disease",
+                .. files.Select((f, i) => $"{i},{i + 1},{f},56,{(i % 2 == 0 ? "True" : "False")},x")]);
         return Root;
     }
 
-    private string Csv(params string[] images) => MiniTrees.Write(Root, "labels.csv", ["image,label", .. images.Select((image, i) => $"{image},{i % 2}")]);
+    private string Csv(params string[] images) =>
+        MiniTrees.Write(Root, "labels.csv", ["image,label", .. images.Select((image, i) => $"{image},{i % 2}")]);
 
     [Fact]
     public void WhatOperatingSystemsLeaveIsNoImage()
     {
-        string[] foreign = ["._000001.png", ".DS_Store", "Thumbs.db", "desktop.ini", ".thumbnails/000001.png", "@eaDir/000001.png/SYNOPHOTO_THUMB_M.jpg"];
-        MiniTrees.Images(DdiTree("000001.png", "000002.png"), ["images/000001.png", "images/000002.png", .. foreign.Select(f => $"images/{f}"), "__MACOSX/images/._000001.png", "__MACOSX/000001.png"]);
+        string[] foreign = ["._000001.png", ".DS_Store", "Thumbs.db", "desktop.ini", ".thumbnails/000001.png",
+            "@eaDir/000001.png/SYNOPHOTO_THUMB_M.jpg"];
+        MiniTrees.Images(DdiTree("000001.png", "000002.png"),
+            ["images/000001.png", "images/000002.png", .. foreign.Select(f => $"images/{f}"),
+                "__MACOSX/images/._000001.png", "__MACOSX/000001.png"]);
         Assert.Equal([At("images/000001.png"), At("images/000002.png")], Ddi.Load(Root).Paths);
-        MiniTrees.Images(Root, [.. new[] { "melanoma/1.jpg", "naevus/1.jpg", "melanoma/._1.jpg", "__MACOSX/._1.jpg", "__MACOSX/melanoma/._1.jpg", ".trash/2.jpg", "melanoma/Thumbs.db" }.Select(f => $"med/{f}")]);
+        MiniTrees.Images(Root,
+            [.. new[]
+            {
+                "melanoma/1.jpg", "naevus/1.jpg", "melanoma/._1.jpg", "__MACOSX/._1.jpg", "__MACOSX/melanoma/._1.jpg",
+                ".trash/2.jpg", "melanoma/Thumbs.db"
+            }.Select(f => $"med/{f}")]);
         Assert.Equal(["melanoma/1.jpg", "naevus/1.jpg"], MedNode.Load(At("med")).Ids);
-        MiniTrees.Images(Root, [.. new[] { "Eczema/a.jpg", "Eczema/._a.jpg", "__MACOSX/a.jpg", ".ipynb_checkpoints/a-checkpoint.jpg" }.Select(f => $"sd/images/{f}")]);
+        MiniTrees.Images(Root,
+            [.. new[]
+            {
+                "Eczema/a.jpg", "Eczema/._a.jpg", "__MACOSX/a.jpg", ".ipynb_checkpoints/a-checkpoint.jpg"
+            }.Select(f => $"sd/images/{f}")]);
         Assert.True(Sd128.IsIn(At("sd")));
         Assert.Equal(["Eczema/a.jpg"], Sd128.Load(At("sd")).Ids);
         MiniTrees.Images(Root, "none/images/._a.jpg", "none/images/Thumbs.db");
@@ -71,7 +85,8 @@ public sealed class ImageFilesTests : IDisposable
         Directory.CreateSymbolicLink(At("images"), Path.Combine(store.Path, "big"));
         Directory.CreateSymbolicLink(Path.Combine(store.Path, "big", "up"), store.Path);
         // Two names of one stored content are two images.
-        foreach (string name in new[] { "000002.png", "000003.png" }) File.CreateSymbolicLink(At(name), Path.Combine(store.Path, "objects", "5f3a"));
+        foreach (string name in new[] { "000002.png", "000003.png" })
+            File.CreateSymbolicLink(At(name), Path.Combine(store.Path, "objects", "5f3a"));
         Assert.Equal([At("images/000001.png"), At("000002.png"), At("000003.png")], Ddi.Load(Root).Paths);
     }
 
@@ -124,7 +139,8 @@ public sealed class ImageFilesTests : IDisposable
         File.Delete(At("b/000001.PNG"));
         // The same letters, written in two ways, are two rows of one image.
         File.Move(At("a/000001.png"), At($"a/{Composed}.png"));
-        Assert.Contains("two rows that name it", Assert.Throws<KitException>(() => Ddi.Load(DdiTree(Composed, Decomposed))).Message);
+        Assert.Contains("two rows that name it",
+            Assert.Throws<KitException>(() => Ddi.Load(DdiTree(Composed, Decomposed))).Message);
     }
 
     [Theory]
@@ -150,22 +166,30 @@ public sealed class ImageFilesTests : IDisposable
         MiniTrees.Images(Root, "a.jpg", "a.JPG", "a.png");
         Assert.Equal([At("a.jpg"), At("a.png")], GenericCsv.Load(Csv("a.jpg", "a.png"), "mine").Paths);
         string message = Assert.Throws<KitException>(() => GenericCsv.Load(Csv("a.jpg", "a"), "mine")).Message;
-        Assert.Contains($"row 3: image 'a' is not there, and 3 files could be meant: {At("a.JPG")}, {At("a.jpg")}, {At("a.png")}; write the path of one.", message);
-        Assert.Contains("2 files could be meant", Assert.Throws<KitException>(() => GenericCsv.Load(Csv("a.Jpg"), "mine")).Message);
+        Assert.Contains($"row 3: image 'a' is not there, and 3 files could be meant: {At("a.JPG")}, {At("a.jpg")}, "
+            + $"{At("a.png")}; write the path of one.", message);
+        Assert.Contains("2 files could be meant",
+            Assert.Throws<KitException>(() => GenericCsv.Load(Csv("a.Jpg"), "mine")).Message);
         // What another row names is not taken a second time.
         File.Delete(At("a.JPG"));
-        Assert.Contains("row 3: image 'a.Jpg' stands here for the second time", Assert.Throws<KitException>(() => GenericCsv.Load(Csv("a.jpg", "a.Jpg"), "mine")).Message);
-        Assert.Contains("row 2: image 'b.jpg' is not there (looked for", Assert.Throws<KitException>(() => GenericCsv.Load(Csv("b.jpg"), "mine")).Message);
+        Assert.Contains("row 3: image 'a.Jpg' stands here for the second time",
+            Assert.Throws<KitException>(() => GenericCsv.Load(Csv("a.jpg", "a.Jpg"), "mine")).Message);
+        Assert.Contains("row 2: image 'b.jpg' is not there (looked for",
+            Assert.Throws<KitException>(() => GenericCsv.Load(Csv("b.jpg"), "mine")).Message);
     }
 
     [Fact]
     public void ALeftPathOfDerm7ptIsNotTheFileOfAnotherRow()
     {
-        MiniTrees.Write(Root, "meta/meta.csv", "case_num,diagnosis,clinic,derm", "1,melanoma,NEL\\Nel1.JPG,NEL/Nel2", "2,nevus,NEL/Nel3.jpg,NEL/Nel3.JPG");
-        MiniTrees.Images(Root, "images/NEL/Nel1.jpg", "images/NEL/Nel2.jpg", "images/NEL/Nel3.jpg", "images/NEL/Nel3.JPG");
-        Assert.Equal([At("images/NEL/Nel1.jpg"), At("images/NEL/Nel2.jpg"), At("images/NEL/Nel3.jpg"), At("images/NEL/Nel3.JPG")], Derm7pt.Load(Root).Paths);
+        MiniTrees.Write(Root, "meta/meta.csv", "case_num,diagnosis,clinic,derm", "1,melanoma,NEL\\Nel1.JPG,NEL/Nel2",
+            "2,nevus,NEL/Nel3.jpg,NEL/Nel3.JPG");
+        MiniTrees.Images(Root, "images/NEL/Nel1.jpg", "images/NEL/Nel2.jpg", "images/NEL/Nel3.jpg",
+            "images/NEL/Nel3.JPG");
+        Assert.Equal([At("images/NEL/Nel1.jpg"), At("images/NEL/Nel2.jpg"), At("images/NEL/Nel3.jpg"),
+            At("images/NEL/Nel3.JPG")], Derm7pt.Load(Root).Paths);
         File.Delete(At("images/NEL/Nel3.JPG"));
-        Assert.Contains("meta.csv, row 3: 'NEL/Nel3.JPG' is not there", Assert.Throws<KitException>(() => Derm7pt.Load(Root)).Message);
+        Assert.Contains("meta.csv, row 3: 'NEL/Nel3.JPG' is not there",
+            Assert.Throws<KitException>(() => Derm7pt.Load(Root)).Message);
     }
 
     [Fact]
@@ -178,6 +202,7 @@ public sealed class ImageFilesTests : IDisposable
         File.Copy(Path.Combine(real, "metadata.csv"), Path.Combine(set, "metadata.csv"));
         Directory.CreateSymbolicLink(Path.Combine(set, "back"), Root);
         MiniTrees.Images(set, "__MACOSX/ISIC_0000000.jpg", "._ISIC_0000000.jpg");
-        Assert.Equal(2750, DataSetCatalog.Load(settings with { DataDir = Root }, Isic2017.Name).Paths.Distinct().Count());
+        Assert.Equal(2750,
+            DataSetCatalog.Load(settings with { DataDir = Root }, Isic2017.Name).Paths.Distinct().Count());
     }
 }

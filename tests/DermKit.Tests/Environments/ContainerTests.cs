@@ -15,7 +15,8 @@ public sealed class ContainerTests
         string image = Regex.Match(Docker, "^FROM (.+)$", RegexOptions.Multiline).Groups[1].Value;
         Match tag = Regex.Match(image, @"/dotnet/sdk:(\d+\.\d+)\.\d+-[a-z]+$");
         Assert.True(tag.Success, image);
-        Assert.Contains($"<TargetFramework>net{tag.Groups[1].Value}</TargetFramework>", File.ReadAllText(Path.Combine(Root, "environment", "Kit.props")));
+        Assert.Contains($"<TargetFramework>net{tag.Groups[1].Value}</TargetFramework>",
+            File.ReadAllText(Path.Combine(Root, "environment", "Kit.props")));
         Assert.Single(Regex.Matches(Docker, "^FROM ", RegexOptions.Multiline));
         Assert.Contains("Untried", Docker);
     }
@@ -24,7 +25,10 @@ public sealed class ContainerTests
     public void BothCommandsOfTheReadmeAreThose()
     {
         string readme = File.ReadAllText(Path.Combine(Root, "README.md"));
-        foreach (string command in new[] { "dotnet run --project lib/DermKit.Cli -c Release -- run", "dotnet test Kit.sln -c Release" })
+        foreach (string command in new[]
+        {
+            "dotnet run --project lib/DermKit.Cli -c Release -- run", "dotnet test Kit.sln -c Release"
+        })
         {
             Assert.Contains($"dermkit {command}\n", Docker);
             Assert.Contains(command, readme);
@@ -34,7 +38,8 @@ public sealed class ContainerTests
     [Fact]
     public void ItHasWhatCiInstallsForTheKernelsTests()
     {
-        string install = Regex.Match(File.ReadAllText(Path.Combine(Root, ".ci", "run")), "--no-install-recommends ([a-z0-9 -]+) >").Groups[1].Value;
+        string install = Regex.Match(File.ReadAllText(Path.Combine(Root, ".ci", "run")),
+            "--no-install-recommends ([a-z0-9 -]+) >").Groups[1].Value;
         Assert.NotEmpty(install);
         Assert.All(install.Split(' '), package => Assert.Contains($" {package}", Docker));
     }
@@ -42,11 +47,14 @@ public sealed class ContainerTests
     [Fact]
     public void TheDevcontainerBuildsThatFileAndInstallsTheKernel()
     {
-        using JsonDocument container = JsonDocument.Parse(File.ReadAllText(Path.Combine(Root, ".devcontainer", "devcontainer.json")));
+        using JsonDocument container =
+            JsonDocument.Parse(File.ReadAllText(Path.Combine(Root, ".devcontainer", "devcontainer.json")));
         JsonElement build = container.RootElement.GetProperty("build");
         foreach (string key in new[] { "dockerfile", "context" })
             Assert.True(Path.Exists(Path.Combine(Root, ".devcontainer", build.GetProperty(key).GetString()!)), key);
         Assert.Contains("jupyter install", container.RootElement.GetProperty("postCreateCommand").GetString());
-        Assert.Contains("ms-toolsai.jupyter", container.RootElement.GetProperty("customizations").GetProperty("vscode").GetProperty("extensions").EnumerateArray().Select(e => e.GetString()));
+        Assert.Contains("ms-toolsai.jupyter",
+            container.RootElement.GetProperty("customizations").GetProperty("vscode").GetProperty("extensions")
+                .EnumerateArray().Select(e => e.GetString()));
     }
 }

@@ -17,7 +17,8 @@ public sealed class FlatFolderTests : IDisposable
         File.WriteAllText(path, text);
     }
 
-    private string[] Published() => [.. Directory.GetFiles(To, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(To, f).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+    private string[] Published() => [.. Directory.GetFiles(To, "*", SearchOption.AllDirectories)
+        .Select(f => Path.GetRelativePath(To, f).Replace('\\', '/')).Order(StringComparer.Ordinal)];
 
     [Fact]
     public void ChangedFilesAreReplacedWithTheTimeOfTheirSource()
@@ -28,7 +29,8 @@ public sealed class FlatFolderTests : IDisposable
         FlatFolder.Publish(From, To, prune: false);
         Assert.Equal(["a.dll", "figures/b.dll"], Published());
         Assert.Equal("new", File.ReadAllText(Path.Combine(To, "a.dll")));
-        Assert.Equal(File.GetLastWriteTimeUtc(Path.Combine(From, "a.dll")), File.GetLastWriteTimeUtc(Path.Combine(To, "a.dll")));
+        Assert.Equal(File.GetLastWriteTimeUtc(Path.Combine(From, "a.dll")),
+            File.GetLastWriteTimeUtc(Path.Combine(To, "a.dll")));
     }
 
     [Fact]
@@ -44,7 +46,8 @@ public sealed class FlatFolderTests : IDisposable
         {
             while (!done.IsCancellationRequested)
             {
-                using var stream = new FileStream(target, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+                using var stream = new FileStream(target, FileMode.Open, FileAccess.Read,
+                    FileShare.ReadWrite | FileShare.Delete);
                 string text = new StreamReader(stream).ReadToEnd();
                 Assert.True(text.Length >= 5000 && text.All(c => c == text[0]), "a part of a file was read");
                 reading.TrySetResult();

@@ -15,18 +15,22 @@ public sealed class NativeLibraryTests
     [Fact]
     public void TorchLoadsInABareChildProcess()
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        var start = new ProcessStartInfo(
+            Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
         {
             RedirectStandardOutput = true,
             WorkingDirectory = Root,
         };
-        foreach (string argument in new[] { "exec", Path.Combine(Root, "lib", "bin", "DermKit.Cli.dll"), "doctor" }) start.ArgumentList.Add(argument);
+        foreach (string argument in new[] { "exec", Path.Combine(Root, "lib", "bin", "DermKit.Cli.dll"), "doctor" })
+            start.ArgumentList.Add(argument);
         string[] kept = ["PATH", "HOME", "USERPROFILE", "SystemRoot", "TEMP", "TMPDIR", "DOTNET_ROOT"];
         foreach (string name in start.Environment.Keys.Except(kept).ToArray()) start.Environment.Remove(name);
         using Process child = Process.Start(start)!;
         string output = child.StandardOutput.ReadToEnd();
         child.WaitForExit();
-        Assert.Contains(output.Split('\n'), line => line.StartsWith("PASS", StringComparison.Ordinal) && line.Contains("libtorch", StringComparison.Ordinal));
+        Assert.Contains(output.Split('\n'),
+            line => line.StartsWith("PASS", StringComparison.Ordinal)
+                && line.Contains("libtorch", StringComparison.Ordinal));
         Assert.Equal(0, child.ExitCode);
     }
 
@@ -34,8 +38,10 @@ public sealed class NativeLibraryTests
     public void TheVersionNeedIsMadeWeakOnceAndNothingElseChanges()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The version need exists on Linux only.");
-        string packages = typeof(NativeLibraryTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "NuGetPackageRoot").Value!;
-        string original = Directory.GetFiles(Path.Combine(packages, "torchsharp"), "libLibTorchSharp.so", SearchOption.AllDirectories).Single();
+        string packages = typeof(NativeLibraryTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(a => a.Key == "NuGetPackageRoot").Value!;
+        string original = Directory.GetFiles(Path.Combine(packages, "torchsharp"), "libLibTorchSharp.so",
+            SearchOption.AllDirectories).Single();
         using var folder = new TemporaryFolder();
         string copy = Path.Combine(folder.Path, "libLibTorchSharp.so");
         File.Copy(original, copy);
@@ -57,7 +63,8 @@ public sealed class NativeLibraryTests
         using var folder = new TemporaryFolder();
         string file = Path.Combine(folder.Path, "libLibTorchSharp.so");
         File.WriteAllText(file, "no library");
-        Assert.Contains(file, Assert.Throws<InvalidDataException>(() => ElfVersionNeed.MakeWeak(file, Version)).Message);
+        Assert.Contains(file,
+            Assert.Throws<InvalidDataException>(() => ElfVersionNeed.MakeWeak(file, Version)).Message);
         Assert.Equal([file], Directory.GetFiles(folder.Path));
     }
 
@@ -67,7 +74,11 @@ public sealed class NativeLibraryTests
     public void TheBackendPropertySelectsThePackage(string backend, string expected, string absent)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, WorkingDirectory = Root };
-        foreach (string argument in new[] { "msbuild", Path.Combine("lib", "DermKit", "DermKit.csproj"), "-getItem:PackageReference", $"-p:TorchBackend={backend}" })
+        foreach (string argument in new[]
+        {
+            "msbuild", Path.Combine("lib", "DermKit", "DermKit.csproj"), "-getItem:PackageReference",
+            $"-p:TorchBackend={backend}"
+        })
             start.ArgumentList.Add(argument);
         using Process child = Process.Start(start)!;
         string output = child.StandardOutput.ReadToEnd();

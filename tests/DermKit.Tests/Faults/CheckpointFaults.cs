@@ -8,11 +8,12 @@ using static TorchSharp.torch;
 
 namespace DermKit.Tests.Faults;
 
-/// <summary>What is no checkpoint of this run is refused in words, and neither the folder nor the model is changed.</summary>
+/// <summary>What is no checkpoint of this run is refused in words, and neither the folder nor
+/// the model is changed.</summary>
 public sealed class CheckpointFaults : IDisposable
 {
     private readonly TinyPretraining tiny = new();
-    private static readonly PretrainOptions Options = TinyPretraining.Options with { Epochs = 1, WarmupEpochs = 0 };
+    private static readonly DinoOptions Options = TinyPretraining.Options with { Epochs = 1, WarmupEpochs = 0 };
 
     public CheckpointFaults() => tiny.Run("run", Options);
 
@@ -23,26 +24,31 @@ public sealed class CheckpointFaults : IDisposable
     /// <summary>Message of the refusal; checks on the way that nothing was changed.</summary>
     private string Refused(PretrainOptions options, TinyPretraining? other = null)
     {
-        byte[] before = System.IO.File.ReadAllBytes(File), log = System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("run"), "log.jsonl"));
+        byte[] before = System.IO.File.ReadAllBytes(File),
+            log = System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("run"), "log.jsonl"));
         using PretrainData data = (other ?? tiny).Data(options);
-        string message = Assert.Throws<KitException>(() => new Pretrainer(options, data, CPU, tiny.Folder("run"))).Message;
+        string message =
+            Assert.Throws<KitException>(() => new Pretrainer(options, data, CPU, tiny.Folder("run"))).Message;
         Assert.StartsWith(File, message);
         Assert.Equal(before, System.IO.File.ReadAllBytes(File));
         Assert.Equal(log, System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("run"), "log.jsonl")));
         Assert.Equal(2, Directory.GetFiles(tiny.Folder("run")).Length);
 
-        using var dino = new Dino(options, CPU);
-        using var updates = new Updates(dino, options, 3);
+        using PretrainMethod dino = options.Create(CPU);
+        using var updates = new TrainingLoop(dino, options, 3);
         Dictionary<string, Tensor> state = dino.State.ToDictionary(s => s.Key, s => s.Value.detach().clone());
-        Assert.Equal(message, Assert.Throws<KitException>(() => Checkpoint.Load(File, updates, options, data.Key)).Message);
-        Assert.All(dino.State, s => Assert.True(s.Value.Equals(state[s.Key]), $"{s.Key} was changed by a checkpoint that was refused"));
+        Assert.Equal(message,
+            Assert.Throws<KitException>(() => Checkpoint.Load(File, updates, options, data.Key)).Message);
+        Assert.All(dino.State,
+            s => Assert.True(s.Value.Equals(state[s.Key]), $"{s.Key} was changed by a checkpoint that was refused"));
         Assert.Equal(0, updates.Done);
         foreach (Tensor value in state.Values) value.Dispose();
         return message;
     }
 
     /// <summary>Writes the checkpoint again with other metadata or fewer tensors.</summary>
-    private void Rewrite(Action<Dictionary<string, string>> metadata, Func<string, bool>? keep = null, string? file = null)
+    private void Rewrite(Action<Dictionary<string, string>> metadata, Func<string, bool>? keep = null,
+        string? file = null)
     {
         string path = file ?? File;
         using var scope = NewDisposeScope();
@@ -74,6 +80,8 @@ public sealed class CheckpointFaults : IDisposable
         double number => number + 0.125,
         bool flag => !flag,
         string text => text + "x",
+        Enum kind => Enum.ToObject(kind.GetType(),
+            Convert.ToInt32(kind, System.Globalization.CultureInfo.InvariantCulture) == 0 ? 1 : 0),
         string[] list => (string[])[.. list, "other"],
         _ => throw new ArgumentException($"{value.GetType()} is a new type of key"),
     };
@@ -85,13 +93,13 @@ public sealed class CheckpointFaults : IDisposable
         using PretrainData data = tiny.Data(Options);
         var resumed = new List<string>();
         int refused = 0;
-        foreach (PropertyInfo key in typeof(PretrainOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.SetMethod is not null))
+        foreach (PropertyInfo key in PretrainOptions.Keys(typeof(DinoOptions)))
         {
-            PretrainOptions changed = Options with { };
+            DinoOptions changed = Options with { };
             key.SetValue(changed, Other(key.GetValue(Options)));
             string name = JsonNamingPolicy.CamelCase.ConvertName(key.Name);
             using var dino = new Dino(Options, CPU);
-            using var updates = new Updates(dino, Options, 3);
+            using var updates = new TrainingLoop(dino, Options, 3);
             if (free.Contains(name))
             {
                 Checkpoint.Load(File, updates, changed, data.Key);
@@ -99,7 +107,8 @@ public sealed class CheckpointFaults : IDisposable
                 resumed.Add(name);
                 continue;
             }
-            string message = Assert.Throws<KitException>(() => Checkpoint.Load(File, updates, changed, data.Key)).Message;
+            string message =
+                Assert.Throws<KitException>(() => Checkpoint.Load(File, updates, changed, data.Key)).Message;
             Assert.Contains($"made with other options: {name} was ", message, StringComparison.Ordinal);
             Assert.DoesNotContain(";", message, StringComparison.Ordinal);
             Assert.Equal(0, updates.Done);
@@ -115,16 +124,20 @@ public sealed class CheckpointFaults : IDisposable
         PretrainOptions options = TinyPretraining.Options;
         byte[] whole = tiny.Run("all", options).Checkpoint;
         using PretrainData data = tiny.Data(options);
-        using (var trainer = new Pretrainer(options with { KeepLast = 5, CheckpointEvery = 1 }, data, CPU, tiny.Folder("part")))
+        using (var trainer = new Pretrainer(options with { KeepLast = 5, CheckpointEvery = 1 }, data, CPU,
+            tiny.Folder("part")))
         using (var stop = new CancellationTokenSource())
-            Assert.ThrowsAny<OperationCanceledException>(() => trainer.Run(s => { if (s.Step == 7) stop.Cancel(); }, stop.Token));
-        using (var trainer = new Pretrainer(options with { KeepEvery = 4, MonitorEvery = 1, CheckpointEvery = 100 }, data, CPU, tiny.Folder("part")))
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                trainer.Run(s => { if (s.Step == 7) stop.Cancel(); }, stop.Token));
+        using (var trainer = new Pretrainer(options with { KeepEvery = 4, MonitorEvery = 1, CheckpointEvery = 100 },
+            data, CPU, tiny.Folder("part")))
         {
             Assert.Equal(7, trainer.Done);
             trainer.Run();
         }
         using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("part"))) Assert.Equal(12, trainer.Done);
-        using SafeTensorsFile first = SafeTensorsFile.Open(Path.Combine(tiny.Folder("all"), "checkpoint.safetensors")), second = SafeTensorsFile.Open(Path.Combine(tiny.Folder("part"), "checkpoint.safetensors"));
+        using SafeTensorsFile first = SafeTensorsFile.Open(Path.Combine(tiny.Folder("all"), "checkpoint.safetensors")),
+            second = SafeTensorsFile.Open(Path.Combine(tiny.Folder("part"), "checkpoint.safetensors"));
         using var scope = NewDisposeScope();
         Assert.NotEmpty(whole);
         Assert.All(first.Entries.Keys, k => Assert.True(first.Load(k).Equals(second.Load(k)), k));
@@ -150,7 +163,8 @@ public sealed class CheckpointFaults : IDisposable
         using (var stop = new CancellationTokenSource())
         {
             trainer.AfterEpoch = (_, _) => 0.5;
-            Assert.ThrowsAny<OperationCanceledException>(() => trainer.Run(s => { if (s.Step == 3) stop.Cancel(); }, stop.Token));
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                trainer.Run(s => { if (s.Step == 3) stop.Cancel(); }, stop.Token));
             Assert.Equal("", trainer.Notice);
         }
         string file = Path.Combine(tiny.Folder("run4"), "checkpoint.safetensors");
@@ -182,13 +196,15 @@ public sealed class CheckpointFaults : IDisposable
             m["data"] = "another-8";
         }, file: file);
         using PretrainData data = tiny.Data(few);
-        Assert.Contains("older version of the kit wrote it, which chose other images for 'mostImages'", Assert.Throws<KitException>(() => new Pretrainer(few, data, CPU, tiny.Folder("few"))).Message);
+        Assert.Contains("older version of the kit wrote it, which chose other images for 'mostImages'",
+            Assert.Throws<KitException>(() => new Pretrainer(few, data, CPU, tiny.Folder("few"))).Message);
     }
 
     [Fact]
     public void AnotherMethodAndAnotherSizeAreNamed()
     {
-        Assert.Contains("method was \"DINO\", is \"iBOT\"", Refused(TinyPretraining.For("iBOT") with { Epochs = 1, WarmupEpochs = 0 }));
+        Assert.Contains("method was \"DINO\", is \"iBOT\"",
+            Refused(TinyPretraining.For("iBOT") with { Epochs = 1, WarmupEpochs = 0 }));
         Assert.Contains("dim was 24, is 48", Refused(Options with { Dim = 48 }));
     }
 
@@ -212,9 +228,11 @@ public sealed class CheckpointFaults : IDisposable
         string header = System.Text.Encoding.UTF8.GetString(bytes, 8, length);
         foreach (string hostile in (string[])["[0,99999999999]", "[8,4]", "[-4,0]"])
         {
-            string changed = System.Text.RegularExpressions.Regex.Replace(header, "\"data_offsets\":\\[\\d+,\\d+\\]", $"\"data_offsets\":{hostile}");
+            string changed = System.Text.RegularExpressions.Regex.Replace(header, "\"data_offsets\":\\[\\d+,\\d+\\]",
+                $"\"data_offsets\":{hostile}");
             byte[] text = System.Text.Encoding.UTF8.GetBytes(changed);
-            System.IO.File.WriteAllBytes(File, [.. BitConverter.GetBytes((long)text.Length), .. text, .. bytes[(8 + length)..]]);
+            System.IO.File.WriteAllBytes(File,
+                [.. BitConverter.GetBytes((long)text.Length), .. text, .. bytes[(8 + length)..]]);
             Refused(Options);
         }
     }
@@ -289,7 +307,9 @@ public sealed class CheckpointFaults : IDisposable
     {
         string log = Path.Combine(tiny.Folder("run"), "log.jsonl");
         System.IO.File.WriteAllLines(log, [System.IO.File.ReadAllLines(log)[0], "step 2"]);
-        Assert.StartsWith($"{log}, line 2:", Assert.Throws<KitException>(() => new Pretrainer(Options, tiny.Data(Options), CPU, tiny.Folder("run"))).Message);
+        Assert.StartsWith($"{log}, line 2:",
+            Assert.Throws<KitException>(() => new Pretrainer(Options, tiny.Data(Options), CPU, tiny.Folder("run")))
+                .Message);
     }
 
     [Fact]
@@ -297,18 +317,27 @@ public sealed class CheckpointFaults : IDisposable
     {
         string config = tiny.Folder("config.json");
         System.IO.File.WriteAllText(config, "{ \"localCrop\": 4 }");
-        Assert.Contains("key 'localCrop' is unknown; did you mean 'localCrops'?", Assert.Throws<KitException>(() => PretrainOptions.Read(config)).Message);
+        Assert.Contains("key 'localCrop' is unknown; did you mean 'localCrops'?",
+            Assert.Throws<KitException>(() => PretrainOptions.Read(config)).Message);
         System.IO.File.WriteAllText(config, "{ \"teacherTemperature\": 0 }");
-        Assert.StartsWith($"{config}, key 'teacherTemperature': expected above 0, found 0", Assert.Throws<KitException>(() => PretrainOptions.Read(config)).Message);
+        Assert.StartsWith($"{config}, key 'teacherTemperature': expected above 0, found 0",
+            Assert.Throws<KitException>(() => PretrainOptions.Read(config)).Message);
         System.IO.File.WriteAllText(config, "{ \"batch\": \"many\" }");
         Assert.StartsWith(config, Assert.Throws<KitException>(() => PretrainOptions.Read(config)).Message);
-        Assert.Contains("a batch has 13 images but only 12 are here", Assert.Throws<KitException>(() => tiny.Data(Options with { Batch = 13 })).Message);
+        Assert.Contains("a batch has 13 images but only 12 are here",
+            Assert.Throws<KitException>(() => tiny.Data(Options with { Batch = 13 })).Message);
     }
 
     [Fact]
     public void ThreeLossesInARowThatAreNotFiniteStopTheRunAndLeaveTheStepForReplay()
     {
-        PretrainOptions wild = TinyPretraining.Options with { BaseLearningRate = 1e30, ClipGradient = 0, WarmupEpochs = 1, CheckpointEvery = 1 };
+        DinoOptions wild = TinyPretraining.Options with
+        {
+            BaseLearningRate = 1e30,
+            ClipGradient = 0,
+            WarmupEpochs = 1,
+            CheckpointEvery = 1
+        };
         using PretrainData data = tiny.Data(wild);
         using var trainer = new Pretrainer(wild, data, CPU, tiny.Folder("wild"));
         var steps = new List<TrainingStep>();
@@ -320,8 +349,10 @@ public sealed class CheckpointFaults : IDisposable
         Assert.Equal([true, true], steps.TakeLast(2).Select(s => s.Skipped));
         // The checkpoint is from before the weights broke, and whole.
         using SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(tiny.Folder("wild"), "checkpoint.safetensors"));
-        Assert.InRange(int.Parse(file.Metadata["step"], System.Globalization.CultureInfo.InvariantCulture), 1, trainer.Done - 3);
-        Assert.All(file.Entries.Keys.Where(k => k.StartsWith("student.", StringComparison.Ordinal)), k => Assert.True(file.Load(k).isfinite().all().item<bool>()));
+        Assert.InRange(int.Parse(file.Metadata["step"], System.Globalization.CultureInfo.InvariantCulture), 1,
+            trainer.Done - 3);
+        Assert.All(file.Entries.Keys.Where(k => k.StartsWith("student.", StringComparison.Ordinal)),
+            k => Assert.True(file.Load(k).isfinite().all().item<bool>()));
         Assert.Empty(Directory.GetFiles(tiny.Folder("wild"), "*.tmp"));
 
         // What is left gives the same loss once more.
@@ -331,11 +362,13 @@ public sealed class CheckpointFaults : IDisposable
         using (no_grad())
             foreach ((string key, Tensor target) in dino.State) target.copy_(failure.Load(key));
         Assert.Equal(4, failure.Load("views.pictures").numel());
-        using MethodOutput again = dino.Forward(new Views(failure.Load("views.globals"), failure.Load("views.locals")), trainer.Done - 1, (trainer.Done - 1) / 3);
+        using MethodOutput again = dino.Forward(new Views(failure.Load("views.globals"), failure.Load("views.locals")),
+            trainer.Done - 1, (trainer.Done - 1) / 3);
         Assert.False(again.Loss.isfinite().item<bool>());
     }
 
-    /// <summary>A run whose steps of these numbers find a weight that is not finite; it is mended before the next.</summary>
+    /// <summary>A run whose steps of these numbers find a weight that is not finite; it is
+    /// mended before the next.</summary>
     private static void RunWithBrokenSteps(Pretrainer trainer, params int[] broken)
     {
         Tensor weight = trainer.Method.Student.parameters().First();
@@ -375,7 +408,8 @@ public sealed class CheckpointFaults : IDisposable
         RunWithBrokenSteps(trainer, 3, 6);
         string folder = tiny.Folder("skips");
         Assert.Equal([3, 6], trainer.Log.Where(s => s.Skipped).Select(s => s.Step));
-        Assert.Equal(["best.safetensors", "checkpoint.safetensors", "epoch-0003.safetensors"], Directory.GetFiles(folder, "*.safetensors").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        Assert.Equal(["best.safetensors", "checkpoint.safetensors", "epoch-0003.safetensors"],
+            Directory.GetFiles(folder, "*.safetensors").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
         Assert.Equal(["9", "9", "9"], Directory.GetFiles(folder, "*.safetensors").Select(StepOf));
     }
 
@@ -393,7 +427,8 @@ public sealed class CheckpointFaults : IDisposable
         using var next = new Pretrainer(options, data, CPU, tiny.Folder("unmonitored"));
         Assert.Equal((6, 6), (next.Done, next.Log.Count));
         next.Run();
-        Assert.Equal(whole, System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("unmonitored"), "checkpoint.safetensors")));
+        Assert.Equal(whole,
+            System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("unmonitored"), "checkpoint.safetensors")));
     }
 
     [Fact]
@@ -402,7 +437,8 @@ public sealed class CheckpointFaults : IDisposable
         PretrainOptions options = TinyPretraining.Options with { Epochs = 2 };
         using PretrainData data = tiny.Data(options);
         using var trainer = new Pretrainer(options, data, CPU, tiny.Folder("broken"));
-        Assert.Contains("step 6: the last step left weights that are not finite", Assert.Throws<KitException>(() => RunWithBrokenSteps(trainer, 6, 7)).Message);
+        Assert.Contains("step 6: the last step left weights that are not finite",
+            Assert.Throws<KitException>(() => RunWithBrokenSteps(trainer, 6, 7)).Message);
         Assert.Equal("3", StepOf(Path.Combine(tiny.Folder("broken"), "checkpoint.safetensors")));
     }
 
@@ -425,7 +461,8 @@ public sealed class CheckpointFaults : IDisposable
         int failures = 0;
         void Attempt(Pretrainer trainer)
         {
-            nn.Module[] all = [.. trainer.Method.Student.modules(), .. trainer.Backbone.modules(), trainer.Method.Student, trainer.Backbone];
+            nn.Module[] all = [.. trainer.Method.Student.modules(), .. trainer.Backbone.modules(),
+                trainer.Method.Student, trainer.Backbone];
             bool[] modes = Array.ConvertAll(all, m => m.training);
             Assert.DoesNotContain(false, modes);
             trainer.AfterEpoch = (epoch, backbone) =>
@@ -455,7 +492,8 @@ public sealed class CheckpointFaults : IDisposable
         Assert.Equal([1, 2, 2, 2, 3], asked);
         Assert.Equal(tiny.Result("unbroken").Log, tiny.Result("broken-monitor").Log);
         foreach (string name in (string[])["checkpoint", "best", "epoch-0003"])
-            Assert.Equal(System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("unbroken"), name + ".safetensors")), System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("broken-monitor"), name + ".safetensors")));
+            Assert.Equal(System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("unbroken"), name + ".safetensors")),
+                System.IO.File.ReadAllBytes(Path.Combine(tiny.Folder("broken-monitor"), name + ".safetensors")));
     }
 
     [Theory]
@@ -464,14 +502,16 @@ public sealed class CheckpointFaults : IDisposable
     public void AWorseScoreDoesNotReplaceTheBestWhateverBecameOfTheLog(bool isLogDeleted)
     {
         PretrainOptions options = TinyPretraining.Options;
-        string folder = tiny.Folder("scores"), best = Path.Combine(folder, "best.safetensors"), log = Path.Combine(folder, "log.jsonl");
+        string folder = tiny.Folder("scores"), best = Path.Combine(folder, "best.safetensors"),
+            log = Path.Combine(folder, "log.jsonl");
         using PretrainData data = tiny.Data(options);
         void Run(int epochs, Func<int, double> score)
         {
             using var trainer = new Pretrainer(options, data, CPU, folder);
             using var stop = new CancellationTokenSource();
             trainer.AfterEpoch = (epoch, _) => score(epoch);
-            Assert.ThrowsAny<OperationCanceledException>(() => trainer.Run(s => { if (s.Step == 3 * epochs) stop.Cancel(); }, stop.Token));
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                trainer.Run(s => { if (s.Step == 3 * epochs) stop.Cancel(); }, stop.Token));
         }
         Run(1, _ => 0.9);
         Assert.Equal(("3", "0.9"), (StepOf(best), MetadataOf(best)["best"]));
@@ -512,7 +552,8 @@ public sealed class CheckpointFaults : IDisposable
             string path = Path.Combine(tiny.Folder("best"), name + ".safetensors");
             byte[] copied = System.IO.File.ReadAllBytes(path);
             System.IO.File.Delete(path);
-            using (new Pretrainer(options, data, CPU, tiny.Folder("best"))) Assert.Equal(copied, System.IO.File.ReadAllBytes(path));
+            using (new Pretrainer(options, data, CPU, tiny.Folder("best")))
+                Assert.Equal(copied, System.IO.File.ReadAllBytes(path));
         }
     }
 
@@ -525,9 +566,11 @@ public sealed class CheckpointFaults : IDisposable
     {
         using var scope = NewDisposeScope();
         PretrainOptions options = TinyPretraining.For(method);
-        using PretrainMethod student = PretrainMethod.Create(options, CPU);
-        using var updates = new Updates(student, options, 3);
-        Views Make(int first) => new MultiCrop(options).Make(randint(0, 256, [4, 3, 48, 48], uint8, generator: new Generator((ulong)first, CPU)), [first, 1, 2, 3], 0);
+        using PretrainMethod student = options.Create(CPU);
+        using var updates = new TrainingLoop(student, options, 3);
+        Views Make(int first) => new MultiCrop(options)
+            .Make(randint(0, 256, [4, 3, 48, 48], uint8, generator: new Generator((ulong)first, CPU)),
+                [first, 1, 2, 3], 0);
         using (Views good = Make(0)) Assert.False(updates.Next(good).Skipped);
         Dictionary<string, Tensor> before = student.State.ToDictionary(s => s.Key, s => s.Value.detach().clone());
         using (Views broken = Make(0))
@@ -538,7 +581,8 @@ public sealed class CheckpointFaults : IDisposable
             Assert.True(double.IsNaN(step.Loss));
         }
         Assert.Equal((2, 1), (updates.Done, updates.SkippedInRow));
-        Assert.All(student.State, s => Assert.True(s.Value.Equals(before[s.Key]), $"{s.Key} was changed by a step that was skipped"));
+        Assert.All(student.State,
+            s => Assert.True(s.Value.Equals(before[s.Key]), $"{s.Key} was changed by a step that was skipped"));
         using (Views good = Make(5)) Assert.False(updates.Next(good).Skipped);
         Assert.Equal((3, 0), (updates.Done, updates.SkippedInRow));
     }
@@ -548,7 +592,8 @@ public sealed class CheckpointFaults : IDisposable
     {
         PretrainOptions options = TinyPretraining.Options with { CheckpointEvery = 2 };
         byte[] whole = tiny.Run("whole", options).Checkpoint;
-        string folder = tiny.Folder("blocked"), log = Path.Combine(folder, "log.jsonl"), aside = Path.Combine(folder, "aside");
+        string folder = tiny.Folder("blocked"), log = Path.Combine(folder, "log.jsonl"),
+            aside = Path.Combine(folder, "aside");
         using PretrainData data = tiny.Data(options);
         using (var trainer = new Pretrainer(options, data, CPU, folder))
             Assert.ThrowsAny<Exception>(() => trainer.Run(s =>

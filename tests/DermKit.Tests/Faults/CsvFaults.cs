@@ -11,7 +11,8 @@ public sealed class CsvFaults : IDisposable
 
     [Theory]
     [InlineData("", "expected a header row, found an empty file")]
-    [InlineData("image;label\na.jpg;x\n", "row 1: expected fields separated by commas, found ';' in 'image;label'; save the file with commas")]
+    [InlineData("image;label\na.jpg;x\n",
+        "row 1: expected fields separated by commas, found ';' in 'image;label'; save the file with commas")]
     [InlineData("image\tlabel\na.jpg\tx\n", "row 1: expected fields separated by commas, found tabs")]
     [InlineData("a,b\n1,2\n3\n", "row 3: expected 2 fields as in the header, found 1")]
     [InlineData("a,b\n1,2,3\n", "row 2: expected 2 fields as in the header, found 3")]
@@ -34,7 +35,8 @@ public sealed class CsvFaults : IDisposable
     {
         string path = Path.Combine(folder.Path, "HAM10000_metadata.tab");
         File.WriteAllText(path, "lesion_id,image_id\n1,2\n");
-        Assert.Contains("expected fields separated by tabs, found ','", Assert.Throws<KitException>(() => CsvFile.Read(path)).Message);
+        Assert.Contains("expected fields separated by tabs, found ','",
+            Assert.Throws<KitException>(() => CsvFile.Read(path)).Message);
     }
 
     [Fact]
@@ -97,7 +99,8 @@ public sealed class CsvFaults : IDisposable
     public void OneImageInTwoPlacesIsRefused()
     {
         MiniTrees.Images(MiniTrees.Pad(folder.Path), "copy/PAT_2_7_11.jpg");
-        Assert.Contains("the same image is also at", Assert.Throws<KitException>(() => PadUfes20.Load(folder.Path)).Message);
+        Assert.Contains("the same image is also at",
+            Assert.Throws<KitException>(() => PadUfes20.Load(folder.Path)).Message);
     }
 
     private static void Fault(string tree, string old, string altered, string expected, Action<string> load)

@@ -9,7 +9,8 @@ using static TorchSharp.torch;
 
 namespace DermKit.Tests.Faults;
 
-/// <summary>Names in weights files that a terminal would obey or that would fill it: messages stay bounded lines.</summary>
+/// <summary>Names in weights files that a terminal would obey or that would fill it:
+/// messages stay bounded lines.</summary>
 public sealed class HostileNames : IDisposable
 {
     private static readonly UnicodeCategory[] Obeyed =

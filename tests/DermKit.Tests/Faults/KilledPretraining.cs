@@ -7,7 +7,8 @@ using System.Text.Json;
 
 namespace DermKit.Tests.Faults;
 
-/// <summary>kit pretrain as a process that is ended from outside: killed, out of disk, out of time; and its memory.</summary>
+/// <summary>kit pretrain as a process that is ended from outside: killed, out of disk, out of
+/// time; and its memory.</summary>
 public sealed class KilledPretraining : IDisposable
 {
     private readonly TinyPretraining tiny = new();
@@ -15,16 +16,23 @@ public sealed class KilledPretraining : IDisposable
     public KilledPretraining() => Write(TinyPretraining.Options with { Epochs = 80, CheckpointEvery = 1 });
 
     /// <summary>One thread: small models on a busy machine spend their time waiting for the second one.</summary>
-    private Dictionary<string, string> Environment => new() { ["KIT_DATA_DIR"] = tiny.Settings.DataDir, ["KIT_CACHE_DIR"] = tiny.Settings.CacheDir, ["OMP_NUM_THREADS"] = "1" };
+    private Dictionary<string, string> Environment => new()
+    {
+        ["KIT_DATA_DIR"] = tiny.Settings.DataDir,
+        ["KIT_CACHE_DIR"] = tiny.Settings.CacheDir,
+        ["OMP_NUM_THREADS"] = "1"
+    };
 
     private string Config => tiny.Folder("tiny.json");
 
     public void Dispose() => tiny.Dispose();
 
-    private void Write(PretrainOptions options) => File.WriteAllText(Config, JsonSerializer.Serialize(options, new JsonSerializerOptions
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase, IgnoreReadOnlyProperties = true,
-    }));
+    private void Write(PretrainOptions options) => File.WriteAllText(Config,
+        JsonSerializer.Serialize((object)options, new JsonSerializerOptions
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            IgnoreReadOnlyProperties = true,
+        }));
 
     /// <summary>A process that has just begun to train; its texts are read and dropped from there.</summary>
     private async Task<Process> Training(string folder, CancellationToken token)
@@ -54,8 +62,10 @@ public sealed class KilledPretraining : IDisposable
         for (int kill = 0; kill < 10; kill++)
         {
             using Process process = await Training("killed", token);
-            // Some steps further and at any moment of a step; all ten together come to the middle of the run on average.
-            for (int target = Done() + random.Next(1, 20); Done() < target && !process.HasExited;) await Task.Delay(1, token);
+            // Some steps further and at any moment of a step; all ten together come to the
+            // middle of the run on average.
+            for (int target = Done() + random.Next(1, 20); Done() < target && !process.HasExited;)
+                await Task.Delay(1, token);
             await Task.Delay(random.Next(20), token);
             process.Kill();
             await process.WaitForExitAsync(token);
@@ -64,14 +74,17 @@ public sealed class KilledPretraining : IDisposable
         }
         (int code, string text, string error) = await KitProcess.Run(Command("killed"), Environment);
         Assert.True(code == 0, text + error);
-        Assert.True(steps.Distinct().Count() == 10 && steps[^1] < 240, $"killed after steps {string.Join(", ", steps)}");
+        Assert.True(steps.Distinct().Count() == 10 && steps[^1] < 240,
+            $"killed after steps {string.Join(", ", steps)}");
         Assert.Equal(tiny.Result("whole").Log, tiny.Result("killed").Log);
         Assert.Equal(tiny.Result("whole").Checkpoint, tiny.Result("killed").Checkpoint);
         // What a killed process was writing does not pile up.
         string[] epochs = ["epoch-0079.safetensors", "epoch-0080.safetensors"];
-        Assert.Equal(["checkpoint.safetensors", .. epochs, "log.jsonl"], Directory.GetFiles(tiny.Folder("killed")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["checkpoint.safetensors", .. epochs, "log.jsonl"],
+            Directory.GetFiles(tiny.Folder("killed")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         foreach (string name in epochs)
-            Assert.Equal(File.ReadAllBytes(Path.Combine(tiny.Folder("whole"), name)), File.ReadAllBytes(Path.Combine(tiny.Folder("killed"), name)));
+            Assert.Equal(File.ReadAllBytes(Path.Combine(tiny.Folder("whole"), name)),
+                File.ReadAllBytes(Path.Combine(tiny.Folder("killed"), name)));
 
         int Done()
         {
@@ -102,9 +115,11 @@ public sealed class KilledPretraining : IDisposable
     [Fact]
     public async Task AFullDiskStopsTheRunInWordsAndLeavesTheCheckpointWhole()
     {
-        string full = Directory.CreateDirectory(tiny.Folder("full")).FullName, saved = tiny.Folder("saved"), left = Directory.CreateDirectory(tiny.Folder("left")).FullName;
+        string full = Directory.CreateDirectory(tiny.Folder("full")).FullName, saved = tiny.Folder("saved"),
+            left = Directory.CreateDirectory(tiny.Folder("left")).FullName;
         (int able, _, _) = await KitProcess.Run([], null, $"unshare -rm mount -t tmpfs none '{full}'");
-        Assert.SkipUnless(able == 0, "mounts a small disk for one process, which this machine does not let it (unshare -rm)");
+        Assert.SkipUnless(able == 0,
+            "mounts a small disk for one process, which this machine does not let it (unshare -rm)");
         PretrainOptions options = TinyPretraining.Options with { CheckpointEvery = 2 };
         Write(options);
         byte[] whole = tiny.Run("whole", options).Checkpoint;
@@ -112,12 +127,17 @@ public sealed class KilledPretraining : IDisposable
         {
             using var trainer = new Pretrainer(options, data, TorchSharp.torch.CPU, saved);
             using var stop = new CancellationTokenSource();
-            Assert.ThrowsAny<OperationCanceledException>(() => trainer.Run(s => { if (s.Step == 4) stop.Cancel(); }, stop.Token));
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                trainer.Run(s => { if (s.Step == 4) stop.Cancel(); }, stop.Token));
         }
         byte[] before = tiny.Result("saved").Checkpoint;
         // Room for the checkpoint and half of the next one.
-        string script = $"unshare -rm bash -c 'mount -t tmpfs -o size={before.Length * 3 / 2048}k none \"$0\" && cp {saved}/* \"$0\" && \"$@\"; code=$?; cp -a \"$0\"/. {left}; exit $code' {full} \"$@\"";
-        var environment = new Dictionary<string, string>(Environment) { ["OMP_NUM_THREADS"] = $"{TorchSharp.torch.get_num_threads()}" };
+        string script = $"unshare -rm bash -c 'mount -t tmpfs -o size={before.Length * 3 / 2048}k none \"$0\" && cp "
+            + $"{saved}/* \"$0\" && \"$@\"; code=$?; cp -a \"$0\"/. {left}; exit $code' {full} \"$@\"";
+        var environment = new Dictionary<string, string>(Environment)
+        {
+            ["OMP_NUM_THREADS"] = $"{TorchSharp.torch.get_num_threads()}"
+        };
         (int code, string text, string error) = await KitProcess.Run(Command("full"), environment, script);
         Assert.True(code == 2, $"{code}\n{text}{error}");
         Assert.Contains($"kit: {full}: step 6 cannot be saved (No space left on device", error);
@@ -132,7 +152,8 @@ public sealed class KilledPretraining : IDisposable
     [Fact]
     public async Task ARunWithALimitOfTimeStopsWithACheckpointAndGoesOn()
     {
-        (int code, string text, string error) = await KitProcess.Run([.. Command("limited"), "--minutes", "0.01"], Environment);
+        (int code, string text, string error) =
+            await KitProcess.Run([.. Command("limited"), "--minutes", "0.01"], Environment);
         Assert.True(code == 0, text + error);
         Assert.Contains("Time is up after step", text);
         Assert.Contains("stopped after", text);
@@ -150,7 +171,12 @@ public sealed class KilledPretraining : IDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux(), "reads /proc");
         Write(TinyPretraining.Options with { Epochs = 1400, CheckpointEvery = 10 });
         // A small youngest generation: what the collector has not come to yet would pass for growth.
-        using Process process = KitProcess.Start(Command("memory"), new Dictionary<string, string>(Environment) { ["DOTNET_GCgen0size"] = "0x400000", ["DOTNET_gcConcurrent"] = "0" });
+        using Process process = KitProcess.Start(Command("memory"),
+            new Dictionary<string, string>(Environment)
+            {
+                ["DOTNET_GCgen0size"] = "0x400000",
+                ["DOTNET_gcConcurrent"] = "0"
+            });
         process.OutputDataReceived += (_, _) => { };
         process.BeginOutputReadLine();
         Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
@@ -172,7 +198,9 @@ public sealed class KilledPretraining : IDisposable
         }
         // Such small steps are still being compiled and the collector still finds its sizes for some thousand of them.
         long early = Median(1800, 2200), late = Median(3800, 4200);
-        Assert.True(late < 1.02 * early, $"anonymous memory grew from {early >> 10} KiB at steps 1,800 to 2,200 to {late >> 10} KiB at steps 3,800 to 4,200");
+        Assert.True(late < 1.02 * early,
+            $"anonymous memory grew from {early >> 10} KiB at steps 1,800 to 2,200 to {late >> 10} KiB at steps "
+            + "3,800 to 4,200");
     }
 
     /// <summary>RssAnon of a process in bytes; null when it is gone.</summary>
@@ -180,8 +208,11 @@ public sealed class KilledPretraining : IDisposable
     {
         try
         {
-            string? line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith("RssAnon:", StringComparison.Ordinal));
-            return line is null ? null : 1024 * long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+            string? line = File.ReadLines($"/proc/{process}/status")
+                .FirstOrDefault(l => l.StartsWith("RssAnon:", StringComparison.Ordinal));
+            return line is null ? null
+                : 1024 * long.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1],
+                    CultureInfo.InvariantCulture);
         }
         catch (IOException)
         {

@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 
 namespace DermKit.Tests.Faults;
 
-/// <summary>A disk of few bytes that one process alone sees: the test starts itself again in a namespace with a small tmpfs.</summary>
+/// <summary>A disk of few bytes that one process alone sees: the test starts itself again in a
+/// namespace with a small tmpfs.</summary>
 internal static class SmallDisk
 {
     private const string Variable = "KIT_TEST_SMALL_DISK";
@@ -21,7 +22,9 @@ internal static class SmallDisk
         }
         await SkipUnlessMountable();
         using var folder = new TemporaryFolder();
-        (int code, string text) = await Start($"unshare -rm bash -c 'mount -t tmpfs -o size=4096k none \"$0\" && {Variable}=\"$0\" exec \"$@\"' {folder.Path} dotnet '{typeof(SmallDisk).Assembly.Location}' -noColor -method {of.FullName}.{test}");
+        (int code, string text) = await Start("unshare -rm bash -c 'mount -t tmpfs -o size=4096k none \"$0\" && "
+            + $"{Variable}=\"$0\" exec \"$@\"' {folder.Path} dotnet '{typeof(SmallDisk).Assembly.Location}' -noColor "
+            + $"-method {of.FullName}.{test}");
         Assert.True(code == 0, text);
         Assert.Contains("Total: 1, Errors: 0, Failed: 0, Skipped: 0", text, StringComparison.Ordinal);
     }
@@ -30,7 +33,9 @@ internal static class SmallDisk
     internal static async Task SkipUnlessMountable()
     {
         using var folder = new TemporaryFolder();
-        Assert.SkipUnless(OperatingSystem.IsLinux() && (await Start($"unshare -rm mount -t tmpfs none '{folder.Path}'")).Code == 0, "mounts a small disk for one process, which this machine does not let it (unshare -rm)");
+        Assert.SkipUnless(OperatingSystem.IsLinux()
+            && (await Start($"unshare -rm mount -t tmpfs none '{folder.Path}'")).Code == 0,
+            "mounts a small disk for one process, which this machine does not let it (unshare -rm)");
     }
 
     /// <summary>Fills the disk up to so many bytes.</summary>
@@ -46,8 +51,15 @@ internal static class SmallDisk
 
     private static async Task<(int Code, string Text)> Start(string script)
     {
-        using Process process = Process.Start(new ProcessStartInfo("bash", ["-c", script]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        Task<string> text = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        using Process process =
+            Process.Start(new ProcessStartInfo("bash",
+                ["-c", script])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true
+            })!;
+        Task<string> text = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken),
+            error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return (process.ExitCode, await text + await error);
     }

@@ -23,7 +23,8 @@ public sealed class TaskFileFaults : IDisposable
     [InlineData("\"name\": \"mine\"", "\"name\": \"yours\"", "key 'name': expected the name of the file")]
     [InlineData("\"split\": \"patient\"", "\"split\": \"random\"", "split")]
     [InlineData("\"unit\": \"patient_id\"", "\"unit\": null", "key 'unit'")]
-    [InlineData("\"positive\": \"malignant\"", "\"positive\": \"benign\"", "key 'positive': expected the name of the second of two classes")]
+    [InlineData("\"positive\": \"malignant\"", "\"positive\": \"benign\"",
+        "key 'positive': expected the name of the second of two classes")]
     [InlineData("\"classCount\": 2", "\"classCount\": 3", "key 'classCount'")]
     [InlineData("[\"m\"]", "[\"b\"]", "key 'classes': expected each value once")]
     [InlineData("\"clinic\"", "\"synthetic\"", "key 'stamp'")]
@@ -31,7 +32,8 @@ public sealed class TaskFileFaults : IDisposable
     [InlineData("[\"m\"]", "null", "key 'classes'")]
     [InlineData("[\"m\"]", "[null]", "key 'classes'")]
     [InlineData("[\"m\"]", "[\"None\"]", "key 'classes': expected labels, found 'None', which stands for a missing")]
-    [InlineData("\"clinic\": null", "\"clinic\": \"full\"", "key 'dataSets': expected a manifest of data/manifests for 'clinic', found 'full'")]
+    [InlineData("\"clinic\": null", "\"clinic\": \"full\"",
+        "key 'dataSets': expected a manifest of data/manifests for 'clinic', found 'full'")]
     public void AFaultyTaskIsNamedWithItsKey(string old, string altered, string expected)
     {
         Assert.Contains(old, Good);
@@ -64,12 +66,17 @@ public sealed class TaskFileFaults : IDisposable
         Assert.Equal((40, 10, "P19"), (opened.Table.Count, opened.Labels.Sum(), opened.Patients![39]));
         Assert.Equal(["benign", "malignant"], opened.ClassNames);
         Assert.NotEqual(opened.SplitFor(1).Test, opened.SplitFor(9).Test);
-        Assert.Contains("declares no original protocol", Assert.Throws<KitException>(() => opened.OriginalSplit(1)).Message);
+        Assert.Contains("declares no original protocol",
+            Assert.Throws<KitException>(() => opened.OriginalSplit(1)).Message);
 
-        MiniTrees.Write(settings.DataDir, "clinic/labels.csv", ["image,label,patient_id", .. rows[..39], "39.jpg,naevus,P19"]);
-        Assert.Contains("image '39.jpg' of clinic has diagnosis 'naevus', which no class and no exclude names", Assert.Throws<KitException>(() => TaskSuite.Open(task, settings)).Message);
-        MiniTrees.Write(settings.DataDir, "clinic/labels.csv", ["image,label,patient_id,split", .. rows.Select((r, i) => $"{r},{(i < 30 ? "train" : "test")}")]);
-        Assert.Contains("declare split 'frozen'", Assert.Throws<KitException>(() => TaskSuite.Open(task, settings)).Message);
+        MiniTrees.Write(settings.DataDir, "clinic/labels.csv",
+            ["image,label,patient_id", .. rows[..39], "39.jpg,naevus,P19"]);
+        Assert.Contains("image '39.jpg' of clinic has diagnosis 'naevus', which no class and no exclude names",
+            Assert.Throws<KitException>(() => TaskSuite.Open(task, settings)).Message);
+        MiniTrees.Write(settings.DataDir, "clinic/labels.csv",
+            ["image,label,patient_id,split", .. rows.Select((r, i) => $"{r},{(i < 30 ? "train" : "test")}")]);
+        Assert.Contains("declare split 'frozen'",
+            Assert.Throws<KitException>(() => TaskSuite.Open(task, settings)).Message);
     }
 
     [Fact]
@@ -84,15 +91,21 @@ public sealed class TaskFileFaults : IDisposable
     public void AnOfficialSplitThatLeaksAPatientIsRefusedByName()
     {
         KitSettings settings = MiniTrees.Settings(folder.Path);
-        MiniTrees.Write(folder.Path, "data/tasks/mine.json", Good.Replace("\"split\": \"patient\"", "\"split\": \"frozen\", \"original\": \"stratified\""));
+        MiniTrees.Write(folder.Path, "data/tasks/mine.json",
+            Good.Replace("\"split\": \"patient\"", "\"split\": \"frozen\", \"original\": \"stratified\""));
         MiniTrees.Images(settings.DataDir, "clinic/a.jpg", "clinic/b.jpg", "clinic/c.jpg", "clinic/d.jpg");
-        MiniTrees.Write(settings.DataDir, "clinic/labels.csv", "image,label,patient_id,split", "a.jpg,b,P1,train", "b.jpg,m,P2,train", "c.jpg,b,P1,test", "d.jpg,m,P3,test");
+        MiniTrees.Write(settings.DataDir, "clinic/labels.csv", "image,label,patient_id,split", "a.jpg,b,P1,train",
+            "b.jpg,m,P2,train", "c.jpg,b,P1,test", "d.jpg,m,P3,test");
         ProbeTask task = TaskSuite.Open(TaskSuite.Load(Path.Combine(folder.Path, "data"))["mine"], settings);
-        Assert.Contains("1 patient_id on both sides of the split: P1", Assert.Throws<KitException>(() => task.SplitFor(1)).Message);
+        Assert.Contains("1 patient_id on both sides of the split: P1",
+            Assert.Throws<KitException>(() => task.SplitFor(1)).Message);
         // Before any image is decoded, these four hold none, and in quick mode, whose few images may not show it.
         TaskSuite suite = TaskSuite.Load(Path.Combine(folder.Path, "data"));
-        foreach (SuitePlan plan in new[] { new SuitePlan { Tasks = ["mine"] }, new SuitePlan { MostTrain = 1,
-            MostTest = 1 } })
+        foreach (SuitePlan plan in new[] { new SuitePlan { Tasks = ["mine"] }, new SuitePlan
+        {
+            MostTrain = 1,
+            MostTest = 1
+        } })
             Assert.Contains("Task 'mine': 1 patient_id on both sides of the split: P1", Assert.Throws<KitException>(()
                 => SuiteRun.Open(settings, suite, plan)).Message);
         Assert.Single(SuiteRun.Open(settings, suite, new() { Version = SplitVersion.Original }));
@@ -117,6 +130,7 @@ public sealed class TaskFileFaults : IDisposable
     public void AnUnknownTaskNamesTheNearest()
     {
         MiniTrees.Write(folder.Path, "tasks/mine.json", Good);
-        Assert.Contains("did you mean 'mine'?", Assert.Throws<KitException>(() => TaskSuite.Load(folder.Path)["mine-task"]).Message);
+        Assert.Contains("did you mean 'mine'?",
+            Assert.Throws<KitException>(() => TaskSuite.Load(folder.Path)["mine-task"]).Message);
     }
 }

@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 
 namespace DermKit.Tests.Parity;
 
-/// <summary>Says which fixture files a test class takes, as file-name patterns with *; every file of the kind, whatever its suffix.</summary>
+/// <summary>Says which fixture files a test class takes, as file-name patterns with *; every file of the kind,
+/// whatever its suffix.</summary>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true)]
 public sealed class TakesAttribute(string pattern) : Attribute
 {
@@ -15,13 +16,15 @@ public sealed class TakesAttribute(string pattern) : Attribute
 }
 
 /// <summary>The folder of reference numbers: KIT_PARITY_DIR, else the fixtures shipped beside the tests.</summary>
-public static class Fixtures
+internal static class Fixtures
 {
     /// <summary>The fixtures beside the tests.</summary>
-    public static string Shipped { get; } = Path.Combine(KitSettings.FromEnvironment().Root, "tests", "DermKit.Tests", "Parity", "fixtures");
+    public static string Shipped { get; } = Path.Combine(KitSettings.FromEnvironment().Root, "tests", "DermKit.Tests",
+        "Parity", "fixtures");
 
     // A test host works in its own output folder, so a relative path usually means one below the kit's root.
-    public static string Folder { get; } = Environment.GetEnvironmentVariable("KIT_PARITY_DIR") is { Length: > 0 } folder
+    public static string Folder { get; } = Environment.GetEnvironmentVariable("KIT_PARITY_DIR")
+        is { Length: > 0 } folder
         ? Path.GetFullPath(Directory.Exists(folder) ? folder : Path.Combine(KitSettings.FromEnvironment().Root, folder))
         : Shipped;
 
@@ -29,11 +32,13 @@ public static class Fixtures
     public static TheoryData<string> Named(string pattern) => new(Files(pattern));
 
     public static string[] Files(string pattern) =>
-        [.. Directory.GetFiles(Folder).Select(f => Path.GetFileName(f)).Where(f => FileSystemName.MatchesSimpleExpression(pattern, f)).Order(StringComparer.Ordinal)];
+        [.. Directory.GetFiles(Folder).Select(f => Path.GetFileName(f))
+            .Where(f => FileSystemName.MatchesSimpleExpression(pattern, f)).Order(StringComparer.Ordinal)];
 
     public static string PathOf(string name) => Path.Combine(Folder, name);
 
-    /// <summary>The first of the names that the folder has, else the first that is shipped, as a full path; null when neither has any.</summary>
+    /// <summary>The first of the names that the folder has, else the first that is shipped, as a full path; null
+    /// when neither has any.</summary>
     public static string? PathOrShipped(params string[] names) =>
         new[] { Folder, Shipped }.SelectMany(f => names.Select(n => Path.Combine(f, n))).FirstOrDefault(File.Exists);
 
@@ -42,7 +47,8 @@ public static class Fixtures
     public static SafeTensorsFile Open(string name) => SafeTensorsFile.Open(PathOf(name));
 
     /// <summary>The generator's settings, from the file's metadata.</summary>
-    public static JsonElement Config(this SafeTensorsFile file) => JsonDocument.Parse(file.Metadata["config"]).RootElement;
+    public static JsonElement Config(this SafeTensorsFile file) =>
+        JsonDocument.Parse(file.Metadata["config"]).RootElement;
 
     /// <summary>Largest |actual - expected| over the largest |expected|, in float64.</summary>
     public static double RelativeError(Tensor actual, Tensor expected)
@@ -67,14 +73,19 @@ public sealed class FixtureCoverageParity
     [Fact]
     public void EveryFixtureIsTaken()
     {
-        string[] taken = [.. typeof(Fixtures).Assembly.GetTypes().SelectMany(t => t.GetCustomAttributes<TakesAttribute>()).Select(a => a.Pattern)];
+        string[] taken = [.. typeof(Fixtures).Assembly.GetTypes()
+            .SelectMany(t => t.GetCustomAttributes<TakesAttribute>()).Select(a => a.Pattern)];
         // Licences, check sums and notes may stand beside the fixtures.
-        string[] files = [.. Fixtures.Files("*").Where(f => Path.GetExtension(f) is ".safetensors" or ".json" or ".png" or ".jpg")];
+        string[] files = [.. Fixtures.Files("*")
+            .Where(f => Path.GetExtension(f) is ".safetensors" or ".json" or ".png" or ".jpg")];
         Assert.NotEmpty(files);
-        bool Matches(string[] patterns, string file) => patterns.Any(p => FileSystemName.MatchesSimpleExpression(p, file));
+        bool Matches(string[] patterns, string file) =>
+            patterns.Any(p => FileSystemName.MatchesSimpleExpression(p, file));
         foreach ((string pattern, Func<string, string> partner) in new (string, Func<string, string>)[]
         {
-            ("metrics_inputs*.safetensors", f => "metrics" + f["metrics_inputs".Length..].Replace(".safetensors", ".json", StringComparison.Ordinal)),
+            ("metrics_inputs*.safetensors",
+                f => "metrics"
+                    + f["metrics_inputs".Length..].Replace(".safetensors", ".json", StringComparison.Ordinal)),
             ("metrics*.json", MetricsParity.InputsOf),
             ("vit_dino_*_io*.safetensors", VitParity.WeightsOf),
             ("clip_*_io*.safetensors", f => ClipVisionParity.WeightsOf(f) ?? "clip_model*.safetensors"),

@@ -5,37 +5,104 @@ using TorchSharp;
 
 namespace DermKit.Tests.Pretraining;
 
-/// <summary>Twelve drawn images as a data set of the user's own, and a run on them that takes about a second: three steps of four images in each epoch.</summary>
+/// <summary>Twelve drawn images as a data set of the user's own, and a run on them that takes about a second: three
+/// steps of four images in each epoch.</summary>
 internal sealed class TinyPretraining : IDisposable
 {
     private readonly TemporaryFolder folder = new();
 
     public TinyPretraining(int images = 12)
     {
-        Settings = KitSettings.FromEnvironment() with { DataDir = Path.Combine(folder.Path, "data"), CacheDir = Path.Combine(folder.Path, "cache"), Device = "cpu" };
+        Settings = KitSettings.FromEnvironment() with
+        {
+            DataDir = Path.Combine(folder.Path, "data"),
+            CacheDir = Path.Combine(folder.Path, "cache"),
+            Device = "cpu"
+        };
         string set = Directory.CreateDirectory(Path.Combine(Settings.DataDir, "tiny")).FullName;
-        for (int i = 0; i < images; i++) File.WriteAllBytes(Path.Combine(set, $"{i}.png"), ImageCodec.EncodePng(TestImages.Draw(48, 40, i)));
-        File.WriteAllLines(Path.Combine(set, "labels.csv"), ["image,label", .. Enumerable.Range(0, images).Select(i => $"{i}.png,{i % 2}")]);
+        for (int i = 0; i < images; i++)
+            File.WriteAllBytes(Path.Combine(set, $"{i}.png"), ImageCodec.EncodePng(TestImages.Draw(48, 40, i)));
+        File.WriteAllLines(Path.Combine(set, "labels.csv"),
+            ["image,label", .. Enumerable.Range(0, images).Select(i => $"{i}.png,{i % 2}")]);
     }
 
-    public static PretrainOptions Options { get; } = new()
+    public static DinoOptions Options { get; } = new()
     {
-        Sets = ["tiny"], SourceSize = 48, Depth = 2, Dim = 24, Heads = 3, Patch = 8, ImageSize = 32, Outputs = 64, HeadHidden = 32, Bottleneck = 16,
-        GlobalSize = 32, LocalSize = 16, LocalCrops = 2, Batch = 4, Epochs = 4, WarmupEpochs = 1, BaseLearningRate = 0.02, MonitorEvery = 2, Precision = "fp32",
+        Sets = ["tiny"],
+        SourceSize = 48,
+        Depth = 2,
+        Dim = 24,
+        Heads = 3,
+        Patch = 8,
+        ImageSize = 32,
+        Outputs = 64,
+        HeadHidden = 32,
+        Bottleneck = 16,
+        GlobalSize = 32,
+        LocalSize = 16,
+        LocalCrops = 2,
+        Batch = 4,
+        Epochs = 4,
+        WarmupEpochs = 1,
+        BaseLearningRate = 0.02,
+        MonitorEvery = 2,
+        Precision = Precision.Fp32,
+    };
+
+    /// <summary>Options of the same sizes for iBOT.</summary>
+    public static IBotOptions IBot { get; } = new IBotOptions
+    {
+        Sets = ["tiny"],
+        SourceSize = 48,
+        Depth = 2,
+        Dim = 24,
+        Heads = 3,
+        Patch = 8,
+        ImageSize = 32,
+        Outputs = 64,
+        HeadHidden = 32,
+        Bottleneck = 16,
+        GlobalSize = 32,
+        LocalSize = 16,
+        LocalCrops = 2,
+        Batch = 4,
+        Epochs = 4,
+        WarmupEpochs = 1,
+        BaseLearningRate = 0.02,
+        MinLearningRate = 1e-6,
+        MonitorEvery = 2,
+        Precision = Precision.Fp32,
+        MaskRatio = 0.4,
     };
 
     /// <summary>The same sizes for another method.</summary>
-    public static PretrainOptions For(string method)
+    public static PretrainOptions For(string method) => method switch
     {
-        PretrainOptions paper = PretrainOptions.For(method), tiny = Options;
-        if (method == "iBOT") return tiny with { Method = method, MaskRatio = 0.4 };
-        if (method == "DINO") return tiny;
-        return paper with
-        {
-            Sets = tiny.Sets, SourceSize = 48, Network = "ViT", Depth = 2, Dim = 24, Heads = 3, Patch = 8, ImageSize = 32, Outputs = 16, HeadHidden = 32, GlobalSize = 32,
-            Batch = 4, Epochs = 4, WarmupEpochs = 1, MonitorEvery = 2, Precision = "fp32",
-        };
-    }
+        "DINO" => Options,
+        "iBOT" => IBot,
+        _ => Small(PretrainOptions.For(method)),
+    };
+
+    /// <summary>The same sizes for a method that compares pairs.</summary>
+    public static PretrainOptions Small(PretrainOptions pairs) => pairs with
+    {
+        Sets = ["tiny"],
+        SourceSize = 48,
+        Network = NetworkKind.ViT,
+        Depth = 2,
+        Dim = 24,
+        Heads = 3,
+        Patch = 8,
+        ImageSize = 32,
+        Outputs = 16,
+        HeadHidden = 32,
+        GlobalSize = 32,
+        Batch = 4,
+        Epochs = 4,
+        WarmupEpochs = 1,
+        MonitorEvery = 2,
+        Precision = Precision.Fp32,
+    };
 
     public KitSettings Settings { get; }
 
@@ -55,7 +122,8 @@ internal sealed class TinyPretraining : IDisposable
 
     /// <summary>What a folder holds: bytes of the checkpoint, and the log without its rates.</summary>
     public (byte[] Checkpoint, TrainingStep[] Log) Result(string name) =>
-        (File.ReadAllBytes(Path.Combine(Folder(name), "checkpoint.safetensors")), [.. TrainingLog.Read(Path.Combine(Folder(name), "log.jsonl")).Select(s => s with { ImagesPerSecond = 0 })]);
+        (File.ReadAllBytes(Path.Combine(Folder(name), "checkpoint.safetensors")),
+            [.. TrainingLog.Read(Path.Combine(Folder(name), "log.jsonl")).Select(s => s with { ImagesPerSecond = 0 })]);
 
     public void Dispose() => folder.Dispose();
 }

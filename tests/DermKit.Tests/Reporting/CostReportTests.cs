@@ -1,5 +1,6 @@
 using DermKit.Evaluation;
 using DermKit.Reporting;
+using DermKit.Studies;
 using System.Text.Json.Nodes;
 
 namespace DermKit.Tests.Reporting;
@@ -11,13 +12,15 @@ public sealed class CostReportTests
 
     /// <summary>Two points that anybody can check: 2 images/s of MONET's tower against 90 of ViT-T.</summary>
     private static MeasuredCost[] Measured() =>
-        [new(ModelCost.Ladder[0], 1, 60, 58, 61, null), new(ModelCost.Ladder[0], 4, 90, 85, 92, 40 << 20), new(ModelCost.Ladder[^1], 1, 2, 1.9, 2.1, null), new(ModelCost.Ladder[^1], 4, 1.8, 1.7, 1.9, null)];
+        [new(ModelCost.Ladder[0], 1, 60, 58, 61, null), new(ModelCost.Ladder[0], 4, 90, 85, 92, 40 << 20),
+            new(ModelCost.Ladder[^1], 1, 2, 1.9, 2.1, null), new(ModelCost.Ladder[^1], 4, 1.8, 1.7, 1.9, null)];
 
     [Fact]
     public void TheLadderIsPrintedWithItsRatios()
     {
         string text = CostReport.Ladder(ModelCost.Ladder).ToString();
-        foreach (string expected in new[] { "5.52", "303.2", "54.9", "1.25", "81.0", "64.6", "3072", "16384" }) Assert.Contains(expected, text);
+        foreach (string expected in new[] { "5.52", "303.2", "54.9", "1.25", "81.0", "64.6", "3072", "16384" })
+            Assert.Contains(expected, text);
         Table all = CostReport.Layers(ModelCost.Ladder);
         foreach ((int m, ModelCost model) in ModelCost.Ladder.Index())
         {
@@ -32,20 +35,28 @@ public sealed class CostReportTests
     {
         var plan = new CostPlan { Batches = [1, 4], Rounds = 3 };
         Table table = CostReport.Measured(Measured(), plan, "cpu");
-        Assert.Equal(new object[] { "ViT-T/16", "fp32", new Estimate(60, 58, 61), 4, new Estimate(90, 85, 92), 1.0 }, table.Rows[0].Take(6));
-        Assert.Equal((1, 45.0, double.NaN), ((int)table.Rows[1][3]!, (double)table.Rows[1][5]!, (double)table.Rows[1][7]!));
+        Assert.Equal(new object[] { "ViT-T/16", "fp32", new Estimate(60, 58, 61), 4, new Estimate(90, 85, 92), 1.0 },
+            table.Rows[0].Take(6));
+        Assert.Equal((1, 45.0, double.NaN),
+            ((int)table.Rows[1][3]!, (double)table.Rows[1][5]!, (double)table.Rows[1][7]!));
         Assert.Equal(40.0, table.Rows[0][7]);
         Assert.Contains("Batches 1, 4, cpu", table.Note);
         Assert.Contains("bf16 is not measured", table.Note);
-        Table both = CostReport.Measured([.. Measured(), .. Measured().Select(m => m with { Precision = "bf16", ImagesPerSecond = 2 * m.ImagesPerSecond })], plan, "cpu");
-        Assert.Equal([("fp32", 1.0), ("fp32", 45.0), ("bf16", 0.5), ("bf16", 22.5)], both.Rows.Select(r => ((string)r[1]!, (double)r[5]!)));
+        Table both = CostReport.Measured([.. Measured(),
+            .. Measured().Select(m => m with { Precision = "bf16", ImagesPerSecond = 2 * m.ImagesPerSecond })], plan,
+            "cpu");
+        Assert.Equal([("fp32", 1.0), ("fp32", 45.0), ("bf16", 0.5), ("bf16", 22.5)],
+            both.Rows.Select(r => ((string)r[1]!, (double)r[5]!)));
         Assert.Contains("converted in each pass", both.Note);
         Assert.DoesNotContain("busy", table.Note);
         Assert.DoesNotContain("nvidia-smi", table.Note);
-        Assert.Contains("by nvidia-smi, from before the first model", CostReport.Measured(Measured(), plan, "cuda").Note);
-        Assert.Contains("not read, because nvidia-smi is not here", CostReport.Measured([.. Measured().Select(m => m with { PeakBytes = null })], plan, "cuda:1").Note);
+        Assert.Contains("by nvidia-smi, from before the first model",
+            CostReport.Measured(Measured(), plan, "cuda").Note);
+        Assert.Contains("not read, because nvidia-smi is not here",
+            CostReport.Measured([.. Measured().Select(m => m with { PeakBytes = null })], plan, "cuda:1").Note);
         MeasuredCost[] busy = [Measured()[0], Measured()[1] with { Slowest = 30 }, .. Measured()[2..]];
-        Assert.Contains("fastest round of ViT-T/16 (fp32, batch 4) was 3.07 times as fast", CostReport.Measured(busy, plan, "cpu").Note);
+        Assert.Contains("fastest round of ViT-T/16 (fp32, batch 4) was 3.07 times as fast",
+            CostReport.Measured(busy, plan, "cpu").Note);
         Table claim = CostReport.Claim(busy, [], [Registry["vit-tiny-random"]], "vit-tiny-random", Registry);
         Assert.DoesNotContain("images/s", claim.Headline);
         Assert.Contains("not to be quoted", claim.ToString());
@@ -93,11 +104,13 @@ public sealed class CostReportTests
         ModelRegistry with = ModelRegistry.Load(Data, ClipFixture.Write(folder.Path));
         means = [Row(ClipFixture.Name, 0.6, null, "FIXTURE") with { Features = "cls4-prenorm" },
             Row("vit-tiny-random", 0.4, new(new(-0.2, -0.25, -0.15), 0.01), "FIXTURE")];
-        Table claim = CostReport.Claim(Measured(), means, [with[ClipFixture.Name], with["vit-tiny-random"]], ClipFixture.Name, with);
+        Table claim = CostReport.Claim(Measured(), means, [with[ClipFixture.Name], with["vit-tiny-random"]],
+            ClipFixture.Name, with);
         Assert.Equal("FIXTURE", claim.Stamp);
         Assert.Contains("[FIXTURE] F1 minus tiny-clip's", claim.ToString());
         Assert.Contains("not tested here", claim.ToString());
-        Assert.Equal("FIXTURE", CostReport.Quality(means, [with[ClipFixture.Name], with["vit-tiny-random"]], "linear").Stamp);
+        Assert.Equal("FIXTURE",
+            CostReport.Quality(means, [with[ClipFixture.Name], with["vit-tiny-random"]], "linear").Stamp);
     }
 
     [Fact]
@@ -110,7 +123,18 @@ public sealed class CostReportTests
     [Fact]
     public void QualityIsDividedByEveryCost()
     {
-        QualityAboveMajority[] rows = [new("vit-tiny-random", "cls4", "linear", Comparison.Outside, 2, new(new(0.2, 0.1, 0.3), 0.01), "SYNTHETIC") { Units = 173, Seeds = 5 }, new("resnet50-random", "avgpool", "linear", Comparison.Outside, 2, new(new(0.4, 0.3, 0.5), 0.01), "") { Units = 173, Seeds = 5 }];
+        QualityAboveMajority[] rows = [new("vit-tiny-random", "cls4", "linear", Comparison.Outside, 2,
+            new(new(0.2, 0.1, 0.3), 0.01), "SYNTHETIC")
+        {
+            Units = 173,
+            Seeds = 5
+        },
+            new("resnet50-random", "avgpool", "linear", Comparison.Outside, 2, new(new(0.4, 0.3, 0.5), 0.01),
+                "")
+            {
+                Units = 173,
+                Seeds = 5
+            }];
         Table table = CostReport.PerUnit(rows, [Registry["vit-tiny-random"], Registry["resnet50-random"]], Measured());
         ModelCost tiny = ModelCost.Ladder[0];
         Assert.Equal(new Estimate(20, 10, 30), Round((Estimate)table.Rows[0][3]!));
@@ -127,5 +151,6 @@ public sealed class CostReportTests
     }
 
     private static ComparisonRow Row(string model, double score, PairedDifference? difference, string stamp = "") =>
-        new(model, Comparison.Outside, "linear", 2, 5, new(score, score - 0.1, score + 0.1), 0, difference, null, stamp);
+        new(model, Comparison.Outside, "linear", 2, 5, new(score, score - 0.1, score + 0.1), 0,
+            difference, null, stamp);
 }

@@ -10,10 +10,14 @@ public sealed class PretrainingReportTests
 {
     private static readonly RgbImage Image = TestImages.Draw(32, 32, 1);
 
-    private static TrainingStep[] Log(double entropy) => [.. Enumerable.Range(1, 20).Select(i => new TrainingStep(i, 20, i / 10.0, 8 - 0.1 * i, 1e-3, 2, 50)
-    {
-        LossRatio = 0.95 - 0.01 * i, TeacherEntropy = entropy, FeatureStd = i % 5 == 0 ? 0.5 : double.NaN, EffectiveRank = i % 5 == 0 ? i : double.NaN,
-    })];
+    private static TrainingStep[] Log(double entropy) => [.. Enumerable.Range(1, 20)
+        .Select(i => new TrainingStep(i, 20, i / 10.0, 8 - 0.1 * i, 1e-3, 2, 50)
+        {
+            LossRatio = 0.95 - 0.01 * i,
+            TeacherEntropy = entropy,
+            FeatureStd = i % 5 == 0 ? 0.5 : double.NaN,
+            EffectiveRank = i % 5 == 0 ? i : double.NaN,
+        })];
 
     [Fact]
     public void HeatIsYellowWhereTheWeightIsGreatestAndGreyWhereItIsZero()
@@ -43,7 +47,8 @@ public sealed class PretrainingReportTests
         var row = new ImageViews("naevus", Image, [Image, Image], [small, small, small]);
         ImageGridFigure figure = PretrainingReport.Views([row, row], "SYNTHETIC");
         Assert.Equal(6, figure.Columns);
-        Assert.Equal(["naevus", "global 1", "global 2", "local 1", "local 2", "local 3"], figure.Images.Take(6).Select(t => t.Label));
+        Assert.Equal(["naevus", "global 1", "global 2", "local 1", "local 2", "local 3"],
+            figure.Images.Take(6).Select(t => t.Label));
         Assert.Equal("12 px", figure.Images[3].Note);
         Assert.Contains("SYNTHETIC", figure.ToHtml());
         Assert.Throws<ArgumentException>(() => PretrainingReport.Views([row, row with { Locals = [small] }]));
@@ -56,7 +61,8 @@ public sealed class PretrainingReportTests
         ImageGridFigure figure = PretrainingReport.Attention([Image], [("random", even), ("DINO", sharp)]);
         Assert.Equal(["", "peak 1 x even", "", "peak 4 x even"], figure.Images.Select(t => t.Note));
         Assert.Equal(2, figure.Columns);
-        Assert.Throws<ArgumentException>(() => PretrainingReport.Attention([Image], [("one", even), ("two", [[even[0][0], even[0][0]]])]));
+        Assert.Throws<ArgumentException>(() =>
+            PretrainingReport.Attention([Image], [("one", even), ("two", [[even[0][0], even[0][0]]])]));
         Assert.Contains("DINO: strongest patch on average 4 times", figure.AltText);
     }
 
@@ -79,23 +85,28 @@ public sealed class PretrainingReportTests
         Assert.Contains("loss / ln K 0.940 to 0.750", figure.AltText);
         Assert.NotEmpty(FigureRenderer.PlotlySpec(figure));
         // A method without a teacher has no such line.
-        Assert.Equal(["loss / ln K"], PretrainingReport.Curves([.. Log(double.NaN).Take(4)]).Series.Select(s => s.Name));
+        Assert.Equal(["loss / ln K"],
+            PretrainingReport.Curves([.. Log(double.NaN).Take(4)]).Series.Select(s => s.Name));
     }
 
     [Fact]
     public void RunsAreComparedByTheirLastMeasuredValues()
     {
         (string, IReadOnlyList<TrainingStep>)[] runs = [("DINO", Log(0.7)), ("collapsed", [.. Log(1).Take(12)])];
-        LineFigure rank = PretrainingReport.Monitor("rank", "Rank", "Directions in use.", "Directions", s => s.EffectiveRank, runs);
+        LineFigure rank = PretrainingReport.Monitor("rank", "Rank", "Directions in use.", "Directions",
+            s => s.EffectiveRank, runs);
         Assert.Equal([4, 2], rank.Series.Select(s => s.Y.Count));
-        Assert.Equal([["DINO", 0.75, 0.7, 0.5, 20.0], ["collapsed", 0.83, 1.0, 0.5, 10.0]], PretrainingReport.Ends(runs).Rows.Select(r => r.Select(c => c is double d ? Math.Round(d, 6) : c)));
+        Assert.Equal([["DINO", 0.75, 0.7, 0.5, 20.0], ["collapsed", 0.83, 1.0, 0.5, 10.0]],
+            PretrainingReport.Ends(runs).Rows.Select(r => r.Select(c => c is double d ? Math.Round(d, 6) : c)));
     }
 
     [Fact]
     public void RunsOfOneNameAreOneLineInABand()
     {
-        (string, IReadOnlyList<TrainingStep>)[] runs = [("DINO", Log(0.6)), ("BYOL", Log(0.5)), ("DINO", Log(0.8)), ("DINO", [.. Log(0.7).Take(12)])];
-        LineFigure figure = PretrainingReport.Monitor("entropy", "Entropy", "Of three seeds.", "Entropy", s => s.TeacherEntropy, runs);
+        (string, IReadOnlyList<TrainingStep>)[] runs = [("DINO", Log(0.6)), ("BYOL", Log(0.5)), ("DINO", Log(0.8)),
+            ("DINO", [.. Log(0.7).Take(12)])];
+        LineFigure figure = PretrainingReport.Monitor("entropy", "Entropy", "Of three seeds.", "Entropy",
+            s => s.TeacherEntropy, runs);
         Assert.Equal(["DINO", "BYOL"], figure.Series.Select(s => s.Name));
         // Steps that all three have.
         Assert.Equal(12, figure.Series[0].X.Count);

@@ -20,12 +20,26 @@ public sealed class MultimodalTests
         int[] labels = [.. Enumerable.Range(0, Images).Select(i => i / 2 % 2)];
         string? Of(int i, string value) => i % 8 == 0 ? null : value;
         var random = new Random(1);
-        var table = new ImageTable("made-up", ("image", ids.Select(i => $"/{i}.png")), ("image_id", ids), ("patient_id", Enumerable.Range(0, Images).Select(i => $"p{i / 2}")),
-            ("age", Enumerable.Range(0, Images).Select(i => Of(i, $"{40 + 20 * labels[i] + random.Next(15)}")).ToArray()), ("sex", Enumerable.Range(0, Images).Select(i => Of(i, random.Next(2) == 0 ? "male" : "female")).ToArray()),
-            ("site", Enumerable.Range(0, Images).Select(i => Of(i, i == 5 ? "HAND" : i % 3 == 0 ? "ARM" : i % 3 == 1 ? "NECK" : "UNK")).ToArray()));
+        var table = new ImageTable("made-up", ("image", ids.Select(i => $"/{i}.png")), ("image_id", ids),
+            ("patient_id", Enumerable.Range(0, Images).Select(i => $"p{i / 2}")),
+            ("age", Enumerable.Range(0, Images).Select(i => Of(i, $"{40 + 20 * labels[i] + random.Next(15)}"))
+                .ToArray()),
+            ("sex", Enumerable.Range(0, Images).Select(i => Of(i, random.Next(2) == 0 ? "male" : "female")).ToArray()),
+            ("site", Enumerable.Range(0, Images)
+                .Select(i => Of(i, i == 5 ? "HAND" : i % 3 == 0 ? "ARM" : i % 3 == 1 ? "NECK" : "UNK")).ToArray()));
         var definition = new TaskDefinition
         {
-            Name = "both", Version = 1, Title = "Both", DataSets = new() { ["made-up"] = null }, Label = "diagnosis", ClassCount = 2, Positive = "b", Split = SplitKind.Frozen, Unit = "patient_id", InPretraining = false, Stamp = "SYNTHETIC",
+            Name = "both",
+            Version = 1,
+            Title = "Both",
+            DataSets = new() { ["made-up"] = null },
+            Label = "diagnosis",
+            ClassCount = 2,
+            Positive = "b",
+            Split = SplitKind.Frozen,
+            Unit = "patient_id",
+            InPretraining = false,
+            Stamp = "SYNTHETIC",
         };
         return new(definition, table, labels, ["a", "b"], [.. Enumerable.Range(0, Images).Select(i => i >= 160)]);
     }
@@ -35,7 +49,8 @@ public sealed class MultimodalTests
     {
         var random = new Random(2);
         float[] values = new float[task.Labels.Length * 6];
-        for (int i = 0; i < values.Length; i++) values[i] = (float)(random.NextDouble() - 0.5) + (i % 6 == 0 ? 0.3f * task.Labels[i / 6] : 0);
+        for (int i = 0; i < values.Length; i++)
+            values[i] = (float)(random.NextDouble() - 0.5) + (i % 6 == 0 ? 0.3f * task.Labels[i / 6] : 0);
         return tensor(values, [task.Labels.Length, 6]);
     }
 
@@ -48,10 +63,15 @@ public sealed class MultimodalTests
         int[] train = [.. Enumerable.Range(0, 160)];
         MetadataEncoder encoder = MetadataEncoder.Fit(task.Table, train, groups);
         // HAND stands once, too seldom for a column.
-        Assert.Equal(["age", "age missing", "sex FEMALE", "sex MALE", "sex missing", "site ARM", "site NECK", "site other", "site missing"], encoder.Names);
+        Assert.Equal(["age", "age missing", "sex FEMALE", "sex MALE", "sex missing", "site ARM", "site NECK",
+            "site other", "site missing"], encoder.Names);
         // The same rows with other test rows below them give the same columns and numbers.
         string?[] ages = task.Table.Column("age");
-        var changed = new ImageTable("made-up", [.. task.Table.Frame.Columns.Select(c => (c.Name, (IEnumerable<string?>)task.Table.Column(c.Name).Select((v, i) => i >= 160 && c.Name == "age" ? "900" : i >= 160 && c.Name == "site" ? "FOOT" : v)))]);
+        var changed = new ImageTable("made-up",
+            [.. task.Table.Frame.Columns.Select(c => (c.Name,
+                (IEnumerable<string?>)task.Table.Column(c.Name)
+                    .Select((v, i) =>
+                        i >= 160 && c.Name == "age" ? "900" : i >= 160 && c.Name == "site" ? "FOOT" : v)))]);
         MetadataEncoder other = MetadataEncoder.Fit(changed, train, groups);
         Assert.Equal(encoder.Names, other.Names);
         Assert.Equal(encoder.Encode(task.Table, train).Cast<float>(), other.Encode(changed, train).Cast<float>());
@@ -63,7 +83,9 @@ public sealed class MultimodalTests
         Assert.Equal((float)((double.Parse(ages[1]!) - mean) / spread), rows[0, 0], 1e-5f);
         Assert.Equal((float)((Bootstrap.Percentile([.. known.Order()], 0.5) - mean) / spread), rows[1, 0], 1e-5f);
         Assert.Equal([0, 1, 1, 1], new[] { rows[0, 1], rows[1, 1], rows[2, 8], rows[3, 7] });
-        Assert.Contains("no training image has a value", Assert.Throws<KitException>(() => MetadataEncoder.Fit(task.Table, [0, 8], groups)).Message, StringComparison.Ordinal);
+        Assert.Contains("no training image has a value",
+            Assert.Throws<KitException>(() => MetadataEncoder.Fit(task.Table, [0, 8], groups)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -75,8 +97,11 @@ public sealed class MultimodalTests
         // Only images of the first class are without: 30 of 120 and 0 of 120.
         Assert.Equal(["75 %", "100 %"], MultimodalReport.Recorded(all, kept).Rows.Select(r => r[3]));
         Table missing = MultimodalReport.Missing(kept);
-        Assert.Equal((0, kept.Table.Column("site").Count(s => s == "UNK")), ((int)missing.Rows[0][2]!, (int)missing.Rows[2][2]!));
-        Assert.Contains("no image has values", Assert.Throws<KitException>(() => Multimodal.WithMetadata(all, Plan with { Recorded = 1.1 })).Message, StringComparison.Ordinal);
+        Assert.Equal((0, kept.Table.Column("site").Count(s => s == "UNK")),
+            ((int)missing.Rows[0][2]!, (int)missing.Rows[2][2]!));
+        Assert.Contains("no image has values",
+            Assert.Throws<KitException>(() => Multimodal.WithMetadata(all, Plan with { Recorded = 1.1 })).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -97,16 +122,20 @@ public sealed class MultimodalTests
         int[] train = task.SplitFor(1).Train;
         Assert.All(groups, g => Assert.Equal(train.Select(i => task.Labels[i]), g.Rows.Truth));
         TestRows Rows(string kind, string group) => groups.Single(g => g.Kind == kind && g.Group == group).Rows;
-        Assert.True(PairedTest.Difference([Rows("all", "")], [Rows("without", "age")], resamples: 200).Difference.Low > 0.1);
-        Assert.True(PairedTest.Difference([Rows("all", "")], [Rows("without", "sex")], resamples: 200).Difference is { Low: <= 0, High: >= 0 });
+        Assert.True(
+            PairedTest.Difference([Rows("all", "")], [Rows("without", "age")], resamples: 200).Difference.Low > 0.1);
+        Assert.True(PairedTest.Difference([Rows("all", "")], [Rows("without", "sex")], resamples: 200).Difference
+            is { Low: <= 0, High: >= 0 });
 
         var run = new MultimodalRun(task, arms, groups, new([], [task], [], []));
         Table scores = MultimodalReport.Scores(run, 100), which = MultimodalReport.Groups(run, 100);
         Assert.Equal(4, scores.Rows.Count);
-        Assert.Matches(@"^\[SYNTHETIC\] both: m with metadata by (late fusion|concatenation), F1 [01]\.\d\d .*n = \d+ test patients\.$", scores.Headline);
+        Assert.Matches(
+            @"^\[SYNTHETIC\] both: m with metadata by (late fusion|concatenation), F1 [01]\.\d\d .*n = \d+ test patients\.$", scores.Headline);
         Assert.Equal("age", which.Rows[0][0]);
-        Assert.Matches(@"^n: \d+ test images of \d+ patients\. Seeds: 2, averaged\. Intervals: 95 %, .* Holm over the 5 differences\.$", scores.Basis!.ToString());
-        Assert.Contains("training images of", which.Basis!.N, StringComparison.Ordinal);
+        Assert.Matches(
+            @"^n: \d+ test images of \d+ patients\. Seeds: 2, averaged\. Intervals: 95 %, .* Holm over the 5 differences\.$", scores.Footnote!.ToString());
+        Assert.Contains("training images of", which.Footnote!.N, StringComparison.Ordinal);
         Assert.Equal(Multimodal.Arms, MultimodalReport.Figure(run, 100).Categories);
     }
 
@@ -141,8 +170,8 @@ public sealed class MultimodalTests
                     ? features.index_select(0, ProbeInput.ToTensor(rows, CPU))
                     : tensor(encoder.Encode(task.Table, rows));
                 int[] fitted = Array.ConvertAll(fit, i => task.Labels[i]);
-                LinearOptions options = new(c, Standardise: true);
-                double[,] found = LinearProbe.Run(Rows(fit), fitted, Rows(scored), 2, options).Probabilities;
+                LinearProbe probe = new(c, Standardise: true);
+                double[,] found = probe.Run(Rows(fit), fitted, Rows(scored), 2).Probabilities;
                 foreach ((int i, int row) in own.Index())
                     for (int k = 0; k < 2; k++) held[row, k] = found[i, k];
             }
@@ -187,7 +216,12 @@ public sealed class MultimodalTests
     {
         KitSettings settings = KitSettings.FromEnvironment();
         TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
-        Assert.Contains("expected one task, found 2", Assert.Throws<KitException>(() => Multimodal.Open(settings, suite, new() { Suite = new() { Tasks = ["a", "b"] } })).Message, StringComparison.Ordinal);
-        Assert.Contains("none of the columns", Assert.Throws<KitException>(() => MetadataGroup.In(new("bare", ("image", ["/a.png"]), ("image_id", ["a"])))).Message, StringComparison.Ordinal);
+        Assert.Contains("expected one task, found 2",
+            Assert.Throws<KitException>(
+                () => Multimodal.Open(settings, suite, new() { Suite = new() { Tasks = ["a", "b"] } })).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("none of the columns",
+            Assert.Throws<KitException>(() => MetadataGroup.In(new("bare", ("image", ["/a.png"]), ("image_id", ["a"]))))
+                .Message, StringComparison.Ordinal);
     }
 }

@@ -1,6 +1,6 @@
 namespace DermKit.Data;
 
-/// <summary>Ground truth written as 0/1 columns, the ISIC challenges' form.</summary>
+/// <summary>Ground truth as 0/1 columns, the ISIC challenges' form.</summary>
 internal static class OneHot
 {
     internal static bool Flag(CsvFile file, int row, string column) => file[row, column] switch
@@ -13,6 +13,7 @@ internal static class OneHot
     internal static string Label(CsvFile file, int row, params string[] classes)
     {
         string[] set = [.. classes.Where(c => Flag(file, row, c))];
-        return set is [var only] ? only : throw file.Error(row, $"expected exactly one of {string.Join(", ", classes)} to be 1, found {set.Length}.");
+        return set is [var only] ? only : throw file.Error(row,
+            $"expected exactly one of {string.Join(", ", classes)} to be 1, found {set.Length}.");
     }
 }

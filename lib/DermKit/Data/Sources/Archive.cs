@@ -1,70 +1,54 @@
+using ICSharpCode.SharpZipLib.Checksum;
 using System.Formats.Tar;
 using System.IO.Compression;
 
 namespace DermKit.Data;
 
-/// <summary>What an archive may hold before unpacking stops.</summary>
-/// <param name="Entries">Files and folders.</param>
-/// <param name="Bytes">Bytes of all files, as they come out.</param>
-/// <param name="Ratio">Bytes that come out over bytes of the archive; counted from 16 MiB on.</param>
-public sealed record ArchiveLimits(int Entries = 500_000, long Bytes = 256L << 30, double Ratio = 100);
+/// <summary>Bounds: entries, unpacked bytes, and unpacked over packed bytes (checked from 16 MiB on).</summary>
+internal sealed record ArchiveLimits(int Entries = 500_000, long Bytes = 256L << 30, double Ratio = 100);
 
-/// <summary>Unpacks .zip, .tar, .tar.gz and .tgz files that nobody vouches for: capped, and no entry leaves the folder.</summary>
-public static class Archive
+/// <summary>Unpacks .zip, .tar, .tar.gz and .tgz of unknown origin: within limits, inside the folder.</summary>
+internal static class Archive
 {
     private const long Free = 16 << 20;
 
-    /// <summary>Unpacks into a folder. Everything is unpacked beside it first and then moved in by rename: what is wrong leaves the folder as it was.</summary>
-    /// <param name="path">The archive.</param>
-    /// <param name="folder">Made when absent; nothing in it is written over.</param>
-    /// <param name="limits">Caps.</param>
-    /// <param name="cancellation">Stops; the folder is as it was.</param>
-    /// <returns>Number of files.</returns>
-    /// <exception cref="KitException">The archive is broken or of another kind, over a cap, has an entry that would leave the folder or is no plain file or folder, has a name twice, or would write over something; the entry is named. Or the disk is full.</exception>
-    public static int Unpack(string path, string folder, ArchiveLimits? limits = null, CancellationToken cancellation = default)
+    // Unpacks beside the folder, then renames everything into it: an error leaves it unchanged. Returns the file count.
+    public static int Unpack(string path, string folder, ArchiveLimits? limits = null,
+        CancellationToken cancellation = default)
     {
         if (!File.Exists(path)) throw new KitException($"{path}: expected an archive, found none.");
         string target = Path.GetFullPath(folder);
+        bool Ends(params string[] suffixes) =>
+            suffixes.Any(suffix => path.EndsWith(suffix, StringComparison.OrdinalIgnoreCase));
         using var unfinished = new UnfinishedFolder(target, ".unpack-");
         var writer = new Writer(path, unfinished.Path, limits ?? new(), cancellation);
         try
         {
-            if (path.EndsWith(".zip", StringComparison.OrdinalIgnoreCase)) Zip(path, writer);
-            else if (path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase)
-                || path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase))
+            if (Ends(".zip")) Zip(path, writer);
+            else if (Ends(".tar.gz", ".tgz")) TarGz(path, writer);
+            else if (Ends(".tar"))
             {
-                using FileStream packed = File.OpenRead(path);
-                using var zipped = new GZipStream(packed, CompressionMode.Decompress, leaveOpen: true);
-                using var read = new ReadToEnd(zipped);
-                Tar(read, writer);
-                // GZipStream takes a file that ends early for a whole one.
-                byte[] end = new byte[8];
-                packed.Seek(-Math.Min(packed.Length, end.Length), SeekOrigin.End);
-                packed.ReadAtLeast(end, end.Length, throwOnEndOfStream: false);
-                (uint crc, uint length) = (BitConverter.ToUInt32(end), BitConverter.ToUInt32(end, 4));
-                if ((crc, length) != (read.Crc, (uint)read.Count))
-                    throw new InvalidDataException($"expected the checksum {read.Crc:x8} and the length "
-                        + $"{(uint)read.Count} at its end, found {crc:x8} and {length}: it is cut short, altered, "
-                        + "padded or made of several gzip members; if it is whole, unpack it by hand");
-            }
-            else if (path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase))
-            {
-                using var read = new ReadToEnd(File.OpenRead(path));
+                using FileStream file = File.OpenRead(path);
+                using var read = new ReadToEnd(file);
                 Tar(read, writer);
             }
-            else throw new KitException($"{path}: expected .zip, .tar, .tar.gz or .tgz; unpack it by hand into {target}.");
+            else throw new KitException(
+                $"{path}: expected .zip, .tar, .tar.gz or .tgz; unpack it by hand into {target}.");
         }
         catch (Exception e) when (Broken(e) || e is NotSupportedException or ArgumentException or FormatException)
         {
-            throw new KitException($"{path}: the archive is broken, or of a kind that is not read ({e.Message}); nothing was unpacked. Fetch it again, or unpack it by hand.", e);
+            throw new KitException($"{path}: the archive is broken, or of a kind that is not read ({e.Message}); "
+                + "nothing was unpacked. Fetch it again, or unpack it by hand.", e);
         }
         catch (IOException e)
         {
-            throw new KitException($"{path}: cannot be unpacked into {target} ({e.Message}); the folder is as it was. Make room or let it be written, and try again.", e);
+            throw new KitException($"{path}: cannot be unpacked into {target} ({e.Message}); the folder is as it was. "
+                + "Make room or make it writable, and try again.", e);
         }
         string[] entries = [.. Directory.GetFileSystemEntries(unfinished.Path).Select(e => Path.GetFileName(e)!)];
         if (entries.FirstOrDefault(e => Path.Exists(Path.Combine(target, e))) is { } there)
-            throw new KitException($"{Path.Combine(target, there)}: is there already, and the archive {Path.GetFileName(path)} has it too; move it away, then unpack again.");
+            throw new KitException($"{Path.Combine(target, there)}: is there already, and the archive "
+                + $"{Path.GetFileName(path)} has it too; move it away, then unpack again.");
         foreach (string entry in entries)
             Directory.Move(Path.Combine(unfinished.Path, entry), Path.Combine(target, entry));
         return writer.Files;
@@ -77,16 +61,31 @@ public static class Archive
         using ZipArchive zip = ZipFile.OpenRead(path);
         foreach (ZipArchiveEntry entry in zip.Entries)
         {
-            // The upper half holds Unix file modes: a link is an entry whose text is where it leads.
+            // The upper half holds Unix file modes; a link is an entry whose text is its target.
             int kind = entry.ExternalAttributes >> 16 & 0xF000;
-            if (kind is not (0 or 0x8000 or 0x4000)) throw writer.Wrong(entry.FullName, "is no plain file or folder, but a link or device");
+            if (kind is not (0 or 0x8000 or 0x4000))
+                throw writer.Wrong(entry.FullName, "is no plain file or folder, but a link or device");
             if (entry.IsEncrypted) throw writer.Wrong(entry.FullName, "is encrypted");
             if (entry.FullName.EndsWith('/') || entry.FullName.EndsWith('\\')) writer.Folder(entry.FullName);
-            else
-            {
-                writer.File(entry.FullName, entry.Open, entry.Length, entry.Crc32);
-            }
+            else writer.File(entry.FullName, entry.Open, entry.Length, entry.Crc32);
         }
+    }
+
+    private static void TarGz(string path, Writer writer)
+    {
+        using FileStream packed = File.OpenRead(path);
+        using var zipped = new GZipStream(packed, CompressionMode.Decompress, leaveOpen: true);
+        using var read = new ReadToEnd(zipped);
+        Tar(read, writer);
+        // GZipStream accepts a file that ends early.
+        byte[] end = new byte[8];
+        packed.Seek(-Math.Min(packed.Length, end.Length), SeekOrigin.End);
+        packed.ReadAtLeast(end, end.Length, throwOnEndOfStream: false);
+        uint crc = BitConverter.ToUInt32(end), length = BitConverter.ToUInt32(end, 4);
+        if (crc != read.Crc.Value || length != (uint)read.Count)
+            throw new InvalidDataException($"expected the checksum {read.Crc.Value:x8} and the length "
+                + $"{(uint)read.Count} at its end, found {crc:x8} and {length}: it is cut short, altered, padded or "
+                + "made of several gzip members; if it is whole, unpack it by hand");
     }
 
     private static void Tar(ReadToEnd read, Writer writer)
@@ -100,22 +99,20 @@ public static class Archive
                 writer.File(entry.Name, () => entry.DataStream ?? Stream.Null, entry.Length);
             else throw writer.Wrong(entry.Name, $"is no plain file or folder, but {entry.EntryType}");
         }
-        // Tar's end are two blocks of zeros, which a cut takes away.
+        // Two blocks of zeros end a tar file; a truncated one lacks them.
         byte[] rest = new byte[1 << 17];
         for (int more; (more = read.Read(rest)) > 0;) writer.Count("the end of the archive", more);
         if (read.Zeros < 1024)
-            throw new EndOfStreamException("it ends without the two empty blocks that end a tar archive: it is cut short");
+            throw new EndOfStreamException(
+                "it ends without the two empty blocks that end a tar archive: it is cut short");
     }
 
-    /// <summary>
-    /// A stream that is read once from front to back: how many bytes, their checksum, and how many zeros they end
-    /// with.
-    /// </summary>
+    // Keeps length, checksum, and the number of zeros at the end.
     private sealed class ReadToEnd(Stream inner) : Stream
     {
         internal long Count { get; private set; }
 
-        internal uint Crc { get; private set; }
+        internal Crc32 Crc { get; } = new();
 
         internal long Zeros { get; private set; }
 
@@ -133,16 +130,15 @@ public static class Archive
             set => throw new NotSupportedException();
         }
 
-        public override int Read(Span<byte> buffer)
+        public override int Read(byte[] buffer, int offset, int count)
         {
-            int n = inner.Read(buffer), last = buffer[..n].LastIndexOfAnyExcept((byte)0);
+            int n = inner.Read(buffer, offset, count);
+            int last = buffer.AsSpan(offset, n).LastIndexOfAnyExcept((byte)0);
             Zeros = last < 0 ? Zeros + n : n - 1 - last;
             Count += n;
-            Crc = Crc32.Append(Crc, buffer[..n]);
+            Crc.Update(new ArraySegment<byte>(buffer, offset, n));
             return n;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
@@ -151,12 +147,6 @@ public static class Archive
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         public override void Flush() { }
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing) inner.Dispose();
-            base.Dispose(disposing);
-        }
     }
 
     private sealed class Writer(string archive, string root, ArchiveLimits limits, CancellationToken cancellation)
@@ -168,21 +158,23 @@ public static class Archive
 
         public int Files { get; private set; }
 
-        public KitException Wrong(string entry, string what) => new($"{archive}, entry '{Printable.Of(entry)}': {what}; nothing was unpacked, the archive is kept. Get it again from its publisher, or unpack what you trust by hand.");
+        public KitException Wrong(string entry, string what) =>
+            new($"{archive}, entry '{Printable.Of(entry)}': {what}; nothing was unpacked, the archive is kept. Get "
+                + "it again from its publisher, or unpack what you trust by hand.");
 
         public void Folder(string name)
         {
             if (Place(name) is { } place) Directory.CreateDirectory(place);
         }
 
-        /// <summary>Writes a file and compares it with the length and the checksum that the archive declares.</summary>
-        public void File(string name, Func<Stream> open, long length, uint? crc = null)
+        // Compares with the length and checksum that the archive declares.
+        public void File(string name, Func<Stream> open, long length, uint? declared = null)
         {
             if (Place(name) is not { } place) return;
             if (!seen.Add(place)) throw Wrong(name, "stands in the archive twice");
             Directory.CreateDirectory(Path.GetDirectoryName(place)!);
             using var file = new FileStream(place, FileMode.CreateNew, FileAccess.Write);
-            uint found = 0;
+            var crc = new Crc32();
             try
             {
                 using Stream content = open();
@@ -192,7 +184,7 @@ public static class Archive
                     Count(name, read);
                     if (file.Position + read > length)
                         throw Wrong(name, $"is longer than the {length} bytes that it declares");
-                    if (crc is not null) found = Crc32.Append(found, buffer.AsSpan(0, read));
+                    if (declared is not null) crc.Update(new ArraySegment<byte>(buffer, 0, read));
                 }
             }
             catch (Exception e) when (Broken(e))
@@ -200,12 +192,11 @@ public static class Archive
                 throw Wrong(name, $"is broken, or packed in a way that is not read ({e.Message})");
             }
             if (file.Position < length) throw Wrong(name, $"has {file.Position} bytes and declares {length}");
-            if (crc is { } declared && found != declared)
-                throw Wrong(name, $"has the checksum (CRC-32) {found:x8} and declares {declared:x8}");
+            if (declared is not null && crc.Value != declared)
+                throw Wrong(name, $"has the checksum (CRC-32) {crc.Value:x8} and declares {declared:x8}");
             Files++;
         }
 
-        /// <summary>Counts bytes that come out, up to the caps.</summary>
         public void Count(string name, int read)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -215,17 +206,18 @@ public static class Archive
                 throw Wrong(name, $"brings what comes out over {limits.Ratio} times the archive's {packed} bytes");
         }
 
-        /// <summary>Where an entry goes, or null for the leftovers of macOS, which would be taken for images.</summary>
+        // Path of an entry; null for files of macOS, which would be taken for images.
         private string? Place(string name)
         {
             cancellation.ThrowIfCancellationRequested();
             if (++entries > limits.Entries) throw Wrong(name, $"is one more than {limits.Entries} entries");
             string[] parts = name.Replace('\\', '/').Split('/');
-            if (name.Length == 0 || name[0] is '/' or '\\' || name.Contains('\0') || parts[0].EndsWith(':') || parts[0] is [_, ':', ..]) throw Wrong(name, "has an absolute path or none");
-            if (parts.Contains("..")) throw Wrong(name, "leads out of the folder");
-            if (parts[0] == "__MACOSX" || parts[^1] == ".DS_Store") return null;
+            if (name.Length == 0 || name[0] is '/' or '\\' || name.Contains('\0') || parts[0].EndsWith(':')
+                || parts[0] is [_, ':', ..]) throw Wrong(name, "has an absolute path or none");
             string place = Path.GetFullPath(Path.Combine([root, .. parts]));
-            return place.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal) || place == root ? place : throw Wrong(name, "leads out of the folder");
+            bool inside = place.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+            if (parts.Contains("..") || (!inside && place != root)) throw Wrong(name, "leads out of the folder");
+            return parts[0] == "__MACOSX" || parts[^1] == ".DS_Store" ? null : place;
         }
     }
 }

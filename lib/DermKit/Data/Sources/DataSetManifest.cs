@@ -1,53 +1,44 @@
 namespace DermKit.Data;
 
-/// <summary>What a data set must hold before a number is published from it: data/manifests/&lt;set&gt;.&lt;name&gt;.json.</summary>
-public sealed record DataSetManifest
+/// <summary>What a data set must hold before a number is published:
+/// data/manifests/&lt;set&gt;.&lt;name&gt;.json.</summary>
+internal sealed record DataSetManifest
 {
-    /// <summary>
-    /// Named in place of a manifest, takes what is here of a set: whatever rests on it is stamped PART and in no mean.
-    /// </summary>
+    // Takes the images that are here instead of a manifest; results are stamped PART and are in no mean.
     public const string Part = "part";
 
-    /// <summary>Version of the file's form; 1.</summary>
     public required int Version { get; init; }
 
-    /// <summary>The data set.</summary>
     public required string DataSet { get; init; }
 
-    /// <summary>Which state of it: "full", "subset", ...</summary>
+    // State of the set: "full", "subset", ...
     public required string Name { get; init; }
 
-    /// <summary>Where the numbers were counted, and what differs from the published set.</summary>
+    // Origin of the numbers, and differences from the published set.
     public required string Note { get; init; }
 
-    /// <summary>Number of images, that is of rows.</summary>
     public required int Images { get; init; }
 
-    /// <summary>Number of image files where several rows name one; null where each has its own.</summary>
+    // Number of image files where rows share one; else null.
     public int? Files { get; init; }
 
-    /// <summary>Images of each class for each split ("all" for a set without one); class "*" counts all classes together, split "*" alone all splits.</summary>
+    // Images by split ("all" without one) and class; class "*" counts all classes, split "*" (alone) all splits.
     public required Dictionary<string, Dictionary<string, int>> Counts { get; init; }
 
-    /// <summary>Id and diagnosis of the first row, "*" for an id that is not known; null when neither is.</summary>
+    // Id ("*" if unknown) and diagnosis of the first row; null if neither is known.
     public string[]? First { get; init; }
 
-    /// <summary>Id and diagnosis of the last row, as <see cref="First"/>.</summary>
     public string[]? Last { get; init; }
 
-    /// <summary>A CSV beside this file whose image_id column lists the images that count; others in the folder are left out.</summary>
+    // A CSV beside this file whose image_id lists the images that count.
     public string? Ids { get; init; }
 
-    /// <summary>The manifests of a data set, the largest first.</summary>
-    /// <param name="dataRoot">The kit's own data/ folder.</param>
-    /// <param name="dataSet">Name of the set.</param>
-    /// <exception cref="KitException">A file is not valid.</exception>
+    // The largest first.
     public static DataSetManifest[] All(string dataRoot, string dataSet) => !Directory.Exists(Folder(dataRoot)) ? []
-        : [.. Directory.GetFiles(Folder(dataRoot), $"{dataSet}.*.json").Select(StrictJson.Read<DataSetManifest>).OrderByDescending(m => m.Images).ThenBy(m => m.Name, StringComparer.Ordinal)];
+        : [.. Directory.GetFiles(Folder(dataRoot), $"{dataSet}.*.json").Select(StrictJson.Read<DataSetManifest>)
+            .OrderByDescending(m => m.Images).ThenBy(m => m.Name, StringComparer.Ordinal)];
 
-    /// <summary>The rows of <paramref name="table"/> that this manifest is about, after every count, and the first and last label, was compared.</summary>
-    /// <exception cref="KitException">Names the counts that differ and images that are missing; of many the
-    /// first.</exception>
+    // Returns this manifest's rows, or throws with the differences.
     public ImageTable Check(string dataRoot, ImageTable table)
     {
         IReadOnlyList<string> absent = table.Absent;
@@ -67,7 +58,7 @@ public sealed record DataSetManifest
         var counts = Compared(table).Where(c => c.Expected != c.Found).ToArray();
         wrong.AddRange(counts
             .Select(c => $"{c.Expected} of '{c.Class}' in split '{c.Split}', found {c.Found}"));
-        // Counts that differ between splits alone say nothing about labels.
+        // Counts that differ only between splits say nothing about labels.
         bool relabelled = !counts.Any(c => c.Class == "*")
             && counts.GroupBy(c => c.Class).Any(g => g.Sum(c => c.Expected - c.Found) != 0);
         bool reordered = false;
@@ -79,9 +70,11 @@ public sealed record DataSetManifest
             : table.Count < Images ? $" {Images - table.Count} images are missing."
             : table.Count == Images ? $" No listed image is missing: {Changed()}." : "";
         string remedy = isPart && Ids is null
-            ? $"Get the rest as data/sources.json says, or take what is here as a part: manifest '{Part}', for a task its name with -{Part}."
+            ? $"Get the rest as data/sources.json says, or take what is here as a part: manifest '{Part}', for a task "
+                + $"its name with -{Part}."
             : "Get the set again as data/sources.json says.";
-        throw new KitException($"{DataSet} is not the data of manifest '{Name}': expected {Names.Listed(wrong, isPart ? 3 : Names.Most, "; expected ")}.{missing} {remedy}");
+        throw new KitException($"{DataSet} is not the data of manifest '{Name}': "
+            + $"expected {Names.Listed(wrong, isPart ? 3 : Names.Most, "; expected ")}.{missing} {remedy}");
 
         string Changed() => relabelled ? "the labels were changed"
             : counts.Length > 0 ? "the splits or their labels were changed"
@@ -99,21 +92,18 @@ public sealed record DataSetManifest
         }
     }
 
-    /// <summary>
-    /// What is here of the whole set that this manifest is about, in one line: "PART of ddi: 267 of 656 images, 2 of 2
-    /// classes; missing: ...".
-    /// </summary>
-    /// <exception cref="KitException">There is no image, more of a class than in the whole set, or a class that it does
-    /// not have.</exception>
+    // "PART of ddi: 267 of 656 images, 2 of 2 classes; missing: ...".
     internal string PartOf(ImageTable table)
     {
         if (table.Count == 0)
-            throw new KitException($"{DataSet} is here without an image: expected some of its {Images}. Get them as data/sources.json says.");
+            throw new KitException($"{DataSet} is here without an image: expected some of its {Images}. Get them as "
+                + "data/sources.json says.");
         string[] over = [.. Compared(table).Where(c => c.Found > c.Expected)
             .Select(c => $"{c.Expected} of '{c.Class}' in split '{c.Split}', found {c.Found}")];
         if (table.Count > Images) over = [$"{Images} images, found {table.Count}", .. over];
         if (over.Length > 0)
-            throw new KitException($"{DataSet} is no part of the data of manifest '{Name}': expected at most {Names.Listed(over, separator: "; at most ")}. Get the set again as data/sources.json says.");
+            throw new KitException($"{DataSet} is no part of the data of manifest '{Name}': expected at "
+                + $"most {Names.Listed(over, separator: "; at most ")}. Get the set again as data/sources.json says.");
         string[] known = [.. Counts.Values.SelectMany(c => c.Keys).Where(c => c != "*").Distinct()],
             here = [.. table.Column("diagnosis").OfType<string>().Distinct()];
         string classes = known.Length > 0 ? $"{here.Length} of {known.Length} classes" : $"{here.Length} classes";

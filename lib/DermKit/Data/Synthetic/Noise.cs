@@ -1,25 +1,26 @@
 namespace DermKit.Data;
 
-/// <summary>A stream for every (seed, key, salt), so that an image does not depend on which thread drew what before it.</summary>
+/// <summary>A random stream for each (seed, key, salt).</summary>
 internal sealed class Rng(long seed, long key, long salt = 0)
 {
-    private readonly SplitMix64 _bits = new(new SplitMix64(new SplitMix64((ulong)seed).Next() ^ (ulong)key).Next() ^ (ulong)salt);
+    private readonly SplitMix64 bits =
+        new(new SplitMix64(new SplitMix64((ulong)seed).Next() ^ (ulong)key).Next() ^ (ulong)salt);
 
-    public ulong Next() => _bits.Next();
+    public ulong Next() => bits.Next();
 
     public float Unit() => (Next() >> 40) * (1f / (1 << 24));
 
     public float Range(float low, float high) => low + (high - low) * Unit();
 
-    /// <summary>Nearly Gaussian: the sum of six uniform numbers, which needs no function of the C library and never strays beyond 4.3 sd.</summary>
-    public float Normal(float mean, float sd) => mean + sd * 1.41421356f * (Unit() + Unit() + Unit() + Unit() + Unit() + Unit() - 3);
+    // Sum of six uniform numbers: nearly Gaussian, within 4.3 sd.
+    public float Normal(float mean, float sd) =>
+        mean + sd * 1.41421356f * (Unit() + Unit() + Unit() + Unit() + Unit() + Unit() - 3);
 
     public bool Chance(double p) => Unit() < p;
 
-    /// <summary>An integer in [low, high].</summary>
+    // In [low, high].
     public int Int(int low, int high) => low + (int)(Unit() * (high - low + 1));
 
-    /// <summary>An index drawn in proportion to the weights.</summary>
     public int Pick(ReadOnlySpan<double> weights)
     {
         double left = 0;
@@ -31,41 +32,33 @@ internal sealed class Rng(long seed, long key, long salt = 0)
     }
 }
 
-/// <summary>
-/// Periodic 512 x 512 textures, made once and then only sampled: noise costs a bilinear look-up instead of octaves of hashing, which is what keeps
-/// an image near ten milliseconds.
-/// </summary>
-internal sealed class Noise
+/// <summary>Periodic 512 x 512 textures: a look-up instead of octaves of hashing keeps an image near 10 ms.</summary>
+internal sealed class Noise(float[] texels, float perUnit)
 {
     private const int Size = 512, Cells = 40;
-    private readonly float[] _texels;
-    private readonly float _perUnit;
-
-    private Noise(float[] texels, float perUnit) => (_texels, _perUnit) = (texels, perUnit);
-
-    /// <summary>Fractal gradient noise, about -1..1; one unit is the largest wave.</summary>
+    // Gradient noise, about -1..1; a unit is the largest wave.
     public static Noise Fractal { get; } = new(MakeFractal(), Size / 8f);
 
-    /// <summary>Distance to the border of irregular cells (0 on the border, about 0.5 in the middle); one unit is a cell. Skin lines and pigment network.</summary>
+    // Distance to the border of irregular cells, 0..0.5 cells: skin lines and pigment network.
     public static Noise Border { get; } = new(MakeCells(border: true), Size / (float)Cells);
 
-    /// <summary>Distance to the nearest cell centre in cells, 0 to about 0.9. Follicles and pores.</summary>
+    // Distance to the nearest cell centre, 0..0.9 cells: follicles and pores.
     public static Noise Centre { get; } = new(MakeCells(border: false), Size / (float)Cells);
 
-    /// <summary>Bilinear sample at (x, y), in units.</summary>
     public float At(float x, float y)
     {
-        x = x * _perUnit + (Size << 4);
-        y = y * _perUnit + (Size << 4);
+        x = x * perUnit + (Size << 4);
+        y = y * perUnit + (Size << 4);
         int x0 = (int)x, y0 = (int)y;
         float fx = x - x0, fy = y - y0;
-        int row0 = (y0 & (Size - 1)) * Size, row1 = ((y0 + 1) & (Size - 1)) * Size, left = x0 & (Size - 1), right = (x0 + 1) & (Size - 1);
-        float top = _texels[row0 + left] + fx * (_texels[row0 + right] - _texels[row0 + left]);
-        float bottom = _texels[row1 + left] + fx * (_texels[row1 + right] - _texels[row1 + left]);
+        int row0 = (y0 & (Size - 1)) * Size, row1 = ((y0 + 1) & (Size - 1)) * Size, left = x0 & (Size - 1),
+            right = (x0 + 1) & (Size - 1);
+        float top = texels[row0 + left] + fx * (texels[row0 + right] - texels[row0 + left]);
+        float bottom = texels[row1 + left] + fx * (texels[row1 + right] - texels[row1 + left]);
         return top + fy * (bottom - top);
     }
 
-    /// <summary>Hermite step from 0 at <paramref name="low"/> to 1 at <paramref name="high"/> (also downwards, when low is above high).</summary>
+    // Hermite step from 0 at low to 1 at high; low may be above high.
     public static float Step(float low, float high, float x)
     {
         float t = Math.Clamp((x - low) / (high - low), 0, 1);
@@ -86,13 +79,15 @@ internal sealed class Noise
                 {
                     float px = x * (float)period / Size, py = y * (float)period / Size;
                     int cx = (int)px, cy = (int)py;
-                    float fx = px - cx, fy = py - cy, u = fx * fx * fx * (fx * (fx * 6 - 15) + 10), v = fy * fy * fy * (fy * (fy * 6 - 15) + 10);
+                    float fx = px - cx, fy = py - cy, u = fx * fx * fx * (fx * (fx * 6 - 15) + 10),
+                        v = fy * fy * fy * (fy * (fy * 6 - 15) + 10);
                     float Slope(int ox, int oy)
                     {
                         var (sx, sy) = slopes[(cy + oy) % period * period + (cx + ox) % period];
                         return sx * (fx - ox) + sy * (fy - oy);
                     }
-                    float top = Slope(0, 0) + u * (Slope(1, 0) - Slope(0, 0)), bottom = Slope(0, 1) + u * (Slope(1, 1) - Slope(0, 1));
+                    float top = Slope(0, 0) + u * (Slope(1, 0) - Slope(0, 0)),
+                        bottom = Slope(0, 1) + u * (Slope(1, 1) - Slope(0, 1));
                     sum[y * Size + x] += weight * (top + v * (bottom - top));
                 }
         }

@@ -1,16 +1,17 @@
 using SkiaSharp;
+using System.Numerics;
 
 namespace DermKit.Data;
 
-/// <summary>What is on the skin (hair, pen, ruler, gel) and on the lens (vignette, dark corners).</summary>
+/// <summary>Artefacts on the skin (hair, pen, ruler, gel) and on the lens (vignette, dark corners).</summary>
 internal static class Overlay
 {
     private const int Size = PhotoPainter.Size;
 
-    /// <summary>Colours of what lies behind a limb: gown, sheet, couch, table, shadow.</summary>
-    public static readonly (float R, float G, float B)[] Cloths = [(.42f, .60f, .62f), (.86f, .86f, .85f), (.28f, .38f, .52f), (.55f, .46f, .36f), (.16f, .16f, .18f), (.62f, .66f, .60f)];
+    // Behind a limb: gown, sheet, couch, table, shadow.
+    public static readonly Vector3[] Cloths = [new(.42f, .60f, .62f), new(.86f, .86f, .85f), new(.28f, .38f, .52f),
+        new(.55f, .46f, .36f), new(.16f, .16f, .18f), new(.62f, .66f, .60f)];
 
-    /// <summary>Hair, pen marks, ruler and gel.</summary>
     public static void OnSkin(SKCanvas canvas, Photo photo, View view, Rng rng)
     {
         using var paint = new SKPaint { IsAntialias = true, StrokeCap = SKStrokeCap.Round };
@@ -20,24 +21,27 @@ internal static class Overlay
         if (photo.Artefacts.HasFlag(Artefacts.Ruler)) Ruler(canvas, paint, photo, view, rng);
     }
 
-    /// <summary>Vignette and the black surround of a round dermatoscope.</summary>
-    public static void OnLens(SKCanvas canvas, Photo photo, View view, Rng rng)
+    public static void OnLens(SKCanvas canvas, Photo photo, Rng rng)
     {
         float cx = Size / 2f + rng.Range(-8, 8), cy = Size / 2f + rng.Range(-8, 8);
         if (photo.Artefacts.HasFlag(Artefacts.Vignette))
         {
             byte dark = (byte)rng.Int(90, 170);
-            using SKShader shader = SKShader.CreateRadialGradient(new(cx, cy), Size * .76f, [SKColors.White, SKColors.White, new(dark, dark, dark)], [0, rng.Range(.4f, .6f), 1], SKShaderTileMode.Clamp);
-            using var paint = new SKPaint { Shader = shader, BlendMode = SKBlendMode.Multiply };
-            canvas.DrawRect(0, 0, Size, Size, paint);
+            Shade(canvas, cx, cy, Size * .76f, SKBlendMode.Multiply, [0, rng.Range(.4f, .6f), 1],
+                SKColors.White, SKColors.White, new(dark, dark, dark));
         }
         if (photo.Artefacts.HasFlag(Artefacts.DarkCorners))
-        {
-            float radius = Size * rng.Range(.5f, .62f);
-            using SKShader shader = SKShader.CreateRadialGradient(new(cx, cy), radius * 1.04f, [SKColors.Transparent, SKColors.Transparent, new(8, 6, 8)], [0, .94f, 1], SKShaderTileMode.Clamp);
-            using var paint = new SKPaint { Shader = shader };
-            canvas.DrawRect(0, 0, Size, Size, paint);
-        }
+            Shade(canvas, cx, cy, Size * rng.Range(.5f, .62f) * 1.04f, SKBlendMode.SrcOver, [0, .94f, 1],
+                SKColors.Transparent, SKColors.Transparent, new(8, 6, 8));
+    }
+
+    private static void Shade(SKCanvas canvas, float x, float y, float radius, SKBlendMode blend, float[] places,
+        params SKColor[] colours)
+    {
+        using SKShader shader = SKShader.CreateRadialGradient(new(x, y), radius, colours, places,
+            SKShaderTileMode.Clamp);
+        using var paint = new SKPaint { Shader = shader, BlendMode = blend };
+        canvas.DrawRect(0, 0, Size, Size, paint);
     }
 
     private static void Hair(SKCanvas canvas, SKPaint paint, Photo photo, Rng rng)
@@ -48,20 +52,30 @@ internal static class Overlay
         paint.Style = SKPaintStyle.Stroke;
         for (int i = rng.Int(5, 26); i > 0; i--)
         {
-            float angle = main + rng.Normal(0, .45f), length = Size * rng.Range(.35f, 1) * (photo.Dermoscopic ? 1 : .45f), bend = rng.Normal(0, .14f) * length;
-            float x = rng.Range(-30, Size + 30), y = rng.Range(-30, Size + 30), cos = MathF.Cos(angle), sin = MathF.Sin(angle);
+            float angle = main + rng.Normal(0, .45f),
+                length = Size * rng.Range(.35f, 1) * (photo.Dermoscopic ? 1 : .45f),
+                bend = rng.Normal(0, .14f) * length;
+            float x = rng.Range(-30, Size + 30), y = rng.Range(-30, Size + 30), cos = MathF.Cos(angle),
+                sin = MathF.Sin(angle);
             int tone = rng.Int(-14, 14);
-            SKColor colour = grey ? Shade(176, 170, 164, tone) : fair ? Shade(150, 112, 70, tone) : Shade(44, 30, 24, tone);
+            SKColor colour = grey ? Shade(176, 170, 164, tone) : fair ? Shade(150, 112, 70, tone)
+                : Shade(44, 30, 24, tone);
             float width = rng.Range(.8f, 2.1f) * scale;
             using var curve = new SKPathBuilder();
             curve.MoveTo(x, y);
-            curve.CubicTo(x + cos * length * .33f - sin * bend, y + sin * length * .33f + cos * bend, x + cos * length * .66f - sin * bend * rng.Range(.2f, 1.2f),
+            curve.CubicTo(x + cos * length * .33f - sin * bend, y + sin * length * .33f + cos * bend,
+                x + cos * length * .66f - sin * bend * rng.Range(.2f, 1.2f),
                 y + sin * length * .66f + cos * bend, x + cos * length, y + sin * length);
             using SKPath path = curve.Snapshot();
             // Shadow on the skin, the hair, its shine.
-            foreach (var (ink, share, shift) in new[] { (new SKColor(40, 20, 15, 38), 1.7f, 1.2f), (colour.WithAlpha((byte)rng.Int(170, 235)), 1, 0), (new(255, 245, 235, (byte)(grey ? 70 : 36)), .3f, 0) })
+            foreach (var (ink, share, shift) in new[]
             {
-                (paint.Color, paint.StrokeWidth) = (ink, width * share);
+                (new SKColor(40, 20, 15, 38), 1.7f, 1.2f), (colour.WithAlpha((byte)rng.Int(170, 235)), 1, 0),
+                (new(255, 245, 235, (byte)(grey ? 70 : 36)), .3f, 0)
+            })
+            {
+                paint.Color = ink;
+                paint.StrokeWidth = width * share;
                 canvas.Translate(shift, shift);
                 canvas.DrawPath(path, paint);
                 canvas.Translate(-shift, -shift);
@@ -71,7 +85,7 @@ internal static class Overlay
 
     private static SKColor Shade(int r, int g, int b, int by) => new((byte)(r + by), (byte)(g + by), (byte)(b + by));
 
-    /// <summary>Millimetre marks at the image's own scale: engraved in the contact plate, or a paper strip in a clinical image.</summary>
+    // Engraved in the contact plate, or a paper strip in a clinical image.
     private static void Ruler(SKCanvas canvas, SKPaint paint, Photo photo, View view, Rng rng)
     {
         int side = rng.Int(0, 3);
@@ -93,11 +107,11 @@ internal static class Overlay
         float line = Size - depth, sign = photo.Dermoscopic ? -1 : 1;
         if (photo.Dermoscopic) canvas.DrawLine(0, line -= 5, Size, line, paint);
         for (int i = 0; start + i * step < Size; i++)
-            canvas.DrawLine(start + i * step, line, start + i * step, line + sign * (i % 10 == 0 ? 13 : i % 5 == 0 ? 9 : 6), paint);
+            canvas.DrawLine(start + i * step, line, start + i * step,
+                line + sign * (i % 10 == 0 ? 13 : i % 5 == 0 ? 9 : 6), paint);
         canvas.Restore();
     }
 
-    /// <summary>A surgeon's violet marker: an open ring around the lesion.</summary>
     private static void PenMark(SKCanvas canvas, SKPaint paint, Photo photo, View view, Rng rng)
     {
         float reach = photo.Lesion.Diameter / 2 / view.Scale * rng.Range(1.25f, 1.6f) + 6;
@@ -105,15 +119,17 @@ internal static class Overlay
         paint.Color = new(86, 62, 150, (byte)rng.Int(120, 180));
         paint.BlendMode = SKBlendMode.Multiply;
         paint.StrokeWidth = rng.Range(2.2f, 4);
-        canvas.DrawArc(new(view.X - reach, view.Y - reach * .93f, view.X + reach, view.Y + reach * .93f), rng.Range(0, 360), rng.Range(190, 330), false, paint);
+        canvas.DrawArc(new(view.X - reach, view.Y - reach * .93f, view.X + reach, view.Y + reach * .93f),
+            rng.Range(0, 360), rng.Range(190, 330), false, paint);
         paint.BlendMode = SKBlendMode.SrcOver;
     }
 
-    /// <summary>Bubbles with a bright rim and a soft sheen where the plate does not touch.</summary>
+    // Bubbles and a soft sheen where the plate does not touch.
     private static void Gel(SKCanvas canvas, SKPaint paint, Rng rng)
     {
         float x0 = rng.Range(0, Size), y0 = rng.Range(0, Size), reach = rng.Range(50, 120);
-        using (SKShader sheen = SKShader.CreateRadialGradient(new(x0, y0), reach, [new(255, 255, 255, (byte)rng.Int(50, 105)), new(255, 255, 255, 0)], SKShaderTileMode.Clamp))
+        using (SKShader sheen = SKShader.CreateRadialGradient(new(x0, y0), reach,
+            [new(255, 255, 255, (byte)rng.Int(50, 105)), new(255, 255, 255, 0)], SKShaderTileMode.Clamp))
         using (var glow = new SKPaint { Shader = sheen, BlendMode = SKBlendMode.Screen })
         {
             canvas.Save();
@@ -125,7 +141,9 @@ internal static class Overlay
         for (int i = rng.Int(0, 7); i > 0; i--)
         {
             float x = rng.Range(0, Size), y = rng.Range(0, Size), r = rng.Range(2.5f, 9);
-            using SKShader rim = SKShader.CreateRadialGradient(new(x, y), r, [new(255, 255, 255, 10), new(255, 255, 255, 16), new(255, 255, 255, 105), new(60, 35, 30, 60), new(60, 35, 30, 0)], [0, .66f, .84f, .95f, 1], SKShaderTileMode.Clamp);
+            using SKShader rim = SKShader.CreateRadialGradient(new(x, y), r,
+                [new(255, 255, 255, 10), new(255, 255, 255, 16), new(255, 255, 255, 105), new(60, 35, 30, 60),
+                    new(60, 35, 30, 0)], [0, .66f, .84f, .95f, 1], SKShaderTileMode.Clamp);
             using var bubble = new SKPaint { Shader = rim, IsAntialias = true };
             canvas.DrawCircle(x, y, r, bubble);
             paint.Style = SKPaintStyle.Fill;

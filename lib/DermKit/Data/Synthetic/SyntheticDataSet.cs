@@ -4,31 +4,22 @@ using System.Text.RegularExpressions;
 
 namespace DermKit.Data;
 
-/// <summary>
-/// The embedded default set: drawn dermoscopic and clinical images of seven kinds of lesion, with the truth about each in metadata.csv.
-/// It teaches method; nothing clinical follows from a score on it, and whatever shows it says SYNTHETIC.
-/// Skin type, modality and artefacts are drawn without looking at the diagnosis; age and body site go with it as in life.
-/// </summary>
-public static class SyntheticDataSet
+/// <summary>The default set: drawn images of seven kinds of lesion, with their truth in metadata.csv. Nothing clinical
+/// follows from a score; results are stamped SYNTHETIC. Skin type, modality and artefacts are independent of the
+/// diagnosis; age and site follow it.</summary>
+internal static class SyntheticDataSet
 {
-    /// <summary>Name of the set.</summary>
     public const string Name = "synthetic";
 
-    /// <summary>Raised whenever the images or the columns change, so that a folder drawn by older code is not taken for this set.</summary>
+    // Raised when images or columns change, so that older folders are not mixed in.
     private const int Version = 4;
 
-    /// <summary>Where <see cref="Ensure"/> puts the set; it appears there by rename when all is drawn.</summary>
+    // Appears by rename when all is drawn.
     public static string Folder(string cacheDir, int images = 2400, int seed = 7) =>
         Path.Combine(Path.GetFullPath(cacheDir), FormattableString.Invariant($"{Name}-v{Version}-{images}-seed{seed}"));
 
-    /// <summary>
-    /// Returns the folder of the set, drawing it first where it is absent or where images lack bytes (a power cut can leave names without contents). The same (images, seed) gives the same files whatever the number of threads.
-    /// The folder appears whole or not at all; of two processes that draw at once, one wins and both return its folder.
-    /// </summary>
-    /// <param name="cacheDir">Where the folder lies; made when absent.</param>
-    /// <param name="images">Number of images, 224 x 224 JPEG.</param>
-    /// <param name="seed">Another seed draws other patients.</param>
-    /// <param name="progress">Called with (drawn, images), one call at a time, from any thread.</param>
+    // Draws 224 x 224 JPEGs if the folder is absent or files lack bytes (a power cut can leave names without contents).
+    // (images, seed) gives the same files for any number of threads; of two processes that draw at once, one wins.
     public static string Ensure(string cacheDir, int images = 2400, int seed = 7, Action<int, int>? progress = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(images);
@@ -43,26 +34,27 @@ public static class SyntheticDataSet
         }
         catch (IOException) when (Directory.Exists(folder))
         {
-            // Another process finished first; its files are the same.
+            // Another process finished first with the same files.
         }
         return folder;
     }
 
-    /// <summary>
-    /// Reads metadata.csv of a drawn folder. Besides the columns that every set may have: malignant (0/1), duplicate_of (image_id of the image that this one
-    /// repeats, cropped, turned or brightened; else null), artefacts and dermatoscopic traits (0/1), and measures of the lesion: elevation (0..1), area_mm2, diameter_mm,
-    /// asymmetry (0..1), border_index (1 for a circle), colours (of six), lesion_fraction (share of the image); bytes (length of the file).
-    /// </summary>
-    /// <exception cref="KitException">The folder was not drawn by this version, or files were taken out of it or cut short.</exception>
+    // duplicate_of is the image_id that this one repeats, or null; border_index is 1 for a circle; lesion_fraction is a
+    // share of the image. Throws on another version, and on missing or truncated files.
     public static ImageTable Load(string folder)
     {
         CsvFile file = CsvFile.Read(Path.Combine(folder, "metadata.csv"));
         file.Require(Columns);
-        ImageTable table = ImageFiles.Table(Name, folder, file.Column("image_id"), [.. Columns.Skip(1).Select(c => (c, (string?[])file.Column(c)))]);
-        (string[] ids, string[] bytes) = (file.Column("image_id"), file.Column("bytes"));
-        string[] lost = [.. ids.Where((id, i) => new FileInfo(Path.Combine(folder, "images", $"{id}.jpg")) is var f && (!f.Exists || f.Length.ToString(CultureInfo.InvariantCulture) != bytes[i]))];
+        ImageTable table = ImageFiles.Table(Name, folder, file.Column("image_id"),
+            [.. Columns.Skip(1).Select(c => (c, (string?[])file.Column(c)))]);
+        string[] ids = file.Column("image_id");
+        string[] bytes = file.Column("bytes");
+        string[] lost =
+            [.. ids.Where((id, i) => new FileInfo(Path.Combine(folder, "images", $"{id}.jpg")) is var f
+                && (!f.Exists || f.Length.ToString(CultureInfo.InvariantCulture) != bytes[i]))];
         return lost.Length == 0 ? table
-            : throw new KitException($"{folder}: expected {file.Count} images, {lost.Length} are missing or cut short, the first {lost[0]}.jpg; delete the folder and it is drawn again.");
+            : throw new KitException($"{folder}: expected {file.Count} images, {lost.Length} are missing or cut short, "
+                + $"the first {lost[0]}.jpg; delete the folder and it is drawn again.");
     }
 
     private static bool IsWhole(string folder)
@@ -83,8 +75,9 @@ public static class SyntheticDataSet
         var rows = new string[images];
         int done = 0;
         var report = new Lock();
-        // One lesion at a time and thread, largest chunks left to the partitioner: a lesion is measured once for all its images.
-        Parallel.ForEach(Partitioner.Create(SyntheticPlan.Make(images, seed).GroupBy(p => p.Lesion.Id), EnumerablePartitionerOptions.NoBuffering),
+        // A thread takes a lesion at a time and measures it once for all its images.
+        Parallel.ForEach(Partitioner.Create(SyntheticPlan.Make(images, seed).GroupBy(p => p.Lesion.Id),
+            EnumerablePartitionerOptions.NoBuffering),
             () => (Painter: new PhotoPainter(seed), Maps: new LesionMaps(LesionTruth.Grid)),
             (photos, _, tools) =>
             {
@@ -103,13 +96,16 @@ public static class SyntheticDataSet
                 tools.Painter.Dispose();
                 tools.Maps.Dispose();
             });
-        AtomicFile.WriteAllText(Path.Combine(folder, "metadata.csv"), string.Join('\n', [string.Join(',', Columns), .. rows, ""]));
+        AtomicFile.WriteAllText(Path.Combine(folder, "metadata.csv"),
+            string.Join('\n', [string.Join(',', Columns), .. rows, ""]));
     }
 
     private static readonly string[] Columns =
     [
-        "image_id", "diagnosis", "malignant", "skin_type", "site", "age", "sex", "patient_id", "lesion_id", "modality", "split", "duplicate_of",
-        .. Enum.GetValues<Artefacts>().Skip(1).Select(a => Snake(a.ToString())), .. Enum.GetNames<Trait>().Select(Snake),
+        "image_id", "diagnosis", "malignant", "skin_type", "site", "age", "sex", "patient_id", "lesion_id", "modality",
+        "split", "duplicate_of",
+        .. Enum.GetValues<Artefacts>().Skip(1).Select(a => Snake(a.ToString())),
+        .. Enum.GetNames<Trait>().Select(Snake),
         "elevation", "area_mm2", "diameter_mm", "asymmetry", "border_index", "colours", "lesion_fraction", "bytes",
     ];
 
@@ -124,11 +120,15 @@ public static class SyntheticDataSet
         static string Number(float value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
         return string.Join(',',
         [
-            photo.Id, kind.Name, Flag(kind.Malignant), Number(patient.SkinType, "0"), lesion.Site, Number(patient.Age, "0"), patient.Sex, patient.Id, lesion.Id,
+            photo.Id, kind.Name, Flag(kind.Malignant), Number(patient.SkinType, "0"), lesion.Site,
+            Number(patient.Age, "0"), patient.Sex, patient.Id, lesion.Id,
             photo.Dermoscopic ? "dermoscopic" : "clinical", patient.Test ? "test" : "train", photo.Original?.Id ?? "",
-            .. Enum.GetValues<Artefacts>().Skip(1).Select(a => Flag(photo.Artefacts.HasFlag(a))), .. lesion.Traits.Select(Flag),
-            Number(lesion.Elevation, "0.00"), Number(truth.AreaMm2, "0.0"), Number(truth.DiameterMm, "0.0"), Number(truth.Asymmetry, "0.000"),
-            Number(truth.BorderIndex, "0.000"), Number(truth.Colours, "0"), Number(fraction, "0.0000"), Number(bytes, "0"),
+            .. Enum.GetValues<Artefacts>().Skip(1).Select(a => Flag(photo.Artefacts.HasFlag(a))),
+            .. lesion.Traits.Select(Flag),
+            Number(lesion.Elevation, "0.00"), Number(truth.AreaMm2, "0.0"), Number(truth.DiameterMm, "0.0"),
+            Number(truth.Asymmetry, "0.000"),
+            Number(truth.BorderIndex, "0.000"), Number(truth.Colours, "0"), Number(fraction, "0.0000"),
+            Number(bytes, "0"),
         ]);
     }
 }

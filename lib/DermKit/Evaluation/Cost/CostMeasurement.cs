@@ -7,67 +7,63 @@ using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 
-/// <summary>What a model was measured to cost on this machine.</summary>
-/// <param name="Model">The model and what was counted.</param>
-/// <param name="Batch">Images in one pass.</param>
-/// <param name="ImagesPerSecond">Median over the rounds.</param>
-/// <param name="Slowest">The slowest round.</param>
-/// <param name="Fastest">The fastest round.</param>
-/// <param name="PeakBytes">Most memory of one pass over what the process had before the model was made: weights and activations, 0 where the process gave more back meanwhile. On an NVIDIA GPU, over what was in use before the first model: at most what this one reserved, and null for one that needed no more than the smaller ones before it, or without nvidia-smi. Null for batches below the plan's largest, and on other devices.</param>
-public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSecond, double Slowest, double Fastest, long? PeakBytes)
+/// <summary>Measured cost of a model. ImagesPerSecond is the median over rounds. PeakBytes is the peak memory of one
+/// pass above the process before the model was made; on an NVIDIA GPU, above the memory before the first model, an
+/// upper bound. It is null below the largest batch, on other devices, without nvidia-smi, and where smaller models
+/// reserved as much before.</summary>
+public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSecond, double Slowest, double Fastest,
+    long? PeakBytes)
 {
-    /// <summary>fp32, or bf16: matrix products in bfloat16, weights and norms in float32.</summary>
+    /// <summary>fp32, or bf16: products in bfloat16, weights and norms in float32.</summary>
     public string Precision { get; init; } = "fp32";
 }
 
-/// <summary>
-/// Time and memory of feature extraction, side by side: the models take turns, so that a busy neighbour slows all of them alike, and one model is in
-/// memory at a time. Weights are random, which changes neither.
-/// </summary>
+/// <summary>Time and memory of feature extraction. Models take turns, so that other load slows all alike; one is in
+/// memory at a time. Weights are random, which changes neither time nor memory.</summary>
 public static class CostMeasurement
 {
     private const int Side = 224, Block = 1 << 20;
 
-    /// <summary>
-    /// True when the device has instructions for bfloat16 products: a GPU, or a processor whose CPUID names them.
-    /// Elsewhere they are computed in float32, more slowly.
-    /// </summary>
+    /// <summary>Whether the device has instructions for bfloat16 products; others compute them in float32, more
+    /// slowly.</summary>
     public static bool MultipliesBf16(Device device) => device.type != DeviceType.CPU || Processor.MultipliesBFloat16;
 
-    /// <summary>Measures from normalised images in memory to features in memory, in every precision and with every batch of the plan; decoding is not in it.</summary>
-    /// <param name="models">In the order of their turns.</param>
-    /// <param name="plan">Batches, precisions and rounds.</param>
-    /// <param name="device">Where the models lie; cpu when null.</param>
-    /// <param name="progress">Called with (done, all) after each turn.</param>
-    /// <param name="cancellation">Looked at before each turn.</param>
-    /// <exception cref="ArgumentException">A plan without images or rounds.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static IReadOnlyList<MeasuredCost> Run(IReadOnlyList<ModelCost> models, CostPlan plan, Device? device = null, Action<int, int>? progress = null, CancellationToken cancellation = default)
+    /// <summary>Measures from normalised images to features in memory, in every precision and batch of the plan.
+    /// progress gets (done, all).</summary>
+    /// <exception cref="ArgumentException">The plan has no images or rounds.</exception>
+    public static IReadOnlyList<MeasuredCost> Run(IReadOnlyList<ModelCost> models, CostPlan plan, Device? device = null,
+        Action<int, int>? progress = null, CancellationToken cancellation = default)
     {
-        if (plan.Batches.DefaultIfEmpty().Min() < 1 || plan.Rounds < 1) throw new ArgumentException($"Expected at least one image and one round, found {string.Join(", ", plan.Batches)} and {plan.Rounds}.", nameof(plan));
-        if (plan.Precisions.FirstOrDefault(p => p is not ("fp32" or "bf16")) is { } unknown) throw new ArgumentException($"Precision '{unknown}': expected fp32 or bf16.", nameof(plan));
+        if (plan.Batches.DefaultIfEmpty().Min() < 1 || plan.Rounds < 1)
+            throw new ArgumentException("Expected at least one image and one round, "
+                + $"found {string.Join(", ", plan.Batches)} and {plan.Rounds}.", nameof(plan));
+        if (plan.Precisions.FirstOrDefault(p => p is not ("fp32" or "bf16")) is { } unknown)
+            throw new ArgumentException($"Precision '{unknown}': expected fp32 or bf16.", nameof(plan));
         device ??= CPU;
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var generator = new Generator(1, CPU);
         int most = plan.Batches.Max();
         string[] precisions = [.. plan.Precisions.Where(p => p == "fp32" || MultipliesBf16(device))];
-        Tensor images = randn([most, 3, Side, Side], generator: generator).to(device), values = randn([Block], generator: generator).mul_(Kept(0.02)).to(device);
+        Tensor images = randn([most, 3, Side, Side], generator: generator).to(device),
+            values = randn([Block], generator: generator).mul_(Kept(0.02)).to(device);
         var rates = new Dictionary<(int Model, string Precision, int Batch), List<double>>();
         var peaks = new Dictionary<(int Model, string Precision), long>();
         GpuMemory? gpu = null;
         if (device.type == DeviceType.CUDA)
         {
-            // The context and the libraries of products are no model's.
+            // Memory of the context and the libraries belongs to no model.
             foreach (string precision in precisions)
             {
-                using Tensor block = values.view(1024, -1).to(precision == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32);
+                using Tensor block = values.view(1024, -1)
+                    .to(precision == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32);
                 block.mm(block.t()).cpu();
             }
             gpu = new(Math.Max(0, device.index));
         }
         int done = 0;
-        // Round 0 is for memory, which a watching thread reads; it would disturb the clock. A GPU's grows with each larger model and never falls.
+        // Round 0 reads memory in a thread, which would disturb the clock. GPU memory grows with each larger model and
+        // never falls.
         for (int round = 0; round <= plan.Rounds; round++)
             foreach (int m in Enumerable.Range(0, models.Count).OrderBy(m => round == 0 ? models[m].Parameters : 0))
             {
@@ -94,18 +90,24 @@ public static class CostMeasurement
                         if (gpu.Growth() is { } growth) peaks[(m, precision)] = growth;
                     }
                     if (round == 0) continue;
-                    // The first pass of a model pays for memory that later ones find again.
+                    // The first pass allocates memory that later ones reuse.
                     Pass(1);
                     foreach (int batch in plan.Batches)
                     {
-                        if (!rates.TryGetValue((m, precision, batch), out List<double>? own)) rates[(m, precision, batch)] = own = [];
+                        if (!rates.TryGetValue((m, precision, batch), out List<double>? own))
+                            rates[(m, precision, batch)] = own = [];
                         own.Add(Rate(() => Pass(batch), batch, plan.Seconds));
                     }
                 }
                 progress?.Invoke(++done, (plan.Rounds + 1) * models.Count);
             }
-        return [.. rates.OrderBy(r => r.Key.Model).Select(r => new MeasuredCost(models[r.Key.Model], r.Key.Batch, Bootstrap.Percentile([.. r.Value.Order()], 0.5), r.Value.Min(), r.Value.Max(),
-            r.Key.Batch == most && peaks.TryGetValue((r.Key.Model, r.Key.Precision), out long peak) ? peak : null) { Precision = r.Key.Precision })];
+        return [.. rates.OrderBy(r => r.Key.Model)
+            .Select(r => new MeasuredCost(models[r.Key.Model], r.Key.Batch,
+                Bootstrap.Percentile([.. r.Value.Order()], 0.5), r.Value.Min(), r.Value.Max(),
+                r.Key.Batch == most && peaks.TryGetValue((r.Key.Model, r.Key.Precision), out long peak) ? peak : null)
+            {
+                Precision = r.Key.Precision
+            })];
     }
 
     private static double Rate(Action pass, int batch, double seconds)
@@ -121,7 +123,7 @@ public static class CostMeasurement
         return batch * passes / clock.Elapsed.TotalSeconds;
     }
 
-    /// <summary>One block of random values again and again: drawing 300 million for every turn would take longer than the turn.</summary>
+    // Repeats one block of random values: drawing 300 million each turn would take longer than the turn.
     private static void Fill(Backbone model, Tensor values)
     {
         foreach ((string name, Parameter parameter) in model.named_parameters())

@@ -4,26 +4,25 @@ using System.Globalization;
 
 namespace DermKit.Evaluation;
 
-/// <summary>
-/// What models take of an NVIDIA GPU: the growth of its memory in use since this was made, as nvidia-smi tells it. libtorch gives nothing back to the
-/// driver, so after a pass the growth is the most that was reserved at any time, blocks of the models before it among them.
-/// </summary>
+/// <summary>Growth of an NVIDIA GPU's memory in use, from nvidia-smi. libtorch returns nothing to the driver, so that
+/// the growth is the most ever reserved, by earlier models too.</summary>
 internal sealed class GpuMemory
 {
     private readonly string gpu;
     private readonly long? before;
     private long most;
 
-    /// <param name="index">Number of the CUDA device, counted among those of CUDA_VISIBLE_DEVICES.</param>
+    // index counts the CUDA devices of CUDA_VISIBLE_DEVICES.
     public GpuMemory(int index)
     {
-        string[] visible = (Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES") ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        string[] visible = (Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES") ?? "")
+            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         gpu = index < visible.Length ? visible[index] : index.ToString(CultureInfo.InvariantCulture);
         before = Used();
         most = before ?? 0;
     }
 
-    /// <summary>Bytes more than at first; null where nvidia-smi is not on the PATH or tells no number, and where nothing was reserved beyond what was before.</summary>
+    // Bytes; null without nvidia-smi or when nothing more was reserved.
     public long? Growth()
     {
         if (before is not { } first || Used() is not { } now || now <= most) return null;
@@ -31,20 +30,26 @@ internal sealed class GpuMemory
         return now - first;
     }
 
-    /// <summary>Bytes in use by all programs.</summary>
     private long? Used()
     {
         try
         {
-            using Process process = Process.Start(new ProcessStartInfo("nvidia-smi", ["--query-gpu=memory.used", "--format=csv,noheader,nounits", "-i", gpu]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            string[] query = ["--query-gpu=memory.used", "--format=csv,noheader,nounits", "-i", gpu];
+            var start = new ProcessStartInfo("nvidia-smi", query)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true
+            };
+            using Process process = Process.Start(start)!;
             Task<string> text = process.StandardOutput.ReadToEndAsync();
             process.StandardError.ReadToEnd();
             process.WaitForExit();
-            return process.ExitCode == 0 && long.TryParse(text.Result.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out long mebibytes) ? mebibytes << 20 : null;
+            bool isNumber = long.TryParse(text.Result.Trim(), CultureInfo.InvariantCulture, out long mebibytes);
+            return process.ExitCode == 0 && isNumber ? mebibytes << 20 : null;
         }
         catch (Win32Exception)
         {
-            // Not on the PATH: the table says that memory was not read.
+            // nvidia-smi is not on the PATH.
             return null;
         }
     }

@@ -3,64 +3,64 @@ using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 
-/// <summary>One kind of layer of a model, over all its blocks.</summary>
-/// <param name="Layer">What it is.</param>
-/// <param name="Times">How often the model has it.</param>
-/// <param name="Parameters">Of all of them.</param>
-/// <param name="Macs">Multiply-accumulate operations of all of them for one image.</param>
+/// <summary>All layers of one kind: number, parameters, and multiply-accumulates for one image.</summary>
 public sealed record LayerCost(string Layer, int Times, long Parameters, long Macs);
 
-/// <summary>
-/// What a backbone costs for one image, counted layer by layer from its sizes. A multiply-accumulate is counted for every weight that meets a token
-/// or a position of a map (patch embedding, projections, MLP, convolutions) and for both attention products, over all tokens of all blocks. Norms, softmax, activations, additions and a
-/// projection behind the backbone are not: by this count ViT-T/16 has 1.25, ResNet-50 4.09 and CLIP's ViT-L/14 tower 81.0 GMACs at 224 x 224.
-/// </summary>
-/// <param name="Name">Name of the model.</param>
-/// <param name="Layers">The parts.</param>
-/// <param name="Tokens">Tokens of an image, CLS included; of a ResNet the positions of its last map.</param>
-/// <param name="Features">Width of the CLS tokens of the last 4 blocks together, or of the last map's average.</param>
-/// <param name="Variant">Those features: before the final norm for a CLIP tower, behind it for a ViT.</param>
-/// <param name="Unset">Makes the model with weights that are not set.</param>
-public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int Tokens, int Features, FeatureVariant Variant, Func<Device?, Backbone> Unset)
+/// <summary>Cost of a backbone for one image, counted from its sizes. Multiply-accumulates cover every weight at every
+/// token or map position and both attention products; norms, softmax, activations, additions and a projection behind
+/// the backbone are left out. Tokens include CLS, or are a ResNet's last map positions. Unset creates the model without
+/// weights.</summary>
+public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int Tokens, int Features,
+    FeatureVariant Variant, Func<Device?, Backbone> Unset)
 {
-    /// <summary>The paper's ViT-T/16 and ResNet-50, larger ViTs, and the image tower of MONET, all at 224 x 224, by operations.</summary>
+    /// <summary>The paper's ViT-T/16 and ResNet-50, larger ViTs, and MONET's image tower at 224 x 224, by
+    /// operations.</summary>
     public static IReadOnlyList<ModelCost> Ladder { get; } =
     [
-        Of("ViT-T/16", VitConfig.Tiny), Of("ResNet-50", ResNetConfig.ResNet50), Of("ViT-S/16", VitConfig.Small), Of("ViT-B/16", VitConfig.Base), Of("ViT-L/16", VitConfig.Large), Of("CLIP ViT-L/14", ClipVisionConfig.Named("large")),
+        Of("ViT-T/16", VitConfig.Tiny), Of("ResNet-50", ResNetConfig.ResNet50), Of("ViT-S/16", VitConfig.Small),
+        Of("ViT-B/16", VitConfig.Base), Of("ViT-L/16", VitConfig.Large),
+        Of("CLIP ViT-L/14", ClipVisionConfig.Named("large")),
     ];
+
+    /// <summary>Models of the <see cref="Ladder"/> by comma-separated names; empty for all.</summary>
+    /// <exception cref="KitException">A name is unknown; the nearest is named.</exception>
+    public static IReadOnlyList<ModelCost> Named(string names)
+    {
+        if (PlanSettings.Names(names) is not { } chosen) return Ladder;
+        string[] known = [.. Ladder.Select(m => m.Name)];
+        return Array.ConvertAll(chosen, name => Ladder.FirstOrDefault(m => m.Name == name)
+            ?? throw new KitException($"The ladder has no model '{name}'; did you mean "
+                + $"'{KitException.Nearest(name, known)}'? Known: {string.Join(", ", known)}."));
+    }
 
     /// <summary>Parameters of the backbone.</summary>
     public long Parameters => Layers.Sum(l => l.Parameters);
 
-    /// <summary>Billions of multiply-accumulate operations for one image.</summary>
+    /// <summary>Billions of multiply-accumulates for one image.</summary>
     public double GigaMacs => Layers.Sum(l => l.Macs) * 1e-9;
 
     /// <summary>Bytes of one image's features in float32.</summary>
     public int FeatureBytes => sizeof(float) * Features;
 
-    /// <summary>Cost of a vision transformer.</summary>
-    /// <param name="name">Name of the model.</param>
-    /// <param name="c">Its sizes.</param>
-    /// <param name="side">Side of the images in pixels.</param>
+    /// <summary>Cost of a vision transformer; side in pixels.</summary>
     public static ModelCost Of(string name, VitConfig c, int side = 224)
     {
         int positions = 1 + c.Grid * c.Grid, tokens = 1 + side / c.Patch * (side / c.Patch);
-        return new(name, Count(c.Dim, c.Depth, (long)(c.Dim * c.MlpRatio), c.Patch, tokens, positions, patchBias: true, c.QkvBias, norms: 1), tokens, 4 * c.Dim, FeatureVariant.Cls4, device => VisionTransformer.Unset(c, device));
+        return new(name,
+            Count(c.Dim, c.Depth, (long)(c.Dim * c.MlpRatio), c.Patch, tokens, positions, patchBias: true, c.QkvBias,
+                norms: 1), tokens, 4 * c.Dim, FeatureVariant.Cls4, device => VisionTransformer.Unset(c, device));
     }
 
-    /// <summary>Cost of CLIP's image tower without its projection, at the one size of images that it takes.</summary>
-    /// <param name="name">Name of the model.</param>
-    /// <param name="c">Its sizes.</param>
-    public static ModelCost Of(string name, ClipVisionConfig c)
+    // CLIP's image tower without its projection.
+    internal static ModelCost Of(string name, ClipVisionConfig c)
     {
         int tokens = 1 + c.Grid * c.Grid;
-        return new(name, Count(c.Dim, c.Depth, c.Hidden, c.Patch, tokens, tokens, patchBias: false, qkvBias: true, norms: 2), tokens, 4 * c.Dim, FeatureVariant.Cls4PreNorm, device => ClipVisionTransformer.Unset(c, device));
+        return new(name,
+            Count(c.Dim, c.Depth, c.Hidden, c.Patch, tokens, tokens, patchBias: false, qkvBias: true, norms: 2), tokens,
+            4 * c.Dim, FeatureVariant.Cls4PreNorm, device => ClipVisionTransformer.Unset(c, device));
     }
 
-    /// <summary>Cost of a ResNet.</summary>
-    /// <param name="name">Name of the model.</param>
-    /// <param name="c">Its sizes.</param>
-    /// <param name="side">Side of the images in pixels.</param>
+    /// <summary>Cost of a ResNet; side in pixels.</summary>
     public static ModelCost Of(string name, ResNetConfig c, int side = 224)
     {
         static int Half(int size) => (size + 1) / 2;
@@ -68,7 +68,12 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
         void Add(string layer, long weights, int size)
         {
             LayerCost sum = parts.GetValueOrDefault(layer) ?? new(layer, 0, 0, 0);
-            parts[layer] = sum with { Times = sum.Times + 1, Parameters = sum.Parameters + weights, Macs = sum.Macs + weights * size * size };
+            parts[layer] = sum with
+            {
+                Times = sum.Times + 1,
+                Parameters = sum.Parameters + weights,
+                Macs = sum.Macs + weights * size * size
+            };
         }
         void Norm(long channels) => Add("norms", 2 * channels, 0);
         int map = Half(side);
@@ -94,10 +99,12 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
                 }
                 inputs = outputs;
             }
-        return new(name, [.. parts.Values], map * map, c.Features, FeatureVariant.AvgPool, device => ResNet.Unset(c, device));
+        return new(name, [.. parts.Values], map * map, c.Features, FeatureVariant.AvgPool,
+            device => ResNet.Unset(c, device));
     }
 
-    private static LayerCost[] Count(long d, int depth, long hidden, int patch, long tokens, long positions, bool patchBias, bool qkvBias, int norms)
+    private static LayerCost[] Count(long d, int depth, long hidden, int patch, long tokens, long positions,
+        bool patchBias, bool qkvBias, int norms)
     {
         long kernel = 3L * patch * patch;
         return

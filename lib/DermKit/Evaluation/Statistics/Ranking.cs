@@ -1,24 +1,22 @@
 namespace DermKit.Evaluation;
 
-/// <summary>Rows sorted by a score once, so that AUROC and average precision of every resample are one linear pass.</summary>
-public sealed class Ranking
+/// <summary>Rows sorted by score once, so that AUROC and average precision of a resample take one pass.</summary>
+internal sealed class Ranking
 {
     private readonly int[] order;
     private readonly bool[] lastOfTie;
 
-    /// <summary>Sorts the rows, highest score first; equal scores form one tie.</summary>
+    // Highest score first; equal scores are one tie.
     public Ranking(IReadOnlyList<double> scores)
     {
         order = [.. Enumerable.Range(0, scores.Count).OrderByDescending(i => scores[i])];
         lastOfTie = [.. order.Select((row, i) => i + 1 == order.Length || scores[order[i + 1]] != scores[row])];
     }
 
-    /// <summary>Points of the ROC curve with (0, 0), one for each distinct score.</summary>
+    // With (0, 0), one for each distinct score.
     public int RocPoints => lastOfTie.Count(l => l) + 1;
 
-    /// <summary>Area under the ROC curve, a tie counting one half; NaN when only one class has rows.</summary>
-    /// <param name="positive">Whether each row is of the positive class.</param>
-    /// <param name="weights">How often each row counts; once when empty.</param>
+    // A tie counts one half; NaN when a class has no rows. Empty weights count each row once.
     public double Auroc(ReadOnlySpan<bool> positive, ReadOnlySpan<ushort> weights = default)
     {
         double pos = 0, neg = 0, tiePos = 0, tieNeg = 0, pairs = 0;
@@ -36,7 +34,7 @@ public sealed class Ranking
         return pos == 0 || neg == 0 ? double.NaN : pairs / (pos * neg);
     }
 
-    /// <summary>Average precision: precision at each distinct score, weighted by the gain in recall, without interpolation; NaN without positives.</summary>
+    // Precision at each distinct score weighted by the gain in recall; NaN without positives.
     public double AveragePrecision(ReadOnlySpan<bool> positive)
     {
         double pos = 0, seen = 0, before = 0, sum = 0;

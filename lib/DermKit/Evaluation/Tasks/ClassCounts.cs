@@ -1,24 +1,23 @@
 namespace DermKit.Evaluation;
 
-/// <summary>
-/// The margins of a confusion matrix, from which every threshold metric follows: rows told right, rows that are of the class,
-/// rows called the class. Undefined ratios (0/0) count as 0, as in scikit-learn (zero_division=0).
-/// </summary>
-/// <param name="Hits">Rows of class c that were called c.</param>
-/// <param name="Truths">Rows of class c.</param>
-/// <param name="Calls">Rows called c.</param>
+/// <summary>Diagonal (hits) and margins (truths, calls) of a confusion matrix, from which every threshold metric
+/// follows. 0/0 is 0, as in scikit-learn (zero_division=0).</summary>
 public sealed record ClassCounts(double[] Hits, double[] Truths, double[] Calls)
 {
-    /// <summary>Counts rows, each <paramref name="weights"/>[i] times when given (a bootstrap resample).</summary>
+    /// <summary>Counts rows, each as often as its bootstrap weight.</summary>
     /// <exception cref="KitException">Lengths differ or a label is out of range; the row is named.</exception>
-    public static ClassCounts Of(ReadOnlySpan<int> truth, ReadOnlySpan<int> predicted, int classes, ReadOnlySpan<ushort> weights = default)
+    public static ClassCounts Of(ReadOnlySpan<int> truth, ReadOnlySpan<int> predicted, int classes,
+        ReadOnlySpan<ushort> weights = default)
     {
-        if (truth.Length != predicted.Length) throw new KitException($"Metrics: {truth.Length} labels but {predicted.Length} predictions.");
+        if (truth.Length != predicted.Length)
+            throw new KitException($"Metrics: {truth.Length} labels but {predicted.Length} predictions.");
         double[] hits = new double[classes], truths = new double[classes], calls = new double[classes];
         for (int i = 0; i < truth.Length; i++)
         {
             int t = truth[i], p = predicted[i], w = weights.IsEmpty ? 1 : weights[i];
-            if ((uint)t >= (uint)classes || (uint)p >= (uint)classes) throw new KitException($"Metrics: row {i} has label {t} and prediction {p}; expected 0 to {classes - 1}.");
+            if ((uint)t >= (uint)classes || (uint)p >= (uint)classes)
+                throw new KitException(
+                    $"Metrics: row {i} has label {t} and prediction {p}; expected 0 to {classes - 1}.");
             truths[t] += w;
             calls[p] += w;
             if (t == p) hits[t] += w;
@@ -26,7 +25,7 @@ public sealed record ClassCounts(double[] Hits, double[] Truths, double[] Calls)
         return new(hits, truths, calls);
     }
 
-    /// <summary>From a confusion matrix, [true class * classes + predicted class].</summary>
+    // Cells [true class * classes + predicted class].
     internal static ClassCounts OfCells(ReadOnlySpan<int> cells, int classes)
     {
         double[] hits = new double[classes], truths = new double[classes], calls = new double[classes];
@@ -45,32 +44,29 @@ public sealed record ClassCounts(double[] Hits, double[] Truths, double[] Calls)
     /// <summary>Number of rows.</summary>
     public double Rows => Truths.Sum();
 
-    /// <summary>Share of rows told right.</summary>
+    /// <summary>Share of right predictions.</summary>
     public double Accuracy => Ratio(Hits.Sum(), Rows);
 
-    /// <summary>Mean recall over the classes that have rows.</summary>
+    /// <summary>Mean recall over classes with rows.</summary>
     public double BalancedAccuracy => Mean(c => Recall(c), c => Truths[c] > 0);
 
-    /// <summary>Hits over calls of class <paramref name="c"/>.</summary>
+    /// <summary>Hits over predictions of class <paramref name="c"/>.</summary>
     public double Precision(int c) => Ratio(Hits[c], Calls[c]);
 
     /// <summary>Hits over rows of class <paramref name="c"/>.</summary>
     public double Recall(int c) => Ratio(Hits[c], Truths[c]);
 
-    /// <summary>Harmonic mean of precision and recall of class <paramref name="c"/>; with c = 1, binary F1.</summary>
+    /// <summary>Harmonic mean of precision and recall of a class; with c = 1, binary F1.</summary>
     public double F1(int c) => Ratio(2 * Hits[c], Truths[c] + Calls[c]);
 
-    /// <summary>Mean F1 over the classes that occur in labels or predictions (scikit-learn average="macro").</summary>
+    /// <summary>Mean F1 over classes in labels or predictions (scikit-learn average="macro").</summary>
     public double F1Macro => Mean(c => F1(c), c => Truths[c] + Calls[c] > 0);
-
-    /// <summary>Mean F1 over all classes, absent ones as 0.</summary>
-    public double F1MacroAllLabels => Mean(c => F1(c), _ => true);
 
     /// <summary>F1 weighted by the rows of each class.</summary>
     public double F1Weighted => Ratio(Hits.Select((_, c) => F1(c) * Truths[c]).Sum(), Rows);
 
-    /// <summary>The paper's score: macro F1 over the occurring classes if there are more than two, else F1 of the positive class.</summary>
-    public double PaperF1(int positive = 1) => Hits.Length > 2 ? F1Macro : F1(positive);
+    /// <summary>The paper's score: macro F1 for more than two classes, else F1 of class 1.</summary>
+    public double PaperF1() => Hits.Length > 2 ? F1Macro : F1(1);
 
     /// <summary>Cohen's kappa.</summary>
     public double Kappa

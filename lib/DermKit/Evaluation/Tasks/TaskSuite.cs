@@ -2,7 +2,8 @@ using DermKit.Data;
 
 namespace DermKit.Evaluation;
 
-/// <summary>The tasks of data/tasks: the kit's own on real images, the paper's in its order, the synthetic ones.</summary>
+/// <summary>The tasks of data/tasks: the kit's own on real images, the paper's in its order, then synthetic
+/// ones.</summary>
 public sealed class TaskSuite
 {
     /// <summary>The seeds of the paper's protocol.</summary>
@@ -19,31 +20,26 @@ public sealed class TaskSuite
         Broken = broken;
     }
 
-    /// <summary>All tasks, those whose data is not here too.</summary>
+    /// <summary>All tasks, with or without their data.</summary>
     public IReadOnlyList<TaskDefinition> Tasks { get; }
 
-    /// <summary>
-    /// Task files that are not valid, by the name of the task: one line each with file, key and what was expected.
-    /// The other tasks run.
-    /// </summary>
+    /// <summary>File, key and expectation for each task file that is not valid, by task name.</summary>
     public IReadOnlyDictionary<string, string> Broken { get; }
 
-    /// <summary>The task of that name; with -part behind it, the same question of what is here of its data sets.</summary>
-    /// <exception cref="KitException">There is none, and the nearest is named; or its file is not valid.</exception>
+    /// <summary>The task with a name; -part at its end takes the images that are present of its data sets.</summary>
+    /// <exception cref="KitException">The name is unknown (the nearest is named), or its file is not valid.</exception>
     public TaskDefinition this[string name] => Tasks.FirstOrDefault(t => t.Name == name)
         ?? Tasks.Where(t => $"{t.Name}{Suffix}" == name).Select(Part).FirstOrDefault()
         ?? throw new KitException(Broken.GetValueOrDefault(name)
             ?? $"{folder}: no task '{name}'; did you mean '{KitException.Nearest(name, Tasks.Select(t => t.Name))}'?");
 
-    /// <summary>
-    /// Reads every data/tasks/*.json; one that is not valid stops no other one (<see cref="Broken"/>).
-    /// </summary>
-    /// <param name="dataRoot">The kit's own data/ folder.</param>
+    /// <summary>Reads every data/tasks/*.json under the kit's data/ folder.</summary>
     /// <exception cref="KitException">There is no folder of tasks.</exception>
     public static TaskSuite Load(string dataRoot)
     {
         string folder = Path.Combine(dataRoot, "tasks");
-        if (!Directory.Exists(folder)) throw new KitException($"{folder}: expected a folder with task files, found none.");
+        if (!Directory.Exists(folder))
+            throw new KitException($"{folder}: expected a folder with task files, found none.");
         var tasks = new List<TaskDefinition>();
         var broken = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (string path in Directory.GetFiles(folder, "*.json"))
@@ -62,36 +58,29 @@ public sealed class TaskSuite
         return new(folder, [.. sorted.ThenBy(t => t.Name, StringComparer.Ordinal)], broken);
     }
 
-    /// <summary>The card of a task, markdown.</summary>
-    /// <exception cref="KitException">The task has none.</exception>
-    public string Card(TaskDefinition task)
-    {
-        string path = Path.Combine(folder, $"{task.Name}.md");
-        return File.Exists(path) ? File.ReadAllText(path) : throw new KitException($"{path}: expected the card of task '{task.Name}', found none.");
-    }
-
-    /// <summary>Null when the task's data is here, else "data not here", which set lacks, and what to get.</summary>
+    /// <summary>Null when the task's data is present, else the missing set and what to get.</summary>
     public static string? Missing(TaskDefinition task, KitSettings settings)
     {
-        if (task.DataSets.FirstOrDefault(d =>
-            !DataSetCatalog.IsPresent(settings, d.Key, d.Value)) is not { Key: { } set } lacking) return null;
+        (string? set, string? manifest) =
+            task.DataSets.FirstOrDefault(d => !DataSetCatalog.IsPresent(settings, d.Key, d.Value));
+        if (set is null) return null;
         (int here, int? all) = DataSetCatalog.Files(settings, set);
         string part = here == 0 || task.IsPart || all is null ? ""
-            : FormattableString.Invariant($" Of it {here} of {all} image files are here: task {task.Name}{Suffix} takes them.");
-        return $"data not here: {set}{(lacking.Value is { } manifest ? $" ({manifest})" : "")}. {task.WhatToGet}{part}".TrimEnd();
+            : FormattableString.Invariant(
+                $" Of it {here} of {all} image files are here: task {task.Name}{Suffix} takes them.");
+        string of = manifest is null ? "" : $" ({manifest})";
+        return $"data not here: {set}{of}. {task.WhatToGet}{part}".TrimEnd();
     }
 
-    /// <summary>The tasks without those that are part of another one of them (<see cref="TaskDefinition.IsPartOf"/>).</summary>
-    public static TaskDefinition[] Wholes(IReadOnlyList<TaskDefinition> tasks) => [.. tasks.Where(t => !tasks.Any(t.IsPartOf))];
+    /// <summary>The tasks without those that are part of another one.</summary>
+    public static TaskDefinition[] Wholes(IReadOnlyList<TaskDefinition> tasks) =>
+        [.. tasks.Where(t => !tasks.Any(t.IsPartOf))];
 
-    /// <summary>Reads the task's data sets, checks them against the manifests that the task names, and labels the images.</summary>
-    /// <param name="task">The task.</param>
-    /// <param name="settings">Where the data lies.</param>
-    /// <param name="version">
-    /// The strict version has each image file once where rows share one (<see cref="ImageTable.Once"/>), and leaves out
-    /// what a cleaning list in the set's folder leaves out; the note of the task then says how many.
-    /// </param>
-    /// <exception cref="KitException">Data is not here or not what the manifest says, a label is named by no class, or the classes are not as many as declared.</exception>
+    /// <summary>Reads the task's data sets, checks them against its manifests and labels the images. The strict version
+    /// has an image file once (<see cref="ImageTable.Once"/>) and omits images of a cleaning list in the set's folder;
+    /// the task's note counts them.</summary>
+    /// <exception cref="KitException">Data is absent or differs from the manifest, or the number of classes is
+    /// wrong.</exception>
     public static ProbeTask Open(TaskDefinition task, KitSettings settings, SplitVersion version = SplitVersion.Strict)
     {
         if (Missing(task, settings) is { } missing) throw new KitException($"Task '{task.Name}': {missing}");
@@ -105,33 +94,46 @@ public sealed class TaskSuite
                 ? given : given.Once(task.Label);
             notes.Add(given.Part);
             if (whole.Count < given.Count)
-                notes.Add($"{given.Count - whole.Count} of {given.Count} rows left out, whose image another row has too: {Names.Listed(given.Ids.Except(whole.Ids))}.");
-            if (version == SplitVersion.Original || DataSetCatalog.Folder(settings, d.Key) is not { } folder || Cleaning.List(folder) is not { } list) return whole;
+                notes.Add($"{given.Count - whole.Count} of {given.Count} rows left out, whose image another row has "
+                    + $"too: {Names.Listed(given.Ids.Except(whole.Ids))}.");
+            if (version == SplitVersion.Original || DataSetCatalog.Folder(settings, d.Key) is not { } folder
+                || Cleaning.List(folder) is not { } list) return whole;
             ImageTable cleaned = Cleaning.Apply(whole, list);
             notes.Add($"{whole.Count - cleaned.Count} of {whole.Count} images left out by {Path.GetFileName(list)}.");
             return cleaned;
         })];
-        if (version == SplitVersion.Original && task.Original is not null) notes.Add("The paper's own split, its leaks included.");
+        if (version == SplitVersion.Original && task.Original is not null)
+            notes.Add("The paper's own split, its leaks included.");
         task = task with { Note = string.Join(" ", notes.Where(n => n.Length > 0)) };
-        ImageTable all = tables is [var only] ? only : ImageTable.Concat(string.Join(" + ", task.DataSets.Keys), tables);
+        ImageTable all = tables is [var only] ? only
+            : ImageTable.Concat(string.Join(" + ", task.DataSets.Keys), tables);
         string?[] values = all.Column(task.Label);
         string[] names = task.Classes.Count > 0 ? [.. task.Classes.Keys]
             : [.. values.OfType<string>().Except(task.Exclude).Order(StringComparer.Ordinal)];
         if (task.IsPart && task.Classes.Count == 0 && names.Length is >= 2 && names.Length < task.ClassCount)
-            task = task with { ClassCount = names.Length,
-                Note = $"{task.Note} {names.Length} of {task.ClassCount} classes.".TrimStart() };
-        if (names.Length != task.ClassCount) throw new KitException($"Task '{task.Name}': expected {task.ClassCount} classes, found {names.Length} in column '{task.Label}' of {all.Name}.");
-        var classOf = names.SelectMany((name, index) => (task.Classes.GetValueOrDefault(name) ?? [name]).Select(value => (value, index)))
+            task = task with
+            {
+                ClassCount = names.Length,
+                Note = $"{task.Note} {names.Length} of {task.ClassCount} classes.".TrimStart()
+            };
+        if (names.Length != task.ClassCount)
+            throw new KitException($"Task '{task.Name}': expected {task.ClassCount} classes, found {names.Length} in "
+                + $"column '{task.Label}' of {all.Name}.");
+        var classOf = names
+            .SelectMany((name, index) =>
+                (task.Classes.GetValueOrDefault(name) ?? [name]).Select(value => (value, index)))
             .ToDictionary(p => p.value, p => p.index, StringComparer.Ordinal);
         int[] rows = [.. Enumerable.Range(0, all.Count).Where(i => !task.Exclude.Contains(values[i] ?? ""))];
-        int[] labels = [.. rows.Select(i => classOf.TryGetValue(values[i] ?? "", out int label) ? label : throw new KitException(
-            $"Task '{task.Name}': image '{Printable.Of(all.Ids[i])}' of {all.Name} has {task.Label} "
-            + $"'{Printable.Of(values[i])}', which no class and no exclude names; "
-            + $"expected {Names.Listed(classOf.Keys)}."))];
+        int[] labels = [
+            .. rows.Select(i => classOf.TryGetValue(values[i] ?? "", out int label) ? label : throw new KitException(
+                $"Task '{task.Name}': image '{Printable.Of(all.Ids[i])}' of {all.Name} has {task.Label} "
+                + $"'{Printable.Of(values[i])}', which no class and no exclude names; "
+                + $"expected {Names.Listed(classOf.Keys)}."))];
         ImageTable table = rows.Length == all.Count ? all : all.Rows(rows);
         bool[] frozen = FrozenTest.Mask(settings, table);
         if (version == SplitVersion.Strict && task.Split != SplitKind.Frozen && frozen.Contains(true))
-            throw new KitException($"Task '{task.Name}': split is {task.Split}, but {all.Name} has frozen test images, which a draw would put into training; declare split 'frozen'.");
+            throw new KitException($"Task '{task.Name}': split is {task.Split}, but {all.Name} has frozen test images, "
+                + "which a draw would put into training; declare split 'frozen'.");
         return new(task, table, labels, names, frozen) { Version = version };
     }
 
@@ -155,22 +157,30 @@ public sealed class TaskSuite
         Expect(task.Version >= 1, "version", "1 or more");
         Expect(task.DataSets.Count > 0, "dataSets", "at least one data set");
         foreach ((string set, string? manifest) in task.DataSets)
-            Expect(manifest is null or DataSetManifest.Part || DataSetManifest.All(dataRoot, set).Any(m => m.Name == manifest), "dataSets", $"a manifest of data/manifests for '{set}', found '{manifest}'");
-        Expect(task.Classes.Values.All(v => v is not null && !v.Contains(null)), "classes", "a list of values for each class");
+            Expect(manifest is null or DataSetManifest.Part
+                || DataSetManifest.All(dataRoot, set).Any(m => m.Name == manifest), "dataSets",
+                $"a manifest of data/manifests for '{set}', found '{manifest}'");
+        Expect(task.Classes.Values.All(v => v is not null && !v.Contains(null)), "classes",
+            "a list of values for each class");
         string? missing = task.Classes.Values.SelectMany(v => v)
             .FirstOrDefault(v => v.Length > 0 && Data.Missing.Is(v));
         Expect(missing is null, "classes", $"labels, found '{missing}', which stands for a missing value; name it in "
             + "'exclude' to leave its images out, or write another word here and in the label file");
         Expect(!task.Exclude.Contains(null), "exclude", "values");
         Expect(!task.Groups.Contains(null), "groups", "names of columns");
-        Expect(task.ClassCount >= 2 && (task.Classes.Count == 0 || task.Classes.Count == task.ClassCount), "classCount", "the number of classes, 2 or more");
-        Expect(task.Classes.Values.SelectMany(v => v).Concat(task.Exclude).CountBy(v => v).All(v => v.Value == 1), "classes", "each value once, in one class or in exclude");
-        Expect(task.ClassCount != 2 || task.Positive is not null && task.Classes.Keys.LastOrDefault() == task.Positive, "positive", "the name of the second of two classes");
+        Expect(task.ClassCount >= 2 && (task.Classes.Count == 0 || task.Classes.Count == task.ClassCount), "classCount",
+            "the number of classes, 2 or more");
+        Expect(task.Classes.Values.SelectMany(v => v).Concat(task.Exclude).CountBy(v => v).All(v => v.Value == 1),
+            "classes", "each value once, in one class or in exclude");
+        Expect(task.ClassCount != 2 || task.Positive is not null && task.Classes.Keys.LastOrDefault() == task.Positive,
+            "positive", "the name of the second of two classes");
         Expect(task.ClassCount == 2 || task.Positive is null, "positive", "none with more than two classes");
-        Expect(task.Unit is not null || task.Split != SplitKind.Patient && task.Original != SplitKind.Patient, "unit", "the column to split by");
+        Expect(task.Unit is not null || task.Split != SplitKind.Patient && task.Original != SplitKind.Patient, "unit",
+            "the column to split by");
         Expect(task.Stamp is "" or "SYNTHETIC", "stamp", "\"\" or \"SYNTHETIC\"");
-        Expect(task.Stamp == "SYNTHETIC" == task.DataSets.ContainsKey("synthetic"), "stamp", "\"SYNTHETIC\" for the synthetic set and for no other");
-        // A table has no value where the label file has a word for a missing one.
+        Expect(task.Stamp == "SYNTHETIC" == task.DataSets.ContainsKey("synthetic"), "stamp",
+            "\"SYNTHETIC\" for the synthetic set and for no other");
+        // Words for a missing value in the label file have no value in the table.
         return task with { Exclude = [.. task.Exclude.Select(v => Data.Missing.Known(v) ?? "").Distinct()] };
     }
 }

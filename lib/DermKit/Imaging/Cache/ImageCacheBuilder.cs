@@ -4,16 +4,16 @@ using System.Security.Cryptography;
 
 namespace DermKit.Imaging;
 
-/// <summary>Decodes and transforms files in parallel into the rows of a cache file.</summary>
 internal static class ImageCacheBuilder
 {
-    /// <summary>Pixels being decoded at one time hold at most this many bytes, however many cores there are (a single larger image goes alone).</summary>
+    // Bytes of pixels decoded at one time, on any number of cores (a larger image is decoded alone).
     private const long MemoryCap = 1L << 30;
 
-    /// <summary>RGBA and RGB of one pixel.</summary>
+    // RGBA and RGB.
     private const int BytesPerPixel = 7;
 
-    public static void Write(FileStream stream, string key, IReadOnlyList<string> paths, string[] hashes, EvalTransform transform,
+    public static void Write(FileStream stream, string key, IReadOnlyList<string> paths, string[] hashes,
+        EvalTransform transform,
         DecodeLimits limits, Action<int, int>? progress, CancellationToken cancellation)
     {
         int done = 0;
@@ -25,31 +25,35 @@ internal static class ImageCacheBuilder
         SafeFileHandle handle = stream.SafeFileHandle;
         WhileFlushing(handle, () => ImageCache.InParallel(paths.Count, cancellation, i =>
         {
-            reasons[i] = WriteRow(handle, length => places[i] = Interlocked.Add(ref end, length) - length, paths[i], hashes[i], transform, limits, gate);
+            reasons[i] = WriteRow(handle, length => places[i] = Interlocked.Add(ref end, length) - length, paths[i],
+                hashes[i], transform, limits, gate);
             lock (turn) progress?.Invoke(++done, paths.Count);
         }));
-        ImageCacheFile.BrokenFile[] broken = [.. reasons.Index().Where(r => r.Item is not null).Select(r => new ImageCacheFile.BrokenFile(r.Index, r.Item!))];
-        new ImageCacheFile(key, paths.Count, paths.Count - broken.Length, end, broken).AppendTo(stream, [.. places.Where((_, i) => reasons[i] is null)]);
+        ImageCacheFile.BrokenFile[] broken = [.. reasons.Index().Where(r => r.Item is not null)
+            .Select(r => new ImageCacheFile.BrokenFile(r.Index, r.Item!))];
+        new ImageCacheFile(key, paths.Count, paths.Count - broken.Length, end, broken)
+            .AppendTo(stream, [.. places.Where((_, i) => reasons[i] is null)]);
     }
 
-    /// <summary>Returns the reason when the file cannot be read; <paramref name="place"/> gives a row of this length its place.</summary>
-    private static string? WriteRow(SafeFileHandle handle, Func<int, long> place, string path, string hash, EvalTransform transform, DecodeLimits limits, MemoryGate gate)
+    // Returns why the file cannot be read, or null; place gives the position of a row of some length.
+    private static string? WriteRow(SafeFileHandle handle, Func<int, long> place, string path, string hash,
+        EvalTransform transform, DecodeLimits limits, MemoryGate gate)
     {
         byte[]? row = null;
         long taken = 0;
         try
         {
             byte[] bytes = ImageCodec.ReadFile(path, limits);
-            if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != hash) throw new IOException($"{path} changed while it was read; run again when it is complete.");
-            (int Width, int Height) stored = default;
-            int length = 0;
-            (int Width, int Height) original = ImageCodec.DecodePlanes(bytes, path, limits, (width, height) => gate.Enter(taken = BytesPerPixel * (long)width * height), transform, size =>
-            {
-                (stored, length) = (size, ImageCacheFile.HeadBytes + 3 * size.Width * size.Height);
-                row = ArrayPool<byte>.Shared.Rent(length);
-                return row.AsSpan(ImageCacheFile.HeadBytes, length - ImageCacheFile.HeadBytes);
-            });
-            ImageCacheFile.SetSizes(row, original, stored);
+            if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != hash)
+                throw new IOException($"{path} changed while it was read; run again when it is complete.");
+            RgbImage image = ImageCodec.Decode(bytes, path, limits, transform,
+                (width, height) => gate.Enter(taken = BytesPerPixel * (long)width * height),
+                out (int Width, int Height) original);
+            image = transform.Apply(image);
+            int length = ImageCacheFile.HeadBytes + image.Pixels.Length;
+            row = ArrayPool<byte>.Shared.Rent(length);
+            ImageCacheFile.SetSizes(row, original, (image.Width, image.Height));
+            image.ToPlanes(row.AsSpan(ImageCacheFile.HeadBytes));
             RandomAccess.Write(handle, row.AsSpan(0, length), place(length));
             return null;
         }
@@ -64,7 +68,7 @@ internal static class ImageCacheBuilder
         }
     }
 
-    /// <summary>Lets the disk write while images are decoded, so that little is left for the flush at the end. A disk reports a failure only once, so one that is met here comes out.</summary>
+    // Flushes meanwhile, so that little is left at the end. A disk reports a failure only once: rethrow it.
     private static void WhileFlushing(SafeFileHandle handle, Action work)
     {
         using var end = new ManualResetEventSlim();
@@ -84,7 +88,7 @@ internal static class ImageCacheBuilder
         flushing.GetAwaiter().GetResult();
     }
 
-    /// <summary>Lets workers in while the sum of what they hold stays under the cap.</summary>
+    // Admits workers while their bytes stay under the cap.
     internal sealed class MemoryGate(long cap)
     {
         private readonly object turn = new();

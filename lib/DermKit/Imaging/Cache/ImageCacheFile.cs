@@ -4,33 +4,25 @@ using System.Text.Json;
 
 namespace DermKit.Imaging;
 
-/// <summary>
-/// Layout of a cache file: rows in any order, the place of each row (int64, little-endian), a JSON description, the SHA-256 of places and description,
-/// the description's length (int64) and a closing mark. A row is the width and height of the whole image and of its planes (int32), then the planes.
-/// The description stands last because the quarantine list is known last; a file cut short therefore has no mark.
-/// </summary>
-/// <param name="Key">Key of the cache.</param>
-/// <param name="Files">Paths it was built from.</param>
-/// <param name="Rows">Of these the ones that have a row.</param>
-/// <param name="Bytes">Length of all rows; the places begin there.</param>
-/// <param name="Broken">The others.</param>
+/// <summary>A cache file: rows in any order, place of each row (int64, little-endian), JSON description, SHA-256 of
+/// both, the description's length (int64), a closing mark. A row is width and height of the whole image and of its
+/// planes (int32), then the planes. The description is last because the quarantine list is known last; a truncated file
+/// thus has no mark.</summary>
 internal sealed record ImageCacheFile(string Key, int Files, int Rows, long Bytes, ImageCacheFile.BrokenFile[] Broken)
 {
     public const string Version = "DermKit images 3";
 
-    /// <summary>Bytes of a row before its planes.</summary>
     public const int HeadBytes = 16;
 
     private static ReadOnlySpan<byte> Mark => "DermKit images 3"u8;
 
-    /// <summary>Width and height of the image that a row was made of, and of its planes.</summary>
     public static ((int Width, int Height) Original, (int Width, int Height) Stored) SizesOf(ReadOnlySpan<byte> row)
     {
-        static (int, int) Pair(ReadOnlySpan<byte> from) => (BinaryPrimitives.ReadInt32LittleEndian(from), BinaryPrimitives.ReadInt32LittleEndian(from[4..]));
+        static (int, int) Pair(ReadOnlySpan<byte> from) => (BinaryPrimitives.ReadInt32LittleEndian(from),
+            BinaryPrimitives.ReadInt32LittleEndian(from[4..]));
         return (Pair(row), Pair(row[8..]));
     }
 
-    /// <summary>Writes what <see cref="SizesOf"/> reads.</summary>
     public static void SetSizes(Span<byte> row, (int Width, int Height) original, (int Width, int Height) stored)
     {
         BinaryPrimitives.WriteInt32LittleEndian(row, original.Width);
@@ -39,26 +31,29 @@ internal sealed record ImageCacheFile(string Key, int Files, int Rows, long Byte
         BinaryPrimitives.WriteInt32LittleEndian(row[12..], stored.Height);
     }
 
-    /// <summary>A path that has no row.</summary>
     public sealed record BrokenFile(int Index, string Reason);
 
-    /// <summary>Reads the description; null when the file is absent, cut short, damaged there, or not the one expected.</summary>
+    // Reads the description; null if absent, truncated, damaged there or of other inputs.
     public static ImageCacheFile? Open(string path, string key, int files)
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read,
+                FileShare.ReadWrite | FileShare.Delete);
             Span<byte> tail = stackalloc byte[Version.Length + 8 + 32];
             if (stream.Length < tail.Length) return null;
             stream.Position = stream.Length - tail.Length;
             stream.ReadExactly(tail);
             long length = BinaryPrimitives.ReadInt64LittleEndian(tail[32..]);
-            if (!tail[40..].SequenceEqual(Mark) || length < 0 || length > stream.Length - tail.Length || length > 1 << 30) return null;
+            if (!tail[40..].SequenceEqual(Mark) || length < 0 || length > stream.Length - tail.Length
+                || length > 1 << 30) return null;
             byte[] json = new byte[length];
             stream.Position = stream.Length - tail.Length - length;
             stream.ReadExactly(json);
             ImageCacheFile? found = JsonSerializer.Deserialize<ImageCacheFile>(json);
-            if (found is null || found.Key != key || found.Files != files || found.Rows < 0 || found.Rows + found.Broken.Length != files || found.Bytes != stream.Length - tail.Length - length - 8L * found.Rows) return null;
+            if (found is null || found.Key != key || found.Files != files || found.Rows < 0
+                || found.Rows + found.Broken.Length != files
+                || found.Bytes != stream.Length - tail.Length - length - 8L * found.Rows) return null;
             byte[] places = new byte[8 * found.Rows];
             stream.Position = found.Bytes;
             stream.ReadExactly(places);
@@ -70,12 +65,11 @@ internal sealed record ImageCacheFile(string Key, int Files, int Rows, long Byte
         }
     }
 
-    /// <summary>Closes a file whose rows are written.</summary>
-    /// <param name="stream">The file.</param>
-    /// <param name="rows">Place of each row.</param>
+    // Closes a file whose rows are written at these places.
     public void AppendTo(FileStream stream, IReadOnlyList<long> rows)
     {
-        byte[] json = JsonSerializer.SerializeToUtf8Bytes(this), places = new byte[8 * rows.Count], length = new byte[8];
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(this), places = new byte[8 * rows.Count],
+            length = new byte[8];
         for (int i = 0; i < rows.Count; i++) BinaryPrimitives.WriteInt64LittleEndian(places.AsSpan(8 * i), rows[i]);
         BinaryPrimitives.WriteInt64LittleEndian(length, json.Length);
         stream.Position = Bytes;

@@ -3,17 +3,14 @@ using System.Numerics;
 
 namespace DermKit.Imaging;
 
-/// <summary>
-/// Tells a whole JPEG from one whose data ends early. libjpeg fills what is missing with grey, or leaves coarse what
-/// later scans of a progressive file refine, and only warns, which Skia does not pass on. So every Huffman code is read
-/// here as ITU-T T.81 defines it, without making pixels: each scan must hold the codes of all its blocks, the scans
-/// must bring every coefficient of every component down to its last bit, and the end marker must follow.
-/// </summary>
+/// <summary>Detects a JPEG whose data ends early: libjpeg then fills in grey or leaves out refinements and only warns,
+/// which Skia hides. Reads every Huffman code (ITU-T T.81) without making pixels: scans must hold the codes of all
+/// blocks and bring every coefficient down to its last bit, and the end marker must follow.</summary>
 internal ref struct JpegCheck
 {
     private const string Broken = "the data is cut short or broken: ";
 
-    // An encoder writes that many zeros for flat areas alone, where its table says so.
+    // Encoders write so many zeros only for flat areas, with a table that codes them so.
     private static ReadOnlySpan<byte> Hole => [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
     private readonly ReadOnlySpan<byte> file;
@@ -22,17 +19,14 @@ internal ref struct JpegCheck
     private bool progressive, zerosAreValues, tablesAreImplied;
     private int restartInterval, columns, rows;
 
-    // Bits that are read and not used, from the highest on, and how many; of these the last ones are made up after
-    // the data's end.
+    // Unused bits, from the highest on, and how many; the last ones are made up after the data's end.
     private ulong bits;
     private int at, start, count, madeUp, endOfBands;
 
     private JpegCheck(ReadOnlySpan<byte> file) => this.file = file;
 
-    /// <summary>
-    /// What is missing, or null for a whole file and for kinds of JPEG that are not looked into (lossless,
-    /// arithmetic). Of a sequential file without tables (Motion JPEG) the end marker alone is asked for.
-    /// </summary>
+    // What is missing; null for a whole file, and for lossless and arithmetic JPEG (not checked). Motion JPEG, without
+    // tables, only needs the end marker.
     internal static string? Fault(ReadOnlySpan<byte> file) => new JpegCheck(file).Markers();
 
     private string? Markers()
@@ -59,7 +53,7 @@ internal ref struct JpegCheck
         return Broken + "there is no end marker";
     }
 
-    /// <summary>Moves behind the next marker and gives its code; -1 at the end of the file.</summary>
+    // Moves behind the next marker; returns its code, -1 at the end of the file.
     private int NextMarker()
     {
         while (at < file.Length)
@@ -86,7 +80,7 @@ internal ref struct JpegCheck
         }
     }
 
-    /// <summary>False for a frame that cannot be looked into; the decoder says what is wrong with it.</summary>
+    // False for a frame that cannot be checked; the decoder reports the error.
     private bool Frame(ReadOnlySpan<byte> segment, bool progressive)
     {
         if (segment.Length < 6 || segment.Length < 6 + 3 * segment[5] || components.Length > 0) return false;
@@ -124,7 +118,8 @@ internal ref struct JpegCheck
         foreach (Component c in components)
             for (int k = 0; k < 64; k++)
                 if (c.BitsLeft[k] != 0)
-                    return $"{Broken}scans are missing, coefficient {k} of component {c.Id} lacks {(c.BitsLeft[k] < 0 ? "all" : $"{c.BitsLeft[k]}")} bits";
+                    return $"{Broken}scans are missing, coefficient {k} of component {c.Id} "
+                        + $"lacks {(c.BitsLeft[k] < 0 ? "all" : $"{c.BitsLeft[k]}")} bits";
         return null;
     }
 
@@ -145,8 +140,8 @@ internal ref struct JpegCheck
         (int first, int last, int high, int low) = progressive
             ? (band[0], band[1], band[2] >> 4, band[2] & 15) : (0, 63, 0, 0);
         if (first > last || last > 63 || first > 0 && parts.Length > 1)
-            return "a scan has a band of coefficients that cannot be";
-        // Motion JPEG leaves out the tables of the standard; its scans are not looked into.
+            return "a scan has an invalid band of coefficients";
+        // Motion JPEG leaves out the standard's tables; its scans are not checked.
         tablesAreImplied = !progressive && Array.TrueForAll(tables, t => t is null);
         if (tablesAreImplied) return null;
         foreach (Component c in parts)
@@ -183,10 +178,8 @@ internal ref struct JpegCheck
         return EndOfCodes();
     }
 
-    /// <summary>
-    /// Goes back to the first byte that holds no used bit. Zeros in the place of codes leave bytes over, because the
-    /// codes were others; where zeros would be values, many of them are no codes at all.
-    /// </summary>
+    // Returns to the first byte without a used bit. Zeros for codes leave unread bytes; where zeros are valid codes for
+    // values, a long run of them is taken for missing data.
     private string? EndOfCodes()
     {
         for (int left = (count - madeUp) / 8; left > 0; left--)
@@ -209,7 +202,7 @@ internal ref struct JpegCheck
         endOfBands = 0;
     }
 
-    /// <summary>Makes 56 bits or more ready.</summary>
+    // Buffers 56 bits or more.
     private void Fill()
     {
         if (at + 8 <= file.Length && madeUp == 0)
@@ -231,7 +224,7 @@ internal ref struct JpegCheck
         }
     }
 
-    /// <summary>The next byte of codes, -1 at a marker or the end of the file.</summary>
+    // The next byte of codes; -1 at a marker or the end.
     private int NextByte()
     {
         if (at >= file.Length) return -1;
@@ -249,9 +242,7 @@ internal ref struct JpegCheck
         count -= n;
     }
 
-    /// <summary>
-    /// The next symbol, -1 for a code that the table does not have; 32 bits and more stay ready behind it.
-    /// </summary>
+    // The next symbol, -1 for an unknown code; 32 bits or more stay buffered.
     private int Symbol(JpegCodes codes)
     {
         if (count < 48) Fill();
@@ -269,7 +260,6 @@ internal ref struct JpegCheck
         return value;
     }
 
-    /// <summary>A block of a sequential frame.</summary>
     private bool Block(JpegCodes dc, JpegCodes ac)
     {
         int symbol = Symbol(dc);
@@ -291,7 +281,7 @@ internal ref struct JpegCheck
             symbol = Symbol(ac);
             if (symbol < 0) return false;
             if (symbol == 0) return true;
-            // As libjpeg: a run of zeros other than 16 without a value ends the block.
+            // As libjpeg: a run other than 16 without a value ends the block.
             if ((symbol & 15) == 0 && symbol != 0xF0) return true;
             Skip(symbol & 15);
             k += (symbol >> 4) + 1;
@@ -312,10 +302,7 @@ internal ref struct JpegCheck
         return true;
     }
 
-    /// <summary>
-    /// A band of a block of a progressive frame: first values, or a further bit of those that are not zero and new
-    /// ones (T.81, G.1.2.2 and G.1.2.3).
-    /// </summary>
+    // A band of a progressive block: first values, or a further bit and new ones (T.81, G.1.2.2 and G.1.2.3).
     private bool AcBlock(Component c, int block, int first, int last, bool refine)
     {
         ref ulong nonZero = ref c.NonZero[block];
@@ -356,22 +343,22 @@ internal ref struct JpegCheck
 
         internal int Down { get; } = down;
 
-        /// <summary>Blocks that a scan of this component alone has in a row, and rows of them.</summary>
+        // Blocks in a row of a scan of this component alone, and rows of them.
         internal int Columns { get; set; }
 
         internal int Rows { get; set; }
 
-        /// <summary>Blocks in a row of whole units.</summary>
+        // Blocks in a row of whole units.
         internal int Stride { get; set; }
 
-        /// <summary>Bit k of a block is set once coefficient k (zigzag) has a value; progressive frames only.</summary>
+        // Bit k of a block: coefficient k (zigzag) has a value; progressive only.
         internal ulong[] NonZero { get; set; } = [];
 
         internal JpegCodes? Dc { get; set; }
 
         internal JpegCodes? Ac { get; set; }
 
-        /// <summary>Low bits that no scan has brought yet, for each coefficient; -1 for all.</summary>
+        // Low bits that no scan has brought yet, for each coefficient; -1 for all.
         internal sbyte[] BitsLeft { get; } = [.. Enumerable.Repeat((sbyte)-1, 64)];
     }
 }

@@ -1,9 +1,7 @@
 namespace DermKit.Imaging;
 
-/// <summary>A Huffman table of a JPEG, for <see cref="JpegCheck"/>.</summary>
 internal sealed class JpegCodes
 {
-    /// <summary>Bits that one look-up sees.</summary>
     internal const int Window = 10;
 
     private const int Kept = 8;
@@ -29,14 +27,14 @@ internal sealed class JpegCodes
                 int from = code << (Window - length);
                 fast.AsSpan(from, 1 << (Window - length)).Fill((ushort)(length << 8 | definition[symbol]));
             }
-            // All 16-bit words below begin with a code of this length or a shorter one.
+            // 16-bit words below begin with a code of this length or a shorter one.
             ends[length] = Math.Min(code, 1 << length) << (16 - length);
             code <<= 1;
         }
         for (int word = 0; word < several.Length; word++) several[word] = Join(word);
     }
 
-    /// <summary>The table of a definition: 16 numbers of codes by length, then the symbols.</summary>
+    // A definition is 16 numbers of codes by length, then the symbols.
     internal static JpegCodes Of(ReadOnlySpan<byte> definition)
     {
         recent ??= new(Kept);
@@ -48,12 +46,10 @@ internal sealed class JpegCodes
         return made;
     }
 
-    /// <summary>True where zero bits are the code for the end of a block or of a band of blocks.</summary>
+    // True if zero bits end a block or a band of blocks.
     internal bool ZerosEndABlock => Symbol(0) is var entry && (entry & 15) == 0 && (entry & 0xFF) != 0xF0;
 
-    /// <summary>
-    /// Length of the code that a word of 16 bits begins with, times 256, plus its symbol; 0 where none does.
-    /// </summary>
+    // Length * 256 + symbol of the code that 16 bits begin with; 0 if none.
     internal int Symbol(int word)
     {
         if (fast[word >> (16 - Window)] is not 0 and var entry) return entry;
@@ -62,11 +58,8 @@ internal sealed class JpegCodes
         return 0;
     }
 
-    /// <summary>
-    /// The AC codes of a sequential block that a window begins with, together with the bits of their values: bits in
-    /// all, plus 256 times the coefficients that they pass, plus 65,536 where they end the
-    /// block; 0 where not even one code lies in the window.
-    /// </summary>
+    // The AC codes of a sequential block that lie in a window, with their values: bits, plus 256 * coefficients passed,
+    // plus 65,536 if they end the block; 0 if not one lies in it.
     internal uint Several(int window) => several[window];
 
     private uint Join(int word)

@@ -2,17 +2,16 @@ using System.Text.Json.Serialization;
 
 namespace DermKit.Models;
 
-/// <summary>Sizes of a ResNet of bottleneck blocks, after torchvision. The defaults are those of ResNet-50.</summary>
+/// <summary>Sizes of torchvision's bottleneck ResNet; by default ResNet-50.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record ResNetConfig
 {
-    /// <summary>Outputs of a block over its inner width.</summary>
-    public const int Expansion = 4;
+    internal const int Expansion = 4;
 
-    /// <summary>Inner width of the blocks of each of the four stages; the first is also the stem's width.</summary>
+    /// <summary>Inner width of the blocks of each of four stages; the first is also that of the stem.</summary>
     public int[] Planes { get; init; } = [64, 128, 256, 512];
 
-    /// <summary>Number of blocks of each stage.</summary>
+    /// <summary>Number of blocks in each stage.</summary>
     public int[] Blocks { get; init; } = [3, 4, 6, 3];
 
     /// <summary>2,048 features, 23,508,032 parameters without the classifier.</summary>
@@ -22,7 +21,7 @@ public sealed record ResNetConfig
     [JsonIgnore]
     public int Features => Expansion * Planes[^1];
 
-    /// <summary>Weighted layers on the longest path with the classifier, which names the published sizes: 50, 101 or 152.</summary>
+    /// <summary>Weighted layers on the longest path with the classifier, as in published names: 50, 101, 152.</summary>
     [JsonIgnore]
     public int Depth => 3 * Blocks.Sum() + 2;
 }

@@ -5,30 +5,62 @@ using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
-/// <summary>
-/// Scaled dot-product attention, softmax(q k^T / sqrt(d)) v. libtorch has no meta kernel for the fused form, which in bfloat16 on a CPU
-/// without AMX is five to ten times slower than the explicit one.
-/// </summary>
+/// <summary>softmax(q k^T / sqrt(d)) v. The fused form has no meta kernel in libtorch and is five to ten times slower
+/// in bfloat16 on a CPU without AMX.</summary>
 internal static class DotProduct
 {
-    /// <summary>Whether the explicit form is in use for a tensor's device and type; its products want heads that lie together.</summary>
-    public static bool IsExplicit(Tensor x) => x.device_type == DeviceType.META || (x.device_type == DeviceType.CPU && x.dtype == ScalarType.BFloat16);
+    public static bool IsExplicit(Tensor x) => x.device_type == DeviceType.META
+        || (x.device_type == DeviceType.CPU && x.dtype == bfloat16);
 
-    /// <summary>[B, heads, Tq, d], [B, heads, T, d] and [B, heads, T, d] to [B, heads, Tq, d]; causal: a token sees itself and those before it.</summary>
+    // [B, heads, Tq, d] and twice [B, heads, T, d] to [B, heads, Tq, d].
     public static Tensor Attend(Tensor q, Tensor k, Tensor v, bool causal = false) => IsExplicit(q)
         ? matmul(Weights(q, k, causal), v)
         : nn.functional.scaled_dot_product_attention(q, k, v, is_casual: causal);
 
-    /// <summary>The softmax weights [B, heads, Tq, T]; queries are scaled because they are fewer than the weights.</summary>
     public static Tensor Weights(Tensor q, Tensor k, bool causal = false)
     {
+        // The queries are fewer than the weights.
         Tensor scores = matmul(q * Kept(1 / Math.Sqrt(q.shape[^1])), k.transpose(-2, -1));
-        if (causal) scores = scores.Plus(zeros([q.shape[^2], k.shape[^2]], scores.dtype, scores.device).fill_(Kept(double.NegativeInfinity)).triu(1));
-        return scores.softmax(-1);
+        if (!causal) return scores.softmax(-1);
+        Tensor mask = zeros([q.shape[^2], k.shape[^2]], scores.dtype, scores.device);
+        return scores.Plus(mask.fill_(Kept(double.NegativeInfinity)).triu(1)).softmax(-1);
     }
 }
 
-/// <summary>Multi-head self-attention with timm's key names (qkv, proj).</summary>
+internal static class TransformerSteps
+{
+    // Last n of depth blocks, earliest first; disposes the input.
+    public static List<Tensor> LastBlocks(Tensor tokens, int depth, int n, Func<Tensor, int, Tensor> block)
+    {
+        if (n < 1 || n > depth) throw new ArgumentOutOfRangeException(nameof(n), n, $"Expected 1 to {depth} blocks.");
+        var kept = new List<Tensor>(n);
+        for (int i = 0; i < depth; i++)
+        {
+            Tensor next = block(tokens, i);
+            // A dispose scope around all blocks would keep each in memory.
+            if (kept.Count == 0) tokens.Dispose();
+            if (i >= depth - n) kept.Add(next);
+            tokens = next;
+        }
+        return kept;
+    }
+
+    // CLS of n blocks [B, T, D], normed unless norm is null: [B, n * D].
+    public static Tensor ConcatenatedCls(IEnumerable<Tensor> blocks, TokenNorm? norm)
+    {
+        Tensor cls = stack(blocks.Select(t => t.select(1, 0)), 1);
+        return (norm?.forward(cls) ?? cls).flatten(1);
+    }
+
+    // In the type of x, and in the branch's memory where no gradient needs it.
+    public static Tensor Add(Tensor x, Tensor branch) =>
+        is_grad_enabled() || branch.dtype != x.dtype ? x.Plus(branch) : branch.PlusInPlace(x);
+
+    // [B, T, D] to [B, heads, T, D / heads].
+    public static Tensor Heads(Tensor x, int heads) => x.reshape(x.shape[0], x.shape[1], heads, -1).transpose(1, 2);
+}
+
+/// <summary>Multi-head self-attention with timm's keys (qkv, proj).</summary>
 internal sealed class VitAttention : nn.Module<Tensor, Tensor>
 {
     private readonly int heads;
@@ -38,7 +70,8 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
 
     public VitAttention(VitConfig config, Device device) : base(nameof(VitAttention))
     {
-        (heads, dim) = (config.Heads, config.Dim);
+        heads = config.Heads;
+        dim = config.Dim;
         qkv = new Dense(dim, 3 * dim, config.QkvBias, device);
         proj = new Dense(dim, dim, true, device);
         RegisterComponents();
@@ -46,15 +79,15 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor x) => Attend(x, clsOnly: false);
 
-    /// <summary>[B, T, D] to [B, T, D], or to [B, 1, D] when only the CLS token asks.</summary>
+    // [B, T, D] to [B, T, D], or to CLS alone, [B, 1, D].
     public Tensor Attend(Tensor x, bool clsOnly)
     {
         using var scope = NewDisposeScope();
         (Tensor q, Tensor k, Tensor v) = Project(x, clsOnly);
-        return proj.forward(DotProduct.Attend(q, k, v).transpose(1, 2).reshape(x.shape[0], -1, dim)).MoveToOuterDisposeScope();
+        Tensor mixed = DotProduct.Attend(q, k, v).transpose(1, 2).reshape(x.shape[0], -1, dim);
+        return proj.forward(mixed).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Softmax attention of every query, [B, heads, T, T].</summary>
     public Tensor Weights(Tensor x)
     {
         using var scope = NewDisposeScope();
@@ -64,24 +97,22 @@ internal sealed class VitAttention : nn.Module<Tensor, Tensor>
 
     private (Tensor Q, Tensor K, Tensor V) Project(Tensor x, bool clsOnly)
     {
+        Tensor Split(Tensor y) => TransformerSteps.Heads(y, heads);
         if (clsOnly)
         {
             Tensor[] rest = qkv.Part(x, dim, 2 * dim).chunk(2, -1);
-            return (Heads(qkv.Part(x.narrow(1, 0, 1), 0, dim)), Heads(rest[0]), Heads(rest[1]));
+            return (Split(qkv.Part(x.narrow(1, 0, 1), 0, dim)), Split(rest[0]), Split(rest[1]));
         }
         Tensor all = qkv.forward(x);
-        // Either way the gradients of the three are joined in one pass, which those of three selections are not.
+        // Unlike three selections, both forms join gradients in one pass. Explicit products want contiguous heads.
         Tensor[] parts = DotProduct.IsExplicit(all)
             ? all.reshape(x.shape[0], x.shape[1], 3, heads, -1).permute(2, 0, 3, 1, 4).contiguous().unbind(0)
-            : [.. all.chunk(3, -1).Select(Heads)];
+            : Array.ConvertAll(all.chunk(3, -1), Split);
         return (parts[0], parts[1], parts[2]);
     }
-
-    /// <summary>[B, T, D] to [B, heads, T, D / heads].</summary>
-    private Tensor Heads(Tensor x) => x.reshape(x.shape[0], x.shape[1], heads, -1).transpose(1, 2);
 }
 
-/// <summary>The two-layer perceptron of a block (fc1, fc2), with exact GELU or with CLIP's QuickGELU, x sigmoid(1.702 x).</summary>
+/// <summary>A block's perceptron with exact GELU or CLIP's QuickGELU, x sigmoid(1.702 x).</summary>
 internal sealed class Mlp : nn.Module<Tensor, Tensor>
 {
     private readonly bool quick;
@@ -99,14 +130,15 @@ internal sealed class Mlp : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        Tensor hidden = fc1.forward(x);
-        Tensor active = !quick ? nn.functional.gelu(hidden, inplace: !is_grad_enabled())
-            : is_grad_enabled() ? hidden * (hidden * Kept(1.702)).sigmoid() : (hidden * Kept(1.702)).sigmoid_().mul_(hidden);
+        Tensor hidden = fc1.forward(x), active;
+        if (!quick) active = nn.functional.gelu(hidden, inplace: !is_grad_enabled());
+        else if (is_grad_enabled()) active = hidden * (hidden * Kept(1.702)).sigmoid();
+        else active = (hidden * Kept(1.702)).sigmoid_().mul_(hidden);
         return fc2.forward(active).MoveToOuterDisposeScope();
     }
 }
 
-/// <summary>Pre-norm block: x + attn(norm1(x)), then x + mlp(norm2(x)), with stochastic depth on both branches.</summary>
+/// <summary>x + attn(norm1(x)), then x + mlp(norm2(x)), with stochastic depth on both branches.</summary>
 internal sealed class VitBlock : nn.Module<Tensor, Tensor>
 {
     private readonly double dropPath;
@@ -127,13 +159,12 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor x) => Forward(x, clsOnly: false, null);
 
-    /// <summary>[B, T, D] to [B, T, D]; with <paramref name="clsOnly"/> to the CLS row [B, 1, D], which spares most of a last block.</summary>
+    // [B, T, D] to [B, T, D], or to CLS alone, [B, 1, D].
     public Tensor Forward(Tensor x, bool clsOnly, Generator? generator)
     {
         using var scope = NewDisposeScope();
         Tensor attended = Add(clsOnly ? x.narrow(1, 0, 1) : x, attn.Attend(norm1.forward(x), clsOnly), generator);
-        Tensor result = Add(attended, mlp.forward(norm2.forward(attended)), generator);
-        return result.MoveToOuterDisposeScope();
+        return Add(attended, mlp.forward(norm2.forward(attended)), generator).MoveToOuterDisposeScope();
     }
 
     public Tensor AttentionWeights(Tensor x)
@@ -142,16 +173,12 @@ internal sealed class VitBlock : nn.Module<Tensor, Tensor>
         return attn.Weights(norm1.forward(x)).MoveToOuterDisposeScope();
     }
 
-    private Tensor Add(Tensor x, Tensor branch, Generator? generator) => Scales(x, generator) is { } scales ? x.Plus(branch * scales) : Residual.Add(x, branch);
-
-    /// <summary>In training each image loses a branch with probability dropPath and the rest is scaled up (timm's DropPath): factors [B, 1, 1], or null for 1.</summary>
-    private Tensor? Scales(Tensor x, Generator? generator) => training && dropPath > 0
-        ? rand([x.size(0), 1, 1], x.dtype, x.device, generator: generator).PlusInPlace(Kept(1 - dropPath)).floor_().div_(Kept(1 - dropPath)) : null;
-}
-
-/// <summary>The sum behind a branch.</summary>
-internal static class Residual
-{
-    /// <summary>x + branch in the type of x, in the branch's memory where no gradient needs it.</summary>
-    public static Tensor Add(Tensor x, Tensor branch) => is_grad_enabled() || branch.dtype != x.dtype ? x.Plus(branch) : branch.PlusInPlace(x);
+    // timm's DropPath: an image loses a branch with probability dropPath; kept branches are scaled up.
+    private Tensor Add(Tensor x, Tensor branch, Generator? generator)
+    {
+        if (!training || dropPath <= 0) return TransformerSteps.Add(x, branch);
+        Scalar kept = Kept(1 - dropPath);
+        Tensor drawn = rand([x.size(0), 1, 1], x.dtype, x.device, generator: generator);
+        return x.Plus(branch * drawn.PlusInPlace(kept).floor_().div_(kept));
+    }
 }

@@ -6,42 +6,37 @@ using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
-/// <summary>The blocks of a CLIP tower (encoder.layers).</summary>
+/// <summary>Modules under given names, for keys such as vision_model.encoder.</summary>
+internal sealed class ModuleGroup : nn.Module
+{
+    public ModuleGroup(params (string Name, nn.Module Module)[] parts) : base(nameof(ModuleGroup))
+    {
+        foreach ((string name, nn.Module module) in parts) register_module(name, module);
+    }
+}
+
 internal sealed class ClipEncoder : nn.Module<Tensor, Tensor>
 {
     private readonly ModuleList<ClipBlock> layers;
 
-    /// <summary>Makes the blocks; in a causal tower a token attends to itself and those before it.</summary>
+    // Causal: a token attends to itself and those before it.
     public ClipEncoder(ClipTowerConfig config, bool causal, Device device) : base(nameof(ClipEncoder))
     {
-        layers = nn.ModuleList(Enumerable.Range(0, config.Depth).Select(_ => new ClipBlock(config, causal, device)).ToArray());
+        ClipBlock Block(int _) => new(config, causal, device);
+        layers = nn.ModuleList(Enumerable.Range(0, config.Depth).Select(Block).ToArray());
         RegisterComponents();
     }
 
     public override Tensor forward(Tensor x) => LastBlocks(x, 1, clsOnly: false)[0];
 
-    /// <summary>Tokens [B, T, D] of the last n blocks, earliest first; with <paramref name="clsOnly"/> the last block gives [B, 1, D].</summary>
-    public List<Tensor> LastBlocks(Tensor x, int n, bool clsOnly)
-    {
-        if (n < 1 || n > layers.Count) throw new ArgumentOutOfRangeException(nameof(n), n, $"Expected 1 to {layers.Count} blocks.");
-        var kept = new List<Tensor>(n);
-        Tensor tokens = x.alias();
-        for (int i = 0; i < layers.Count; i++)
-        {
-            Tensor next = layers[i].Forward(tokens, clsOnly && i == layers.Count - 1);
-            // Released at once, because a dispose scope around 24 blocks would keep every one of them in memory.
-            if (kept.Count == 0) tokens.Dispose();
-            if (i >= layers.Count - n) kept.Add(next);
-            tokens = next;
-        }
-        return kept;
-    }
+    // [B, T, D] of the last n blocks, earliest first; clsOnly makes the last [B, 1, D]. Disposes x.
+    public List<Tensor> LastBlocks(Tensor x, int n, bool clsOnly) => TransformerSteps.LastBlocks(
+        x, layers.Count, n, (tokens, i) => layers[i].Forward(tokens, clsOnly && i == layers.Count - 1));
 }
 
-/// <summary>A pre-norm block with the key names of Hugging Face's CLIPEncoderLayer: x + attention(norm(x)), then x + mlp(norm(x)).</summary>
+/// <summary>A pre-norm block with keys of Hugging Face's CLIPEncoderLayer.</summary>
 internal sealed class ClipBlock : nn.Module<Tensor, Tensor>
 {
-    /// <summary>CLIP's LayerNorm epsilon, torch's default.</summary>
     public const double Epsilon = 1e-5;
 
     [ComponentName(Name = "self_attn")]
@@ -63,16 +58,16 @@ internal sealed class ClipBlock : nn.Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor x) => Forward(x, clsOnly: false);
 
-    /// <summary>[B, T, D] to [B, T, D]; with <paramref name="clsOnly"/> to the CLS row [B, 1, D], which spares most of a last block.</summary>
+    // [B, T, D] to [B, T, D], or to CLS alone, [B, 1, D].
     public Tensor Forward(Tensor x, bool clsOnly)
     {
         using var scope = NewDisposeScope();
-        Tensor attended = Residual.Add(clsOnly ? x.narrow(1, 0, 1) : x, attention.Attend(norm1.forward(x), clsOnly));
-        return Residual.Add(attended, mlp.forward(norm2.forward(attended))).MoveToOuterDisposeScope();
+        Tensor branch = attention.Attend(norm1.forward(x), clsOnly);
+        Tensor attended = TransformerSteps.Add(clsOnly ? x.narrow(1, 0, 1) : x, branch);
+        return TransformerSteps.Add(attended, mlp.forward(norm2.forward(attended))).MoveToOuterDisposeScope();
     }
 }
 
-/// <summary>Multi-head self-attention with separate projections (q_proj, k_proj, v_proj, out_proj).</summary>
 internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
 {
     private readonly int heads;
@@ -88,42 +83,43 @@ internal sealed class ClipAttention : nn.Module<Tensor, Tensor>
 
     public ClipAttention(long dim, int heads, bool causal, Device device) : base(nameof(ClipAttention))
     {
-        (this.heads, this.causal) = (heads, causal);
-        (key, value, query, output) = (new(dim, dim, true, device), new(dim, dim, true, device), new(dim, dim, true, device), new(dim, dim, true, device));
+        this.heads = heads;
+        this.causal = causal;
+        key = new Dense(dim, dim, true, device);
+        value = new Dense(dim, dim, true, device);
+        query = new Dense(dim, dim, true, device);
+        output = new Dense(dim, dim, true, device);
         RegisterComponents();
     }
 
     public override Tensor forward(Tensor x) => Attend(x, clsOnly: false);
 
-    /// <summary>[B, T, D] to [B, T, D], or to [B, 1, D] when only the CLS token asks.</summary>
     public Tensor Attend(Tensor x, bool clsOnly)
     {
         using var scope = NewDisposeScope();
-        Tensor Split(Tensor y) => y.reshape(y.shape[0], y.shape[1], heads, -1).transpose(1, 2);
-        Tensor mixed = DotProduct.Attend(Split(query.forward(clsOnly ? x.narrow(1, 0, 1) : x)), Split(key.forward(x)), Split(value.forward(x)), causal);
+        Tensor Split(Tensor y) => TransformerSteps.Heads(y, heads);
+        Tensor q = Split(query.forward(clsOnly ? x.narrow(1, 0, 1) : x));
+        Tensor mixed = DotProduct.Attend(q, Split(key.forward(x)), Split(value.forward(x)), causal);
         return output.forward(mixed.transpose(1, 2).reshape(x.shape[0], -1, x.shape[2])).MoveToOuterDisposeScope();
     }
 }
 
-/// <summary>A table of learned vectors [rows, D] under the key weight: positions, or the words of a vocabulary.</summary>
+/// <summary>Learned vectors [rows, D] under the key weight: positions or words.</summary>
 internal sealed class ClipTable : nn.Module<Tensor, Tensor>
 {
-    [ComponentName(Name = "weight")]
     private readonly Parameter weight;
 
     public ClipTable(long rows, long dim, Device device) : base(nameof(ClipTable))
     {
-        weight = new Parameter(empty(rows, dim, ScalarType.Float32, device));
+        weight = new Parameter(empty(rows, dim, float32, device));
         RegisterComponents();
     }
 
-    /// <summary>Adds the first T rows to tokens: [B, T, D] to the same shape.</summary>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
         return x.Plus(weight.narrow(0, 0, x.shape[1])).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The rows of numbers [B, T]: [B, T, D].</summary>
     public Tensor Rows(Tensor numbers) => weight.index(TensorIndex.Tensor(numbers));
 }

@@ -6,40 +6,35 @@ using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
-/// <summary>Sizes of a projection head. The defaults are the paper's for DINO.</summary>
-public sealed record DinoHeadConfig
+/// <summary>Sizes of a DINO head; by default the paper's.</summary>
+internal sealed record DinoHeadConfig
 {
-    /// <summary>Width of the backbone's feature.</summary>
     public int Inputs { get; init; } = 192;
 
-    /// <summary>Number of outputs, K.</summary>
     public int Outputs { get; init; } = 4096;
 
-    /// <summary>Width of the hidden layers.</summary>
     public int Hidden { get; init; } = 2048;
 
-    /// <summary>Width before the last layer, where the features are L2-normalised.</summary>
+    // Width before the last layer.
     public int Bottleneck { get; init; } = 256;
 
-    /// <summary>Layers of the perceptron, 1 or more.</summary>
+    // Of the perceptron, 1 or more.
     public int Layers { get; init; } = 3;
 
-    /// <summary>Outputs of a last layer of their own for patch tokens, as iBOT may have; 0 for the same layer as for CLS.</summary>
+    // Of a separate last layer for patch tokens (iBOT); 0 shares that of CLS.
     public int PatchOutputs { get; init; }
 
-    /// <summary>Batch normalisation after each hidden layer.</summary>
     public bool BatchNorm { get; init; }
 
-    /// <summary>Keeps the gain of the last layer at 1; otherwise it is trained.</summary>
+    // Fixes the last layer's gain at 1.
     public bool NormLastLayer { get; init; } = true;
 }
 
-/// <summary>
-/// DINO's projection head (Caron et al. 2021, arXiv 2104.14294, section 3.1): a perceptron with exact GELU, L2 normalisation, and a
-/// weight-normalised linear layer without bias; for iBOT (Zhou et al. 2022, arXiv 2111.07832) with a second such layer for patch tokens, or
-/// the same one. State-dict keys are those of facebookresearch/dino and bytedance/ibot; a shared layer is there once.
-/// </summary>
-public sealed class DinoHead : nn.Module<Tensor, Tensor>
+/// <summary>DINO's projection head (Caron et al. 2021, arXiv 2104.14294, section 3.1): a perceptron with exact GELU, L2
+/// normalisation, a weight-normalised linear layer without bias. iBOT (Zhou et al. 2022, arXiv 2111.07832) may have a
+/// second such layer for patches. Keys of facebookresearch/dino and bytedance/ibot; a shared layer is stored
+/// once.</summary>
+internal sealed class DinoHead : nn.Module<Tensor, Tensor>
 {
     private readonly nn.Module<Tensor, Tensor> mlp;
     [ComponentName(Name = "last_layer")]
@@ -50,51 +45,42 @@ public sealed class DinoHead : nn.Module<Tensor, Tensor>
     private DinoHead(DinoHeadConfig config, Device device) : base(nameof(DinoHead))
     {
         if (config.Layers < 1) throw new KitException($"DINO head: layers is {config.Layers}; expected 1 or more.");
-        Config = config;
         mlp = Perceptron(config, device);
-        lastLayer = new WeightNormLinear(config.Bottleneck, config.Outputs, trainGain: !config.NormLastLayer, device);
-        if (config.PatchOutputs > 0) patchLayer = new WeightNormLinear(config.Bottleneck, config.PatchOutputs, trainGain: !config.NormLastLayer, device);
+        WeightNormLinear Last(int outputs) => new(config.Bottleneck, outputs, trainGain: !config.NormLastLayer, device);
+        lastLayer = Last(config.Outputs);
+        if (config.PatchOutputs > 0) patchLayer = Last(config.PatchOutputs);
         RegisterComponents();
         this.OutliveScopes();
     }
 
-    /// <summary>The sizes.</summary>
-    public DinoHeadConfig Config { get; }
-
-    /// <summary>
-    /// A head with DINO's initial weights from a seed: truncated normal 0.02 and zero biases in the perceptron, a linear layer's uniform
-    /// default in the last layer, gain 1. Drawn on the cpu, so that every device gets the same.
-    /// </summary>
-    /// <exception cref="KitException">The configuration is impossible.</exception>
+    // DINO's initial weights: truncated normal 0.02 and zero biases in the perceptron; gain 1 and a linear layer's
+    // uniform default in the last layer.
     public static DinoHead Random(DinoHeadConfig config, long seed, Device? device = null)
     {
         var head = new DinoHead(config, device ?? CPU);
-        if (device?.type == DeviceType.META) return head;
-        using var noGrad = no_grad();
-        using var generator = new Generator((ulong)seed, CPU);
-        double bound = 1 / Math.Sqrt(config.Bottleneck);
-        foreach ((string name, Parameter parameter) in head.named_parameters())
+        InitialValues.Draw(head, seed, (key, parameter, generator) => key.Split('.')[^1] switch
         {
-            using var scope = NewDisposeScope();
-            if (name.EndsWith("weight_g", StringComparison.Ordinal)) parameter.fill_(Kept(1));
-            else if (name.EndsWith("weight_v", StringComparison.Ordinal)) parameter.copy_(rand(parameter.shape, generator: generator).mul_(Kept(2 * bound)).sub_(Kept(bound)));
-            else if (name.EndsWith("bias", StringComparison.Ordinal)) parameter.zero_();
-            else if (parameter.dim() == 2) parameter.copy_(randn(parameter.shape, generator: generator).mul_(Kept(0.02)).clamp_(Kept(-2), Kept(2)));
-        }
+            "weight_g" => ones(parameter.shape),
+            "weight_v" => InitialValues.Uniform(parameter, 1 / Math.Sqrt(config.Bottleneck), generator),
+            "bias" => zeros(parameter.shape),
+            _ when parameter.dim() == 2 => InitialValues.Normal(parameter, generator),
+            _ => null,
+        });
         return head;
     }
 
-    /// <summary>Features [B, D] to logits [B, K].</summary>
+    // [B, D] to [B, K].
     public override Tensor forward(Tensor x) => Project(x, lastLayer);
 
-    /// <summary>Patch tokens [..., D] to logits [..., K of patches].</summary>
+    // [..., D] to [..., K of patches].
     public Tensor Patches(Tensor x) => Project(x, patchLayer ?? lastLayer);
 
     private Tensor Project(Tensor x, WeightNormLinear last)
     {
         using var scope = NewDisposeScope();
         Tensor bottleneck = mlp.forward(x).to(x.dtype);
-        return last.forward(bottleneck / bottleneck.Squared().sum(-1, keepdim: true).sqrt().clamp_min(Kept(1e-12))).MoveToOuterDisposeScope();
+        Tensor norm = bottleneck.Squared().sum(-1, keepdim: true).sqrt().clamp_min(Kept(1e-12));
+        return last.forward(bottleneck / norm).MoveToOuterDisposeScope();
     }
 
     private static nn.Module<Tensor, Tensor> Perceptron(DinoHeadConfig config, Device device)
@@ -112,8 +98,9 @@ public sealed class DinoHead : nn.Module<Tensor, Tensor>
     }
 }
 
-/// <summary>A linear layer without bias whose weight is gain x direction / |direction|, row by row (Salimans and Kingma 2016), with torch's key names.</summary>
-internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>
+/// <summary>Weight gain * direction / |direction| by rows, without bias (Salimans and Kingma 2016), with torch's
+/// keys.</summary>
+internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>, IComputesIn
 {
     [ComponentName(Name = "weight_g")]
     private readonly Parameter gain;
@@ -122,8 +109,8 @@ internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>
 
     public WeightNormLinear(long inputs, long outputs, bool trainGain, Device device) : base(nameof(WeightNormLinear))
     {
-        gain = new Parameter(empty(outputs, 1, ScalarType.Float32, device), trainGain);
-        direction = new Parameter(empty(outputs, inputs, ScalarType.Float32, device));
+        gain = new Parameter(empty(outputs, 1, float32, device), trainGain);
+        direction = new Parameter(empty(outputs, inputs, float32, device));
         RegisterComponents();
     }
 

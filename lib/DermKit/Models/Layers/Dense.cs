@@ -1,52 +1,42 @@
 using TorchSharp;
 using TorchSharp.Modules;
-using TorchSharp.Utils;
 using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
-/// <summary>A linear layer x W^T + b with torch's key names, computed by libtorch's linear. Its weights are unset until filled.</summary>
-public sealed class Dense : nn.Module<Tensor, Tensor>
+/// <summary>A layer whose product may have another type than its weights.</summary>
+internal interface IComputesIn
 {
-    [ComponentName(Name = "weight")]
+    // Of product and result; null for the weights' type.
+    ScalarType? Compute { get; set; }
+}
+
+/// <summary>Linear layer x W^T + b with torch's keys and unset weights.</summary>
+internal sealed class Dense : nn.Module<Tensor, Tensor>, IComputesIn
+{
     private readonly Parameter weight;
-    [ComponentName(Name = "bias")]
     private readonly Parameter? bias;
 
-    /// <summary>Makes the layer with room for weight [out, in] and bias [out].</summary>
     public Dense(long inputs, long outputs, bool hasBias, Device device) : this([inputs], outputs, hasBias, device) { }
 
-    /// <summary>Makes the layer with room for a weight [out, ..kernel] in the layout of a convolution, whose inputs lie in the kernel's order.</summary>
+    // With a convolution's weight [out, ..kernel]; inputs in the kernel's order.
     public Dense(long[] kernel, long outputs, bool hasBias, Device device) : base(nameof(Dense))
     {
-        weight = new Parameter(empty([outputs, .. kernel], ScalarType.Float32, device));
-        if (hasBias) bias = new Parameter(empty(outputs, ScalarType.Float32, device));
+        weight = new Parameter(empty([outputs, .. kernel], float32, device));
+        if (hasBias) bias = new Parameter(empty(outputs, float32, device));
         RegisterComponents();
     }
 
-    /// <summary>Type of the matrix product and of its result, whatever that of the weights and of their gradients; null for that of the weights.</summary>
     public ScalarType? Compute { get; set; }
 
-    /// <summary>
-    /// Has every linear layer and convolution inside a module multiply in a type: bfloat16 halves the time on a processor or GPU that multiplies
-    /// it natively. Weights, statistics of norms and a transformer's sums of residuals keep their type; null takes it back.
-    /// </summary>
+    // Sets Compute of every layer in a module. bfloat16 halves the time where hardware multiplies it; weights, norms
+    // and residual sums keep their type.
     public static void ComputeIn(nn.Module module, ScalarType? type)
     {
-        foreach (nn.Module layer in module.modules())
-        {
-            if (layer is Dense dense) dense.Compute = type;
-            else if (layer is WeightNormLinear last) last.Compute = type;
-            else if (layer is Convolution convolution) convolution.Compute = type;
-        }
+        foreach (IComputesIn layer in module.modules().OfType<IComputesIn>()) layer.Compute = type;
     }
 
-    /// <summary>x W^T + b, differentiable; the one place where linear layers are computed.</summary>
-    /// <param name="x">[..., in].</param>
-    /// <param name="weight">[out, in].</param>
-    /// <param name="bias">[out], or null for none.</param>
-    /// <param name="type">Type of the product, which all three are brought to; null for that of the weight.</param>
-    /// <returns>[..., out] in that type.</returns>
+    // In a type (null for the weight's); computes every linear layer of the kit.
     internal static Tensor Linear(Tensor x, Tensor weight, Tensor? bias, ScalarType? type = null)
     {
         using var scope = NewDisposeScope();
@@ -55,14 +45,13 @@ public sealed class Dense : nn.Module<Tensor, Tensor>
         return result.MoveToOuterDisposeScope();
     }
 
-    /// <summary>[..., in] to [..., out].</summary>
     public override Tensor forward(Tensor x)
     {
         using var scope = NewDisposeScope();
         return Linear(x, weight.flatten(1), bias, Compute).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The outputs from <paramref name="first"/> on, <paramref name="count"/> of them: [..., in] to [..., count].</summary>
+    // Some outputs: [..., in] to [..., count].
     public Tensor Part(Tensor x, long first, long count)
     {
         using var scope = NewDisposeScope();

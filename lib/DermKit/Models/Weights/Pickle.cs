@@ -3,133 +3,245 @@ using System.Text;
 
 namespace DermKit.Models;
 
-/// <summary>A name that a pickle may use, as it stands there.</summary>
-/// <param name="Text">Module and name with a dot between.</param>
+/// <summary>A name that a pickle may use, module.name.</summary>
 internal sealed record PickleName(string Text);
 
-/// <summary>An object of a class whose attributes are all that is kept of it.</summary>
+/// <summary>An object reduced to its attributes.</summary>
 internal sealed class PickleObject
 {
-    /// <summary>Its attributes, once they are set.</summary>
     public OrderedDictionary<object, object?> State { get; set; } = [];
 }
 
-/// <summary>
-/// Python's pickle as a machine of data alone: numbers, text, lists, tuples, dictionaries and the names that rebuild tensors. Nothing is imported or
-/// run; a call is looked up in a fixed list, and every other name or opcode is an error that says which. Its steps are no more than its bytes, and what
-/// they may keep in memory is bounded.
-/// </summary>
-/// <param name="bytes">The pickle.</param>
-/// <param name="memory">Most bytes that the objects may take, counted roughly.</param>
-/// <param name="persistent">What a persistent number stands for.</param>
-/// <param name="call">The result of a call, null for one that is not allowed.</param>
-/// <param name="broken">Makes the error.</param>
-internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> persistent, Func<PickleName, object?[], object?> call, Func<string, KitException> broken)
+/// <summary>Reads Python's pickle as data: numbers, text, lists, tuples, dictionaries and names that rebuild tensors.
+/// Nothing is imported or run: calls are looked up in a fixed list, any other name or opcode is an error. It takes no
+/// more steps than bytes, and its memory is bounded.</summary>
+internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> persistent,
+    Func<PickleName, object?[], object?> call, Func<string, KitException> broken)
 {
     private static readonly HashSet<string> Names =
     [
-        "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "collections.OrderedDict", "torch.Size", "argparse.Namespace",
-        .. new[] { "Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool" }.Select(t => $"torch.{t}Storage"),
-        .. new[] { "int", "double", "bool", "tensor" }.Select(t => $"torch.jit._pickle.build_{t}list"), "torch.jit._pickle.restore_type_tag",
+        "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "collections.OrderedDict", "torch.Size",
+        "argparse.Namespace", .. TorchFile.Types.Keys, "torch.jit._pickle.restore_type_tag",
+        .. new[] { "int", "double", "bool", "tensor" }.Select(type => $"torch.jit._pickle.build_{type}list"),
     ];
 
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private readonly List<object?> stack = [];
     private readonly Stack<int> marks = new();
     private readonly Dictionary<uint, object?> memo = [];
-    private readonly List<object?> passedOver = [];
+    private readonly List<object?> attributes = [];
     private long taken;
     private int at;
 
-    /// <summary>The object that the pickle holds: null, bool, long, double, string, byte[], object?[] for a tuple, List, OrderedDictionary, or what persistent and call gave.</summary>
-    /// <exception cref="KitException">The rule that is broken.</exception>
+    // null, bool, long, double, string, byte[], object?[] for a tuple, List, OrderedDictionary, or a result of
+    // persistent or call.
     public object? Read()
     {
-        for (byte code; (code = U8()) != '.';) Step(code);
+        for (byte code = U8(); code != '.'; code = U8()) Step(code);
         return Pop();
     }
 
-    /// <summary>Attributes of dictionaries, such as a state_dict's _metadata: no part of what was read, but a caller may look that no tensor is among them.</summary>
-    public IReadOnlyList<object?> PassedOver => passedOver;
+    // Attributes of dictionaries, such as a state_dict's _metadata: outside the object, but may hide tensors.
+    public IReadOnlyList<object?> Attributes => attributes;
 
-    /// <summary>Counts memory that comes of the pickle.</summary>
-    /// <exception cref="KitException">It is more than may be.</exception>
     public void Charge(long cost)
     {
         taken += cost;
-        if (taken > memory) throw broken($"its pickle unfolds to more than {memory} bytes, too much for a file of this size");
+        if (taken > memory)
+            throw broken($"its pickle unfolds to more than {memory} bytes, too much for a file of this size");
     }
 
     private void Step(byte code)
     {
         switch (code)
         {
-            case 0x80: if (U8() is var version and > 5) throw broken($"pickle protocol {version}; this reader knows those to 5"); break;
-            case 0x95: if (U64() > (ulong)(bytes.Length - at)) throw broken("a frame of its pickle is longer than the pickle"); break;
-            case (byte)'(': Charge(8); marks.Push(stack.Count); break;
-            case (byte)'0': Pop(); break;
-            case (byte)'1': Marked(); break;
-            case (byte)'N': Push(null); break;
-            case 0x88: Push(true); break;
-            case 0x89: Push(false); break;
-            case (byte)'J': Push((long)(int)U32()); break;
-            case (byte)'K': Push((long)U8()); break;
-            case (byte)'M': Push((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2))); break;
-            case 0x8a: Push(Whole(Take(U8()))); break;
-            case (byte)'G': Push(BinaryPrimitives.ReadDoubleBigEndian(Take(8))); break;
-            case 0x8c: Push(Text(U8())); break;
-            case (byte)'X': Push(Text(U32())); break;
-            case 0x8d: Push(Text(U64())); break;
-            // Text of Python 2.
-            case (byte)'U': Push(Encoding.Latin1.GetString(Take(U8()))); break;
-            case (byte)'T': Push(Encoding.Latin1.GetString(Take(U32()))); break;
-            case (byte)'C': Push(Take(U8()).ToArray()); break;
-            case (byte)'B': Push(Take(U32()).ToArray()); break;
-            case (byte)'}': Push(new OrderedDictionary<object, object?>()); break;
-            case (byte)']': Push(new List<object?>()); break;
-            case (byte)')': Push(Array.Empty<object?>()); break;
-            case (byte)'t': Push(Marked()); break;
-            case 0x85 or 0x86 or 0x87: Push(Last(code - 0x84)); break;
-            case (byte)'a': { object? item = Pop(); Charge(16); Top<List<object?>>("a list").Add(item); break; }
-            case (byte)'e': { object?[] items = Marked(); Charge(16 * items.Length); Top<List<object?>>("a list").AddRange(items); break; }
-            case (byte)'s': { object?[] pair = Last(2); Set(pair); break; }
-            case (byte)'u': { object?[] pairs = Marked(); Set(pairs); break; }
-            case (byte)'q': Remember(U8()); break;
-            case (byte)'r': Remember(U32()); break;
-            case 0x94: Remember((uint)memo.Count); break;
-            case (byte)'h': Recall(U8()); break;
-            case (byte)'j': Recall(U32()); break;
-            case (byte)'c': Push(Name(Line(), Line())); break;
-            case 0x93: { object?[] parts = Last(2); Push(parts is [string module, string name] ? Name(module, name) : throw broken("a name of its pickle is no text")); break; }
-            case (byte)'R': Reduce(); break;
-            case 0x81: { object?[] parts = Last(2); Push(parts is [PickleName type, object?[] { Length: 0 }] && IsObject(type) ? new PickleObject() : throw broken($"its pickle makes an object of {Described(parts[0])}, which does not rebuild tensors")); break; }
-            case (byte)'b': Build(); break;
-            case (byte)'Q': Push(persistent(Pop())); break;
-            default: throw broken($"its pickle holds opcode 0x{code:x2} at byte {at - 1}, which does not rebuild tensors");
+            case 0x80:
+                Protocol(U8());
+                break;
+            case 0x95:
+                Frame(U64());
+                break;
+            case (byte)'(':
+                Mark();
+                break;
+            case (byte)'0':
+                Pop();
+                break;
+            case (byte)'1':
+                Marked();
+                break;
+            case (byte)'N':
+                Push(null);
+                break;
+            case 0x88:
+                Push(true);
+                break;
+            case 0x89:
+                Push(false);
+                break;
+            case (byte)'J':
+                Push((long)(int)U32());
+                break;
+            case (byte)'K':
+                Push((long)U8());
+                break;
+            case (byte)'M':
+                Push((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2)));
+                break;
+            case 0x8a:
+                Push(Whole(Take(U8())));
+                break;
+            case (byte)'G':
+                Push(BinaryPrimitives.ReadDoubleBigEndian(Take(8)));
+                break;
+            case 0x8c:
+                Push(Text(U8()));
+                break;
+            case (byte)'X':
+                Push(Text(U32()));
+                break;
+            case 0x8d:
+                Push(Text(U64()));
+                break;
+            case (byte)'U':
+                Push(Encoding.Latin1.GetString(Take(U8())));
+                break;
+            case (byte)'T':
+                Push(Encoding.Latin1.GetString(Take(U32())));
+                break;
+            case (byte)'C':
+                Push(Take(U8()).ToArray());
+                break;
+            case (byte)'B':
+                Push(Take(U32()).ToArray());
+                break;
+            case (byte)'}':
+                Push(new OrderedDictionary<object, object?>());
+                break;
+            case (byte)']':
+                Push(new List<object?>());
+                break;
+            case (byte)')':
+                Push(Array.Empty<object?>());
+                break;
+            case (byte)'t':
+                Push(Marked());
+                break;
+            case 0x85 or 0x86 or 0x87:
+                Push(Last(code - 0x84));
+                break;
+            case (byte)'a':
+                Append(Last(1));
+                break;
+            case (byte)'e':
+                Append(Marked());
+                break;
+            case (byte)'s':
+                Set(Last(2));
+                break;
+            case (byte)'u':
+                Set(Marked());
+                break;
+            case (byte)'q':
+                Remember(U8());
+                break;
+            case (byte)'r':
+                Remember(U32());
+                break;
+            case 0x94:
+                Remember((uint)memo.Count);
+                break;
+            case (byte)'h':
+                Recall(U8());
+                break;
+            case (byte)'j':
+                Recall(U32());
+                break;
+            case (byte)'c':
+                Push(Name(Line(), Line()));
+                break;
+            case 0x93:
+                StackGlobal();
+                break;
+            case (byte)'R':
+                Reduce();
+                break;
+            case 0x81:
+                NewObject();
+                break;
+            case (byte)'b':
+                Build();
+                break;
+            case (byte)'Q':
+                Push(persistent(Pop()));
+                break;
+            default:
+                throw broken($"its pickle holds opcode 0x{code:x2} at byte {at - 1}, which does not rebuild tensors");
         }
+    }
+
+    private void Protocol(byte version)
+    {
+        if (version > 5) throw broken($"pickle protocol {version}; this reader knows those to 5");
+    }
+
+    private void Frame(ulong length)
+    {
+        if (length > (ulong)(bytes.Length - at)) throw broken("a frame of its pickle is longer than the pickle");
+    }
+
+    private void Mark()
+    {
+        Charge(8);
+        marks.Push(stack.Count);
+    }
+
+    private void Append(object?[] items)
+    {
+        Charge(16 * items.Length);
+        Top<List<object?>>("a list").AddRange(items);
+    }
+
+    private void StackGlobal() => Push(Last(2) is [string module, string name] ? Name(module, name)
+        : throw broken("a name of its pickle is no text"));
+
+    private void NewObject()
+    {
+        object?[] parts = Last(2);
+        // Only attributes of a class are read.
+        if (parts is not [PickleName type, object?[] { Length: 0 }]
+            || type.Text != "argparse.Namespace" && !IsModule(type.Text))
+            throw broken($"its pickle makes an object of {Described(parts[0])}, which does not rebuild tensors");
+        Push(new PickleObject());
     }
 
     private void Reduce()
     {
         object?[] parts = Last(2);
-        if (parts is not [PickleName function, object?[] arguments]) throw broken($"its pickle calls {Described(parts[0])}, which is no name that rebuilds tensors");
-        Push(function.Text == "collections.OrderedDict" && arguments.Length == 0 ? new OrderedDictionary<object, object?>()
-            : call(function, arguments)
-                ?? throw broken($"its pickle calls {Described(function)} with {arguments.Length} arguments "
-                    + "that it does not take"));
+        if (parts is not [PickleName function, object?[] arguments])
+            throw broken($"its pickle calls {Described(parts[0])}, which is no name that rebuilds tensors");
+        bool isDictionary = function.Text == "collections.OrderedDict" && arguments.Length == 0;
+        object? result = isDictionary ? new OrderedDictionary<object, object?>() : call(function, arguments);
+        Push(result
+            ?? throw broken(
+                $"its pickle calls {Described(function)} with {arguments.Length} arguments that it does not take"));
     }
 
-    /// <summary>Attributes: kept for a plain object, passed over for a dictionary (state_dict's _metadata).</summary>
+    // Kept for an object, set aside for a dictionary.
     private void Build()
     {
         object? state = Pop(), target = stack.Count > 0 ? stack[^1] : throw Empty();
-        if (target is PickleObject { State.Count: > 0 }) throw broken("its pickle sets the attributes of an object twice");
-        if (target is PickleObject plain) plain.State = state as OrderedDictionary<object, object?> ?? throw broken("its pickle sets attributes that are no dictionary");
-        else if (target is OrderedDictionary<object, object?>)
+        if (target is PickleObject plain)
         {
-            Charge(16);
-            passedOver.Add(state);
+            if (plain.State.Count > 0) throw broken("its pickle sets the attributes of an object twice");
+            plain.State = state as OrderedDictionary<object, object?>
+                ?? throw broken("its pickle sets attributes that are no dictionary");
+            return;
         }
-        else throw broken($"its pickle sets attributes of {Described(target)}");
+        if (target is not OrderedDictionary<object, object?>)
+            throw broken($"its pickle sets attributes of {Described(target)}");
+        Charge(16);
+        attributes.Add(state);
     }
 
     private PickleName Name(string module, string name)
@@ -137,13 +249,10 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         string text = $"{module}.{name}";
         return Names.Contains(text) || IsModule(text) ? new(text)
             : throw broken($"its pickle names {Printable.Of(text)}, which is none of the names that rebuild tensors, "
-                + "so it could run anything. Nothing was run. In Python, with a file that you trust: "
-                + "save its state dict alone");
+                + "so it could run "
+                + "anything. Nothing was run. In Python, with a file that you trust: save its state dict alone");
     }
 
-    private static bool IsObject(PickleName type) => type.Text == "argparse.Namespace" || IsModule(type.Text);
-
-    /// <summary>TorchScript's classes, of which only the attributes are read.</summary>
     private static bool IsModule(string text) => text.StartsWith("__torch__.", StringComparison.Ordinal);
 
     private void Set(object?[] pairs)
@@ -154,26 +263,27 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         for (int i = 0; i < pairs.Length; i += 2)
         {
             object key = pairs[i] ?? throw broken("its pickle has a dictionary with the key None");
+            // Python would keep the last; torch.save repeats no key.
+            if (target.TryAdd(key, pairs[i + 1])) continue;
             string shown = key is string text ? $"'{Printable.Of(text)}'" : Described(key);
-            // Python would keep the last one; torch.save writes no key twice.
-            if (!target.TryAdd(key, pairs[i + 1]))
-                throw broken($"its pickle has a dictionary with the key {shown} twice");
+            throw broken($"its pickle has a dictionary with the key {shown} twice");
         }
     }
 
-    private T Top<T>(string what) where T : class => (stack.Count > 0 && (marks.Count == 0 || marks.Peek() < stack.Count) ? stack[^1] : throw Empty()) as T ?? throw broken($"its pickle adds to {Described(stack[^1])} as to {what}");
-
-    private object? Pop()
+    private T Top<T>(string what) where T : class
     {
-        if (stack.Count == 0 || (marks.Count > 0 && marks.Peek() >= stack.Count)) throw Empty();
-        object? value = stack[^1];
-        stack.RemoveAt(stack.Count - 1);
-        return value;
+        if (stack.Count <= Floor) throw Empty();
+        return stack[^1] as T ?? throw broken($"its pickle adds to {Described(stack[^1])} as to {what}");
     }
+
+    // Nothing below the last mark may be taken.
+    private int Floor => marks.TryPeek(out int mark) ? mark : 0;
+
+    private object? Pop() => Last(1)[0];
 
     private object?[] Last(int count)
     {
-        if (stack.Count - (marks.Count > 0 ? marks.Peek() : 0) < count) throw Empty();
+        if (stack.Count - Floor < count) throw Empty();
         object?[] values = [.. stack.GetRange(stack.Count - count, count)];
         stack.RemoveRange(stack.Count - count, count);
         return values;
@@ -187,7 +297,16 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
 
     private void Push(object? value)
     {
-        Charge(value switch { null or bool => 8, string text => 40 + 2 * text.Length, byte[] raw => 40 + raw.Length, object?[] tuple => 40 + 8 * tuple.Length, List<object?> or PickleName => 80, OrderedDictionary<object, object?> or PickleObject => 200, _ => 32 });
+        Charge(value switch
+        {
+            null or bool => 8,
+            string text => 40 + 2 * text.Length,
+            byte[] raw => 40 + raw.Length,
+            object?[] tuple => 40 + 8 * tuple.Length,
+            List<object?> or PickleName => 80,
+            OrderedDictionary<object, object?> or PickleObject => 200,
+            _ => 32,
+        });
         stack.Add(value);
     }
 
@@ -201,14 +320,16 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
     private void Recall(uint key)
     {
         Charge(8);
-        stack.Add(memo.TryGetValue(key, out object? value) ? value : throw broken($"its pickle recalls object {key}, which it has not kept"));
+        if (!memo.TryGetValue(key, out object? value))
+            throw broken($"its pickle recalls object {key}, which it has not kept");
+        stack.Add(value);
     }
 
     private string Text(ulong length)
     {
         try
         {
-            return Strict.GetString(Take(length));
+            return StrictUtf8.GetString(Take(length));
         }
         catch (DecoderFallbackException)
         {
@@ -216,17 +337,17 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         }
     }
 
-    private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
-
     private string Line()
     {
         int length = bytes.AsSpan(at).IndexOf((byte)'\n');
-        return length >= 0 ? Encoding.Latin1.GetString(Take((ulong)length + 1))[..^1] : throw broken("its pickle ends inside of a name");
+        return length >= 0 ? Encoding.Latin1.GetString(Take((ulong)length + 1))[..^1]
+            : throw broken("its pickle ends inside of a name");
     }
 
     private long Whole(ReadOnlySpan<byte> little)
     {
-        if (little.Length > 8) throw broken($"its pickle holds a whole number of {little.Length} bytes; this reader takes 8");
+        if (little.Length > 8)
+            throw broken($"its pickle holds a whole number of {little.Length} bytes; this reader takes 8");
         long value = little.Length > 0 && (little[^1] & 0x80) != 0 ? -1 : 0;
         for (int i = little.Length - 1; i >= 0; i--) value = (value << 8) | little[i];
         return value;
@@ -240,15 +361,14 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
 
     private ReadOnlySpan<byte> Take(ulong length)
     {
-        if (length > (ulong)(bytes.Length - at)) throw broken($"its pickle ends at byte {bytes.Length}, inside of a value at byte {at}");
-        ReadOnlySpan<byte> taken = bytes.AsSpan(at, (int)length);
+        if (length > (ulong)(bytes.Length - at))
+            throw broken($"its pickle ends at byte {bytes.Length}, inside of a value at byte {at}");
         at += (int)length;
-        return taken;
+        return bytes.AsSpan(at - (int)length, (int)length);
     }
 
     private KitException Empty() => broken("its pickle takes from an empty stack");
 
-    /// <summary>What a value is, in words.</summary>
     internal static string Described(object? value) => value switch
     {
         PickleName name => Printable.Of(name.Text),

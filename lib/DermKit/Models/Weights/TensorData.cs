@@ -6,20 +6,20 @@ using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
-/// <summary>The memory behind a contiguous cpu tensor.</summary>
 internal static class TensorData
 {
-    /// <summary>Address of the first element, null when there is none; valid while the tensor lives. Any size: only one element is asked for, as a span over all ends at 2 GiB.</summary>
+    // Null for an empty tensor; valid while the tensor lives.
     public static unsafe void* Pointer(Tensor tensor)
     {
         if (tensor.device_type != DeviceType.CPU || !tensor.is_contiguous())
-            throw new ArgumentException($"Expected a contiguous cpu tensor, found device {tensor.device} with strides [{string.Join(", ", tensor.stride())}].", nameof(tensor));
+            throw new ArgumentException($"Expected a contiguous cpu tensor, found device {tensor.device} with strides "
+                + $"[{string.Join(", ", tensor.stride())}].", nameof(tensor));
         if (tensor.numel() == 0) return null;
         using var scope = NewDisposeScope();
+        // Over one element: spans end at 2 GiB.
         return Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.detach().view(-1).narrow(0, 0, 1).bytes));
     }
 
-    /// <summary>Hands the raw bytes on in parts of at most 64 MB, through a contiguous cpu copy where the tensor is none.</summary>
     public static unsafe void ForEachPart(Tensor tensor, Action<ReadOnlySpan<byte>> take)
     {
         using var scope = NewDisposeScope();
@@ -30,8 +30,7 @@ internal static class TensorData
         for (long done = 0; done < bytes; done += Part) take(new(pointer + done, (int)Math.Min(Part, bytes - done)));
     }
 
-    /// <summary>Fills a contiguous cpu tensor from a file, without a copy between; large ones by all cores, because one of them copies slower than a file in memory can be read.</summary>
-    /// <exception cref="EndOfStreamException">The file ends before.</exception>
+    // Without a copy; large tensors on all cores, because one copies slower than a cached file can be read.
     public static unsafe void Fill(Tensor tensor, FileStream stream, long position)
     {
         const long Size = 4 << 20;
@@ -42,19 +41,20 @@ internal static class TensorData
             long done = index * Size, end = Math.Min(done + Size, bytes);
             while (done < end)
             {
-                int read = RandomAccess.Read(stream.SafeFileHandle, new Span<byte>((byte*)pointer + done, (int)(end - done)), position + done);
-                if (read == 0) throw new EndOfStreamException($"{stream.Name}: ended at byte {position + done}, expected {position + bytes}; it was cut after it was opened.");
+                var target = new Span<byte>((byte*)pointer + done, (int)(end - done));
+                int read = RandomAccess.Read(stream.SafeFileHandle, target, position + done);
+                if (read == 0)
+                    throw new EndOfStreamException(
+                        $"{stream.Name}: ended at byte {position + done}, expected {position + bytes}; "
+                            + "it was cut after it was opened.");
                 done += read;
             }
         }
-        if (parts < 3)
-        {
-            for (long i = 0; i < parts; i++) Part(i);
-            return;
-        }
         try
         {
-            Parallel.For(0, parts, Part);
+            if (parts >= 3) Parallel.For(0, parts, Part);
+            else
+                for (long i = 0; i < parts; i++) Part(i);
         }
         catch (AggregateException e) when (e.InnerException is IOException inner)
         {

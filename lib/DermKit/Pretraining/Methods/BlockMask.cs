@@ -4,13 +4,11 @@ using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
-/// <summary>Masked patches of a batch of crops, on their device.</summary>
-/// <param name="Cells">bool [N, patches], true where masked.</param>
-/// <param name="Index">int64 [M], places of the masked patches in the flattened [N * patches].</param>
-/// <param name="Weight">[M], the share of each masked patch in the loss: 1 / (masked patches of its crop) / N.</param>
+/// <summary>Masked patches of N crops: cells bool [N, patches]; positions int64 [M] in the flattened cells; shares [M]
+/// in the loss, 1 / (masked patches of the crop) / N.</summary>
 public sealed record PatchMasks(Tensor Cells, Tensor Index, Tensor Weight) : IDisposable
 {
-    /// <summary>From one array of cells for each crop.</summary>
+    /// <summary>Makes the masks from one array of patches for each crop.</summary>
     public static PatchMasks From(IReadOnlyList<bool[]> crops, Device device)
     {
         int patches = crops[0].Length;
@@ -27,15 +25,19 @@ public sealed record PatchMasks(Tensor Cells, Tensor Index, Tensor Weight) : IDi
                 weight.Add(1f / masked / crops.Count);
             }
         }
-        return new(tensor(cells, [crops.Count, patches], device: device), tensor([.. index], [index.Count], device: device), tensor([.. weight], [weight.Count], device: device));
+        return new(
+            tensor(cells, [crops.Count, patches], device: device),
+            tensor([.. index], [index.Count], device: device),
+            tensor([.. weight], [weight.Count], device: device));
     }
 
-    /// <summary>The masked ones among the patches of all crops, [N, patches, D] to [M, D].</summary>
+    /// <summary>Selects the masked patches: [N, patches, D] to [M, D].</summary>
     public Tensor Of(Tensor patches)
     {
         Tensor rows = patches.flatten(0, 1);
         // libtorch has no meta kernel for index_select.
-        return rows.device_type == DeviceType.META ? rows.narrow(0, 0, Index.shape[0]) : rows.index_select(0, Index);
+        bool isMeta = rows.device_type == DeviceType.META;
+        return isMeta ? rows.narrow(0, 0, Index.shape[0]) : rows.index_select(0, Index);
     }
 
     /// <inheritdoc/>
@@ -47,22 +49,12 @@ public sealed record PatchMasks(Tensor Cells, Tensor Index, Tensor Weight) : IDi
     }
 }
 
-/// <summary>
-/// iBOT's block-wise masks (Zhou et al. 2022, arXiv 2111.07832, after BEiT, arXiv 2106.08254): rectangles of random area and aspect ratio
-/// are put on the grid of patches until the share is reached or ten tries in a row add nothing.
-/// </summary>
-/// <param name="Ratio">Share of the patches that is masked.</param>
-/// <param name="Variance">Half of the range around <paramref name="Ratio"/> that a crop's share is drawn from.</param>
-/// <param name="Aspect">Least aspect ratio of a rectangle; the largest is its inverse.</param>
-/// <param name="Chance">Chance of a crop to be masked at all.</param>
-public sealed record BlockMask(double Ratio = 0.3, double Variance = 0, double Aspect = 0.3, double Chance = 1)
+/// <summary>iBOT's block-wise masks (arXiv 2111.07832, after BEiT, 2106.08254): random rectangles until a crop's share,
+/// Ratio ± Variance, is reached or ten tries in a row fail. Aspect ratios are Aspect to 1 / Aspect.</summary>
+internal sealed record BlockMask(double Ratio = 0.3, double Variance = 0, double Aspect = 0.3, double Chance = 1)
 {
-    /// <summary>Masks of the two global crops of each image, crop-major; they depend on (seed, epoch, image, crop) alone.</summary>
-    /// <param name="ids">Number of each image in its data.</param>
-    /// <param name="seed">Of the run.</param>
-    /// <param name="epoch">From 0.</param>
-    /// <param name="side">Patches of a side of a global crop.</param>
-    /// <param name="device">Where the masks go.</param>
+    /// <summary>Masks of two global crops an image, crop-major, side x side patches; they depend on (seed, epoch,
+    /// image, crop) alone.</summary>
     public PatchMasks ForBatch(ReadOnlySpan<int> ids, long seed, int epoch, int side, Device device)
     {
         var crops = new List<bool[]>(2 * ids.Length);
@@ -76,36 +68,36 @@ public sealed record BlockMask(double Ratio = 0.3, double Variance = 0, double A
         return PatchMasks.From(crops, device);
     }
 
-    /// <summary>One mask, row by row.</summary>
-    /// <param name="rows">Patches from top to bottom.</param>
-    /// <param name="columns">Patches from left to right.</param>
-    /// <param name="random">Advanced by the draws.</param>
     public bool[] Draw(int rows, int columns, ref ImageRandom random)
     {
         bool[] mask = new bool[rows * columns];
         if (Chance < 1 && random.Uniform() >= Chance) return mask;
-        double limit = (Variance > 0 ? random.Uniform(Ratio - Variance, Ratio + Variance) : Ratio) * rows * columns;
+        double share = Variance > 0 ? random.Uniform(Ratio - Variance, Ratio + Variance) : Ratio;
+        double limit = share * rows * columns;
         int masked = 0;
         while (masked < limit)
         {
             int added = 0;
-            for (int attempt = 0; attempt < 10 && added == 0; attempt++) added = Block(mask, rows, columns, limit - masked, ref random);
+            for (int attempt = 0; attempt < 10 && added == 0; attempt++)
+                added = AddBlock(mask, rows, columns, limit - masked, ref random);
             if (added == 0) break;
             masked += added;
         }
         return mask;
     }
 
-    private int Block(bool[] mask, int rows, int columns, double most, ref ImageRandom random)
+    // Returns the number of patches that the block masks; 0 when it does not fit.
+    private int AddBlock(bool[] mask, int rows, int columns, double most, ref ImageRandom random)
     {
         int least = Math.Min(rows, columns) / 3;
-        double area = random.Uniform(least * least, most), log = Math.Log(Aspect), aspect = Math.Exp(random.Uniform(log, -log));
+        double area = random.Uniform(least * least, most), log = Math.Log(Aspect);
+        double aspect = Math.Exp(random.Uniform(log, -log));
         int height = (int)Math.Round(Math.Sqrt(area * aspect)), width = (int)Math.Round(Math.Sqrt(area / aspect));
         if (width >= columns || height >= rows) return 0;
-        int top = random.Integer(rows - height + 1), left = random.Integer(columns - width + 1), free = 0;
+        int top = random.Integer(rows - height + 1), left = random.Integer(columns - width + 1);
+        int free = 0;
         for (int y = top; y < top + height; y++)
-            for (int x = left; x < left + width; x++)
-                if (!mask[y * columns + x]) free++;
+            free += mask.AsSpan(y * columns + left, width).Count(false);
         if (free > most) return 0;
         for (int y = top; y < top + height; y++) mask.AsSpan(y * columns + left, width).Fill(true);
         return free;

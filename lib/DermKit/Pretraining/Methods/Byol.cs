@@ -1,58 +1,90 @@
+using DermKit.Imaging;
 using DermKit.Models;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
-/// <summary>
-/// BYOL (Grill et al. 2020, arXiv 2006.07733): from one view the online network predicts what the target network, its own moving average, makes
-/// of the other view. The target moves before the views are seen, its batch statistics are its own, and the online backbone is kept. Key names
-/// are those of lightly-ai/lightly's example: <c>backbone.*</c>, <c>projection_head.*</c>, <c>prediction_head.*</c>, and the first two with
-/// <c>_momentum</c> for the target.
-/// </summary>
-public sealed class Byol : PretrainMethod
+/// <summary>Options of BYOL (Grill et al. 2020, arXiv 2006.07733).</summary>
+public sealed record ByolOptions : PairOptions
+{
+    /// <summary>Sets the paper's values.</summary>
+    public ByolOptions()
+    {
+        Optimizer = OptimizerKind.Lars;
+        BaseLearningRate = 0.03;
+        WeightDecay = 1.5e-6;
+        WeightDecayEnd = 1.5e-6;
+        HeadHidden = 4096;
+        Outputs = 256;
+    }
+
+    /// <inheritdoc/>
+    public override string Method => "BYOL";
+
+    /// <summary>Momentum of the target network at the start; it rises to 1.</summary>
+    [Allowed(0, 1)]
+    public double TeacherMomentum { get; init; } = 0.996;
+
+    internal override int ListOrder => 3;
+
+    /// <inheritdoc/>
+    public override PretrainMethod Create(Device device) => new Byol(this, null, device);
+
+    /// <inheritdoc/>
+    protected override (IReadOnlyList<IAugmentation> First, IReadOnlyList<IAugmentation> Second) Colours() =>
+        (Colour(0.4, 0.4, 0.1, blur: 1), Colour(0.4, 0.4, 0.1, blur: 0.1, solarize: 0.2));
+
+    /// <inheritdoc/>
+    public override string ViewsCaption(int globals, int locals) =>
+        "Training images, each with the two views of one step; only the first is always blurred, only the second ever "
+        + "solarised. From one view the student has to predict what the teacher says of the other.";
+}
+
+/// <summary>The online network predicts from one view what the target, its moving average, projects from the other. The
+/// target moves before the views are seen, with its own batch statistics; the online backbone is kept.</summary>
+// Keys as in lightly-ai/lightly's example, the target's with _momentum.
+internal sealed class Byol : PretrainMethod
 {
     private readonly PairNetwork online, target;
     private readonly MovingAverage backbones, projections;
 
-    /// <summary>Online and target network with the same weights, from the seed or file of the options.</summary>
-    /// <exception cref="KitException">An option is out of its range, or the initial weights do not fit.</exception>
-    public Byol(PretrainOptions options, Device device) : this(options, isStudent => StartingBackbone.Make(options, isStudent, device), device) { }
-
-    /// <summary>With a backbone that no option names.</summary>
-    internal Byol(PretrainOptions options, Func<bool, Backbone> backbone, Device device)
+    public Byol(ByolOptions options, Func<bool, Backbone>? create, Device device)
     {
         options.Check();
+        create ??= isStudent => StartingBackbone.Create(options, isStudent, device);
         ProjectionHead Head(int inputs, RandomPurpose purpose)
         {
             long seed = RandomStream.SeedOf(options.Seed, purpose);
             return ProjectionHead.Byol(inputs, options.HeadHidden, options.Outputs, seed, device);
         }
-        Backbone made = backbone(true), copy = backbone(false);
-        ProjectionHead prediction = Head(options.Outputs, RandomPurpose.PredictorWeights);
-        online = new(options, made, Head(made.Dim, RandomPurpose.HeadWeights), prediction, device);
-        target = new(options, copy, Head(copy.Dim, RandomPurpose.HeadWeights), null, device);
-        using var noGrad = no_grad();
-        using var scope = NewDisposeScope();
-        Dictionary<string, Tensor> source = online.state_dict();
-        foreach ((string key, Tensor value) in target.state_dict()) value.copy_(source[key]);
-        foreach (TorchSharp.Modules.Parameter parameter in target.parameters()) parameter.requires_grad_(false);
-        (backbones, projections) = (new(copy, made, canUndo: true), new(target.Projection, online.Projection, canUndo: true));
+        PairNetwork Network(bool isStudent)
+        {
+            Backbone backbone = create(isStudent);
+            ProjectionHead projection = Head(backbone.Dim, RandomPurpose.HeadWeights);
+            ProjectionHead? prediction = isStudent ? Head(options.Outputs, RandomPurpose.PredictorWeights) : null;
+            return new(options, backbone, projection, prediction, device);
+        }
+        online = Network(isStudent: true);
+        target = Network(isStudent: false);
+        CopyToTeacher(online, target);
+        backbones = new(target.Backbone, online.Backbone);
+        projections = new(target.Projection, online.Projection);
+        TeacherMomentum = options.TeacherMomentum;
     }
 
-    /// <inheritdoc/>
     public override nn.Module Student => online;
 
-    /// <summary>The target network, which no gradient reaches.</summary>
     public nn.Module Target => target;
 
-    /// <inheritdoc/>
     public override Backbone Backbone => online.Backbone;
 
-    /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running => [.. online.buffers(), .. target.buffers()];
+    public override double TeacherMomentum { get; }
 
-    /// <inheritdoc/>
+    public override IReadOnlyList<Tensor> Running =>
+        [.. online.buffers(), .. target.buffers(), backbones.Teacher, projections.Teacher];
+
     public override IReadOnlyDictionary<string, Tensor> State
     {
         get
@@ -64,34 +96,45 @@ public sealed class Byol : PretrainMethod
         }
     }
 
-    /// <inheritdoc/>
     public override void BeforeStep(double momentum)
     {
         backbones.Step(momentum);
         projections.Step(momentum);
     }
 
-    /// <inheritdoc/>
-    public override void TakeBack()
-    {
-        backbones.Undo();
-        projections.Undo();
-    }
-
-    /// <inheritdoc/>
     public override MethodOutput Forward(Views views, long step, int epoch)
     {
         online.Seed(step);
         using var scope = NewDisposeScope();
         Tensor target0, target1;
-        using (no_grad()) (target0, target1) = (target.See(views, 0).Projections, target.See(views, 1).Projections);
-        (Tensor features, Tensor projection0) = online.See(views, 0);
+        using (no_grad())
+        {
+            target0 = target.Project(views, 0).Projections;
+            target1 = target.Project(views, 1).Projections;
+        }
+        (Tensor features, Tensor projection0) = online.Project(views, 0);
         Tensor prediction0 = online.Prediction.forward(projection0);
-        Tensor prediction1 = online.Prediction.forward(online.See(views, 1).Projections);
-        return new(ByolLoss.Symmetric(prediction0, prediction1, target0, target1).MoveToOuterDisposeScope(), features.detach().MoveToOuterDisposeScope(), null);
+        Tensor prediction1 = online.Prediction.forward(online.Project(views, 1).Projections);
+        Tensor loss = Symmetric(prediction0, prediction1, target0, target1);
+        return new MethodOutput(loss, features.detach()).ToOuterScope();
     }
 
-    /// <inheritdoc/>
+    /// <summary>Mean of -cos(prediction, target), [B, D] each (lightly's form of equation 2); norms >= 1e-8.</summary>
+    internal static Tensor NegativeCosine(Tensor prediction, Tensor target)
+    {
+        using var scope = NewDisposeScope();
+        static Tensor Norm(Tensor x) => x.Squared().sum(1).sqrt().clamp_min(Kept(1e-8));
+        Tensor cosines = (prediction * target).sum(1) / (Norm(prediction) * Norm(target));
+        return cosines.mean().neg().MoveToOuterDisposeScope();
+    }
+
+    internal static Tensor Symmetric(Tensor prediction0, Tensor prediction1, Tensor target0, Tensor target1)
+    {
+        using var scope = NewDisposeScope();
+        Tensor sum = NegativeCosine(prediction0, target1).Plus(NegativeCosine(prediction1, target0));
+        return (sum * Kept(0.5)).MoveToOuterDisposeScope();
+    }
+
     protected override void Dispose(bool disposing)
     {
         backbones.Dispose();

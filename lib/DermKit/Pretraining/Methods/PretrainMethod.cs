@@ -4,15 +4,12 @@ using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
-/// <summary>What a method says of one batch; the caller disposes it.</summary>
-/// <param name="Loss">Scalar with a graph.</param>
-/// <param name="Features">Backbone features [B, D] without a graph, for the collapse monitor.</param>
-/// <param name="Targets">The teacher's distributions [N, K] without a graph; null for a method that has none.</param>
-public sealed record MethodOutput(Tensor Loss, Tensor Features, Tensor? Targets) : IDisposable
+/// <summary>A batch's result, which the caller disposes: loss (scalar with a graph) and, without a graph, backbone
+/// features [B, D], the teacher's distributions [N, K] and the masked patches' part of the loss (null if it has
+/// none).</summary>
+public sealed record MethodOutput(
+    Tensor Loss, Tensor Features, Tensor? Targets = null, Tensor? PatchLoss = null) : IDisposable
 {
-    /// <summary>The part of the loss that comes from masked patches, a scalar without a graph; null for a method that masks nothing.</summary>
-    public Tensor? PatchLoss { get; init; }
-
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -21,55 +18,49 @@ public sealed record MethodOutput(Tensor Loss, Tensor Features, Tensor? Targets)
         Targets?.Dispose();
         PatchLoss?.Dispose();
     }
+
+    /// <summary>Moves the tensors out of the current dispose scope.</summary>
+    public MethodOutput ToOuterScope()
+    {
+        foreach (Tensor? tensor in (Tensor?[])[Loss, Features, Targets, PatchLoss]) tensor?.MoveToOuterDisposeScope();
+        return this;
+    }
 }
 
-/// <summary>One way of self-supervised pre-training, as the <see cref="Pretrainer"/> drives it: views, loss, backward pass, optimiser, then the teacher.</summary>
+/// <summary>A self-supervised method, made by <see cref="PretrainOptions.Create"/>. <see cref="Pretrainer"/> calls in
+/// this order: views, loss, backward pass, optimiser, teacher.</summary>
 public abstract class PretrainMethod : IDisposable
 {
-    /// <summary>The method that the options name, with weights from their seed or file.</summary>
-    /// <exception cref="KitException">An option is out of its range, or the initial weights do not fit.</exception>
-    public static PretrainMethod Create(PretrainOptions options, Device device) => options.Method switch
-    {
-        "DINO" => new Dino(options, device),
-        "iBOT" => new IBot(options, device),
-        "SimCLR" => new SimClr(options, device),
-        "BYOL" => new Byol(options, device),
-        _ => throw new KitException($"Method '{options.Method}' is unknown."),
-    };
-
-    /// <summary>What the optimiser trains, in training mode.</summary>
+    /// <summary>The trained model, in training mode.</summary>
     public abstract nn.Module Student { get; }
 
-    /// <summary>The backbone that is kept at the end: the teacher's for DINO and iBOT, else the trained one.</summary>
+    /// <summary>The backbone that is kept: the teacher's for DINO and iBOT, else the trained one.</summary>
     public abstract Backbone Backbone { get; }
 
-    /// <summary>Outputs K of the loss; 0 for a method whose loss has no such number.</summary>
-    public virtual int Outputs => 0;
+    /// <summary>Loss of outputs that are the same for every image; NaN if it has no such value.</summary>
+    public virtual double UniformLoss => double.NaN;
 
-    /// <summary>All tensors that a checkpoint holds, by key, as they are: loading copies into them.</summary>
+    /// <summary>The teacher's momentum in the first step; it rises to 1 along a cosine.</summary>
+    public virtual double TeacherMomentum => 1;
+
+    /// <summary>The tensors of a checkpoint by key; loading copies into them.</summary>
     public abstract IReadOnlyDictionary<string, Tensor> State { get; }
 
-    /// <summary>Tensors that <see cref="Forward"/> itself changes, such as centres and running statistics, so that a step can be taken back.</summary>
+    /// <summary>Tensors that <see cref="BeforeStep"/> and <see cref="Forward"/> change, such as centres; they are
+    /// restored after a step whose loss is not finite.</summary>
     public abstract IReadOnlyList<Tensor> Running { get; }
 
-    /// <summary>The loss of the views of one batch.</summary>
-    /// <param name="views">On the method's device.</param>
-    /// <param name="step">Number of the step from 0: with the seed it decides all draws inside the model.</param>
-    /// <param name="epoch">From 0.</param>
+    /// <summary>Computes the loss of a batch's views on the method's device. The step, from 0, and the seed decide all
+    /// draws inside the model; epochs count from 0.</summary>
     public abstract MethodOutput Forward(Views views, long step, int epoch);
 
-    /// <summary>True for a parameter whose gradient is dropped in this epoch.</summary>
+    /// <summary>True for a parameter that this epoch does not train.</summary>
     public virtual bool IsFrozen(string parameter, int epoch) => false;
 
-    /// <summary>Called before the views of a step are seen: moves the teacher of a method that moves it first (BYOL).</summary>
-    /// <param name="momentum">Of this step.</param>
+    /// <summary>Moves the teacher before the views are seen (BYOL).</summary>
     public virtual void BeforeStep(double momentum) { }
 
-    /// <summary>Takes <see cref="BeforeStep"/> back, for a step that is skipped.</summary>
-    public virtual void TakeBack() { }
-
-    /// <summary>Called after the optimiser: moves the teacher of a method that moves it last (DINO, iBOT).</summary>
-    /// <param name="momentum">Of this step.</param>
+    /// <summary>Moves the teacher after the optimiser (DINO, iBOT).</summary>
     public virtual void AfterStep(double momentum) { }
 
     /// <inheritdoc/>
@@ -81,4 +72,14 @@ public abstract class PretrainMethod : IDisposable
 
     /// <summary>Frees the models.</summary>
     protected abstract void Dispose(bool disposing);
+
+    // Copies the state into a model of the same shape, which then takes no gradients.
+    private protected static void CopyToTeacher(nn.Module student, nn.Module teacher)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        Dictionary<string, Tensor> source = student.state_dict();
+        foreach ((string key, Tensor value) in teacher.state_dict()) value.copy_(source[key]);
+        foreach (TorchSharp.Modules.Parameter parameter in teacher.parameters()) parameter.requires_grad_(false);
+    }
 }

@@ -1,58 +1,70 @@
 using DermKit.Models;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
-/// <summary>
-/// SimCLR (Chen et al. 2020, arXiv 2002.05709): two views of an image are to be more alike than those of any other two images of the batch,
-/// after a projection that is thrown away. Key names are those of lightly-ai/lightly's example: <c>backbone.*</c> and <c>projection_head.*</c>.
-/// </summary>
-public sealed class SimClr : PretrainMethod
+/// <summary>Options of SimCLR (Chen et al. 2020, arXiv 2002.05709).</summary>
+public sealed record SimClrOptions : PairOptions
 {
-    private readonly PretrainOptions options;
-    private readonly PairNetwork network;
-
-    /// <summary>The network that the options name, with weights from their seed or file.</summary>
-    /// <exception cref="KitException">An option is out of its range, or the initial weights do not fit.</exception>
-    public SimClr(PretrainOptions options, Device device) : this(options, isStudent => StartingBackbone.Make(options, isStudent, device), device) { }
-
-    /// <summary>With a backbone that no option names.</summary>
-    internal SimClr(PretrainOptions options, Func<bool, Backbone> backbone, Device device)
+    /// <summary>Sets the paper's values.</summary>
+    public SimClrOptions()
     {
-        options.Check();
-        this.options = options;
-        Backbone made = backbone(true);
-        long seed = RandomStream.SeedOf(options.Seed, RandomPurpose.HeadWeights);
-        var head = ProjectionHead.SimClr(made.Dim, options.HeadHidden, options.Outputs, seed, device);
-        network = new(options, made, head, null, device);
+        Optimizer = OptimizerKind.Adam;
+        BaseLearningRate = 1e-3;
+        WeightDecay = 1e-6;
+        WeightDecayEnd = 1e-6;
+        Outputs = 128;
     }
 
     /// <inheritdoc/>
-    public override nn.Module Student => network;
+    public override string Method => "SimCLR";
+
+    /// <summary>Temperature of the softmax over pairs.</summary>
+    [Allowed(0, IsMinExcluded = true)]
+    public double Temperature { get; init; } = 0.5;
+
+    internal override int ListOrder => 2;
 
     /// <inheritdoc/>
-    public override Backbone Backbone => network.Backbone;
-
-    /// <summary>The views that each view is compared with: the loss is ln of them when all look alike.</summary>
-    public override int Outputs => 2 * options.Batch - 1;
+    public override PretrainMethod Create(Device device) => new SimClr(this, null, device);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Tensor> Running => [.. network.buffers()];
+    public override string ViewsCaption(int globals, int locals) =>
+        "Training images, each with the two views of one step. They are to lie close together, and far from all other "
+        + "images of the batch: which colours may then still tell an image?";
+}
 
-    /// <inheritdoc/>
-    public override IReadOnlyDictionary<string, Tensor> State => network.state_dict();
+/// <summary>Pulls two views of an image together and pushes different images apart, after a projection that is dropped
+/// at the end.</summary>
+internal sealed class SimClr(SimClrOptions options, Func<bool, Backbone>? create, Device device)
+    : PairMethod(options, create, device)
+{
+    // Each view is compared with 2B - 1 others.
+    public override double UniformLoss => Math.Log(2 * options.Batch - 1);
 
-    /// <inheritdoc/>
-    public override MethodOutput Forward(Views views, long step, int epoch)
+    protected override Tensor Loss(Tensor first, Tensor second) => NtXent(first, second, options.Temperature);
+
+    /// <summary>Normalised, temperature-scaled cross-entropy, mean over both views of all images (equation 1;
+    /// lightly-ai/lightly, NTXentLoss).</summary>
+    internal static Tensor NtXent(Tensor first, Tensor second, double temperature)
     {
-        network.Seed(step);
+        if (first.dim() != 2 || !first.shape.SequenceEqual(second.shape))
+        {
+            string found = $"[{string.Join(", ", first.shape)}] and [{string.Join(", ", second.shape)}]";
+            throw new ArgumentException($"Expected both views [B, D] of one shape, found {found}.", nameof(second));
+        }
         using var scope = NewDisposeScope();
-        (Tensor features, Tensor first) = network.See(views, 0);
-        (_, Tensor second) = network.See(views, 1);
-        return new(NtXent.Loss(first, second, options.Temperature).MoveToOuterDisposeScope(), features.detach().MoveToOuterDisposeScope(), null);
+        long images = first.shape[0];
+        Tensor views = cat([first, second], 0);
+        Tensor unit = views / views.Squared().sum(1, keepdim: true).sqrt().clamp_min(Kept(1e-12));
+        Tensor cosines = matmul(unit, unit.t()) / Kept(temperature);
+        Tensor self = eye(2 * images, dtype: ScalarType.Bool, device: first.device);
+        Tensor others = cosines.masked_fill(self, Kept(double.NegativeInfinity)).log_softmax(1);
+        // View 0's partners are the diagonal of the upper right quarter, view 1's of the lower left.
+        Tensor Partners(long row) => others.narrow(0, row, images).narrow(1, images - row, images).diagonal();
+        Tensor sum = Partners(0).mean().Plus(Partners(images).mean());
+        return (sum * Kept(-0.5)).MoveToOuterDisposeScope();
     }
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing) => network.Dispose();
 }

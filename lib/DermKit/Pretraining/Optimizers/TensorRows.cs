@@ -4,90 +4,109 @@ using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
-/// <summary>
-/// Many tensors as rows of one matrix [rows, 256], each from a row of its own on, the rest of its last row zero: an update of all of them is a
-/// handful of calls, whatever their number, where a call for each would cost a GPU more than its arithmetic.
-/// </summary>
+/// <summary>Many tensors in one matrix [rows, 256], so that a few operations update all. Each starts in its own row,
+/// its last row filled with zeros; a column [rows, 1] holds a factor of each.</summary>
 internal sealed class TensorRows : IDisposable
 {
     private const int Width = 256;
+
+    // 4 MB of float32, which fit a CPU's cache.
+    private const long PartRows = 4096;
+
     private readonly long[][] shapes;
     private readonly long[] numbers, counts;
     private readonly Tensor owner, zero;
 
-    /// <summary>Room for tensors of these shapes, all of one type on one device.</summary>
-    /// <exception cref="ArgumentException">They differ in type or device.</exception>
+    /// <exception cref="ArgumentException">The tensors differ in type or device.</exception>
     public TensorRows(IReadOnlyList<Tensor> tensors)
     {
         using var scope = NewDisposeScope();
-        if (tensors.Any(t => t.dtype != tensors[0].dtype || t.device.ToString() != tensors[0].device.ToString()))
-            throw new ArgumentException("Tensors that are updated together have one type and lie on one device.", nameof(tensors));
+        ScalarType type = tensors[0].dtype;
+        Device device = tensors[0].device;
+        if (tensors.Any(t => t.dtype != type || t.device.ToString() != device.ToString()))
+            throw new ArgumentException("Expected tensors of one type on one device.", nameof(tensors));
         shapes = [.. tensors.Select(t => t.shape)];
         numbers = [.. tensors.Select(t => t.numel())];
         counts = [.. numbers.Select(n => (n + Width - 1) / Width)];
-        owner = tensor([.. counts.SelectMany((count, i) => Enumerable.Repeat((long)i, (int)count))], device: tensors[0].device).DetachFromDisposeScope();
-        zero = zeros(Math.Max(Width, numbers.Max()), tensors[0].dtype, tensors[0].device).DetachFromDisposeScope();
+        long[] owners = [.. counts.SelectMany((count, i) => Enumerable.Repeat((long)i, (int)count))];
+        owner = tensor(owners, device: device).DetachFromDisposeScope();
+        zero = zeros(Math.Max(Width, numbers.Max()), type, device).DetachFromDisposeScope();
     }
 
-    /// <summary>A copy of tensors of these shapes as rows; one that is null is all zero.</summary>
-    public Tensor Gather(IEnumerable<Tensor?> tensors)
+    // Copies tensors into new rows; null becomes zeros.
+    public Tensor Gather(IReadOnlyList<Tensor?> tensors)
     {
         using var scope = NewDisposeScope();
         var parts = new List<Tensor>();
-        foreach ((Tensor? value, int i) in tensors.Select((t, i) => (t, i)))
+        for (int i = 0; i < tensors.Count; i++)
         {
-            parts.Add(value?.reshape(-1) ?? zero.narrow(0, 0, numbers[i]));
-            parts.Add(zero.narrow(0, 0, counts[i] * Width - numbers[i]));
+            parts.Add(tensors[i]?.reshape(-1) ?? zero.narrow(0, 0, numbers[i]));
+            long rest = counts[i] * Width - numbers[i];
+            if (rest > 0) parts.Add(zero.narrow(0, 0, rest));
         }
         return cat(parts).view(-1, Width).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The tensors inside rows, in their shapes, without a copy.</summary>
+    // Views of the tensors inside rows.
     public Tensor[] Inside(Tensor rows)
     {
         using var scope = NewDisposeScope();
         Tensor all = rows.view(-1);
         var inside = new Tensor[shapes.Length];
         long first = 0;
-        for (int i = 0; i < inside.Length; first += counts[i++] * Width)
+        for (int i = 0; i < inside.Length; i++)
+        {
             inside[i] = all.narrow(0, first, numbers[i]).view(shapes[i]).MoveToOuterDisposeScope();
+            first += counts[i] * Width;
+        }
         return inside;
     }
 
-    /// <summary>Moves tensors of these shapes into rows, which they share from then on.</summary>
+    // Moves the tensors into new rows and shares their memory.
     public Tensor Move(IReadOnlyList<Tensor> tensors)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Tensor rows = Gather(tensors);
         foreach ((Tensor moved, Tensor place) in tensors.Zip(Inside(rows))) moved.set_(place);
-        return rows.MoveToOuterDisposeScope();
+        return rows.DetachFromDisposeScope();
     }
 
-    /// <summary>Square root of the sum of squares of each tensor inside rows, [tensors].</summary>
+    // L2 norm of each tensor, [tensors].
     public Tensor Norms(Tensor rows)
     {
         using var scope = NewDisposeScope();
-        // Sums of rows come in any order on a GPU, which float64 hides.
-        Tensor sums = rows.Squared().sum(1).to(ScalarType.Float64);
-        return zeros(shapes.Length, ScalarType.Float64, rows.device).index_add_(0, owner, sums, Kept(1)).sqrt_().to(rows.dtype).MoveToOuterDisposeScope();
+        // A GPU adds the rows in any order; float64 hides the difference.
+        Tensor squares = rows.norm(1).to(ScalarType.Float64).Squared();
+        Tensor sums = zeros(shapes.Length, ScalarType.Float64, rows.device).index_add_(0, owner, squares, Kept(1));
+        return sums.sqrt_().to(rows.dtype).MoveToOuterDisposeScope();
     }
 
-    /// <summary>A number of each tensor, [tensors], as a column [rows, 1] that scales its rows.</summary>
+    // A number of each tensor, [tensors], as a column [rows, 1].
     public Tensor Column(Tensor numbers) => numbers.gather(0, owner).unsqueeze_(1);
 
-    /// <summary>Columns [rows, 1] of the numbers that the host has, as many for each tensor.</summary>
+    // Columns [rows, 1] of host numbers [tensors][columns].
     public Tensor[] Columns(double[][] numbers)
     {
         using var scope = NewDisposeScope();
-        Tensor table = OnDevice(numbers).gather(0, owner.unsqueeze(1).expand(-1, numbers[0].Length));
-        return [.. Enumerable.Range(0, numbers[0].Length).Select(i => table.narrow(1, i, 1).MoveToOuterDisposeScope())];
+        int columns = numbers[0].Length;
+        Tensor host = tensor([.. numbers.SelectMany(n => n)], zero.dtype).view(-1, columns);
+        Tensor table = host.to(zero.device).gather(0, owner.unsqueeze(1).expand(-1, columns));
+        return [.. Enumerable.Range(0, columns).Select(i => table.narrow(1, i, 1).MoveToOuterDisposeScope())];
     }
 
-    /// <summary>Numbers that the host has, as many for each tensor, [tensors, numbers].</summary>
-    public Tensor OnDevice(double[][] numbers) => tensor([.. numbers.SelectMany(n => n)], zero.dtype).view(numbers.Length, -1).to(zero.device);
+    // Runs the body on one part of all tensors' rows after the other: each part stays in the cache.
+    public static void InParts(Tensor[] tensors, Action<Tensor[]> body)
+    {
+        long rows = tensors[0].shape[0];
+        for (long first = 0; first < rows; first += PartRows)
+        {
+            using var scope = NewDisposeScope();
+            long count = Math.Min(PartRows, rows - first);
+            body(Array.ConvertAll(tensors, t => t.narrow(0, first, count)));
+        }
+    }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         owner.Dispose();

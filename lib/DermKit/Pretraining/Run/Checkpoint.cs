@@ -7,116 +7,152 @@ using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
-/// <summary>What a run knows besides its weights and moments.</summary>
-/// <param name="Best">Highest score of the monitor so far; negative infinity before the first one.</param>
-/// <param name="BestStep">Step of the highest score; 0 before the first one.</param>
-/// <param name="IsScoreDue">True when the monitor failed at the last step and is to be asked again.</param>
-internal sealed record MonitorState(double Best = double.NegativeInfinity, int BestStep = 0, bool IsScoreDue = false);
+/// <summary>Monitor scores so far: negative infinity and step 0 before the first. IsScoreDue: the monitor failed and
+/// must be called again.</summary>
+internal sealed record MonitorState(
+    double Best = double.NegativeInfinity, int BestStep = 0, bool IsScoreDue = false);
 
-/// <summary>A run at the end of a step as one safetensors file: models, centre, moments and step counts as tensors; options, data, threads and step as metadata.</summary>
+/// <summary>A run after a step in one safetensors file: models, centre, moments, step counts; options, data, threads
+/// and step as metadata.</summary>
 internal static class Checkpoint
 {
     public const string FileName = "checkpoint.safetensors";
 
-    /// <summary>
-    /// Version of the format, raised whenever the same options go on in another way. Version 1 has no number in its
-    /// metadata; its order, crops, masks, stochastic depth and choice of images came from other random streams, and its
-    /// products from other kernels where its metadata names one.
-    /// </summary>
+    // Raised whenever the same options continue differently. Version 1 has no number in its metadata, other random
+    // streams and, where the metadata names one, other product kernels.
     public const int Version = 2;
 
-    /// <summary>Writes whole or not at all.</summary>
+    private const string Changed = "The file was changed; go back to another checkpoint, or train in another folder.";
+
+    // Writes the whole file or nothing.
     public static void Save(
-        string path, Updates updates, PretrainOptions options, string dataKey, MonitorState? monitor = null)
+        string path, TrainingLoop loop, PretrainOptions options, string dataKey, MonitorState? monitor = null)
     {
-        Dictionary<string, Tensor> moments = updates.Optimiser.State();
+        Dictionary<string, Tensor> moments = loop.Optimiser.State();
         using Tensor steps = moments["steps"];
-        var metadata = new Dictionary<string, string>
-        {
-            ["version"] = Version.ToString(CultureInfo.InvariantCulture),
-            ["options"] = JsonSerializer.Serialize(options), ["data"] = dataKey, ["step"] = updates.Done.ToString(CultureInfo.InvariantCulture),
-            ["skippedInRow"] = updates.SkippedInRow.ToString(CultureInfo.InvariantCulture),
-            ["threads"] = get_num_threads().ToString(CultureInfo.InvariantCulture),
-        };
+        Dictionary<string, string> metadata = Metadata(loop, options);
+        metadata["data"] = dataKey;
+        metadata["skippedInRow"] = Text(loop.SkippedInRow);
+        metadata["threads"] = Text(get_num_threads());
         if (monitor is { BestStep: > 0 })
         {
             metadata["best"] = monitor.Best.ToString("R", CultureInfo.InvariantCulture);
-            metadata["bestStep"] = monitor.BestStep.ToString(CultureInfo.InvariantCulture);
+            metadata["bestStep"] = Text(monitor.BestStep);
         }
         if (monitor is { IsScoreDue: true }) metadata["scoreDue"] = "true";
-        SafeTensors.Save(path, Tensors(updates.Method, moments), metadata);
+        SafeTensors.Save(path, Tensors(loop.Method, moments), metadata);
     }
 
-    /// <summary>Everything that a failed step can be made again from: the weights before it, its views and the numbers of its images.</summary>
-    public static void SaveFailure(string path, Updates updates, PretrainOptions options, Views views, ReadOnlySpan<int> images)
+    // A failed step for replay: the weights before it, its views and image numbers.
+    public static void SaveFailure(
+        string path, TrainingLoop loop, PretrainOptions options, Views views, ReadOnlySpan<int> images)
     {
-        Dictionary<string, Tensor> moments = updates.Optimiser.State();
+        Dictionary<string, Tensor> moments = loop.Optimiser.State();
         using Tensor steps = moments["steps"], numbers = tensor(images.ToArray().Select(n => (long)n).ToArray());
-        Dictionary<string, Tensor> all = Tensors(updates.Method, moments);
-        (all["views.globals"], all["views.pictures"]) = (views.Globals, numbers);
+        Dictionary<string, Tensor> all = Tensors(loop.Method, moments);
+        all["views.globals"] = views.Globals;
+        all["views.pictures"] = numbers;
         if (views.Locals is not null) all["views.locals"] = views.Locals;
         if (views.Masks is not null) all["views.masks"] = views.Masks.Cells;
-        SafeTensors.Save(path, all, new Dictionary<string, string>
-        {
-            ["version"] = Version.ToString(CultureInfo.InvariantCulture),
-            ["options"] = JsonSerializer.Serialize(options), ["step"] = updates.Done.ToString(CultureInfo.InvariantCulture), ["seed"] = options.Seed.ToString(CultureInfo.InvariantCulture),
-        });
+        Dictionary<string, string> metadata = Metadata(loop, options);
+        metadata["seed"] = Text(options.Seed);
+        SafeTensors.Save(path, all, metadata);
     }
 
-    /// <summary>Fills models and optimiser and sets the number of updates that are done. Everything is checked before the first copy.</summary>
-    /// <exception cref="KitException">Another run's file: other options (the keys are named), other images, another number of threads; or not whole.</exception>
-    /// <returns>What the monitor has said so far (null when the version does not keep it), and the version of the format.</returns>
-    public static (MonitorState? Monitor, int Version) Load(string path, Updates updates, PretrainOptions options, string dataKey)
+    /// <summary>Fills models and optimiser and sets the steps done, after checking everything. Returns the monitor's
+    /// scores (null if the version lacks them) and the format version.</summary>
+    /// <exception cref="KitException">The file is damaged or has other options (named), images or threads.</exception>
+    public static (MonitorState? Monitor, int Version) Load(
+        string path, TrainingLoop loop, PretrainOptions options, string dataKey)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        string Meta(string key) => file.Metadata.TryGetValue(key, out string? value) ? value : throw new KitException($"{path}: no checkpoint of pre-training, '{key}' is missing from its metadata. Name another folder.");
-        int Count(string key, int most) => int.TryParse(Meta(key), NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count <= most ? count
-            : throw new KitException($"{path}: '{key}' of its metadata is '{Meta(key)}'; expected a number from 0 to {most}. The file was changed; go back to another checkpoint, or train in another folder.");
+        string Meta(string key) => file.Metadata.GetValueOrDefault(key)
+            ?? throw new KitException(
+                $"{path}: no checkpoint of pre-training, '{key}' is missing from its metadata. Name another folder.");
+        int Count(string key, int most) =>
+            int.TryParse(Meta(key), NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count <= most
+                ? count
+                : throw new KitException(
+                    $"{path}: '{key}' of its metadata is '{Meta(key)}'; expected a number from 0 to {most}. {Changed}");
         int version = file.Metadata.ContainsKey("version") ? Count("version", int.MaxValue) : 1;
         if (version > Version)
-            throw new KitException($"{path}: a checkpoint of format {version}, which a newer kit wrote, and this one reads "
-                + $"formats up to {Version}; use the newer kit, or train in another folder.");
+        {
+            throw new KitException(
+                $"{path}: a checkpoint of format {version}, which a newer kit wrote, and this one reads "
+                    + $"formats up to {Version}; use the newer kit, or train in another folder.");
+        }
         string[] differing = Differing(Stored(path, Meta("options")), options);
-        if (differing.Length > 0) throw new KitException($"{path}: made with other options: {Names.Listed(differing, separator: "; ")}. Take them back, or train in another folder.");
-        (int done, int skipped) = (Count("step", updates.Steps), Count("skippedInRow", updates.Steps));
+        if (differing.Length > 0)
+        {
+            string keys = Names.Listed(differing, separator: "; ");
+            throw new KitException(
+                $"{path}: made with other options: {keys}. Take them back, or train in another folder.");
+        }
+        int done = Count("step", loop.Steps), skipped = Count("skippedInRow", loop.Steps);
         MonitorState? monitor = version == 1 ? null : Monitor(path, file.Metadata, Count, done);
-        if (Meta("data") != dataKey && version == 1 && options.MostImages > 0)
-            throw new KitException($"{path}: an older version of the kit wrote it, which chose other images for 'mostImages' "
-                + "from the same seed; finish the run with that version, or train in another folder.");
-        if (Meta("data") != dataKey) throw new KitException($"{path}: made from other images ({Meta("data")}, here {dataKey}). Bring the same files, or train in another folder.");
-        string threads = get_num_threads().ToString(CultureInfo.InvariantCulture);
-        if (Meta("threads") != threads) throw new KitException($"{path}: made with {Meta("threads")} threads, here {threads}, which gives other roundings. Set OMP_NUM_THREADS={Meta("threads")}, or train in another folder.");
-        Dictionary<string, Tensor> moments = updates.Optimiser.State();
+        CheckMachine(path, Meta, version, options, dataKey);
+        Dictionary<string, Tensor> moments = loop.Optimiser.State();
         using Tensor steps = moments["steps"];
-        Dictionary<string, Tensor> targets = Tensors(updates.Method, moments);
-        string[] wrong = [.. targets.Where(t => !file.Entries.TryGetValue(t.Key, out WeightEntry? e) || !e.Shape.SequenceEqual(t.Value.shape) || e.Type != t.Value.dtype).Select(t => t.Key)];
-        if (wrong.Length > 0) throw new KitException($"{path}: missing or of another shape: {Names.Listed(wrong)}. The file is of another version of the kit; train in another folder.");
+        Dictionary<string, Tensor> targets = Tensors(loop.Method, moments);
+        bool Fits(string key, Tensor target) => file.Entries.TryGetValue(key, out WeightEntry? entry)
+            && entry.Shape.SequenceEqual(target.shape) && entry.Type == target.dtype;
+        string[] wrong = [.. targets.Where(t => !Fits(t.Key, t.Value)).Select(t => t.Key)];
+        if (wrong.Length > 0)
+        {
+            throw new KitException(
+                $"{path}: missing or of another shape: {Names.Listed(wrong)}. The file is of another "
+                    + "version of the kit; train in another folder.");
+        }
         using var noGrad = no_grad();
         foreach ((string key, Tensor target) in targets)
         {
             using Tensor value = file.Load(key);
             target.copy_(value);
         }
-        updates.Optimiser.SetSteps(steps);
-        (updates.SkippedInRow, updates.Done) = (skipped, done);
+        loop.Optimiser.SetSteps(steps);
+        loop.SkippedInRow = skipped;
+        loop.Done = done;
         return (monitor, version);
     }
 
-    /// <summary>The keys that change the course of training and differ from the checkpoint's, with both values.</summary>
+    private static void CheckMachine(
+        string path, Func<string, string> meta, int version, PretrainOptions options, string dataKey)
+    {
+        if (meta("data") != dataKey && version == 1 && options.MostImages > 0)
+        {
+            throw new KitException($"{path}: an older version of the kit wrote it, which chose other images for "
+                + "'mostImages' from the same seed; finish the run with that version, or train in another folder.");
+        }
+        if (meta("data") != dataKey)
+        {
+            throw new KitException(
+                $"{path}: made from other images ({meta("data")}, here {dataKey}). Bring the same files, "
+                    + "or train in another folder.");
+        }
+        string then = meta("threads"), now = Text(get_num_threads());
+        if (then != now)
+        {
+            throw new KitException($"{path}: made with {then} threads, here {now}, which gives other roundings. Set "
+                + $"OMP_NUM_THREADS={then}, or train in another folder.");
+        }
+    }
+
+    // With both values.
     private static string[] Differing(JsonElement stored, PretrainOptions options)
     {
-        JsonElement wanted = JsonSerializer.SerializeToElement(options);
-        var differing = new List<string>();
-        foreach (PropertyInfo key in typeof(PretrainOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        JsonElement wanted = options.ToJson();
+        string? Difference(string key)
         {
-            if (key.SetMethod is null || key.IsDefined(typeof(MayChangeAttribute))) continue;
-            JsonElement now = wanted.GetProperty(key.Name);
-            bool isThere = stored.TryGetProperty(key.Name, out JsonElement was);
-            if (isThere && JsonElement.DeepEquals(was, now)) continue;
-            string name = JsonNamingPolicy.CamelCase.ConvertName(key.Name);
-            differing.Add($"{name} was {(isThere ? was.GetRawText() : "not there")}, is {now.GetRawText()}");
+            JsonElement now = wanted.GetProperty(key);
+            bool isThere = stored.TryGetProperty(key, out JsonElement was);
+            if (isThere && JsonElement.DeepEquals(was, now)) return null;
+            string before = isThere ? was.GetRawText() : "not there";
+            return $"{PretrainOptions.Spelled(key)} was {before}, is {now.GetRawText()}";
         }
-        return [.. differing];
+        if (Difference(nameof(PretrainOptions.Method)) is { } method) return [method];
+        IEnumerable<PropertyInfo> keys = PretrainOptions.Keys(options.GetType());
+        return [.. keys.Where(k => !k.IsDefined(typeof(MayChangeAttribute))).Select(k => Difference(k.Name))
+            .OfType<string>()];
     }
 
     private static MonitorState Monitor(
@@ -126,8 +162,7 @@ internal static class Checkpoint
         if (!metadata.TryGetValue("best", out string? text)) return new(IsScoreDue: isDue);
         bool isNumber = double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double best);
         if (!isNumber || double.IsNaN(best))
-            throw new KitException($"{path}: 'best' of its metadata is '{text}'; expected a score. The file was changed; "
-                + "go back to another checkpoint, or train in another folder.");
+            throw new KitException($"{path}: 'best' of its metadata is '{text}'; expected a score. {Changed}");
         return new(best, count("bestStep", done), isDue);
     }
 
@@ -139,11 +174,24 @@ internal static class Checkpoint
         }
         catch (JsonException)
         {
-            // Said below, as for JSON that is no object.
+            // Refused below, as JSON that is no object.
         }
-        throw new KitException($"{path}: 'options' of its metadata are no JSON object. The file was changed; go back to another checkpoint, or train in another folder.");
+        throw new KitException($"{path}: 'options' of its metadata are no JSON object. {Changed}");
     }
 
-    private static Dictionary<string, Tensor> Tensors(PretrainMethod method, Dictionary<string, Tensor> moments) =>
-        method.State.Concat(moments.Select(m => KeyValuePair.Create("optimizer." + m.Key, m.Value))).ToDictionary(p => p.Key, p => p.Value);
+    private static Dictionary<string, string> Metadata(TrainingLoop loop, PretrainOptions options) => new()
+    {
+        ["version"] = Text(Version),
+        ["options"] = options.ToJson().GetRawText(),
+        ["step"] = Text(loop.Done),
+    };
+
+    private static Dictionary<string, Tensor> Tensors(PretrainMethod method, Dictionary<string, Tensor> moments)
+    {
+        var all = new Dictionary<string, Tensor>(method.State);
+        foreach ((string key, Tensor moment) in moments) all["optimizer." + key] = moment;
+        return all;
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -3,16 +3,15 @@ using TorchSharp.Modules;
 
 namespace DermKit.Pretraining;
 
-/// <summary>The numbers of a run as TensorBoard events.</summary>
-public sealed class EventLog
+/// <summary>Writes the numbers of a run as TensorBoard events.</summary>
+internal sealed class EventLog
 {
     private readonly SummaryWriter writer;
 
-    /// <summary>Begins a new file of events; a run that is taken up adds a second one, which TensorBoard joins to the first.</summary>
-    /// <param name="folder">Made when absent.</param>
-    public EventLog(string folder) => writer = torch.utils.tensorboard.SummaryWriter(Directory.CreateDirectory(folder).FullName);
+    // A new file: TensorBoard joins those of a resumed run.
+    public EventLog(string folder) =>
+        writer = torch.utils.tensorboard.SummaryWriter(Directory.CreateDirectory(folder).FullName);
 
-    /// <summary>Adds every finite number of a step.</summary>
     public void Write(TrainingStep step)
     {
         void Add(string tag, double value)

@@ -7,11 +7,13 @@ namespace DermKit.Pretraining;
 public static class TrainingLog
 {
     internal const string FileName = "log.jsonl";
-    private static readonly JsonSerializerOptions Options = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    private static readonly JsonSerializerOptions Options =
+        new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
-    /// <summary>Writes all steps, whole or not at all, line by line: a log as one string would be the largest object of a long run, made anew at every checkpoint.</summary>
+    /// <summary>Writes all steps or nothing.</summary>
     public static void Write(string path, IEnumerable<TrainingStep> steps) => AtomicFile.Write(path, stream =>
     {
+        // Line by line: one string would be the largest object of a long run, made at every checkpoint.
         foreach (TrainingStep step in steps)
         {
             JsonSerializer.Serialize(stream, step, Options);
@@ -20,7 +22,7 @@ public static class TrainingLog
     });
 
     /// <summary>Reads a log.</summary>
-    /// <exception cref="KitException">A line is no step; it is named.</exception>
+    /// <exception cref="KitException">A line is no step; the message names it.</exception>
     public static IReadOnlyList<TrainingStep> Read(string path) => [.. File.ReadLines(path).Select((line, i) =>
     {
         try
@@ -29,7 +31,9 @@ public static class TrainingLog
         }
         catch (JsonException e)
         {
-            throw new KitException($"{path}, line {i + 1}: expected a step of training ({e.Message}). Delete the file to start a new log.", e);
+            throw new KitException(
+                $"{path}, line {i + 1}: expected a step of training ({e.Message}). Delete the file to "
+                    + "start a new log.", e);
         }
     })];
 }

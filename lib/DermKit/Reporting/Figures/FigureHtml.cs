@@ -1,23 +1,25 @@
-using DermKit.Evaluation;
 using System.Reflection;
 using System.Text;
+using DermKit.Evaluation;
 
 namespace DermKit.Reporting;
 
-/// <summary>The HTML of a figure: image, caption, data table. Inside the kit's own report it is lean, because the report brings style and scripts once;
-/// in any other host it brings its own, and the first figure of the process brings plotly.js too.</summary>
-public static class FigureHtml
+/// <summary>The HTML of a figure. The kit's report brings style and scripts once. In other hosts each figure brings its
+/// own, and the first figure of the process brings plotly.js too.</summary>
+internal static class FigureHtml
 {
     private static string? _plotlyCarrier;
 
-    /// <summary>Style of figures and tables, for a report to embed once.</summary>
-    public static string StyleSheet { get; } = Resource("figure.css");
+    internal static string StyleSheet { get; } = Resource("figure.css");
 
-    /// <summary>Script that draws every waiting figure with window.Plotly, for a report to embed once after plotly.js.</summary>
-    public static string Script { get; } = Resource("figure.js");
+    /// <summary>Draws every waiting figure with window.Plotly; a report embeds it after plotly.js.</summary>
+    internal static string Script { get; } = Resource("figure.js");
 
-    /// <summary>True where a report brings style and scripts: AppContext switch DermKit.Report, and without it wherever the kit's host takes displays.</summary>
-    public static bool InReport => AppContext.TryGetSwitch("DermKit.Report", out bool report) ? report : AppContext.GetData(Display.HostKey) is not null;
+    /// <summary>Whether a report brings style and scripts: the AppContext switch DermKit.Report, else the presence of
+    /// the kit's host.</summary>
+    internal static bool InReport => AppContext.TryGetSwitch("DermKit.Report", out bool isReport)
+        ? isReport
+        : AppContext.GetData(Display.HostKey) is not null;
 
     internal static string Plain(Figure figure) =>
         $"{Stamps.Bracket(figure.Stamp)}Figure {figure.Id}: {figure.Title}. {figure.Caption}\n{figure.Data()}";
@@ -25,18 +27,17 @@ public static class FigureHtml
     internal static string Render(Figure figure)
     {
         Table data = figure.Data();
-        string alt = Markup.Escape(figure.AltText);
-        var html = new StringBuilder($"<figure class=\"kit-figure\" data-figure=\"{figure.Id}\"");
-        if (figure.Headline.Length > 0) html.Append($" data-headline=\"{Markup.Escape(figure.Headline)}\"");
-        html.Append('>');
-        if (figure is ImageGridFigure grid) html.Append(grid.Tiles());
-        else html.Append($"<div class=\"kit-plot\" role=\"img\" aria-label=\"{alt}\"></div><script type=\"application/json\">{FigureRenderer.PlotlySpec(figure).Replace("<", "\\u003c")}</script>");
-        html.Append($"<figcaption>{Markup.Stamp(figure.Stamp)}<strong>{Markup.Escape(figure.Title)}.</strong> {Markup.Prose(figure.Caption)}</figcaption>")
-            .Append($"<details class=\"kit-data\"><summary>Data table</summary>{data.Grid(withCaption: data.Caption != figure.Title)}</details></figure>");
+        string headline = figure.Headline.Length > 0 ? $" data-headline=\"{Markup.Escape(figure.Headline)}\"" : "";
+        string grid = data.Grid(withCaption: data.Caption != figure.Title);
+        var html = new StringBuilder($"<figure class=\"kit-figure\" data-figure=\"{figure.Id}\"{headline}>")
+            .Append(figure is ImageGridFigure images ? images.Tiles() : Plot(figure))
+            .Append($"<figcaption>{Markup.Stamp(figure.Stamp)}<strong>{Markup.Escape(figure.Title)}.</strong> ")
+            .Append($"{Markup.Prose(figure.Caption)}</figcaption>")
+            .Append($"<details class=\"kit-data\"><summary>Data table</summary>{grid}</details></figure>");
         if (InReport) return html.ToString();
         if (figure is not ImageGridFigure)
         {
-            // Running the first figure's cell again must bring plotly.js again, or a saved notebook would lose it.
+            // When the first figure's cell runs again, it brings plotly.js again; a saved notebook would lose it.
             _plotlyCarrier ??= figure.Id;
             if (_plotlyCarrier == figure.Id) html.Append(PlotlyScript(FigureRenderer.PlotlyJs()));
             html.Append($"<script>{Script}</script>");
@@ -44,13 +45,25 @@ public static class FigureHtml
         return Markup.Styled(html.ToString());
     }
 
-    /// <summary>A script element with plotly.js that sets window.Plotly whatever module loader the page has.</summary>
-    public static string PlotlyScript(string plotlyJs) =>
-        $"<script>(function(){{if(window.Plotly)return;var define,module,exports;\n{plotlyJs.Replace("</script", "<\\/script")}\n}}).call(window);</script>";
+    /// <summary>Sets window.Plotly in a page with any module loader.</summary>
+    internal static string PlotlyScript(string plotlyJs)
+    {
+        string script = plotlyJs.Replace("</script", "<\\/script");
+        return "<script>(function(){if(window.Plotly)return;var define,module,exports;\n"
+            + $"{script}\n}}).call(window);</script>";
+    }
+
+    private static string Plot(Figure figure)
+    {
+        string spec = FigureRenderer.PlotlySpec(figure).Replace("<", "\\u003c");
+        return $"<div class=\"kit-plot\" role=\"img\" aria-label=\"{Markup.Escape(figure.AltText)}\"></div>"
+            + $"<script type=\"application/json\">{spec}</script>";
+    }
 
     private static string Resource(string name)
     {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"DermKit.Reporting.{name}")!;
-        return new StreamReader(stream).ReadToEnd();
+        var assembly = Assembly.GetExecutingAssembly();
+        using var reader = new StreamReader(assembly.GetManifestResourceStream($"DermKit.Reporting.{name}")!);
+        return reader.ReadToEnd();
     }
 }

@@ -3,33 +3,36 @@ using System.Runtime.Loader;
 
 namespace DermKit.Reporting;
 
-/// <summary>Draws figures; implemented by DermKit.Figures, which only <see cref="FigureRenderer"/> loads.</summary>
-public interface IFigureRenderer
+/// <summary>Implemented by DermKit.Figures, which only <see cref="FigureRenderer"/> loads.</summary>
+internal interface IFigureRenderer
 {
-    /// <summary>The figure as JSON {data, layout} for Plotly.newPlot, without colours of text or background.</summary>
+    /// <summary>JSON {data, layout} for Plotly.newPlot, without colours of text and background.</summary>
     string PlotlySpec(Figure figure);
 
     /// <summary>Source of plotly.js.</summary>
     string PlotlyJs();
 }
 
-/// <summary>Loads the drawing code into a context of its own: Plotly.NET needs a newer FSharp.Core than some notebook hosts bring.</summary>
-public static class FigureRenderer
+/// <summary>Loads DermKit.Figures into its own context, because Plotly.NET needs a newer FSharp.Core than some hosts
+/// have.</summary>
+internal static class FigureRenderer
 {
     private static readonly Lazy<IFigureRenderer> Renderer = new(Load);
 
-    /// <inheritdoc cref="IFigureRenderer.PlotlySpec"/>
-    public static string PlotlySpec(Figure figure) => Renderer.Value.PlotlySpec(figure);
+    internal static string PlotlySpec(Figure figure) => Renderer.Value.PlotlySpec(figure);
 
-    /// <inheritdoc cref="IFigureRenderer.PlotlyJs"/>
-    public static string PlotlyJs() => Renderer.Value.PlotlyJs();
+    internal static string PlotlyJs() => Renderer.Value.PlotlyJs();
 
     private static IFigureRenderer Load()
     {
-        string path = Path.Combine(Path.GetDirectoryName(typeof(FigureRenderer).Assembly.Location)!, "figures", "DermKit.Figures.dll");
-        if (!File.Exists(path)) throw new KitException($"{path} is missing; build the kit (dotnet build Kit.sln -c Release) before drawing figures.");
-        Type type = new FiguresContext(path).LoadFromAssemblyPath(path).GetType("DermKit.Figures.PlotlyRenderer", throwOnError: true)!;
-        return (IFigureRenderer)Activator.CreateInstance(type)!;
+        string folder = Path.GetDirectoryName(typeof(FigureRenderer).Assembly.Location)!;
+        string path = Path.Combine(folder, "figures", "DermKit.Figures.dll");
+        if (!File.Exists(path))
+            throw new KitException(
+                $"{path} is missing; build the kit (dotnet build Kit.sln -c Release) before drawing figures.");
+        Assembly figures = new FiguresContext(path).LoadFromAssemblyPath(path);
+        Type type = figures.GetType("DermKit.Figures.PlotlyRenderer", throwOnError: true)!;
+        return (IFigureRenderer)Activator.CreateInstance(type, nonPublic: true)!;
     }
 
     private sealed class FiguresContext(string path) : AssemblyLoadContext("DermKit.Figures")
@@ -38,7 +41,7 @@ public static class FigureRenderer
 
         protected override Assembly? Load(AssemblyName name)
         {
-            // The asking assembly itself: a second copy of DermKit would have other Figure types.
+            // A second copy of DermKit would have other Figure types.
             if (name.Name == "DermKit") return typeof(FigureRenderer).Assembly;
             return _resolver.ResolveAssemblyToPath(name) is { } file ? LoadFromAssemblyPath(file) : null;
         }

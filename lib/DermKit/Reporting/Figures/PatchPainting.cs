@@ -2,27 +2,26 @@ using DermKit.Imaging;
 
 namespace DermKit.Reporting;
 
-/// <summary>Draws a value or a colour for each patch over an image. Patches stay squares: finer than a patch nothing is known.</summary>
-public static class PatchPainting
+/// <summary>Draws a weight or a colour for each patch as a square; nothing is known at a finer scale.</summary>
+internal static class PatchPainting
 {
-    /// <summary>The image in grey with each patch coloured from dark to yellow by its weight over the greatest weight of the map.</summary>
-    /// <param name="image">Any size of at least one pixel for each patch.</param>
-    /// <param name="weights">[row of patches, column], 0 or more; all zero leaves the image grey.</param>
-    public static RgbImage Heat(RgbImage image, double[,] weights)
+    /// <summary>The image in grey, coloured from dark to yellow by weights [row, column] of 0 or more; zeros leave it
+    /// grey.</summary>
+    internal static RgbImage Heat(RgbImage image, double[,] weights)
     {
         double most = Math.Max(weights.Cast<double>().Max(), double.Epsilon);
         return Paint(image.Width, image.Height, weights.GetLength(0), weights.GetLength(1), (pixel, row, column) =>
         {
             ReadOnlySpan<byte> p = image.Pixels.AsSpan(pixel, 3);
-            double grey = 0.55 * (0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]), share = weights[row, column] / most;
+            double grey = 0.55 * (0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]);
+            double share = weights[row, column] / most;
             return (Mix(grey, 255, share), Mix(grey, 214, share), Mix(grey, 40, share));
         });
     }
 
-    /// <summary>An image of one pixel for each patch, enlarged to squares.</summary>
-    /// <param name="patches">A pixel for each patch.</param>
-    /// <param name="side">Width of the result in pixels; the height keeps the shape.</param>
-    public static RgbImage Enlarge(RgbImage patches, int side)
+    /// <summary>Enlarges pixels to squares; the width is <paramref name="side"/>, and the height keeps the aspect
+    /// ratio.</summary>
+    internal static RgbImage Enlarge(RgbImage patches, int side)
     {
         int height = Math.Max(1, side * patches.Height / patches.Width);
         return Paint(side, height, patches.Height, patches.Width, (_, row, column) =>
@@ -32,7 +31,8 @@ public static class PatchPainting
         });
     }
 
-    private static RgbImage Paint(int width, int height, int rows, int columns, Func<int, int, int, (byte R, byte G, byte B)> color)
+    private static RgbImage Paint(
+        int width, int height, int rows, int columns, Func<int, int, int, (byte R, byte G, byte B)> color)
     {
         byte[] pixels = new byte[3 * width * height];
         for (int y = 0; y < height; y++)

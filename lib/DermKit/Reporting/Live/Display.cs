@@ -1,35 +1,54 @@
-using System.Reflection;
+using System.Collections.Concurrent;
 
 namespace DermKit.Reporting;
 
-/// <summary>HTML with its plain-text form, as notebook hosts take it.</summary>
-[TypeFormatterSource(typeof(RichFormatterSource), PreferredMimeTypes = ["text/html", "text/plain"])]
-public sealed record DisplayedHtml(string Html, string Plain);
+/// <summary>HTML with its plain-text form.</summary>
+[TypeFormatterSource]
+internal sealed record DisplayedHtml(string Html, string Plain) : IRichOutput
+{
+    public string ToHtml() => Html;
 
-/// <summary>Shows rich output from library code in whichever host runs the process, and changes it in place.</summary>
+    public string ToPlain() => Plain;
+}
+
+/// <summary>Shows rich output in the host of this process and replaces it in place; plain text in a console.</summary>
 public sealed class Display
 {
+    /// <summary>AppContext data of the kit's host: a delegate of id, whether it is an update, and forms.</summary>
     internal const string HostKey = "DermKit.Display";
+
+    /// <summary>AppContext data of the kit's host: the token of the running cell.</summary>
     internal const string CancellationKey = "DermKit.Cancellation";
+
     private readonly string _id = Guid.NewGuid().ToString("N");
-    private object? _interactive;
-    private bool _line;
+    private readonly bool _isTerminal;
+    private Action<DisplayedHtml>? _update;
 
-    private Display() { }
-
-    /// <summary>
-    /// Set by the host and cancelled when the running cell is to stop; a cell passes it to the library's long calls.
-    /// <see cref="CancellationToken.None"/> in a host that sets none.
-    /// </summary>
-    public static CancellationToken Cancellation => AppContext.GetData(CancellationKey) as CancellationToken? ?? CancellationToken.None;
-
-    /// <summary>Shows HTML; <paramref name="plain"/> is what a console or a text-only client prints.</summary>
-    public static Display Html(string html, string plain)
+    private Display(DisplayedHtml shown, bool isTerminal)
     {
-        var display = new Display();
-        display.Send(html, plain, isUpdate: false);
-        return display;
+        _isTerminal = isTerminal;
+        if (KitHost is null && NotebookHost.Current is { } host) _update = host.Show(shown);
+        else Send(shown, isUpdate: false);
     }
+
+    /// <summary>Cancelled when the running cell is to stop; pass it to long calls. <see cref="CancellationToken.None"/>
+    /// without a notebook host.</summary>
+    public static CancellationToken Cancellation => AppContext.GetData(CancellationKey) as CancellationToken?
+        ?? NotebookHost.Current?.Cancellation ?? CancellationToken.None;
+
+    /// <summary>True where output goes to a file or a pipe.</summary>
+    internal static bool IsLog => KitHost is null && NotebookHost.Current is null && Console.IsOutputRedirected;
+
+    /// <summary>Least time between two updates.</summary>
+    internal static TimeSpan Pause => IsLog ? TimeSpan.FromSeconds(10) : TimeSpan.FromMilliseconds(250);
+
+    private static Action<string, bool, IReadOnlyDictionary<string, string>>? KitHost =>
+        AppContext.GetData(HostKey) as Action<string, bool, IReadOnlyDictionary<string, string>>;
+
+    private bool IsLine => _isTerminal && _update is null && KitHost is null;
+
+    /// <summary>Shows HTML, or plain text in consoles and text-only clients.</summary>
+    public static Display Html(string html, string plain) => new(new(html, plain), isTerminal: false);
 
     /// <summary>Shows a figure.</summary>
     public static Display Show(Figure figure) => Html(figure.ToHtml(), FigureHtml.Plain(figure));
@@ -37,46 +56,47 @@ public sealed class Display
     /// <summary>Shows a table.</summary>
     public static Display Show(Table table) => Html(table.ToHtml(), table.ToString());
 
-    /// <summary>A bar that fills; pass its <see cref="ProgressBar.Report"/> where the library takes Action&lt;int, int&gt;.</summary>
+    /// <summary>A progress bar; pass its <see cref="ProgressBar.Report"/> as Action&lt;int, int&gt;.</summary>
     public static ProgressBar Progress(string label) => new(label);
 
-    /// <summary>Bar, rate, time left and live chart of a training run; pass its <see cref="TrainingProgress.Report"/> to the trainer.</summary>
-    /// <param name="label">Names the run.</param>
-    /// <param name="stamp">See <see cref="Figure.Stamp"/>.</param>
-    public static TrainingProgress Training(string label, string stamp = "") => new(label, stamp);
-
-    /// <summary>Replaces what is shown; where nothing can be replaced, it is printed below.</summary>
-    public void Update(string html, string plain) => Send(html, plain, isUpdate: true);
-
-    /// <summary>True where output goes to a file or a pipe: what is live prints a line now and then instead of changing in place.</summary>
-    internal static bool IsLog => AppContext.GetData(HostKey) is null && InteractiveContext() is null && Console.IsOutputRedirected;
-
-    /// <summary>Time between two draws of what is live: a host is never flooded, nor is a log.</summary>
-    internal static TimeSpan Pause => IsLog ? TimeSpan.FromSeconds(10) : TimeSpan.FromMilliseconds(250);
-
-    /// <summary>Shows what is going to change: in a terminal one line, overwritten until <see cref="End"/>.</summary>
-    internal static Display Live(string html, string plain)
+    /// <summary>A callback of name, done and total, with a bar for each name. <paramref name="run"/> is printed before
+    /// the names, such as "256 components".</summary>
+    public static Action<string, int, int> ProgressFor(string run = "")
     {
-        var display = new Display { _line = !Console.IsOutputRedirected };
-        display.Send(html, plain, isUpdate: false);
-        return display;
+        var bars = new ConcurrentDictionary<string, ProgressBar>();
+        return (what, done, all) => bars.GetOrAdd(what, Bar).Report(done, all);
+
+        ProgressBar Bar(string what) => new(run.Length > 0 ? $"{run}: {what}" : what);
     }
 
-    /// <summary>In a terminal prints a line that stays above the one that changes; elsewhere nothing.</summary>
+    /// <summary>Bar, rate, time left and chart of a training run; pass its <see cref="TrainingProgress.Report"/> to the
+    /// trainer.</summary>
+    public static TrainingProgress Training(string label, string stamp = "") => new(label, stamp);
+
+    /// <summary>Replaces what is shown, or prints the new text below.</summary>
+    public void Update(string html, string plain)
+    {
+        var shown = new DisplayedHtml(html, plain);
+        if (KitHost is null && _update is not null) _update(shown);
+        else Send(shown, isUpdate: true);
+    }
+
+    /// <summary>One line in a terminal, overwritten until <see cref="End"/>.</summary>
+    internal static Display Live(string html, string plain) => new(new(html, plain), !Console.IsOutputRedirected);
+
+    /// <summary>Prints a line above the changing one in a terminal; does nothing elsewhere.</summary>
     internal void Above(string text)
     {
         if (IsLine) Console.WriteLine($"\r{text.PadRight(Math.Max(0, Console.WindowWidth - 1))}");
     }
 
-    /// <summary>Ends the line in a terminal; a later update begins another.</summary>
+    /// <summary>Ends the changing line in a terminal; a later update starts another.</summary>
     internal void End()
     {
         if (IsLine) Console.WriteLine();
     }
 
-    private bool IsLine => _line && _interactive is null && AppContext.GetData(HostKey) is null;
-
-    /// <summary>A text as one line of a terminal that overwrites the one before: a longer text would wrap, a shorter one leave a rest.</summary>
+    /// <summary>The first line, cut or padded to overwrite one line of a terminal.</summary>
     internal static string Line(string plain, int columns)
     {
         string first = plain.Split('\n')[0];
@@ -84,24 +104,14 @@ public sealed class Display
         return "\r" + (first.Length > room ? first[..(room - 1)] + "…" : first.PadRight(room));
     }
 
-    private void Send(string html, string plain, bool isUpdate)
+    private void Send(DisplayedHtml shown, bool isUpdate)
     {
-        if (AppContext.GetData(HostKey) is Action<string, bool, IReadOnlyDictionary<string, string>> host)
-            host(_id, isUpdate, new Dictionary<string, string> { ["text/html"] = html, ["text/plain"] = plain });
-        else if (isUpdate && _interactive is not null)
-            _interactive.GetType().GetMethod("Update", [typeof(object)])!.Invoke(_interactive, [new DisplayedHtml(html, plain)]);
-        else if (!isUpdate && InteractiveContext() is { } context)
-            // That host's display(x) sends updates under another id; its context's extension does not.
-            _interactive = context.GetType().Assembly.GetType("Microsoft.DotNet.Interactive.KernelInvocationContextExtensions")!
-                .GetMethod("Display", [context.GetType(), typeof(object), typeof(string[])])!.Invoke(null, [context, new DisplayedHtml(html, plain), new[] { "text/html", "text/plain" }]);
-        else if (_line)
-            Console.Write(Line(plain, Console.WindowWidth));
-        else
-            Console.WriteLine(plain);
+        if (KitHost is { } host)
+        {
+            var forms = new Dictionary<string, string> { ["text/html"] = shown.Html, ["text/plain"] = shown.Plain };
+            host(_id, isUpdate, forms);
+        }
+        else if (_isTerminal) Console.Write(Line(shown.Plain, Console.WindowWidth));
+        else Console.WriteLine(shown.Plain);
     }
-
-    private static object? InteractiveContext() => AppDomain.CurrentDomain.GetAssemblies()
-        .FirstOrDefault(a => a.GetName().Name == "Microsoft.DotNet.Interactive")?
-        .GetType("Microsoft.DotNet.Interactive.KernelInvocationContext")?
-        .GetProperty("Current", BindingFlags.Public | BindingFlags.Static)?.GetValue(null);
 }

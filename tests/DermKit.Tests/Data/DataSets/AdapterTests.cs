@@ -29,14 +29,20 @@ public sealed class AdapterTests : IDisposable
         string official = Path.Combine(folder.Path, "official");
         foreach ((string part, string[] rows) in new[]
         {
-            ("Training", new[] { "ISIC_0000000,0.0,0.0", "ISIC_0000002,1.0,0.0" }), ("Validation", ["ISIC_0001769,0.0,1.0"]), ("Test_v2", ["ISIC_0012086,0.0,0.0"]),
+            ("Training", new[] { "ISIC_0000000,0.0,0.0", "ISIC_0000002,1.0,0.0" }),
+            ("Validation", ["ISIC_0001769,0.0,1.0"]), ("Test_v2", ["ISIC_0012086,0.0,0.0"]),
         })
         {
-            MiniTrees.Write(official, $"ISIC-2017_{part}_Part3_GroundTruth.csv", ["image_id,melanoma,seborrheic_keratosis", .. rows]);
-            MiniTrees.Images(official, [.. rows.Select(r => $"ISIC-2017_{part}_Data/{r[..12]}.jpg"), .. rows.Select(r => $"ISIC-2017_{part}_Data/{r[..12]}_superpixels.png")]);
+            MiniTrees.Write(official, $"ISIC-2017_{part}_Part3_GroundTruth.csv",
+                ["image_id,melanoma,seborrheic_keratosis", .. rows]);
+            MiniTrees.Images(official,
+                [.. rows.Select(r => $"ISIC-2017_{part}_Data/{r[..12]}.jpg"),
+                    .. rows.Select(r => $"ISIC-2017_{part}_Data/{r[..12]}_superpixels.png")]);
         }
-        ImageTable merged = Isic2017.Load(MiniTrees.Isic(Path.Combine(folder.Path, "merged"))), own = Isic2017.Load(official);
-        foreach (string column in new[] { "image_id", "split", "diagnosis" }) Assert.Equal(merged.Column(column), own.Column(column));
+        ImageTable merged = Isic2017.Load(MiniTrees.Isic(Path.Combine(folder.Path, "merged"))),
+            own = Isic2017.Load(official);
+        foreach (string column in new[] { "image_id", "split", "diagnosis" })
+            Assert.Equal(merged.Column(column), own.Column(column));
         Assert.Equal(["nevus", "melanoma", "seborrheic_keratosis", "nevus"], own.Column("diagnosis"));
         Assert.Equal(["55", null, null, null], merged.Column("age"));
         Split split = Splits.Official(own);
@@ -46,13 +52,15 @@ public sealed class AdapterTests : IDisposable
 
     [Theory]
     [InlineData("image,MEL,NV,BCC,AKIEC,BKL,DF,VASC", "ISIC_0034524,0.0,0.0,0.0,1.0,0.0,0.0,0.0")]
-    [InlineData("lesion_id,image_id,dx,dx_type,age,sex,localization,dataset", "HAM_9,ISIC_0034524,akiec,histo,40,male,back,vidir_modern")]
+    [InlineData("lesion_id,image_id,dx,dx_type,age,sex,localization,dataset",
+        "HAM_9,ISIC_0034524,akiec,histo,40,male,back,vidir_modern")]
     public void HamReadsBothFormsOfTheTestLabels(string header, string row)
     {
         MiniTrees.Write(folder.Path, "HAM10000_metadata.csv", "lesion_id,image_id,dx,dx_type,age,sex,localization",
             "HAM_1,ISIC_0027419,bkl,histo,80.0,male,scalp", "HAM_1,ISIC_0025030,bkl,histo,80.0,unknown,scalp");
         MiniTrees.Write(folder.Path, "ISIC2018_Task3_Test_GroundTruth.csv", header, row);
-        MiniTrees.Images(folder.Path, "images/ISIC_0027419.jpg", "images/ISIC_0025030.jpg", "test_images/ISIC_0034524.jpg");
+        MiniTrees.Images(folder.Path, "images/ISIC_0027419.jpg", "images/ISIC_0025030.jpg",
+            "test_images/ISIC_0034524.jpg");
         ImageTable table = Ham10000.Load(folder.Path);
         Assert.Equal(["bkl", "bkl", "akiec"], table.Column("diagnosis"));
         Assert.Equal(["train", "train", "test"], table.Column("split"));
@@ -64,7 +72,8 @@ public sealed class AdapterTests : IDisposable
     public void GenericCsvIsRelativeToItselfAndKeepsFurtherColumns()
     {
         MiniTrees.Images(folder.Path, "set/a.jpg", "set/more/b.png");
-        string csv = MiniTrees.Write(folder.Path, "set/labels.csv", "\uFEFFimage,label,split,patient_id,camera", "a.jpg,\"nevus, common\",TRAIN,p1,x\r", "more/b.png,melanoma,test,p2,\r");
+        string csv = MiniTrees.Write(folder.Path, "set/labels.csv", "\uFEFFimage,label,split,patient_id,camera",
+            "a.jpg,\"nevus, common\",TRAIN,p1,x\r", "more/b.png,melanoma,test,p2,\r");
         ImageTable table = GenericCsv.Load(csv, "mine");
         Assert.Equal(["nevus, common", "melanoma"], table.Column("label"));
         Assert.Equal(table.Column("label"), table.Column("diagnosis"));
@@ -83,26 +92,30 @@ public sealed class AdapterTests : IDisposable
         Assert.True(DataSetCatalog.IsPresent(settings, "clinic"));
         Assert.Equal(2, DataSetCatalog.Load(settings, "clinic").Count);
         Assert.False(DataSetCatalog.IsPresent(settings, "other"));
-        Assert.Contains("'other' is not here", Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "other")).Message);
+        Assert.Contains("'other' is not here",
+            Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "other")).Message);
 
         string before = DataSetCatalog.Hash(Path.GetDirectoryName(csv)!);
         Assert.Equal(before, DataSetCatalog.Hash(Path.GetDirectoryName(csv)!));
         File.AppendAllText(Path.Combine(settings.DataDir, "clinic", "b.jpg"), "x");
         string changedImage = DataSetCatalog.Hash(Path.GetDirectoryName(csv)!);
         File.AppendAllText(csv, "\n");
-        Assert.Equal(3, new[] { before, changedImage, DataSetCatalog.Hash(Path.GetDirectoryName(csv)!) }.Distinct().Count());
+        Assert.Equal(3,
+            new[] { before, changedImage, DataSetCatalog.Hash(Path.GetDirectoryName(csv)!) }.Distinct().Count());
     }
 
     [Fact]
     public void RowsAndConcatKeepEveryColumnWithItsImage()
     {
-        ImageTable pad = PadUfes20.Load(MiniTrees.Pad(Path.Combine(folder.Path, "pad"))).Rows([2, 0]), isic = Isic2017.Load(MiniTrees.Isic(Path.Combine(folder.Path, "isic")));
+        ImageTable pad = PadUfes20.Load(MiniTrees.Pad(Path.Combine(folder.Path, "pad"))).Rows([2, 0]),
+            isic = Isic2017.Load(MiniTrees.Isic(Path.Combine(folder.Path, "isic")));
         Assert.Equal(["PAT_3_9_13", "PAT_1_7_10"], pad.Ids);
         Assert.Equal(["MEL", "NEV"], pad.Column("diagnosis"));
         Assert.Equal(["4", null], pad.Column("skin_type"));
         ImageTable both = ImageTable.Concat("both", pad, isic);
         Assert.Equal((6, 2), (both.Count, both.Column("patient_id").OfType<string>().Count()));
-        Assert.Equal(["pad-ufes-20", "pad-ufes-20", "isic2017", "isic2017", "isic2017", "isic2017"], both.Column("source"));
+        Assert.Equal(["pad-ufes-20", "pad-ufes-20", "isic2017", "isic2017", "isic2017", "isic2017"],
+            both.Column("source"));
         Assert.Contains("did you mean 'diagnosis'", Assert.Throws<KitException>(() => both.Column("diagnosi")).Message);
     }
 

@@ -19,16 +19,29 @@ public sealed class Derm7ptReleaseTests(Derm7ptReleaseTests.Tree tree) : IClassF
 
         public Tree()
         {
-            Settings = KitSettings.FromEnvironment() with { DataDir = folder.Path, CacheDir = Path.Combine(folder.Path, "cache") };
-            Dictionary<string, int> counts = DataSetManifest.All(Path.Combine(Settings.Root, "data"), Derm7pt.Name)[0].Counts["all"];
+            Settings = KitSettings.FromEnvironment() with
+            {
+                DataDir = folder.Path,
+                CacheDir = Path.Combine(folder.Path, "cache")
+            };
+            Dictionary<string, int> counts = DataSetManifest.All(Path.Combine(Settings.Root, "data"),
+                Derm7pt.Name)[0].Counts["all"];
             // The first and the last label as published, the others between.
-            string[] diagnoses = [.. counts.Where(c => c.Key != "melanoma").Append(counts.Single(c => c.Key == "melanoma")).SelectMany(c => Enumerable.Repeat(c.Key, c.Value / 2))];
-            (string Clinic, string Derm)[] files = [.. Enumerable.Range(1, diagnoses.Length).Select(c => c == 1 ? ("NEL/NEL025.JPG", "NEL/Nel026.jpg") : c == diagnoses.Length ? ("Adl/Adl388.jpg", "Adl/Adl389.jpg")
-                : Shared.Contains(c) ? ($"Fhl/Fhl{c:D4}.jpg", $"Fhl/Fhl{c:D4}.jpg") : ($"Aal/Aal{c:D4}.jpg", $"Aal/Aal{c:D4}d.jpg"))];
+            string[] diagnoses = [.. counts.Where(c => c.Key != "melanoma")
+                .Append(counts.Single(c => c.Key == "melanoma"))
+                .SelectMany(c => Enumerable.Repeat(c.Key, c.Value / 2))];
+            (string Clinic, string Derm)[] files = [.. Enumerable.Range(1, diagnoses.Length)
+                .Select(c => c == 1 ? ("NEL/NEL025.JPG", "NEL/Nel026.jpg")
+                    : c == diagnoses.Length ? ("Adl/Adl388.jpg", "Adl/Adl389.jpg")
+                        : Shared.Contains(c) ? ($"Fhl/Fhl{c:D4}.jpg", $"Fhl/Fhl{c:D4}.jpg")
+                    : ($"Aal/Aal{c:D4}.jpg", $"Aal/Aal{c:D4}d.jpg"))];
             string root = Path.Combine(folder.Path, Derm7pt.Name, "release_v0");
             MiniTrees.Write(root, "meta/meta.csv", ["case_num,diagnosis,location,sex,clinic,derm",
-                .. diagnoses.Select((d, i) => $"{i + 1},{d}{(d == "melanoma" && i % 2 == 0 ? " (in situ)" : "")},back,female,{files[i].Clinic},{files[i].Derm}")]);
-            MiniTrees.Images(root, [.. files.SelectMany(f => new[] { f.Clinic, f.Derm }).Distinct().Select(f => $"images/{f}")]);
+                .. diagnoses.Select(
+                    (d, i) => $"{i + 1},{d}{(d == "melanoma" && i % 2 == 0 ? " (in situ)" : "")},back,"
+                        + $"female,{files[i].Clinic},{files[i].Derm}")]);
+            MiniTrees.Images(root,
+                [.. files.SelectMany(f => new[] { f.Clinic, f.Derm }).Distinct().Select(f => $"images/{f}")]);
             Suite = TaskSuite.Load(Path.Combine(Settings.Root, "data"));
         }
 
@@ -56,9 +69,11 @@ public sealed class Derm7ptReleaseTests(Derm7ptReleaseTests.Tree tree) : IClassF
     [Fact]
     public void OriginalHasEveryRowAndStrictEveryFileOnceAndSaysSo()
     {
-        ProbeTask original = TaskSuite.Open(tree.Suite["derm7pt"], tree.Settings, SplitVersion.Original), strict = TaskSuite.Open(tree.Suite["derm7pt"], tree.Settings);
+        ProbeTask original = TaskSuite.Open(tree.Suite["derm7pt"], tree.Settings, SplitVersion.Original),
+            strict = TaskSuite.Open(tree.Suite["derm7pt"], tree.Settings);
         Assert.Equal((2022, 2013), (original.Table.Count, strict.Table.Count));
-        Assert.Contains("9 of 2022 rows left out, whose image another row has too: Fhl/Fhl0565.jpg#565-derm, ", strict.Definition.Note);
+        Assert.Contains("9 of 2022 rows left out, whose image another row has too: Fhl/Fhl0565.jpg#565-derm, ",
+            strict.Definition.Note);
         Assert.DoesNotContain("left out", original.Definition.Note);
         Assert.Equal(2013, strict.Table.Paths.Distinct().Count());
         foreach (int seed in TaskSuite.Seeds)
@@ -67,11 +82,16 @@ public sealed class Derm7ptReleaseTests(Derm7ptReleaseTests.Tree tree) : IClassF
             Splits.CheckLeaks(strict.Table, strict.SplitFor(seed), "derm7pt");
         }
         // Some seed of the original puts one file on both sides: its leak is allowed, and named where it is asked for.
-        Assert.Contains(TaskSuite.Seeds, seed => original.SplitFor(seed) is var split && split.Train.Select(i => original.Table.Paths[i]).Intersect(split.Test.Select(i => original.Table.Paths[i])).Any());
+        Assert.Contains(TaskSuite.Seeds,
+            seed => original.SplitFor(seed) is var split
+                && split.Train.Select(i => original.Table.Paths[i])
+                    .Intersect(split.Test.Select(i => original.Table.Paths[i])).Any());
         // Features belong to files, scores to rows.
         string[] paths = [.. original.Table.Paths.Distinct()];
         using Tensor features = randn([paths.Length, 4], generator: new Generator(1));
-        TaskResult result = Probing.Run(features, new("m", "cls4", "w", "k"), original, 1, new() { Probes = ["knn"], Resamples = 10 }, rowOf: [.. original.Table.Paths.Select(p => Array.IndexOf(paths, p))])[0];
+        TaskResult result = Probing.Run(features, new("m", "cls4", "w", "k"), original, 1,
+            new() { Probes = ["knn"], Resamples = 10 },
+            rowOf: [.. original.Table.Paths.Select(p => Array.IndexOf(paths, p))])[0];
         Assert.Equal(original.SplitFor(1).Test.Length, result.Predicted.Length);
     }
 
@@ -79,7 +99,8 @@ public sealed class Derm7ptReleaseTests(Derm7ptReleaseTests.Tree tree) : IClassF
     public void ACleaningListOfFilesOrOfRowsLeavesTheSame()
     {
         string list = Path.Combine(tree.Settings.DataDir, Derm7pt.Name, "derm7pt_cleaned_file_list.csv");
-        string[] ids = [.. DataSetCatalog.Load(tree.Settings, Derm7pt.Name).Ids.Select(id => id.Split('#')[0]).Where(id => id != "NEL/NEL025.JPG")];
+        string[] ids = [.. DataSetCatalog.Load(tree.Settings, Derm7pt.Name).Ids.Select(id => id.Split('#')[0])
+            .Where(id => id != "NEL/NEL025.JPG")];
         try
         {
             foreach (string[] names in new[] { ids, [.. ids.Distinct()] })
@@ -99,9 +120,11 @@ public sealed class Derm7ptReleaseTests(Derm7ptReleaseTests.Tree tree) : IClassF
     [Fact]
     public void RowsOfOneFileThatDifferInTheLabelAreNamed()
     {
-        var table = new ImageTable("mine", ("image", ["/a", "/b", "/a"]), ("image_id", ["1", "2", "3"]), ("diagnosis", ["x", "y", "y"]), ("site", ["back", "arm", "back"]));
+        var table = new ImageTable("mine", ("image", ["/a", "/b", "/a"]), ("image_id", ["1", "2", "3"]),
+            ("diagnosis", ["x", "y", "y"]), ("site", ["back", "arm", "back"]));
         Assert.Equal(["1", "2"], table.Once("site").Ids);
-        Assert.Contains("/a is the image of '1' with diagnosis 'x' and of '3' with 'y'", Assert.Throws<KitException>(() => table.Once("diagnosis")).Message);
+        Assert.Contains("/a is the image of '1' with diagnosis 'x' and of '3' with 'y'",
+            Assert.Throws<KitException>(() => table.Once("diagnosis")).Message);
         ImageTable single = table.Rows([0, 1]);
         Assert.Same(single, single.Once("diagnosis"));
     }
@@ -114,7 +137,8 @@ public sealed class Derm7ptReleaseTests(Derm7ptReleaseTests.Tree tree) : IClassF
         try
         {
             Assert.False(DataSetCatalog.IsPresent(tree.Settings, Derm7pt.Name, "full"));
-            string message = Assert.Throws<KitException>(() => DataSetCatalog.Load(tree.Settings, Derm7pt.Name)).Message;
+            string message =
+                Assert.Throws<KitException>(() => DataSetCatalog.Load(tree.Settings, Derm7pt.Name)).Message;
             Assert.Contains("expected 2022 images, found 2020", message);
             Assert.Contains("Missing images: Fhl/Fhl0800.jpg, Fhl/Fhl0800.jpg#800-derm.", message);
             Assert.DoesNotContain("labels were changed", message);

@@ -2,13 +2,17 @@ using DermKit.Data;
 
 namespace DermKit.Tests.Data;
 
-/// <summary>Small copies of the real folder layouts: the real file names and headers, a few rows, and image files that no adapter opens.</summary>
+/// <summary>Small copies of the real folder layouts: the real file names and headers, a few rows, and image files
+/// that no adapter opens.</summary>
 internal static class MiniTrees
 {
-    internal const string PadHeader = "patient_id,lesion_id,smoke,drink,background_father,background_mother,age,pesticide,gender,skin_cancer_history,cancer_history,has_piped_water,has_sewage_system,fitspatrick,region,diameter_1,diameter_2,diagnostic,itch,grew,hurt,changed,bleed,elevation,img_id,biopsed";
+    internal const string PadHeader = "patient_id,lesion_id,smoke,drink,background_father,background_mother,age,"
+        + "pesticide,gender,skin_cancer_history,cancer_history,has_piped_water,has_sewage_system,fitspatrick,region,"
+        + "diameter_1,diameter_2,diagnostic,itch,grew,hurt,changed,bleed,elevation,img_id,biopsed";
 
     internal static string PadRow(string patient, string lesion, string diagnosis, string type, string image) =>
-        $"{patient},{lesion},,,,,55,,FEMALE,,,,,{type},NECK,,,{diagnosis},True,False,False,False,False,True,{image},True";
+        $"{patient},{lesion},,,,,55,,FEMALE,,,,,{type},NECK,,,{diagnosis},True,False,False,False,False,True,{image},"
+        + "True";
 
     /// <summary>Settings whose root and data folder lie below one temporary folder.</summary>
     internal static KitSettings Settings(string folder)
@@ -33,7 +37,8 @@ internal static class MiniTrees
 
     internal static string Pad(string folder)
     {
-        Write(folder, "metadata.csv", PadHeader, PadRow("PAT_1", "7", "NEV", "", "PAT_1_7_10.png"), PadRow("PAT_2", "7", "BCC", "2.0", "PAT_2_7_11.png"),
+        Write(folder, "metadata.csv", PadHeader, PadRow("PAT_1", "7", "NEV", "", "PAT_1_7_10.png"),
+            PadRow("PAT_2", "7", "BCC", "2.0", "PAT_2_7_11.png"),
             PadRow("PAT_2", "7", "BCC", "2.0", "PAT_2_7_12.png"), PadRow("PAT_3", "9", "MEL", "4.0", "PAT_3_9_13.png"));
         Images(folder, "images/PAT_1_7_10.jpg", "images/PAT_2_7_11.png", "images/PAT_3_9_13.JPG");
         return folder;
@@ -42,12 +47,16 @@ internal static class MiniTrees
     internal static string Isic(string folder)
     {
         Write(folder, "metadata.csv", "image_id,split,melanoma,seborrheic_keratosis,diagnosis,age_approximate,sex",
-            "ISIC_0000000,train,0.0,0.0,nevus,55,female", "ISIC_0000002,train,1.0,0.0,melanoma,unknown,female", "ISIC_0001769,val,0.0,1.0,seborrheic_keratosis,,", "ISIC_0012086,test,0.0,0.0,nevus,,");
-        Images(folder, "images/ISIC_0000000.jpg", "images/ISIC_0000002.jpg", "images/ISIC_0001769.jpg", "images/ISIC_0012086.jpg");
+            "ISIC_0000000,train,0.0,0.0,nevus,55,female", "ISIC_0000002,train,1.0,0.0,melanoma,unknown,female",
+            "ISIC_0001769,val,0.0,1.0,seborrheic_keratosis,,", "ISIC_0012086,test,0.0,0.0,nevus,,");
+        Images(folder, "images/ISIC_0000000.jpg", "images/ISIC_0000002.jpg", "images/ISIC_0001769.jpg",
+            "images/ISIC_0012086.jpg");
         return folder;
     }
 
-    internal static ImageTable Table(params (string Id, string Split, string Patient, string Diagnosis)[] rows) => new("mini",
-        ("image", rows.Select(r => "/photos/" + r.Id)), ("image_id", rows.Select(r => r.Id)), ("split", rows.Select(r => r.Split)),
-        ("patient_id", rows.Select(r => r.Patient)), ("diagnosis", rows.Select(r => r.Diagnosis)));
+    internal static ImageTable Table(params (string Id, string Split, string Patient,
+        string Diagnosis)[] rows) => new("mini",
+            ("image", rows.Select(r => "/photos/" + r.Id)), ("image_id", rows.Select(r => r.Id)),
+            ("split", rows.Select(r => r.Split)),
+            ("patient_id", rows.Select(r => r.Patient)), ("diagnosis", rows.Select(r => r.Diagnosis)));
 }

@@ -19,7 +19,8 @@ public sealed class CleaningTests : IDisposable
     {
         ImageTable set = Set();
         Assert.Null(Cleaning.List(folder.Path));
-        string list = MiniTrees.Write(folder.Path, "MED-NODE_cleaned_file_list.csv", "file_name", "MED-NODE/naevus/19085.jpg", "MED-NODE/naevus/323418.jpg", "MED-NODE/melanoma/294186.jpg");
+        string list = MiniTrees.Write(folder.Path, "MED-NODE_cleaned_file_list.csv", "file_name",
+            "MED-NODE/naevus/19085.jpg", "MED-NODE/naevus/323418.jpg", "MED-NODE/melanoma/294186.jpg");
         Assert.Equal(list, Cleaning.List(folder.Path));
         Assert.Equal(["melanoma/294186.jpg", "naevus/19085.jpg", "naevus/323418.JPG"], Cleaning.Apply(set, list).Ids);
     }
@@ -41,7 +42,8 @@ public sealed class CleaningTests : IDisposable
     {
         ImageTable set = Set();
         MiniTrees.Images(folder.Path, "._MED-NODE_cleaned_file_list.csv");
-        MiniTrees.Write(folder.Path, "MED-NODE_cleaned_file_list.csv", "file_name", "naevus/19085.jpg", "melanoma/7.jpg", "naevus/19085.jpg");
+        MiniTrees.Write(folder.Path, "MED-NODE_cleaned_file_list.csv", "file_name", "naevus/19085.jpg",
+            "melanoma/7.jpg", "naevus/19085.jpg");
         Assert.Equal(["melanoma/7.jpg", "naevus/19085.jpg"], Cleaning.Apply(set, Cleaning.List(folder.Path)!).Ids);
     }
 
@@ -49,6 +51,7 @@ public sealed class CleaningTests : IDisposable
     public void TwoListsAreRefused()
     {
         MiniTrees.Images(folder.Path, "A_cleaned_file_list.csv", "B_cleaned_file_list.csv");
-        Assert.Contains("keep the one of this set", Assert.Throws<KitException>(() => Cleaning.List(folder.Path)).Message);
+        Assert.Contains("keep the one of this set",
+            Assert.Throws<KitException>(() => Cleaning.List(folder.Path)).Message);
     }
 }

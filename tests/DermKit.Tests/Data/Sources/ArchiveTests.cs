@@ -38,7 +38,8 @@ public sealed class ArchiveTests : IDisposable
         return path;
     }
 
-    private static PaxTarEntry Plain(string name, params byte[] bytes) => new(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) };
+    private static PaxTarEntry Plain(string name, params byte[] bytes) =>
+        new(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) };
 
     private void AssertRefused(string archive, string expected, ArchiveLimits? limits = null)
     {
@@ -48,22 +49,31 @@ public sealed class ArchiveTests : IDisposable
         Assert.Contains(expected, message);
         Assert.StartsWith(archive, message);
         Assert.Equal([Path.Combine(Into, "mine.txt")], Directory.GetFileSystemEntries(Into));
-        Assert.Equal(["a.tar.gz", "a.zip", "set"], Directory.GetFileSystemEntries(folder.Path).Select(e => Path.GetFileName(e)!).Union(["a.tar.gz", "a.zip"]).Order());
+        Assert.Equal(["a.tar.gz", "a.zip", "set"],
+            Directory.GetFileSystemEntries(folder.Path).Select(e => Path.GetFileName(e)!)
+                .Union(["a.tar.gz", "a.zip"]).Order());
         Assert.False(File.Exists("/tmp/dermkit-hostile.txt"));
     }
 
     [Fact]
     public void ZipAndTarGiveTheSameFiles()
     {
-        Assert.Equal(2, Archive.Unpack(Zip(("melanoma/1.jpg", [1, 2]), ("naevus/", []), ("naevus\\2.jpg", [3]), ("__MACOSX/melanoma/._1.jpg", [9]), ("melanoma/.DS_Store", [9])), Into));
+        Assert.Equal(2,
+            Archive.Unpack(Zip(("melanoma/1.jpg", [1, 2]), ("naevus/", []), ("naevus\\2.jpg", [3]),
+                ("__MACOSX/melanoma/._1.jpg", [9]), ("melanoma/.DS_Store", [9])), Into));
         string other = Path.Combine(folder.Path, "other");
-        Assert.Equal(2, Archive.Unpack(Tar(new PaxTarEntry(TarEntryType.Directory, "melanoma/"), Plain("melanoma/1.jpg", 1, 2), Plain("./naevus/2.jpg", 3)), other));
+        Assert.Equal(2,
+            Archive.Unpack(Tar(new PaxTarEntry(TarEntryType.Directory, "melanoma/"), Plain("melanoma/1.jpg", 1, 2),
+                Plain("./naevus/2.jpg", 3)), other));
         foreach (string root in new[] { Into, other })
         {
-            Assert.Equal(["melanoma/1.jpg", "naevus/2.jpg"], Directory.GetFiles(root, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(root, f)).Order());
+            Assert.Equal(["melanoma/1.jpg", "naevus/2.jpg"],
+                Directory.GetFiles(root, "*", SearchOption.AllDirectories)
+                    .Select(f => Path.GetRelativePath(root, f)).Order());
             Assert.Equal([1, 2], File.ReadAllBytes(Path.Combine(root, "melanoma", "1.jpg")));
         }
-        Assert.Contains("melanoma: is there already", Assert.Throws<KitException>(() => Archive.Unpack(Path.Combine(folder.Path, "a.zip"), Into)).Message);
+        Assert.Contains("melanoma: is there already",
+            Assert.Throws<KitException>(() => Archive.Unpack(Path.Combine(folder.Path, "a.zip"), Into)).Message);
     }
 
     [Theory]
@@ -82,18 +92,23 @@ public sealed class ArchiveTests : IDisposable
     [Fact]
     public void LinksAreRefused()
     {
-        AssertRefused(Zip(entry => entry.ExternalAttributes = unchecked((int)0xA1FF0000), ("link", [.. "/etc/passwd"u8])), "'link': is no plain file or folder, but a link");
-        AssertRefused(Tar(new PaxTarEntry(TarEntryType.SymbolicLink, "link") { LinkName = "/etc/passwd" }), "but SymbolicLink");
+        AssertRefused(Zip(entry => entry.ExternalAttributes = unchecked((int)0xA1FF0000),
+            ("link", [.. "/etc/passwd"u8])), "'link': is no plain file or folder, but a link");
+        AssertRefused(Tar(new PaxTarEntry(TarEntryType.SymbolicLink, "link") { LinkName = "/etc/passwd" }),
+            "but SymbolicLink");
         File.Delete(Path.Combine(folder.Path, "a.tar.gz"));
-        AssertRefused(Tar(Plain("good.txt", 1), new PaxTarEntry(TarEntryType.HardLink, "link") { LinkName = "good.txt" }), "but HardLink");
+        AssertRefused(Tar(Plain("good.txt", 1),
+            new PaxTarEntry(TarEntryType.HardLink, "link") { LinkName = "good.txt" }), "but HardLink");
     }
 
     [Fact]
     public void CapsHold()
     {
-        AssertRefused(Zip([.. Enumerable.Range(0, 20).Select(i => ($"{i}.txt", new byte[] { 1 }))]), "'10.txt': is one more than 10 entries", new(Entries: 10));
+        AssertRefused(Zip([.. Enumerable.Range(0, 20).Select(i => ($"{i}.txt", new byte[] { 1 }))]),
+            "'10.txt': is one more than 10 entries", new(Entries: 10));
         File.Delete(Path.Combine(folder.Path, "a.zip"));
-        AssertRefused(Zip(("small.txt", new byte[500]), ("large.txt", new byte[600])), "'large.txt': brings what comes out over 1000 bytes", new(Bytes: 1000));
+        AssertRefused(Zip(("small.txt", new byte[500]), ("large.txt", new byte[600])),
+            "'large.txt': brings what comes out over 1000 bytes", new(Bytes: 1000));
         File.Delete(Path.Combine(folder.Path, "a.zip"));
         // 40 MB of zeros in some 40 KB.
         AssertRefused(Zip(("bomb.txt", new byte[40 << 20])), "'bomb.txt': brings what comes out over 100 times");
@@ -234,8 +249,10 @@ public sealed class ArchiveTests : IDisposable
         string tar = Tar(Plain("a.txt", noise));
         File.WriteAllBytes(tar, File.ReadAllBytes(tar)[..5000]);
         AssertRefused(tar, "entry 'a.txt': has ");
-        Assert.Contains("expected an archive, found none", Assert.Throws<KitException>(() => Archive.Unpack(Path.Combine(folder.Path, "a.rar"), Into)).Message);
+        Assert.Contains("expected an archive, found none",
+            Assert.Throws<KitException>(() => Archive.Unpack(Path.Combine(folder.Path, "a.rar"), Into)).Message);
         File.WriteAllText(Path.Combine(folder.Path, "a.rar"), "Rar!");
-        Assert.Contains("unpack it by hand", Assert.Throws<KitException>(() => Archive.Unpack(Path.Combine(folder.Path, "a.rar"), Into)).Message);
+        Assert.Contains("unpack it by hand",
+            Assert.Throws<KitException>(() => Archive.Unpack(Path.Combine(folder.Path, "a.rar"), Into)).Message);
     }
 }

@@ -48,7 +48,14 @@ public sealed class DownloadTests : IDisposable
 
     private string Part => Target + ".part";
 
-    private SourceFile File(long? bytes = 300_000, string? hash = "") => new() { Name = "set.bin", Address = address, Bytes = bytes, Sha256 = hash == "" ? Hash : hash, Unverified = "test" };
+    private SourceFile File(long? bytes = 300_000, string? hash = "") => new()
+    {
+        Name = "set.bin",
+        Address = address,
+        Bytes = bytes,
+        Sha256 = hash == "" ? Hash : hash,
+        Unverified = "test"
+    };
 
     /// <summary>Answers each connection with the next handler, the last one for all that follow.</summary>
     private void Serve(params Action<HttpListenerContext>[] handlers) => Task.Run(() =>
@@ -60,7 +67,8 @@ public sealed class DownloadTests : IDisposable
             {
                 context = listener.GetContext();
             }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or InvalidOperationException)
+            catch (Exception e)
+                when (e is HttpListenerException or ObjectDisposedException or InvalidOperationException)
             {
                 return;
             }
@@ -69,33 +77,37 @@ public sealed class DownloadTests : IDisposable
         }
     });
 
-    private static Action<HttpListenerContext> Send(byte[] body, int breakAfter = int.MaxValue, bool ranged = true, string tag = "\"v1\"", bool chunked = false) => context =>
-    {
-        HttpListenerResponse response = context.Response;
-        int from = 0;
-        if (ranged && context.Request.Headers["Range"] is { } range && (context.Request.Headers["If-Range"] is not { } mark || mark == tag))
+    private static Action<HttpListenerContext> Send(byte[] body, int breakAfter = int.MaxValue, bool ranged = true,
+        string tag = "\"v1\"", bool chunked = false) => context =>
         {
-            from = int.Parse(range.Split('=')[1].TrimEnd('-'), System.Globalization.CultureInfo.InvariantCulture);
-            response.StatusCode = from < body.Length ? 206 : 416;
-            response.AddHeader("Content-Range", from < body.Length ? $"bytes {from}-{body.Length - 1}/{body.Length}" : $"bytes */{body.Length}");
-        }
-        if (tag.Length > 0) response.AddHeader("ETag", tag);
-        int count = Math.Max(0, body.Length - from);
-        if (chunked) response.SendChunked = true;
-        else response.ContentLength64 = count;
-        try
-        {
-            response.OutputStream.Write(body, Math.Min(from, body.Length), Math.Min(count, breakAfter));
-            if (breakAfter < count) response.Abort();
-            else response.Close();
-        }
-        catch (Exception e) when (e is HttpListenerException or IOException)
-        {
-            // The client went away, which is its right.
-        }
-    };
+            HttpListenerResponse response = context.Response;
+            int from = 0;
+            if (ranged && context.Request.Headers["Range"] is { } range
+                && (context.Request.Headers["If-Range"] is not { } mark || mark == tag))
+            {
+                from = int.Parse(range.Split('=')[1].TrimEnd('-'), System.Globalization.CultureInfo.InvariantCulture);
+                response.StatusCode = from < body.Length ? 206 : 416;
+                response.AddHeader("Content-Range",
+                    from < body.Length ? $"bytes {from}-{body.Length - 1}/{body.Length}" : $"bytes */{body.Length}");
+            }
+            if (tag.Length > 0) response.AddHeader("ETag", tag);
+            int count = Math.Max(0, body.Length - from);
+            if (chunked) response.SendChunked = true;
+            else response.ContentLength64 = count;
+            try
+            {
+                response.OutputStream.Write(body, Math.Min(from, body.Length), Math.Min(count, breakAfter));
+                if (breakAfter < count) response.Abort();
+                else response.Close();
+            }
+            catch (Exception e) when (e is HttpListenerException or IOException)
+            {
+                // The client went away, which is its right.
+            }
+        };
 
-    private Task<string> Fetch(SourceFile file, int attempts = 5) => new Download(http, attempts, TimeSpan.FromMilliseconds(5)).Fetch(file, folder.Path, cancellation: TestContext.Current.CancellationToken);
+    private Task<string> Fetch(SourceFile file, int attempts = 5) => new Download(http, attempts,
+        TimeSpan.FromMilliseconds(5)).Fetch(file, folder.Path, cancellation: TestContext.Current.CancellationToken);
 
     private static Action<HttpListenerContext> Status(int code) => context =>
     {
@@ -132,7 +144,7 @@ public sealed class DownloadTests : IDisposable
         Serve(Send(Body, 100_000), Status(500));
         string message = (await Assert.ThrowsAsync<KitException>(() => Fetch(File(), attempts: 2))).Message;
         Assert.Contains("the connection broke 2 times", message);
-        Assert.Contains("of 300000 bytes are there; the same command goes on", message);
+        Assert.Contains("of 300000 bytes are there; the same command continues", message);
         Assert.False(System.IO.File.Exists(Target));
         Assert.True(new FileInfo(Part).Length > 0);
     }
@@ -188,7 +200,8 @@ public sealed class DownloadTests : IDisposable
     public async Task AnotherLengthIsRefusedBeforeAByteIsTaken()
     {
         Serve(Send(Body[..200_000]));
-        Assert.Contains("expected 300000 bytes, the server offers 200000", (await Assert.ThrowsAsync<KitException>(() => Fetch(File()))).Message);
+        Assert.Contains("expected 300000 bytes, the server offers 200000",
+            (await Assert.ThrowsAsync<KitException>(() => Fetch(File()))).Message);
         Assert.Empty(Directory.GetFiles(folder.Path));
     }
 
@@ -204,7 +217,8 @@ public sealed class DownloadTests : IDisposable
     public async Task AMissingPageIsSaidAtOnce()
     {
         Serve(Status(404));
-        Assert.Contains("the server answers 404", (await Assert.ThrowsAsync<KitException>(() => Fetch(File()))).Message);
+        Assert.Contains("the server answers 404",
+            (await Assert.ThrowsAsync<KitException>(() => Fetch(File()))).Message);
         Assert.Single(ranges);
     }
 
@@ -212,7 +226,8 @@ public sealed class DownloadTests : IDisposable
     public async Task AnAlteredFileThatIsThereIsNotWrittenOver()
     {
         System.IO.File.WriteAllBytes(Target, Body[..10]);
-        Assert.Contains("is there already, expected 300000 bytes, found 10; move it away", (await Assert.ThrowsAsync<KitException>(() => Fetch(File()))).Message);
+        Assert.Contains("is there already, expected 300000 bytes, found 10; move it away",
+            (await Assert.ThrowsAsync<KitException>(() => Fetch(File()))).Message);
     }
 
     [Fact]
@@ -223,9 +238,10 @@ public sealed class DownloadTests : IDisposable
         Serve(Send(Body));
         string message = (await Assert.ThrowsAsync<KitException>(() => Fetch(File()))).Message;
         Assert.Contains("the disk is full", message);
-        Assert.Contains("the same command goes on", message);
+        Assert.Contains("the same command continues", message);
         Assert.Single(ranges);
-        Assert.Contains("bytes, ", (await Assert.ThrowsAsync<KitException>(() => Fetch(File(bytes: long.MaxValue / 2)))).Message);
+        Assert.Contains("bytes, ",
+            (await Assert.ThrowsAsync<KitException>(() => Fetch(File(bytes: long.MaxValue / 2)))).Message);
     }
 
     [Theory]
@@ -236,8 +252,11 @@ public sealed class DownloadTests : IDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux(), "the numbers of errors are Linux's");
         using var handler = new HalfThenError(new IOException("no room", errno));
         using var client = new HttpClient(handler);
-        string message = (await Assert.ThrowsAsync<KitException>(() => new Download(client, pause: TimeSpan.Zero).Fetch(File(), folder.Path))).Message;
-        Assert.Contains($"{Part}: the disk is full, or a quota used up, after 150000 bytes; they stay. Make room, and the same command goes on.", message);
+        string message =
+            (await Assert.ThrowsAsync<KitException>(() =>
+                new Download(client, pause: TimeSpan.Zero).Fetch(File(), folder.Path))).Message;
+        Assert.Contains($"{Part}: the disk is full, or a quota used up, after 150000 bytes; they stay. Make room, and "
+            + "the same command continues.", message);
         Assert.Equal(1, handler.Connections);
         Assert.Equal(Body[..150_000], System.IO.File.ReadAllBytes(Part));
         Serve(context =>
@@ -257,7 +276,8 @@ public sealed class DownloadTests : IDisposable
     {
         public int Connections { get; private set; }
 
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request,
+            CancellationToken cancellationToken)
         {
             Connections++;
             var answer = new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(new Half(error)) };
@@ -267,8 +287,9 @@ public sealed class DownloadTests : IDisposable
 
         private sealed class Half(IOException error) : MemoryStream(Body[..150_000])
         {
-            public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-                await base.ReadAsync(buffer, cancellationToken) is > 0 and var read ? read : throw error;
+            public override async ValueTask<int> ReadAsync(Memory<byte> buffer,
+                CancellationToken cancellationToken = default) =>
+                    await base.ReadAsync(buffer, cancellationToken) is > 0 and var read ? read : throw error;
         }
     }
 
@@ -283,7 +304,8 @@ public sealed class DownloadTests : IDisposable
             context.Response.OutputStream.Write(Body, 0, 150_000);
             stop.CancelAfter(100);
         }, Send(Body));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new Download(http).Fetch(File(), folder.Path, cancellation: stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            new Download(http).Fetch(File(), folder.Path, cancellation: stop.Token));
         await Fetch(File());
         AssertWhole();
         Assert.StartsWith("bytes=", ranges[1]);
@@ -292,14 +314,17 @@ public sealed class DownloadTests : IDisposable
     [Fact]
     public async Task WeightsGoWhereTheRegistryLooksForThem()
     {
-        System.IO.File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "data")).FullName, "sources.json"), $$"""
+        System.IO.File.WriteAllText(
+            Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "data")).FullName, "sources.json"), $$"""
             { "m": { "title": "The model M", "weights": true, "address": "{{address}}", "licence": "L", "citation": "C", "steps": "None.",
               "files": [ { "name": "m.pth", "address": "{{address}}", "bytes": 300000, "sha256": "{{Hash}}" }, { "name": "m.pt", "address": "{{address}}", "bytes": null, "sha256": null, "unverified": "nobody says", "optional": true } ] } }
             """);
         KitSettings settings = MiniTrees.Settings(folder.Path) with { Root = folder.Path };
         DataSource source = DataSource.Of(Path.Combine(folder.Path, "data"), "m");
         var said = new List<string>();
-        Task Get(bool accepted, string? only = null) => SourceFetch.Run(settings, "m", accepted, only, new Download(http, 5, TimeSpan.FromMilliseconds(5)), said.Add, cancellation: TestContext.Current.CancellationToken);
+        Task Get(bool accepted, string? only = null) => SourceFetch.Run(settings, "m", accepted, only,
+            new Download(http, 5, TimeSpan.FromMilliseconds(5)), said.Add,
+            cancellation: TestContext.Current.CancellationToken);
         Serve(Send(Body, 100_000), Send(Body));
         Assert.Contains("add --accept-licence", (await Assert.ThrowsAsync<KitException>(() => Get(false))).Message);
         Assert.Contains("licence:  L", Assert.Single(said));
@@ -314,6 +339,7 @@ public sealed class DownloadTests : IDisposable
         Assert.Equal(["m.pth"], source.Present(settings, "m").Select(f => f.File.Name));
         await Get(true, "m.pt");
         Assert.Contains($"{Path.Combine(weights, "m.pt")}: not verified, nobody says", said);
-        Assert.Contains("did you mean 'm.pth'", (await Assert.ThrowsAsync<KitException>(() => Get(true, "m.pthh"))).Message);
+        Assert.Contains("did you mean 'm.pth'",
+            (await Assert.ThrowsAsync<KitException>(() => Get(true, "m.pthh"))).Message);
     }
 }

@@ -29,12 +29,14 @@ public sealed class ManifestTests : IDisposable
     [Fact]
     public void MissingImageIsNamed()
     {
-        string message = Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "full")).Message;
+        string message =
+            Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "full")).Message;
         Assert.Contains("expected 4 images, found 3", message);
         Assert.Contains("expected 2 of 'BCC' in split 'all', found 1", message);
         Assert.Contains("Missing images: PAT_2_7_12.", message);
         File.Delete(Path.Combine(settings.DataDir, "pad-ufes-20", "images", "PAT_2_7_11.png"));
-        Assert.Contains("Missing images: PAT_2_7_11.", Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "subset")).Message);
+        Assert.Contains("Missing images: PAT_2_7_11.",
+            Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "subset")).Message);
     }
 
     [Fact]
@@ -42,7 +44,8 @@ public sealed class ManifestTests : IDisposable
     {
         string csv = Path.Combine(settings.DataDir, "pad-ufes-20", "metadata.csv");
         File.WriteAllText(csv, File.ReadAllText(csv).Replace(",MEL,", ",SCC,"));
-        string message = Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "subset")).Message;
+        string message =
+            Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "subset")).Message;
         Assert.Contains("expected 1 of 'MEL' in split 'all', found 0", message);
         Assert.Contains("expected 0 of 'SCC' in split 'all', found 1", message);
         Assert.Contains("last row PAT_3_9_13 = MEL, found PAT_3_9_13 = SCC", message);
@@ -53,8 +56,10 @@ public sealed class ManifestTests : IDisposable
     public void SwappedLabelsThatLeaveTheCountsAloneAreSeenAtTheEnds()
     {
         string csv = Path.Combine(settings.DataDir, "pad-ufes-20", "metadata.csv");
-        File.WriteAllText(csv, File.ReadAllText(csv).Replace(",BCC,", ",x,").Replace(",MEL,", ",BCC,").Replace(",x,", ",MEL,"));
-        Assert.Contains("first row PAT_2_7_11 = BCC, found PAT_2_7_11 = MEL", Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "subset")).Message);
+        File.WriteAllText(csv,
+            File.ReadAllText(csv).Replace(",BCC,", ",x,").Replace(",MEL,", ",BCC,").Replace(",x,", ",MEL,"));
+        Assert.Contains("first row PAT_2_7_11 = BCC, found PAT_2_7_11 = MEL",
+            Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "subset")).Message);
     }
 
     [Fact]
@@ -73,12 +78,14 @@ public sealed class ManifestTests : IDisposable
         Write("subset", 2, "\"BCC\": 1, \"MEL\": 1", ", \"ids\": \"ids.csv\"", "[\"*\", \"BCC\"]");
         Assert.Equal(2, DataSetCatalog.Load(settings, "pad-ufes-20", "subset").Count);
         Write("subset", 2, "\"BCC\": 1, \"MEL\": 1", ", \"ids\": \"ids.csv\"", "[\"*\", \"MEL\"]");
-        Assert.Contains("first row * = MEL, found * = BCC", Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "subset")).Message);
+        Assert.Contains("first row * = MEL, found * = BCC",
+            Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "subset")).Message);
     }
 
     [Fact]
     public void UnknownManifestIsNamedWithThoseThatAre() =>
-        Assert.Contains("no manifest 'half'; there are: full, subset", Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "half")).Message);
+        Assert.Contains("no manifest 'half'; there are: full, subset",
+            Assert.Throws<KitException>(() => DataSetCatalog.Load(settings, "pad-ufes-20", "half")).Message);
 
     [Fact]
     public void EveryShippedManifestAddsUp()
@@ -89,14 +96,22 @@ public sealed class ManifestTests : IDisposable
         Assert.All(all, m =>
         {
             Assert.Equal(m.Images, m.Counts.Values.Sum(c => c.Values.Sum()));
-            // PASSION's ends were not to be had in public; everywhere else the first and the last label are asserted, and are classes of the set.
+            // PASSION's ends were not to be had in public; everywhere else the first and the last label are
+            // asserted, and are classes of the set.
             Assert.Equal(m.DataSet != "passion", m.First is not null && m.Last is not null);
             string[] classes = [.. m.Counts.Values.SelectMany(c => c.Keys).Distinct()];
-            if (!classes.Contains("*")) Assert.All(new[] { m.First, m.Last }.OfType<string[]>(), row => Assert.Contains(row[1], classes));
-            if (m.Ids is not null) Assert.Equal(m.Images, CsvFile.Read(Path.Combine(dataRoot, "manifests", m.Ids)).Column("image_id").Distinct().Count());
+            if (!classes.Contains("*"))
+                Assert.All(new[] { m.First, m.Last }.OfType<string[]>(), row => Assert.Contains(row[1], classes));
+            if (m.Ids is not null)
+                Assert.Equal(m.Images,
+                    CsvFile.Read(Path.Combine(dataRoot, "manifests", m.Ids)).Column("image_id").Distinct().Count());
         });
     }
 
-    private void Write(string name, int images, string counts, string more, string first = "[\"PAT_1_7_10\", \"NEV\"]") => MiniTrees.Write(folder.Path, $"data/manifests/pad-ufes-20.{name}.json",
-        $"{{\"version\": 1, \"dataSet\": \"pad-ufes-20\", \"name\": \"{name}\", \"note\": \"\", \"images\": {images}, \"counts\": {{\"all\": {{{counts}}}}}, \"first\": {first}, \"last\": [\"PAT_3_9_13\", \"MEL\"]{more}}}");
+    private void Write(string name, int images, string counts, string more,
+        string first = "[\"PAT_1_7_10\", \"NEV\"]") => MiniTrees.Write(folder.Path,
+            $"data/manifests/pad-ufes-20.{name}.json",
+            $"{{\"version\": 1, \"dataSet\": \"pad-ufes-20\", \"name\": \"{name}\", \"note\": \"\", \"images\": "
+            + $"{images}, \"counts\": {{\"all\": {{{counts}}}}}, \"first\": {first}, \"last\": [\"PAT_3_9_13\", "
+            + $"\"MEL\"]{more}}}");
 }

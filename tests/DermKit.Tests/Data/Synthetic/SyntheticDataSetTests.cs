@@ -28,15 +28,19 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
     public void ASecondDrawingIsTheSameFileByFile()
     {
         string again = SyntheticDataSet.Ensure(Path.Combine(set.Root, "again"), Images);
-        string[] files = [.. Directory.GetFiles(set.Folder, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(set.Folder, f)).Order(StringComparer.Ordinal)];
+        string[] files = [.. Directory.GetFiles(set.Folder, "*", SearchOption.AllDirectories)
+            .Select(f => Path.GetRelativePath(set.Folder, f)).Order(StringComparer.Ordinal)];
         Assert.Equal(Images + 1, files.Length);
-        Assert.All(files, f => Assert.Equal(Hash(File.ReadAllBytes(Path.Combine(set.Folder, f))), Hash(File.ReadAllBytes(Path.Combine(again, f)))));
+        Assert.All(files,
+            f => Assert.Equal(Hash(File.ReadAllBytes(Path.Combine(set.Folder, f))),
+                Hash(File.ReadAllBytes(Path.Combine(again, f)))));
     }
 
     [Fact]
     public void TheSecondCallDrawsNothing()
     {
-        Assert.Equal(set.Folder, SyntheticDataSet.Ensure(set.Root, Images, progress: (_, _) => Assert.Fail("drawn again")));
+        Assert.Equal(set.Folder,
+            SyntheticDataSet.Ensure(set.Root, Images, progress: (_, _) => Assert.Fail("drawn again")));
         Assert.Equal(Images, set.Progress.Count);
         Assert.Equal((Images, Images), set.Progress[^1]);
     }
@@ -55,11 +59,14 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
         ImageTable table = set.Table;
         Assert.Equal(Images, table.Count);
         Assert.Equal(SyntheticDataSet.Name, table.Name);
-        foreach (string flag in Enum.GetNames<Trait>().Concat(Enum.GetNames<Artefacts>().Skip(1)).Select(SyntheticDataSet.Snake).Append("malignant"))
+        foreach (string flag in Enum.GetNames<Trait>().Concat(Enum.GetNames<Artefacts>().Skip(1))
+            .Select(SyntheticDataSet.Snake).Append("malignant"))
             Assert.All(table.Column(flag), v => Assert.True(v is "0" or "1", $"{flag}: {v}"));
-        foreach (var (column, low, high) in new (string, double, double)[] { ("skin_type", 1, 6), ("age", 8, 93), ("elevation", 0, 1), ("area_mm2", .5, 400), ("diameter_mm", 1, 23),
+        foreach (var (column, low, high) in new (string, double, double)[] { ("skin_type", 1, 6), ("age", 8, 93),
+            ("elevation", 0, 1), ("area_mm2", .5, 400), ("diameter_mm", 1, 23),
             ("asymmetry", 0, .7), ("border_index", .8, 12), ("colours", 0, 6), ("lesion_fraction", .002, 1) })
-            Assert.All(table.Column(column), v => Assert.InRange(double.Parse(v!, CultureInfo.InvariantCulture), low, high));
+            Assert.All(table.Column(column),
+                v => Assert.InRange(double.Parse(v!, CultureInfo.InvariantCulture), low, high));
         Assert.All(table.Column("diagnosis"), d => Assert.Contains(d, LesionKind.All.Select(k => k.Name)));
         Assert.All(table.Column("site"), s => Assert.Contains(s, LesionKind.SiteNames));
         Assert.All(table.Column("modality"), m => Assert.True(m is "dermoscopic" or "clinical"));
@@ -80,8 +87,10 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
         {
             int original = Array.IndexOf(set.Table.Ids, originals[i]);
             Assert.True(original >= 0, originals[i]);
-            Assert.NotEqual(Hash(File.ReadAllBytes(set.Table.Paths[i])), Hash(File.ReadAllBytes(set.Table.Paths[original])));
-            double near = Distance(i, original), far = Enumerable.Range(0, Images).Where(j => j != i && j != original).Min(j => Distance(i, j));
+            Assert.NotEqual(Hash(File.ReadAllBytes(set.Table.Paths[i])),
+                Hash(File.ReadAllBytes(set.Table.Paths[original])));
+            double near = Distance(i, original), far = Enumerable.Range(0, Images).Where(j => j != i && j != original)
+                .Min(j => Distance(i, j));
             Assert.True(near < far, $"{set.Table.Ids[i]}: {near:F1} from its original, {far:F1} from another image.");
         }
     }
@@ -102,7 +111,8 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
     public async Task TwoDrawersAtOnceBothGetTheWholeSet()
     {
         string cache = Path.Combine(set.Root, "two");
-        string[] folders = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(() => SyntheticDataSet.Ensure(cache, 12))));
+        string[] folders =
+            await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(() => SyntheticDataSet.Ensure(cache, 12))));
         Assert.Equal(folders[0], folders[1]);
         Assert.Equal(12, SyntheticDataSet.Load(folders[0]).Count);
         Assert.Single(Directory.GetFileSystemEntries(cache));
@@ -113,7 +123,8 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
     {
         string folder = SyntheticDataSet.Ensure(Path.Combine(set.Root, "missing"), 4);
         File.Delete(Path.Combine(folder, "images", "syn_00002.jpg"));
-        Assert.Contains("syn_00002", Assert.Throws<KitException>(() => SyntheticDataSet.Load(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("syn_00002", Assert.Throws<KitException>(() => SyntheticDataSet.Load(folder)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -121,7 +132,8 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
     [InlineData("metadata.csv")]
     public void WhatAPowerCutLeftEmptyIsDrawnAgain(string file)
     {
-        string cache = Path.Combine(set.Root, "cut" + file.Length), path = Path.Combine(SyntheticDataSet.Ensure(cache, 4), file);
+        string cache = Path.Combine(set.Root, "cut" + file.Length),
+            path = Path.Combine(SyntheticDataSet.Ensure(cache, 4), file);
         byte[] whole = File.ReadAllBytes(path);
         File.WriteAllBytes(path, []);
         Assert.Throws<KitException>(() => SyntheticDataSet.Load(SyntheticDataSet.Folder(cache, 4)));
@@ -132,7 +144,8 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
     [Fact]
     public void DrawsFastEnoughForTheFirstRun()
     {
-        Assert.SkipUnless(File.Exists("/proc/thread-self/schedstat"), "processor time of a thread is read from /proc, which Linux has");
+        Assert.SkipUnless(File.Exists("/proc/thread-self/schedstat"),
+            "processor time of a thread is read from /proc, which Linux has");
         Photo[] plan = SyntheticPlan.Make(Images, 7);
         using var painter = new PhotoPainter(7);
         painter.Draw(plan[0]);
@@ -175,7 +188,8 @@ public sealed class SyntheticDataSetTests : IClassFixture<SyntheticDataSetTests.
         public List<(int Done, int All)> Progress { get; } = [];
 
         public byte[] Thumbnail(int row) => thumbnails.TryGetValue(row, out byte[]? known) ? known
-            : thumbnails[row] = PillowResize.Resize(ImageCodec.Decode(Table.Paths[row]), 16, 16, ResizeFilter.Bilinear).Pixels;
+            : thumbnails[row] = PillowResize.Resize(ImageCodec.Decode(Table.Paths[row]), 16, 16,
+                ResizeFilter.Bilinear).Pixels;
 
         public void Dispose() => Directory.Delete(Root, recursive: true);
     }

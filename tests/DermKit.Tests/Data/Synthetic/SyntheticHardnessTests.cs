@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 
 namespace DermKit.Tests.Data;
 
-/// <summary>The synthetic set must have something to learn: a small network trained for a minute beats what random features hold.</summary>
+/// <summary>The synthetic set must have something to learn: a small network trained for a minute beats what
+/// random features hold.</summary>
 public sealed class SyntheticHardnessTests
 {
     private const int Side = 72, Classes = 7;
@@ -17,16 +18,20 @@ public sealed class SyntheticHardnessTests
     {
         SlowTier.Need("trains a small network on the synthetic set, 2 minutes on two cores");
         KitSettings settings = KitSettings.FromEnvironment();
-        ProbeTask task = TaskSuite.Open(TaskSuite.Load(Path.Combine(settings.Root, "data"))["synthetic-diagnosis"], settings);
+        ProbeTask task =
+            TaskSuite.Open(TaskSuite.Load(Path.Combine(settings.Root, "data"))["synthetic-diagnosis"], settings);
         Split split = task.SplitFor(1);
         int[] truth = [.. split.Test.Select(i => task.Labels[i])];
 
         double linear = MacroF1(truth, RandomFeatures(settings, task, split));
         double trained = MacroF1(truth, SmallNetwork(task, split));
 
-        TestContext.Current.TestOutputHelper?.WriteLine(FormattableString.Invariant($"macro F1: random ViT-T with linear probe {linear:0.000}, small trained network {trained:0.000}, {truth.Length} test images"));
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            FormattableString.Invariant(
+                $"macro F1: random ViT-T with linear probe {linear:0.000}, small trained network {trained:0.000}, {truth.Length} test images"));
         Assert.InRange(linear, 1.0 / Classes, 0.55);
-        Assert.True(trained > linear + 0.15, FormattableString.Invariant($"trained {trained:0.000}, random {linear:0.000}"));
+        Assert.True(trained > linear + 0.15,
+            FormattableString.Invariant($"trained {trained:0.000}, random {linear:0.000}"));
     }
 
     private static double MacroF1(int[] truth, int[] predicted) => ClassCounts.Of(truth, predicted, Classes).F1Macro;
@@ -37,18 +42,23 @@ public sealed class SyntheticHardnessTests
         using VisionTransformer model = VisionTransformer.Random(VitConfig.Tiny, 1);
         FeatureSet features = new FeatureStore(settings.CacheDir).Extract(model, cache);
         using Tensor train = features.Rows(split.Train), test = features.Rows(split.Test);
-        return LinearProbe.Run(train, [.. split.Train.Select(i => task.Labels[i])], test, Classes).Predicted;
+        return new LinearProbe().Run(train, [.. split.Train.Select(i => task.Labels[i])], test, Classes).Predicted;
     }
 
-    /// <summary>Four convolutions, trained for 14 epochs with flips and shifts; weights, order and draws from fixed seeds.</summary>
+    /// <summary>Four convolutions, trained for 14 epochs with flips and shifts; weights, order and
+    /// draws from fixed seeds.</summary>
     private static int[] SmallNetwork(ProbeTask task, Split split)
     {
         const int Batch = 32, Epochs = 14;
         manual_seed(1);
         using Tensor images = Images(task);
-        nn.Module<Tensor, Tensor> Stage(int from, int to) => nn.Sequential(nn.Conv2d(from, to, 3, padding: 1, bias: false), nn.BatchNorm2d(to), nn.ReLU(), nn.MaxPool2d(2));
-        using var network = nn.Sequential(nn.Conv2d(3, 24, 5, stride: 2, padding: 2, bias: false), nn.BatchNorm2d(24), nn.ReLU(), Stage(24, 48), Stage(48, 96),
-            nn.Conv2d(96, 160, 3, padding: 1, bias: false), nn.BatchNorm2d(160), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(160, Classes));
+        nn.Module<Tensor, Tensor> Stage(int from, int to) =>
+            nn.Sequential(nn.Conv2d(from, to, 3, padding: 1, bias: false), nn.BatchNorm2d(to), nn.ReLU(),
+                nn.MaxPool2d(2));
+        using var network = nn.Sequential(nn.Conv2d(3, 24, 5, stride: 2, padding: 2, bias: false), nn.BatchNorm2d(24),
+            nn.ReLU(), Stage(24, 48), Stage(48, 96),
+            nn.Conv2d(96, 160, 3, padding: 1, bias: false), nn.BatchNorm2d(160), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(), nn.Linear(160, Classes));
         using var optimiser = optim.AdamW(network.parameters(), 3e-3, weight_decay: 1e-3);
         int steps = Epochs * (split.Train.Length / Batch);
         var random = new SplitMix64(1);
@@ -58,12 +68,15 @@ public sealed class SyntheticHardnessTests
             using var scope = NewDisposeScope();
             int at = step % (split.Train.Length / Batch) * Batch;
             if (at == 0) random.Shuffle(order.AsSpan());
-            foreach (var group in optimiser.ParamGroups) group.LearningRate = 3e-3 * Math.Min(1, (step + 1) / 60.0) * (0.5 + 0.5 * Math.Cos(Math.PI * step / steps));
+            foreach (var group in optimiser.ParamGroups)
+                group.LearningRate = 3e-3 * Math.Min(1, (step + 1) / 60.0)
+                    * (0.5 + 0.5 * Math.Cos(Math.PI * step / steps));
             int[] rows = order[at..(at + Batch)];
             Tensor x = Normalised(images, rows).roll([random.Below(13) - 6, random.Below(13) - 6], [2, 3]);
             if (random.Below(2) == 0) x = x.flip(2);
             if (random.Below(2) == 0) x = x.flip(3);
-            Tensor loss = nn.functional.cross_entropy(network.forward(x), tensor(rows.Select(i => (long)task.Labels[i]).ToArray()), label_smoothing: 0.05);
+            Tensor loss = nn.functional.cross_entropy(network.forward(x),
+                tensor(rows.Select(i => (long)task.Labels[i]).ToArray()), label_smoothing: 0.05);
             optimiser.zero_grad();
             loss.backward();
             optimiser.step();
@@ -77,11 +90,13 @@ public sealed class SyntheticHardnessTests
         })];
     }
 
-    private static Tensor Normalised(Tensor images, int[] rows) => images.index_select(0, tensor(rows.Select(i => (long)i).ToArray())).to(float32) / 255 - 0.5;
+    private static Tensor Normalised(Tensor images, int[] rows) =>
+        images.index_select(0, tensor(rows.Select(i => (long)i).ToArray())).to(float32) / 255 - 0.5;
 
     private static Tensor Images(ProbeTask task)
     {
-        byte[][] files = [.. task.Table.Paths.AsParallel().AsOrdered().Select(path => PillowResize.Resize(ImageCodec.Decode(path), Side, Side, ResizeFilter.Bilinear).Pixels)];
+        byte[][] files = [.. task.Table.Paths.AsParallel().AsOrdered()
+            .Select(path => PillowResize.Resize(ImageCodec.Decode(path), Side, Side, ResizeFilter.Bilinear).Pixels)];
         using Tensor rows = tensor(files.SelectMany(f => f).ToArray(), [files.Length, Side, Side, 3]);
         return rows.permute(0, 3, 1, 2).contiguous();
     }

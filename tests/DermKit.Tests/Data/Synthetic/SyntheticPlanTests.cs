@@ -35,9 +35,12 @@ public sealed class SyntheticPlanTests
     public void NoLesionChangesPatientAndManyHaveSeveralPhotos()
     {
         Assert.All(Plan.GroupBy(p => p.Lesion.Id), g => Assert.Single(g.Select(p => p.Lesion.Patient.Id).Distinct()));
-        Assert.All(Plan.GroupBy(p => p.Lesion.Patient.Id), g => Assert.Single(g.Select(p => p.Lesion.Patient.Test).Distinct()));
-        Assert.True(Plan.GroupBy(p => p.Lesion.Patient.Id).Count(g => g.Select(p => p.Lesion.Id).Distinct().Count() > 1) > 100);
-        Assert.True(Plan.GroupBy(p => p.Lesion.Id).Count(g => g.Select(p => p.Dermoscopic).Distinct().Count() == 2) > 200);
+        Assert.All(Plan.GroupBy(p => p.Lesion.Patient.Id),
+            g => Assert.Single(g.Select(p => p.Lesion.Patient.Test).Distinct()));
+        Assert.True(Plan.GroupBy(p => p.Lesion.Patient.Id)
+            .Count(g => g.Select(p => p.Lesion.Id).Distinct().Count() > 1) > 100);
+        Assert.True(Plan.GroupBy(p => p.Lesion.Id)
+            .Count(g => g.Select(p => p.Dermoscopic).Distinct().Count() == 2) > 200);
     }
 
     [Fact]
@@ -52,8 +55,10 @@ public sealed class SyntheticPlanTests
     [Fact]
     public void AgeFollowsTheDiagnosis()
     {
-        double MeanAge(string name) => Plan.Where(p => LesionKind.All[p.Lesion.Kind].Name == name).Average(p => p.Lesion.Patient.Age);
-        Assert.True(MeanAge("nevus") + 12 < MeanAge("melanoma"), $"nevus {MeanAge("nevus"):F0}, melanoma {MeanAge("melanoma"):F0}");
+        double MeanAge(string name) => Plan.Where(p => LesionKind.All[p.Lesion.Kind].Name == name)
+            .Average(p => p.Lesion.Patient.Age);
+        Assert.True(MeanAge("nevus") + 12 < MeanAge("melanoma"),
+            $"nevus {MeanAge("nevus"):F0}, melanoma {MeanAge("melanoma"):F0}");
         Assert.True(MeanAge("nevus") + 18 < MeanAge("actinic keratosis"));
     }
 
@@ -62,7 +67,9 @@ public sealed class SyntheticPlanTests
     {
         Photo[] repeats = [.. Plan.Where(p => p.Original is not null)];
         Assert.InRange(repeats.Length, 70, 120);
-        Assert.All(repeats, p => Assert.True(p.Original!.Index < p.Index && p.Original.Original is null && p.Original.Lesion == p.Lesion));
+        Assert.All(repeats,
+            p => Assert.True(p.Original!.Index < p.Index && p.Original.Original is null
+                && p.Original.Lesion == p.Lesion));
     }
 
     /// <summary>Cramer's V between the diagnosis and a property, 0 (independent) to 1.</summary>
@@ -77,7 +84,8 @@ public sealed class SyntheticPlanTests
                 double expected = kinds.Count(x => x == k) * (double)values.Count(x => x == v) / values.Length;
                 chi += Math.Pow(kinds.Zip(values).Count(p => p.First == k && p.Second == v) - expected, 2) / expected;
             }
-        double cramer = Math.Sqrt(chi / values.Length / (Math.Min(kinds.Distinct().Count(), values.Distinct().Count()) - 1));
+        double cramer =
+            Math.Sqrt(chi / values.Length / (Math.Min(kinds.Distinct().Count(), values.Distinct().Count()) - 1));
         Assert.True(cramer < .12, $"{name}: Cramer's V with the diagnosis is {cramer:F3}.");
     }
 }

@@ -10,7 +10,8 @@ public sealed class SyntheticTasksTests
     public void EveryTaskOpensOnTheDefaultSetWithAllClassesOnBothSides()
     {
         KitSettings settings = KitSettings.FromEnvironment();
-        TaskDefinition[] tasks = [.. TaskSuite.Load(Path.Combine(settings.Root, "data")).Tasks.Where(t => t.DataSets.ContainsKey(SyntheticDataSet.Name))];
+        TaskDefinition[] tasks = [.. TaskSuite.Load(Path.Combine(settings.Root, "data")).Tasks
+            .Where(t => t.DataSets.ContainsKey(SyntheticDataSet.Name))];
         Assert.True(tasks.Length >= 4);
         foreach (TaskDefinition definition in tasks)
         {
@@ -20,8 +21,10 @@ public sealed class SyntheticTasksTests
             Assert.Equal(2400, split.Train.Length + split.Test.Length);
             for (int c = 0; c < task.ClassNames.Length; c++)
             {
-                Assert.True(split.Train.Count(i => task.Labels[i] == c) >= 40, $"{definition.Name}: {task.ClassNames[c]} in training");
-                Assert.True(split.Test.Count(i => task.Labels[i] == c) >= 10, $"{definition.Name}: {task.ClassNames[c]} in test");
+                Assert.True(split.Train.Count(i => task.Labels[i] == c) >= 40,
+                    $"{definition.Name}: {task.ClassNames[c]} in training");
+                Assert.True(split.Test.Count(i => task.Labels[i] == c) >= 10,
+                    $"{definition.Name}: {task.ClassNames[c]} in test");
             }
             Assert.All(definition.Groups, g => Assert.True(task.Table.Has(g), g));
         }

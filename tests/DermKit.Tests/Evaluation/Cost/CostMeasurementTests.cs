@@ -14,28 +14,39 @@ public sealed class CostMeasurementTests
     [Fact]
     public void MeasuringTakesTurnsAndKeepsNothing()
     {
-        ModelCost[] models = [ModelCost.Of("small", new VitConfig { Dim = 24, Depth = 4, Heads = 3, Patch = 56 }), ModelCost.Of("large", new ClipVisionConfig { Dim = 512, Depth = 5, Heads = 8, Patch = 32, Hidden = 2048, Projection = 32 })];
+        ModelCost[] models = [ModelCost.Of("small", new VitConfig { Dim = 24, Depth = 4, Heads = 3, Patch = 56 }),
+            ModelCost.Of("large",
+                new ClipVisionConfig { Dim = 512, Depth = 5, Heads = 8, Patch = 32, Hidden = 2048, Projection = 32 })];
         var plan = new CostPlan { Batches = [1, 2], Rounds = 2, Seconds = 0.02, Precisions = ["fp32"] };
         var calls = new List<(int, int)>();
         CostMeasurement.Run(models, plan);
         long live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-        IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run(models, plan, progress: (done, all) => calls.Add((done, all)));
+        IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run(models, plan,
+            progress: (done, all) => calls.Add((done, all)));
         Assert.Equal(live, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
         Assert.Equal([.. Enumerable.Range(1, 6).Select(i => (i, 6))], calls);
-        Assert.Equal([(models[0], 1), (models[0], 2), (models[1], 1), (models[1], 2)], measured.Select(m => (m.Model, m.Batch)));
-        Assert.All(measured, m => Assert.True(m.Slowest > 0 && m.Slowest <= m.ImagesPerSecond && m.ImagesPerSecond <= m.Fastest && m.Precision == "fp32"));
+        Assert.Equal([(models[0], 1), (models[0], 2), (models[1], 1), (models[1], 2)],
+            measured.Select(m => (m.Model, m.Batch)));
+        Assert.All(measured,
+            m => Assert.True(m.Slowest > 0 && m.Slowest <= m.ImagesPerSecond && m.ImagesPerSecond <= m.Fastest
+                && m.Precision == "fp32"));
         // 200 times the operations: slower on any machine.
         Assert.True(measured[1].Fastest > measured[3].Fastest);
-        // 17 million weights of 4 bytes are in the peak; what the process had before is not, pages that an earlier model left to the allocator among it. The smaller batch has no peak.
-        Assert.InRange(measured[3].PeakBytes!.Value, (long)(3.6 * models[1].Parameters), 4 * models[1].Parameters + (200 << 20));
+        // 17 million weights of 4 bytes are in the peak; what the process had before is not, pages that an earlier
+        // model left to the allocator among it. The smaller batch has no peak.
+        Assert.InRange(measured[3].PeakBytes!.Value, (long)(3.6 * models[1].Parameters),
+            4 * models[1].Parameters + (200 << 20));
         Assert.InRange(measured[1].PeakBytes!.Value, 0, 4 * models[1].Parameters);
         Assert.All(new[] { measured[0], measured[2] }, m => Assert.Null(m.PeakBytes));
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
-        Assert.Throws<OperationCanceledException>(() => CostMeasurement.Run(models, plan, cancellation: cancelled.Token));
+        Assert.Throws<OperationCanceledException>(() =>
+            CostMeasurement.Run(models, plan, cancellation: cancelled.Token));
         Assert.Throws<ArgumentException>(() => CostMeasurement.Run(models, plan with { Batches = [0, 1] }));
         Assert.Throws<ArgumentException>(() => CostMeasurement.Run(models, plan with { Batches = [] }));
-        Assert.Contains("'fp8'", Assert.Throws<ArgumentException>(() => CostMeasurement.Run(models, plan with { Precisions = ["fp8"] })).Message);
+        Assert.Contains("'fp8'",
+            Assert.Throws<ArgumentException>(() => CostMeasurement.Run(models, plan with { Precisions = ["fp8"] }))
+                .Message);
     }
 
     [Fact]
@@ -43,8 +54,10 @@ public sealed class CostMeasurementTests
     {
         Assert.True(CostMeasurement.MultipliesBf16(torch.META));
         ModelCost[] models = [ModelCost.Of("small", new VitConfig { Dim = 24, Depth = 4, Heads = 3, Patch = 56 })];
-        IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run(models, new CostPlan { Batches = [1], Rounds = 1, Seconds = 0.01 });
-        Assert.Equal(CostMeasurement.MultipliesBf16(torch.CPU) ? ["fp32", "bf16"] : ["fp32"], measured.Select(m => m.Precision));
+        IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run(models,
+            new CostPlan { Batches = [1], Rounds = 1, Seconds = 0.01 });
+        Assert.Equal(CostMeasurement.MultipliesBf16(torch.CPU) ? ["fp32", "bf16"] : ["fp32"],
+            measured.Select(m => m.Precision));
         Assert.All(measured, m => Assert.NotNull(m.PeakBytes));
     }
 
@@ -53,9 +66,12 @@ public sealed class CostMeasurementTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the stand-in for nvidia-smi is a shell script");
         using var folder = new TemporaryFolder();
-        string path = Environment.GetEnvironmentVariable("PATH")!, used = Path.Combine(folder.Path, "used"), asked = Path.Combine(folder.Path, "asked");
-        string script = folder.Write("nvidia-smi", System.Text.Encoding.UTF8.GetBytes($"#!/bin/sh\necho \"$@\" > '{asked}'\ncat '{used}'\n"));
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        string path = Environment.GetEnvironmentVariable("PATH")!, used = Path.Combine(folder.Path, "used"),
+            asked = Path.Combine(folder.Path, "asked");
+        string script = folder.Write("nvidia-smi",
+            System.Text.Encoding.UTF8.GetBytes($"#!/bin/sh\necho \"$@\" > '{asked}'\ncat '{used}'\n"));
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         long? Growth(GpuMemory memory, string answer)
         {
             File.WriteAllText(used, answer);

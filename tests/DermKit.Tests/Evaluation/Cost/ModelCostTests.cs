@@ -1,5 +1,6 @@
 using DermKit.Evaluation;
 using DermKit.Models;
+using DermKit.Studies;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,17 +11,31 @@ public sealed class ModelCostTests
     [Fact]
     public void ATinyConfigurationIsCountedAsByHand()
     {
-        // 4 x 4 patches of 8 x 8: 16 x 192 inputs x 12; a block: 17 x 12 x 36, 2 x 17 x 17 x 12, 17 x 12 x 12, 2 x 17 x 12 x 48.
-        ModelCost vit = ModelCost.Of("v", new VitConfig { Dim = 12, Depth = 2, Heads = 3, Patch = 8, ImageSize = 32 }, side: 32);
+        // 4 x 4 patches of 8 x 8: 16 x 192 inputs x 12; a block: 17 x 12 x 36, 2 x 17 x 17 x 12,
+        // 17 x 12 x 12, 2 x 17 x 12 x 48.
+        ModelCost vit = ModelCost.Of("v",
+            new VitConfig { Dim = 12, Depth = 2, Heads = 3, Patch = 8, ImageSize = 32 }, side: 32);
         Assert.Equal([36_864, 0, 2 * 7_344, 2 * 6_936, 2 * 2_448, 2 * 19_584, 0], vit.Layers.Select(l => l.Macs));
         Assert.Equal([2_316, 216, 2 * 468, 0, 2 * 156, 2 * 1_212, 5 * 24], vit.Layers.Select(l => l.Parameters));
         Assert.Equal((17, 48, 192), (vit.Tokens, vit.Features, vit.FeatureBytes));
         // Positions are made for one size of image, operations are those of another.
-        ModelCost larger = ModelCost.Of("v", new VitConfig { Dim = 12, Depth = 2, Heads = 3, Patch = 8, ImageSize = 32 }, side: 64);
+        ModelCost larger = ModelCost.Of("v",
+            new VitConfig { Dim = 12, Depth = 2, Heads = 3, Patch = 8, ImageSize = 32 }, side: 64);
         Assert.Equal((65, vit.Parameters), (larger.Tokens, larger.Parameters));
 
-        ModelCost clip = ModelCost.Of("c", new ClipVisionConfig { Dim = 12, Depth = 1, Heads = 3, Patch = 16, ImageSize = 32, Hidden = 20, Projection = 7 });
-        Assert.Equal([4 * 768 * 12, 0, 5 * 12 * 36, 2 * 25 * 12, 5 * 144, 2 * 5 * 12 * 20, 0], clip.Layers.Select(l => l.Macs));
+        ModelCost clip = ModelCost.Of("c",
+            new ClipVisionConfig
+            {
+                Dim = 12,
+                Depth = 1,
+                Heads = 3,
+                Patch = 16,
+                ImageSize = 32,
+                Hidden = 20,
+                Projection = 7
+            });
+        Assert.Equal([4 * 768 * 12, 0, 5 * 12 * 36, 2 * 25 * 12, 5 * 144, 2 * 5 * 12 * 20, 0],
+            clip.Layers.Select(l => l.Macs));
         Assert.Equal([9_216, 72, 468, 0, 156, 512, 4 * 24], clip.Layers.Select(l => l.Parameters));
     }
 
@@ -33,7 +48,8 @@ public sealed class ModelCostTests
         Assert.Equal((5_524_416, 303_179_776), (tiny.Parameters, monet.Parameters));
         Assert.Equal("55", FormattableString.Invariant($"{(double)monet.Parameters / tiny.Parameters:0}"));
         Assert.Equal((768, 4096), (tiny.Features, monet.Features));
-        Assert.Equal(["ViT-T/16", "ResNet-50", "ViT-S/16", "ViT-B/16", "ViT-L/16", "CLIP ViT-L/14"], ModelCost.Ladder.Select(m => m.Name));
+        Assert.Equal(["ViT-T/16", "ResNet-50", "ViT-S/16", "ViT-B/16", "ViT-L/16", "CLIP ViT-L/14"],
+            ModelCost.Ladder.Select(m => m.Name));
         Assert.Equal(ModelCost.Ladder.Select(m => m.GigaMacs).Order(), ModelCost.Ladder.Select(m => m.GigaMacs));
     }
 
@@ -53,13 +69,16 @@ public sealed class ModelCostTests
     {
         ModelCost full = ModelCost.Of("r", ResNetConfig.ResNet50);
         Assert.Equal("4.09", FormattableString.Invariant($"{full.GigaMacs:0.00}"));
-        Assert.Equal((23_508_032, 2048, 49, FeatureVariant.AvgPool), (full.Parameters, full.Features, full.Tokens, full.Variant));
+        Assert.Equal((23_508_032, 2048, 49, FeatureVariant.AvgPool),
+            (full.Parameters, full.Features, full.Tokens, full.Variant));
         // Odd sides are halved upwards: 33 to 17, 9, 9, 5, 3 and 2.
         ResNetConfig odd = new() { Planes = [4, 1, 2, 3], Blocks = [1, 2, 1, 1] };
         ModelCost small = ModelCost.Of("r", odd, side: 33);
-        Assert.Equal(3 * 49 * 4 * 17 * 17, small.Layers.Single(l => l.Layer.StartsWith("stem", StringComparison.Ordinal)).Macs);
+        Assert.Equal(3 * 49 * 4 * 17 * 17,
+            small.Layers.Single(l => l.Layer.StartsWith("stem", StringComparison.Ordinal)).Macs);
         Assert.Equal(9 * (16 * 81 + 2 * 25 + 4 * 9 + 9 * 4), small.Layers.Single(l => l.Layer == "3x3").Macs);
-        Assert.Equal(16 * 4 * 81 + 16 * 4 * 25 + 4 * 8 * 9 + 8 * 12 * 4, small.Layers.Single(l => l.Layer == "shortcut, 1x1").Macs);
+        Assert.Equal(16 * 4 * 81 + 16 * 4 * 25 + 4 * 8 * 9 + 8 * 12 * 4,
+            small.Layers.Single(l => l.Layer == "shortcut, 1x1").Macs);
         foreach (ModelCost cost in new[] { full, small })
         {
             using Backbone model = cost.Unset(META);
@@ -70,17 +89,21 @@ public sealed class ModelCostTests
     [Fact]
     public void AModeChangesNumbersAndMonetIsThePartnerWhereItIsTaken()
     {
-        CostPlan quick = CostPlan.For(RunMode.Quick), workshop = CostPlan.For(RunMode.Workshop), full = CostPlan.For(RunMode.Full);
-        Assert.True(quick.Batches.Max() < workshop.Batches.Max() && workshop.Batches.Max() < full.Batches.Max() && quick.Rounds < workshop.Rounds && workshop.Rounds < full.Rounds);
+        CostPlan quick = CostPlan.For(RunMode.Quick), workshop = CostPlan.For(RunMode.Workshop),
+            full = CostPlan.For(RunMode.Full);
+        Assert.True(quick.Batches.Max() < workshop.Batches.Max() && workshop.Batches.Max() < full.Batches.Max()
+            && quick.Rounds < workshop.Rounds && workshop.Rounds < full.Rounds);
         Assert.All(new[] { quick, workshop, full }, plan => Assert.Equal(1, plan.Batches[0]));
         Assert.Equal(10_000_000, quick.Suite.MostParameters);
         Assert.True(workshop.Suite.MostParameters > 303_179_776 && full.Suite.MostParameters > 303_179_776);
 
         using var folder = new TemporaryFolder();
-        string data = Path.Combine(KitSettings.FromEnvironment().Root, "data"), fixture = ClipFixture.Write(folder.Path);
+        string data = Path.Combine(KitSettings.FromEnvironment().Root, "data"),
+            fixture = ClipFixture.Write(folder.Path);
         ModelRegistry bare = ModelRegistry.Load(data), with = ModelRegistry.Load(data, fixture);
         Assert.Equal(ClipFixture.Name, quick.Paired(with).Baseline);
-        Assert.Equal("vit-tiny-random", (quick with { Suite = quick.Suite with { Models = ["vit-tiny-random"] } }).Paired(with).Baseline);
+        Assert.Equal("vit-tiny-random",
+            (quick with { Suite = quick.Suite with { Models = ["vit-tiny-random"] } }).Paired(with).Baseline);
         if (!bare["monet"].IsPresent) Assert.Equal("vit-tiny-random", full.Paired(bare).Baseline);
     }
 }

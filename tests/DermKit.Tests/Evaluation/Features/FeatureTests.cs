@@ -32,7 +32,8 @@ public sealed class FeatureTests : IDisposable
         using ImageCache cache = Cache(paths);
         model.train();
         var calls = new List<(int, int)>();
-        FeatureSet all = FeatureExtractor.Extract(model, cache, new() { Batch = 4 }, progress: (done, of) => calls.Add((done, of)));
+        FeatureSet all = FeatureExtractor.Extract(model, cache, new() { Batch = 4 },
+            progress: (done, of) => calls.Add((done, of)));
         Assert.Equal((10, 96), (all.Count, all.Width));
         Assert.Equal([(4, 10), (8, 10), (10, 10)], calls);
         Assert.True(model.training);
@@ -49,12 +50,16 @@ public sealed class FeatureTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using ImageCache cache = Cache(paths);
-        FeatureSet Of(FeatureVariant variant, int seed = 1) => FeatureExtractor.Extract(model, cache, new() { Variant = variant, HeadSeed = seed });
-        FeatureSet normed = Of(FeatureVariant.Cls4), raw = Of(FeatureVariant.Cls4PreNorm), head = Of(FeatureVariant.PaperScript), again = Of(FeatureVariant.PaperScript), other = Of(FeatureVariant.PaperScript, 2);
+        FeatureSet Of(FeatureVariant variant, int seed = 1) =>
+            FeatureExtractor.Extract(model, cache, new() { Variant = variant, HeadSeed = seed });
+        FeatureSet normed = Of(FeatureVariant.Cls4), raw = Of(FeatureVariant.Cls4PreNorm),
+            head = Of(FeatureVariant.PaperScript), again = Of(FeatureVariant.PaperScript),
+            other = Of(FeatureVariant.PaperScript, 2);
         Assert.Equal(96, raw.Width);
         Assert.Equal(256, head.Width);
         Tensor standard = raw.ToTensor().view(10, 4, 24);
-        standard = (standard - standard.mean([-1], keepdim: true)) / (standard.var(-1, unbiased: false, keepdim: true) + 1e-6).sqrt();
+        standard = (standard - standard.mean([-1], keepdim: true))
+            / (standard.var(-1, unbiased: false, keepdim: true) + 1e-6).sqrt();
         Assert.True(standard.flatten(1).allclose(normed.ToTensor(), 1e-3, 1e-4));
         Assert.Equal(head.Values, again.Values);
         Assert.NotEqual(head.Values, other.Values);
@@ -64,14 +69,18 @@ public sealed class FeatureTests : IDisposable
     [Fact]
     public void TheKeyFollowsEverythingThatMatters()
     {
-        using ImageCache cache = Cache(paths), squashed = ImageCache.Build(folder.Path, paths, Transform with { Mean = new(0, 0, 0) });
-        using VisionTransformer other = VisionTransformer.Random(Config, 2), heads = VisionTransformer.Random(Config with { Heads = 2 }, 1);
+        using ImageCache cache = Cache(paths),
+            squashed = ImageCache.Build(folder.Path, paths, Transform with { Mean = new(0, 0, 0) });
+        using VisionTransformer other = VisionTransformer.Random(Config, 2),
+            heads = VisionTransformer.Random(Config with { Heads = 2 }, 1);
         using ImageCache limited = ImageCache.Build(folder.Path, paths, Transform, limits: new(MaxPixels: 50_000_000));
         string[] keys =
         [
-            FeatureExtractor.Extract(model, cache).Key, FeatureExtractor.Extract(other, cache).Key, FeatureExtractor.Extract(model, squashed).Key,
+            FeatureExtractor.Extract(model, cache).Key, FeatureExtractor.Extract(other, cache).Key,
+            FeatureExtractor.Extract(model, squashed).Key,
             FeatureExtractor.Extract(heads, cache).Key, FeatureExtractor.Extract(model, limited).Key,
-            FeatureExtractor.Extract(model, cache, rows: [0, 1]).Key, FeatureExtractor.Extract(model, cache, rows: [1, 0]).Key,
+            FeatureExtractor.Extract(model, cache, rows: [0, 1]).Key,
+            FeatureExtractor.Extract(model, cache, rows: [1, 0]).Key,
         ];
         Assert.Equal(keys.Length, keys.Distinct().Count());
         Assert.Equal(keys[0], FeatureExtractor.Extract(model, cache, new() { Batch = 3 }).Key);
@@ -88,10 +97,12 @@ public sealed class FeatureTests : IDisposable
         cancelled.Cancel();
         Assert.Throws<OperationCanceledException>(() => store.Extract(model, cache, cancellation: cancelled.Token));
         float[] computed = store.Extract(model, cache).Values;
-        Assert.All(FeatureExtractor.Extract(model, cache).Values.Zip(computed), p => Assert.Equal(p.First, p.Second, 1e-5f));
+        Assert.All(FeatureExtractor.Extract(model, cache).Values.Zip(computed),
+            p => Assert.Equal(p.First, p.Second, 1e-5f));
         Assert.Equal(computed, store.Extract(model, cache, cancellation: cancelled.Token).Values);
         Assert.Throws<OperationCanceledException>(() => store.Extract(other, cache, cancellation: cancelled.Token));
-        Assert.Throws<OperationCanceledException>(() => store.Extract(model, cache, new() { Variant = FeatureVariant.Cls4PreNorm }, cancellation: cancelled.Token));
+        Assert.Throws<OperationCanceledException>(() =>
+            store.Extract(model, cache, new() { Variant = FeatureVariant.Cls4PreNorm }, cancellation: cancelled.Token));
         string[] files = Stored();
         Assert.Equal(3, files.Length);
         foreach (string file in files) File.Copy(files.First(f => f != file), file, overwrite: true);
@@ -102,12 +113,16 @@ public sealed class FeatureTests : IDisposable
     public void Bfloat16IsNearFloat32HasAKeyOfItsOwnAndLeavesTheModelAsItWas()
     {
         using ImageCache cache = Cache(paths);
-        FeatureSet full = FeatureExtractor.Extract(model, cache), half = FeatureExtractor.Extract(model, cache, new() { Precision = "bf16" });
+        FeatureSet full = FeatureExtractor.Extract(model, cache),
+            half = FeatureExtractor.Extract(model, cache, new() { Precision = "bf16" });
         Assert.NotEqual(full.Key, half.Key);
-        double apart = full.Values.Zip(half.Values, (a, b) => Math.Abs(a - b)).Average(), size = full.Values.Average(Math.Abs);
+        double apart = full.Values.Zip(half.Values, (a, b) => Math.Abs(a - b)).Average(),
+            size = full.Values.Average(Math.Abs);
         Assert.InRange(apart / size, 1e-5, 0.02);
         Assert.Equal(full.Values, FeatureExtractor.Extract(model, cache).Values);
-        Assert.Contains("expected fp32 or bf16", Assert.Throws<KitException>(() => FeatureExtractor.Extract(model, cache, new() { Precision = "fp16" })).Message);
+        Assert.Contains("expected fp32 or bf16",
+            Assert.Throws<KitException>(() => FeatureExtractor.Extract(model, cache, new() { Precision = "fp16" }))
+                .Message);
     }
 
     [Fact]
@@ -132,7 +147,7 @@ public sealed class FeatureTests : IDisposable
         using ImageCache cache = Cache(paths);
         using (no_grad()) model.state_dict()["norm.weight"].fill_(3e38f);
         string message = Assert.Throws<KitException>(() => FeatureExtractor.Extract(model, cache)).Message;
-        Assert.Contains("the weights are finite, but values in the network outgrow fp32", message);
+        Assert.Contains("the weights are finite, but values in the network exceed the range of fp32", message);
     }
 
     [Fact]
@@ -142,14 +157,17 @@ public sealed class FeatureTests : IDisposable
         var store = new FeatureStore(folder.Path, perFile: 4);
         using var source = new CancellationTokenSource();
         var options = new FeatureOptions { Batch = 2 };
-        Assert.Throws<OperationCanceledException>(() => store.Extract(model, cache, options, progress: (done, _) => { if (done == 6) source.Cancel(); }, cancellation: source.Token));
+        Assert.Throws<OperationCanceledException>(
+            () => store.Extract(model, cache, options, progress: (done, _) => { if (done == 6) source.Cancel(); },
+                cancellation: source.Token));
         string first = Assert.Single(Stored());
         DateTime written = File.GetLastWriteTimeUtc(first);
         var calls = new List<int>();
         float[] values = store.Extract(model, cache, options, progress: (done, _) => calls.Add(done)).Values;
         Assert.Equal([4, 6, 8, 10], calls);
         Assert.Equal(written, File.GetLastWriteTimeUtc(first));
-        Assert.All(FeatureExtractor.Extract(model, cache, options).Values.Zip(values), p => Assert.Equal(p.First, p.Second, 1e-5f));
+        Assert.All(FeatureExtractor.Extract(model, cache, options).Values.Zip(values),
+            p => Assert.Equal(p.First, p.Second, 1e-5f));
     }
 
     [Fact]
@@ -204,5 +222,6 @@ public sealed class FeatureTests : IDisposable
     private ImageCache Cache(IReadOnlyList<string> files) => ImageCache.Build(folder.Path, files, Transform);
 
     private string[] Stored() => Directory.Exists(Path.Combine(folder.Path, "features"))
-        ? [.. Directory.GetFiles(Path.Combine(folder.Path, "features"), "*.safetensors", SearchOption.AllDirectories).Order(StringComparer.Ordinal)] : [];
+        ? [.. Directory.GetFiles(Path.Combine(folder.Path, "features"), "*.safetensors", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal)] : [];
 }

@@ -7,7 +7,9 @@ namespace DermKit.Tests.Evaluation;
 
 public sealed class TokenMapsTests : IDisposable
 {
-    private readonly VisionTransformer model = VisionTransformer.Random(new() { Dim = 24, Depth = 3, Heads = 3, Patch = 8, ImageSize = 32, DropPath = 0.5 }, 1);
+    private readonly VisionTransformer model =
+        VisionTransformer.Random(new() { Dim = 24, Depth = 3, Heads = 3, Patch = 8, ImageSize = 32, DropPath = 0.5 },
+            1);
 
     public void Dispose() => model.Dispose();
 
@@ -47,9 +49,12 @@ public sealed class TokenMapsTests : IDisposable
         Tensor tokens = model.Tokens(batch).narrow(1, 1, 96).flatten(0, 1).to(float64);
         Tensor variance = linalg.svdvals(tokens - tokens.mean([0], keepdim: true)).square();
         for (int c = 0; c < 3; c++) Assert.Equal((variance[c] / variance.sum()).item<double>(), colors.Shares[c], 1e-9);
-        double[][] channels = [.. Enumerable.Range(0, 3).Select(c => colors.Images.SelectMany(p => p.Pixels.Where((_, i) => i % 3 == c)).Select(v => (double)v).ToArray())];
+        double[][] channels = [.. Enumerable.Range(0, 3)
+            .Select(c => colors.Images.SelectMany(p => p.Pixels.Where((_, i) => i % 3 == c))
+                .Select(v => (double)v).ToArray())];
         Assert.All(channels, c => Assert.Equal([0, 255], [c.Min(), c.Max()]));
-        double Covariance(int a, int b) => channels[a].Zip(channels[b], (x, y) => (x - channels[a].Average()) * (y - channels[b].Average())).Average();
+        double Covariance(int a, int b) => channels[a]
+            .Zip(channels[b], (x, y) => (x - channels[a].Average()) * (y - channels[b].Average())).Average();
         foreach ((int a, int b) in new[] { (0, 1), (0, 2), (1, 2) })
             Assert.InRange(Covariance(a, b) / Math.Sqrt(Covariance(a, a) * Covariance(b, b)), -0.02, 0.02);
     }

@@ -10,15 +10,33 @@ public sealed class LabelEfficiencyTests
 {
     private const int Images = 300;
     private static readonly FeatureSource Source = new("m", "cls4", "weights", "features");
-    private static readonly LabelPlan Plan = new() { Sizes = [1, 10, 30, 100], Repeats = 4, Suite = new() { Probing = new() { Probes = ["knn", "linear"], Resamples = 40 } } };
+    private static readonly LabelPlan Plan = new()
+    {
+        Sizes = [1, 10, 30, 100],
+        Repeats = 4,
+        Suite = new() { Probing = new() { Probes = ["knn", "linear"], Resamples = 40 } }
+    };
 
     /// <summary>Three classes; class c has only every sixth image.</summary>
     private static ProbeTask Task(string name = "one", SplitKind split = SplitKind.Frozen, int classes = 3)
     {
         string[] ids = [.. Enumerable.Range(0, Images).Select(i => $"i{i:D4}")];
-        var table = new ImageTable("set", ("image", ids.Select(i => $"/{i}.png")), ("image_id", ids), ("patient_id", Enumerable.Range(0, Images).Select(i => $"p{i / 3}")));
-        var definition = new TaskDefinition { Name = name, Version = 1, Title = name, DataSets = new() { ["set"] = null }, Label = "diagnosis", ClassCount = classes, Split = split, Unit = "patient_id", InPretraining = false };
-        return new(definition, table, Labels, [.. new[] { "a", "b", "c", "d" }.Take(classes)], [.. Enumerable.Range(0, Images).Select(i => i >= 240 && split == SplitKind.Frozen)]);
+        var table = new ImageTable("set", ("image", ids.Select(i => $"/{i}.png")), ("image_id", ids),
+            ("patient_id", Enumerable.Range(0, Images).Select(i => $"p{i / 3}")));
+        var definition = new TaskDefinition
+        {
+            Name = name,
+            Version = 1,
+            Title = name,
+            DataSets = new() { ["set"] = null },
+            Label = "diagnosis",
+            ClassCount = classes,
+            Split = split,
+            Unit = "patient_id",
+            InPretraining = false
+        };
+        return new(definition, table, Labels, [.. new[] { "a", "b", "c", "d" }.Take(classes)],
+            [.. Enumerable.Range(0, Images).Select(i => i >= 240 && split == SplitKind.Frozen)]);
     }
 
     private static int[] Labels => [.. Enumerable.Range(0, Images).Select(i => i % 6 == 5 ? 2 : i % 2)];
@@ -27,7 +45,8 @@ public sealed class LabelEfficiencyTests
     {
         using var scope = NewDisposeScope();
         Tensor centres = randn([3, 16], generator: new Generator(7)) * apart;
-        return (centres.index_select(0, ProbeInput.ToTensor(Labels, CPU)) + randn([Images, 16], generator: new Generator((ulong)seed))).MoveToOuterDisposeScope();
+        return (centres.index_select(0, ProbeInput.ToTensor(Labels, CPU))
+            + randn([Images, 16], generator: new Generator((ulong)seed))).MoveToOuterDisposeScope();
     }
 
     [Fact]
@@ -44,18 +63,24 @@ public sealed class LabelEfficiencyTests
             Assert.True(curve.F1[0].Distinct().Count() > 1);
             Assert.All(curve.Resampled, r => Assert.Equal(40, r.Length));
             // Resampled test units scatter around the mean of the draws.
-            Assert.All(curve.Resampled.Zip(curve.F1), p => Assert.True(p.First.Min() < p.Second.Average() && p.Second.Average() < p.First.Max() && Math.Abs(p.First.Average() - p.Second.Average()) < 0.05));
+            Assert.All(curve.Resampled.Zip(curve.F1),
+                p => Assert.True(p.First.Min() < p.Second.Average() && p.Second.Average() < p.First.Max()
+                    && Math.Abs(p.First.Average() - p.Second.Average()) < 0.05));
             Assert.True(curve.F1[2].Average() > curve.F1[0].Average() && curve.F1[2].Average() > 0.7);
         }
         Assert.All(curves[0].Ks![0], k => Assert.Equal(1, k));
         Assert.Null(curves[1].Ks);
         // One score, by hand.
         ProbeTask task = Task();
-        int[] train = task.SplitFor(9).Train, test = task.SplitFor(9).Test, labels = Array.ConvertAll(train, r => task.Labels[r]);
+        int[] train = task.SplitFor(9).Train, test = task.SplitFor(9).Test,
+            labels = Array.ConvertAll(train, r => task.Labels[r]);
         LabelDraw draw = LabelDraws.Draw(labels, 3, [30], 9, 2)[0];
-        ProbeOutcome plain = KnnProbe.Run(Features().index_select(0, ProbeInput.ToTensor(Array.ConvertAll(draw.Rows, r => train[r]), CPU)), Array.ConvertAll(draw.Rows, r => labels[r]),
-            Features().index_select(0, ProbeInput.ToTensor(test, CPU)), 3, draw.Seed);
-        Assert.Equal(ClassCounts.Of(Array.ConvertAll(test, r => task.Labels[r]), plain.Predicted, 3).F1Macro, curves[0].F1[2][2]);
+        ProbeOutcome plain = new KnnProbe()
+            .Run(Features().index_select(0, ProbeInput.ToTensor(Array.ConvertAll(draw.Rows, r => train[r]), CPU)),
+                Array.ConvertAll(draw.Rows, r => labels[r]),
+                Features().index_select(0, ProbeInput.ToTensor(test, CPU)), 3, draw.Seed);
+        Assert.Equal(ClassCounts.Of(Array.ConvertAll(test, r => task.Labels[r]), plain.Predicted, 3).F1Macro,
+            curves[0].F1[2][2]);
         Assert.Equal(plain.K, curves[0].Ks![2][2]);
     }
 
@@ -64,7 +89,9 @@ public sealed class LabelEfficiencyTests
     {
         using var scope = NewDisposeScope();
         int[] rowOf = [.. Enumerable.Range(0, Images).Select(i => i % 50 == 0 ? -1 : i)];
-        LabelCurve curve = LabelEfficiency.Run(Features(), Source, Task(), 1, Plan, rowOf: rowOf)[0], other = LabelEfficiency.Run(Features(2), Source with { Model = "n", Key = "other" }, Task(), 1, Plan, rowOf: rowOf)[0];
+        LabelCurve curve = LabelEfficiency.Run(Features(), Source, Task(), 1, Plan, rowOf: rowOf)[0],
+            other = LabelEfficiency.Run(Features(2), Source with { Model = "n", Key = "other" }, Task(), 1, Plan,
+                rowOf: rowOf)[0];
         Assert.Equal((235, 59), (curve.TrainRows, curve.TestRows));
         Assert.Contains("6 images could not be read", curve.Note, StringComparison.Ordinal);
         Assert.NotEqual(curve.F1[0], other.F1[0]);
@@ -104,25 +131,50 @@ public sealed class LabelEfficiencyTests
         using var scope = NewDisposeScope();
         ProbeTask task = Task();
         int[] train = task.SplitFor(9).Train, labels = Array.ConvertAll(train, r => task.Labels[r]);
-        LabelDraw[] draws = [.. Enumerable.Range(0, Plan.Repeats).SelectMany(r => LabelDraws.Draw(labels, 3, Plan.Sizes, 9, r))];
-        // Two training images of different classes are alike and far out of all others: no weights tell them apart, and rounding hides their gradient.
+        LabelDraw[] draws = [.. Enumerable.Range(0, Plan.Repeats)
+            .SelectMany(r => LabelDraws.Draw(labels, 3, Plan.Sizes, 9, r))];
+        // Two training images of different classes are alike and far out of all others: no weights tell them apart, and
+        // rounding hides their gradient.
         int[] ten = draws.First(d => d.PerClass == 10).Rows;
-        (int far, int twin) = (ten[0], ten.First(r => labels[r] != labels[ten[0]]));
+        int far = ten[0];
+        int twin = ten.First(r => labels[r] != labels[ten[0]]);
         Tensor features = Features();
         features[train[far]] = features[train[far]] * 1e25;
         features[train[twin]] = features[train[far]];
-        LabelCurve curve = LabelEfficiency.Run(features, Source, task, 9, Plan)[1], plain = LabelEfficiency.Run(Features(), Source, task, 9, Plan)[1];
+        ProbingOptions few = Plan.Suite.Probing with { Probes = ["knn", new LinearProbe(MaxIterations: 1000)] };
+        LabelPlan plan = Plan with { Suite = Plan.Suite with { Probing = few } };
+        LabelCurve curve = LabelEfficiency.Run(features, Source, task, 9, plan)[1];
+        LabelCurve plain = LabelEfficiency.Run(Features(), Source, task, 9, plan)[1];
         LabelDraw[] hit = [.. draws.Where(d => d.Rows.Contains(far) && d.Rows.Contains(twin))];
-        Assert.Matches($@"^\d of {draws.Length} regressions did not converge, and their scores are lower bounds: ", curve.Note);
+        Assert.Matches($@"^\d of {draws.Length} regressions did not converge, and their scores are lower bounds: ",
+            curve.Note);
         Assert.NotEmpty(hit);
-        Assert.All(hit, d => Assert.Contains($"n = {d.PerClass} draw {d.Repeat + 1}", curve.Note, StringComparison.Ordinal));
+        Assert.All(hit,
+            d => Assert.Contains($"n = {d.PerClass} draw {d.Repeat + 1}", curve.Note, StringComparison.Ordinal));
         // No draw without either image is named.
-        Assert.All(draws.Where(d => !d.Rows.Contains(far) && !d.Rows.Contains(twin)), d => Assert.DoesNotContain($"n = {d.PerClass} draw {d.Repeat + 1}", curve.Note, StringComparison.Ordinal));
+        Assert.All(draws.Where(d => !d.Rows.Contains(far) && !d.Rows.Contains(twin)),
+            d => Assert.DoesNotContain($"n = {d.PerClass} draw {d.Repeat + 1}", curve.Note, StringComparison.Ordinal));
         Assert.Empty(plain.Note);
-        foreach (LabelDraw draw in draws.Where(d => !d.Rows.Contains(far) && !d.Rows.Contains(twin))) Assert.Equal(plain.F1[Array.IndexOf(plain.Sizes, draw.PerClass)][draw.Repeat], curve.F1[Array.IndexOf(curve.Sizes, draw.PerClass)][draw.Repeat], 12);
+        foreach (LabelDraw draw in draws.Where(d => !d.Rows.Contains(far) && !d.Rows.Contains(twin)))
+            Assert.Equal(plain.F1[Array.IndexOf(plain.Sizes, draw.PerClass)][draw.Repeat],
+                curve.F1[Array.IndexOf(curve.Sizes, draw.PerClass)][draw.Repeat], 12);
         object remarks = LabelReport.Remarks(new([curve, plain], new([], [task], [], [])));
         Assert.Equal(curve.Note, Assert.Single(Assert.IsType<Table>(remarks).Rows)[^1]);
         Assert.IsType<string>(LabelReport.Remarks(new([plain], new([], [task], [], []))));
+    }
+
+    [Fact]
+    public void AProbeWithoutAFastPathRunsDrawByDraw()
+    {
+        using var scope = NewDisposeScope();
+        LabelPlan plan = Plan with
+        {
+            Suite = new() { Probing = new() { Probes = [new KnnProbe { Vote = KnnVote.Softmax }], Resamples = 10 } }
+        };
+        LabelCurve curve = Assert.Single(LabelEfficiency.Run(Features(), Source, Task(), 9, plan));
+        Assert.Equal([1, 10, 30], curve.Sizes);
+        Assert.All(curve.Ks![0], k => Assert.Equal(1, k));
+        Assert.True(curve.F1[2].Average() > 0.7);
     }
 
     [Fact]
@@ -130,7 +182,8 @@ public sealed class LabelEfficiencyTests
     {
         using var scope = NewDisposeScope();
         using var folder = new TemporaryFolder();
-        LabelCurve Run(LabelPlan plan, FeatureSource? source = null, ProbeTask? task = null, int seed = 1) => LabelEfficiency.Run(Features(), source ?? Source, task ?? Task(), seed, plan, folder.Path)[0];
+        LabelCurve Run(LabelPlan plan, FeatureSource? source = null, ProbeTask? task = null, int seed = 1) =>
+            LabelEfficiency.Run(Features(), source ?? Source, task ?? Task(), seed, plan, folder.Path)[0];
         LabelCurve first = Run(Plan);
         string[] files = Directory.GetFiles(folder.Path, "*.json", SearchOption.AllDirectories);
         Assert.Equal(2, files.Length);
@@ -140,8 +193,17 @@ public sealed class LabelEfficiencyTests
         Assert.Equivalent(first with { Seconds = 12345 }, Run(Plan), strict: true);
         Assert.NotEqual(12345, Run(Plan with { Repeats = 3 }).Seconds);
         Assert.NotEqual(12345, Run(Plan with { Sizes = [1, 10] }).Seconds);
-        Assert.NotEqual(12345, Run(Plan with { Suite = Plan.Suite with { Probing = Plan.Suite.Probing with { Resamples = 30 } } }).Seconds);
-        Assert.NotEqual(12345, Run(Plan with { Suite = Plan.Suite with { Probing = Plan.Suite.Probing with { Knn = new() { Ks = [1, 3] } } } }).Seconds);
+        Assert.NotEqual(12345,
+            Run(Plan with { Suite = Plan.Suite with { Probing = Plan.Suite.Probing with { Resamples = 30 } } })
+                .Seconds);
+        Assert.NotEqual(12345,
+            Run(Plan with
+            {
+                Suite = Plan.Suite with
+                {
+                    Probing = Plan.Suite.Probing with { Probes = [new KnnProbe { Ks = [1, 3] }, "linear"] }
+                }
+            }).Seconds);
         Assert.NotEqual(12345, Run(Plan, Source with { Key = "other images" }).Seconds);
         Assert.NotEqual(12345, Run(Plan, Source with { WeightsHash = "other weights" }).Seconds);
         Assert.NotEqual(12345, Run(Plan, seed: 9).Seconds);
@@ -161,9 +223,14 @@ public sealed class LabelEfficiencyTests
         using var stop = new CancellationTokenSource();
         LabelEfficiency.Run(Features(), Source, Task(), 1, Plan, folder.Path);
         stop.Cancel();
-        Assert.Equal(2, LabelEfficiency.Run(Features(), Source, Task(), 1, Plan, folder.Path, cancellation: stop.Token).Count);
-        Assert.ThrowsAny<OperationCanceledException>(() => LabelEfficiency.Run(Features(), Source, Task(), 9, Plan, folder.Path, cancellation: stop.Token));
-        Assert.ThrowsAny<OperationCanceledException>(() => LabelEfficiency.Run(Features(), Source, Task(), 9, Plan with { Suite = new() { Probing = new() { Probes = ["linear"] } } }, folder.Path, cancellation: stop.Token));
+        Assert.Equal(2,
+            LabelEfficiency.Run(Features(), Source, Task(), 1, Plan, folder.Path, cancellation: stop.Token).Count);
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            LabelEfficiency.Run(Features(), Source, Task(), 9, Plan, folder.Path, cancellation: stop.Token));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => LabelEfficiency.Run(Features(), Source, Task(), 9,
+                Plan with { Suite = new() { Probing = new() { Probes = ["linear"] } } }, folder.Path,
+                cancellation: stop.Token));
         Assert.Equal(2, Directory.GetFiles(folder.Path, "*.json", SearchOption.AllDirectories).Length);
     }
 
@@ -181,17 +248,24 @@ public sealed class LabelEfficiencyTests
     public void BadInputIsNamed()
     {
         using var scope = NewDisposeScope();
-        string Message(LabelPlan plan, ProbeTask? task = null, Tensor? features = null) => Assert.Throws<KitException>(() => LabelEfficiency.Run(features is null ? Features() : features, Source, task ?? Task(), 1, plan)).Message;
+        string Message(LabelPlan plan, ProbeTask? task = null, Tensor? features = null) =>
+            Assert.Throws<KitException>(() =>
+                LabelEfficiency.Run(features is null ? Features() : features, Source, task ?? Task(), 1, plan)).Message;
         Assert.Contains("class 'd' has no training image", Message(Plan, Task(classes: 4)), StringComparison.Ordinal);
         Assert.Contains("sizes", Message(Plan with { Sizes = [3, 1] }), StringComparison.Ordinal);
-        Assert.Contains("fewer than the smallest size to draw (100000)", Message(Plan with { Sizes = [100_000] }), StringComparison.Ordinal);
+        Assert.Contains("fewer than the smallest size to draw (100000)", Message(Plan with { Sizes = [100_000] }),
+            StringComparison.Ordinal);
         Assert.Contains("sizes", Message(Plan with { Sizes = [] }), StringComparison.Ordinal);
         Assert.Contains("repeats", Message(Plan with { Repeats = 0 }), StringComparison.Ordinal);
-        Assert.Contains("seeds", Message(Plan with { Suite = Plan.Suite with { Seeds = [1, 1] } }), StringComparison.Ordinal);
-        Assert.Contains("did you mean 'knn'", Message(Plan with { Suite = new() { Probing = new() { Probes = ["kn"] } } }), StringComparison.Ordinal);
-        Assert.Contains("use Uniform", Message(Plan with { Suite = new() { Probing = new() { Knn = new() { Vote = KnnVote.Softmax } } } }), StringComparison.Ordinal);
-        Assert.Contains("add a smaller k", Message(Plan with { Suite = new() { Probing = new() { Knn = new() { Ks = [50] } } } }), StringComparison.Ordinal);
-        Assert.Contains("extract the features", Message(Plan, features: Features().narrow(0, 0, 10)), StringComparison.Ordinal);
+        Assert.Contains("seeds", Message(Plan with { Suite = Plan.Suite with { Seeds = [1, 1] } }),
+            StringComparison.Ordinal);
+        Assert.Contains("did you mean 'knn'", Assert.Throws<KitException>(() => Probe.Parse("linear, kn")).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("add a smaller k",
+            Message(Plan with { Suite = new() { Probing = new() { Probes = [new KnnProbe { Ks = [50] }] } } }),
+            StringComparison.Ordinal);
+        Assert.Contains("extract the features", Message(Plan, features: Features().narrow(0, 0, 10)),
+            StringComparison.Ordinal);
         Tensor broken = Features();
         broken[5, 0] = float.NaN;
         Assert.Contains("row 5", Message(Plan, features: broken), StringComparison.Ordinal);
@@ -200,15 +274,18 @@ public sealed class LabelEfficiencyTests
     [Fact]
     public void ModesChangeNumbersOnlyAndFullIsThePapersProtocol()
     {
-        LabelPlan quick = LabelPlan.For(RunMode.Quick), workshop = LabelPlan.For(RunMode.Workshop), full = LabelPlan.For(RunMode.Full);
+        LabelPlan quick = LabelPlan.For(RunMode.Quick), workshop = LabelPlan.For(RunMode.Workshop),
+            full = LabelPlan.For(RunMode.Full);
         Assert.Equal([1, 3, 10, 30, 100, 300, 1000], full.Sizes);
         Assert.Equal(50, full.Repeats);
         Assert.Equal([1, 9, 21, 42, 555], full.Suite.Seeds);
-        Assert.Equal(["knn"], full.Suite.Probing.Probes);
+        Assert.Equal(["knn"], full.Suite.Probing.Probes.Select(p => p.Name));
         Assert.Equal(int.MaxValue, full.Suite.MostTrain);
         Assert.True(quick.Repeats < full.Repeats && quick.Suite.Seeds.Count < full.Suite.Seeds.Count);
         // The images of the probing notebook's quick run, so that its features are read and not made again.
-        Assert.Equal((SuitePlan.For(RunMode.Quick).MostTrain, SuitePlan.For(RunMode.Quick).MostTest), (quick.Suite.MostTrain, quick.Suite.MostTest));
-        Assert.Equal((50, full.Suite.Seeds, int.MaxValue), (workshop.Repeats, workshop.Suite.Seeds, workshop.Suite.MostTrain));
+        Assert.Equal((SuitePlan.For(RunMode.Quick).MostTrain, SuitePlan.For(RunMode.Quick).MostTest),
+            (quick.Suite.MostTrain, quick.Suite.MostTest));
+        Assert.Equal((50, full.Suite.Seeds, int.MaxValue),
+            (workshop.Repeats, workshop.Suite.Seeds, workshop.Suite.MostTrain));
     }
 }

@@ -1,3 +1,4 @@
+using DermKit.Pretraining;
 using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Imaging;
@@ -12,10 +13,12 @@ public sealed class OnlineKnnTests : IDisposable
 {
     private static readonly EvalTransform Transform = new() { Resize = 32, Crop = 32 };
     private readonly TemporaryFolder folder = new();
-    private readonly VisionTransformer model = VisionTransformer.Random(new() { Dim = 24, Depth = 2, Heads = 3, Patch = 8, ImageSize = 32 }, 1);
+    private readonly VisionTransformer model =
+        VisionTransformer.Random(new() { Dim = 24, Depth = 2, Heads = 3, Patch = 8, ImageSize = 32 }, 1);
     private readonly KitSettings settings;
 
-    public OnlineKnnTests() => settings = KitSettings.FromEnvironment() with { CacheDir = Path.Combine(folder.Path, "cache") };
+    public OnlineKnnTests() =>
+        settings = KitSettings.FromEnvironment() with { CacheDir = Path.Combine(folder.Path, "cache") };
 
     public void Dispose()
     {
@@ -23,16 +26,36 @@ public sealed class OnlineKnnTests : IDisposable
         folder.Dispose();
     }
 
-    /// <summary>Dark and bright images, two of a patient; every sixth patient is frozen and has no file at all.</summary>
+    /// <summary>Dark and bright images, two of a patient; every sixth patient is frozen
+    /// and has no file at all.</summary>
     private ProbeTask Task(bool labelsFollowImages = true, bool readable = true)
     {
         const int Images = 60;
         bool[] frozen = [.. Enumerable.Range(0, Images).Select(i => i / 2 % 6 == 0)];
         string[] paths = [.. Enumerable.Range(0, Images).Select(i => frozen[i] ? $"/absent/{i}.png"
-            : folder.Write($"{i}.png", readable ? ImageCodec.EncodePng(new RgbImage(32, 32, [.. Enumerable.Range(0, 3 * 32 * 32).Select(p => (byte)(i % 4 < 2 ? 40 + (p + 7 * i) % 50 : 170 + (p + 7 * i) % 50))])) : [1, 2, 3]))];
-        var table = new ImageTable("drawn", ("image", paths), ("image_id", Enumerable.Range(0, Images).Select(i => $"{i}")), ("patient_id", Enumerable.Range(0, Images).Select(i => $"p{i / 2}")));
-        var definition = new TaskDefinition { Name = "drawn", Version = 1, Title = "drawn", DataSets = new() { ["drawn"] = null }, Label = "diagnosis", ClassCount = 2, Split = SplitKind.Frozen, Unit = "patient_id", InPretraining = true };
-        return new(definition, table, [.. Enumerable.Range(0, Images).Select(i => labelsFollowImages ? i / 2 % 2 : i / 4 % 2)], ["dark", "bright"], frozen);
+            : folder.Write($"{i}.png",
+                readable ? ImageCodec.EncodePng(new RgbImage(32, 32,
+                    [.. Enumerable.Range(0, 3 * 32 * 32)
+                        .Select(p => (byte)(i % 4 < 2 ? 40 + (p + 7 * i) % 50 : 170 + (p + 7 * i) % 50))]))
+                    : [1, 2, 3]))];
+        var table = new ImageTable("drawn", ("image", paths),
+            ("image_id", Enumerable.Range(0, Images).Select(i => $"{i}")),
+            ("patient_id", Enumerable.Range(0, Images).Select(i => $"p{i / 2}")));
+        var definition = new TaskDefinition
+        {
+            Name = "drawn",
+            Version = 1,
+            Title = "drawn",
+            DataSets = new() { ["drawn"] = null },
+            Label = "diagnosis",
+            ClassCount = 2,
+            Split = SplitKind.Frozen,
+            Unit = "patient_id",
+            InPretraining = true
+        };
+        return new(definition, table,
+            [.. Enumerable.Range(0, Images).Select(i => labelsFollowImages ? i / 2 % 2 : i / 4 % 2)],
+            ["dark", "bright"], frozen);
     }
 
     [Fact]
@@ -54,7 +77,8 @@ public sealed class OnlineKnnTests : IDisposable
         double first = knn.Score(model);
         using (var broken = VisionTransformer.Random(model.Config, 2))
         {
-            using (no_grad()) ((Tensor)broken.named_parameters().First(p => p.name == "cls_token").parameter).fill_(float.NaN);
+            using (no_grad())
+                ((Tensor)broken.named_parameters().First(p => p.name == "cls_token").parameter).fill_(float.NaN);
             Assert.ThrowsAny<Exception>(() => knn.Score(broken));
             Assert.All(broken.modules(), m => Assert.True(m.training));
         }
@@ -73,15 +97,21 @@ public sealed class OnlineKnnTests : IDisposable
         Assert.InRange(knn.History[0].Value, knn.History[0].Low, knn.History[0].High);
         Assert.Equal(knn.History[0].Value, monitor(model));
         Assert.Equal(2, knn.History.Count);
-        LineSeries line = Assert.Single(PretrainingReport.Knn(knn, [10, 20]).Series);
+        TrainingStep Scored(int step) => new(step, 30, 0, 0, 0, 0, 0) { Score = knn.History[0].Value };
+        LineSeries line = Assert.Single(PretrainingReport.Knn(knn, [Scored(10), Scored(20)]).Series);
         Assert.Equal((IEnumerable<double>)[10, 20], line.X);
         Assert.Equal(knn.History.Select(h => h.High), line.High);
-        Assert.Throws<ArgumentException>(() => PretrainingReport.Knn(knn, [10]));
+        Assert.Throws<ArgumentException>(() => PretrainingReport.Knn(knn, [Scored(10)]));
+        // A resumed run has earlier scores in its log, without intervals.
+        LineFigure resumed = PretrainingReport.Knn(knn, [Scored(10), Scored(20), Scored(30)]);
+        Assert.Equal([line.Y[0], .. knn.History.Select(h => h.High)], resumed.Series[0].High);
+        Assert.Contains("Scores up to step 10 come from the log", resumed.Caption);
     }
 
     [Fact]
     public void ImagesThatCannotBeReadAreNamed() =>
-        Assert.Contains("'drawn'", Assert.Throws<KitException>(() => OnlineKnn.Open(settings, Task(readable: false), Transform)).Message);
+        Assert.Contains("'drawn'",
+            Assert.Throws<KitException>(() => OnlineKnn.Open(settings, Task(readable: false), Transform)).Message);
 
     [Fact]
     public void LeavesNoTensorBehind()

@@ -13,7 +13,8 @@ public sealed class ProbeTests
         var generator = new Generator((ulong)seed);
         int[] y = [.. Enumerable.Range(0, rows).Select(i => i % classes)];
         Tensor centres = randn([classes, columns], generator: new Generator(7)) * apart;
-        return ((centres.index_select(0, ProbeInput.ToTensor(y, CPU)) + randn([rows, columns], generator: generator)).MoveToOuterDisposeScope(), y);
+        return ((centres.index_select(0, ProbeInput.ToTensor(y, CPU)) + randn([rows, columns], generator: generator))
+            .MoveToOuterDisposeScope(), y);
     }
 
     [Fact]
@@ -31,9 +32,11 @@ public sealed class ProbeTests
     {
         using var scope = NewDisposeScope();
         Tensor train = tensor(new float[,] { { 4, 0 }, { 2, 0 }, { 1, 0.01f }, { 1, 0.01f }, { 1, 0.01f } });
-        ProbeOutcome five = KnnProbe.Classify(train, [0, 0, 1, 1, 1], tensor(new float[,] { { 3, 0 } }), 2, [5], KnnVote.InverseDistance)[5];
+        ProbeOutcome five = KnnProbe.Classify(train, [0, 0, 1, 1, 1], tensor(new float[,] { { 3, 0 } }), 2, [5],
+            KnnVote.InverseDistance)[5];
         Assert.Equal(1, five.Probabilities[0, 0]);
-        Assert.Equal([1], KnnProbe.Classify(train, [0, 0, 1, 1, 1], tensor(new float[,] { { 3, 0 } }), 2, [5])[5].Predicted);
+        Assert.Equal([1],
+            KnnProbe.Classify(train, [0, 0, 1, 1, 1], tensor(new float[,] { { 3, 0 } }), 2, [5])[5].Predicted);
     }
 
     [Fact]
@@ -49,7 +52,8 @@ public sealed class ProbeTests
             foreach (int k in together.Keys)
             {
                 double[,] alone = KnnProbe.Votes(train, labels, query, 4, [k], vote)[k];
-                Assert.All(alone.Cast<double>().Zip(together[k].Cast<double>()), pair => Assert.Equal(pair.First, pair.Second, 1e-9 * Math.Max(1, pair.First)));
+                Assert.All(alone.Cast<double>().Zip(together[k].Cast<double>()),
+                    pair => Assert.Equal(pair.First, pair.Second, 1e-9 * Math.Max(1, pair.First)));
             }
         }
     }
@@ -60,15 +64,17 @@ public sealed class ProbeTests
         using var scope = NewDisposeScope();
         (Tensor train, int[] labels) = Blobs(200, 8, 3, 3, 0.7);
         (Tensor test, int[] truth) = Blobs(60, 8, 3, 4, 0.7);
-        ProbeOutcome outcome = KnnProbe.Run(train, labels, test, 3, seed: 42);
+        ProbeOutcome outcome = new KnnProbe().Run(train, labels, test, 3, seed: 42);
         Assert.Equal([1, 5, 10, 20, 30, 50, 100], outcome.ValidationF1.Keys.Order());
         Assert.Equal(outcome.ValidationF1.Values.Max(), outcome.ValidationF1[outcome.K!.Value]);
-        Assert.Equal(outcome.ValidationF1.Where(v => v.Value == outcome.ValidationF1.Values.Max()).Min(v => v.Key), outcome.K);
+        Assert.Equal(outcome.ValidationF1.Where(v => v.Value == outcome.ValidationF1.Values.Max()).Min(v => v.Key),
+            outcome.K);
         (int[] fit, _) = DermKit.Data.Splits.Stratified(labels, 42);
         Tensor fitted = train.index_select(0, ProbeInput.ToTensor(fit, CPU));
-        var again = KnnProbe.Classify(fitted, Array.ConvertAll(fit, i => labels[i]), test, 3, [outcome.K.Value])[outcome.K.Value];
+        var again = KnnProbe.Classify(fitted, Array.ConvertAll(fit, i => labels[i]), test, 3,
+            [outcome.K.Value])[outcome.K.Value];
         Assert.Equal(again.Predicted, outcome.Predicted);
-        Assert.Equal(outcome.Predicted, KnnProbe.Run(train, labels, test, 3, seed: 42).Predicted);
+        Assert.Equal(outcome.Predicted, new KnnProbe().Run(train, labels, test, 3, seed: 42).Predicted);
         Assert.True(ClassCounts.Of(truth, outcome.Predicted, 3).PaperF1() > 0.6);
         Assert.Empty(outcome.Note);
     }
@@ -84,10 +90,10 @@ public sealed class ProbeTests
         int[] y = [.. Enumerable.Range(0, 600).Select(i => i % 2), .. Enumerable.Repeat(2, rare)];
         Tensor centres = ProbeInput.ToTensor(y, CPU).to(float32).unsqueeze(1);
         Tensor x = randn([y.Length, 4], generator: new Generator(3)) + centres;
-        ProbeOutcome outcome = KnnProbe.Run(x, y, x, 3, 1);
+        ProbeOutcome outcome = new KnnProbe().Run(x, y, x, 3, 1);
         Assert.Equal([1, 5, 10, 20, 30, 50, 100, 200], outcome.ValidationF1.Keys.Order());
         Assert.True(outcome.K > 1, $"k = {outcome.K}");
-        DermKit.Data.Split parts = KnnProbe.Choice(y, 3, 1, new())!;
+        DermKit.Data.Split parts = new KnnProbe().SplitToChooseK(y, 3, 1)!;
         Assert.Equal(heldBack, parts.Test.Any(i => y[i] == 2));
         Assert.Contains(parts.Train, i => y[i] == 2);
         Assert.Equal(90 + (heldBack ? 1 : 0), parts.Test.Length);
@@ -104,7 +110,7 @@ public sealed class ProbeTests
         using var scope = NewDisposeScope();
         int[] y = [.. Enumerable.Range(0, images * classes).Select(i => i % classes)];
         Tensor x = randn(y.Length, 4);
-        ProbeOutcome outcome = KnnProbe.Run(x, y, x, classes, 1);
+        ProbeOutcome outcome = new KnnProbe().Run(x, y, x, classes, 1);
         Assert.Equal(1, outcome.K);
         Assert.Equal(y, outcome.Predicted);
         Assert.Empty(outcome.ValidationF1);
@@ -112,7 +118,7 @@ public sealed class ProbeTests
         Assert.Contains("a rule of this kit, not of the paper", outcome.Note);
         // One more label of each class than the share needs, and k is chosen.
         int[] more = [.. Enumerable.Range(0, 7 * classes).Select(i => i % classes)];
-        Assert.NotEmpty(KnnProbe.Run(randn(more.Length, 4), more, x, classes, 1).ValidationF1);
+        Assert.NotEmpty(new KnnProbe().Run(randn(more.Length, 4), more, x, classes, 1).ValidationF1);
     }
 
     [Fact]
@@ -122,15 +128,19 @@ public sealed class ProbeTests
         Tensor x = randn(20, 3), broken = x.clone();
         broken[13, 1] = float.NaN;
         int[] y = [.. Enumerable.Range(0, 20).Select(i => i % 2)];
-        Assert.Contains("row 13", Assert.Throws<KitException>(() => KnnProbe.Run(broken, y, x, 2, 1)).Message);
-        Assert.Contains("row 13", Assert.Throws<KitException>(() => KnnProbe.Run(x, y, broken, 2, 1)).Message);
-        Assert.Contains("row 13", Assert.Throws<KitException>(() => LinearProbe.Run(broken, y, x, 2)).Message);
-        Assert.Contains("row 13", Assert.Throws<KitException>(() => LinearProbe.Run(x, y, broken, 2)).Message);
-        Assert.Contains("row 19 is 1", Assert.Throws<KitException>(() => LinearProbe.Run(x, [.. new int[19], 1], x, 1)).Message);
-        Assert.Contains("found 19", Assert.Throws<KitException>(() => KnnProbe.Run(x, y[..19], x, 2, 1)).Message);
-        Assert.Contains("3 columns", Assert.Throws<KitException>(() => KnnProbe.Run(x, y, randn(5, 4), 2, 1)).Message);
-        Assert.Contains("3 columns", Assert.Throws<KitException>(() => LinearProbe.Run(x, y, randn(5, 4), 2)).Message);
-        Assert.Contains("at least two classes", Assert.Throws<KitException>(() => LinearProbe.Run(x, new int[20], x, 2)).Message);
+        Assert.Contains("row 13", Assert.Throws<KitException>(() => new KnnProbe().Run(broken, y, x, 2, 1)).Message);
+        Assert.Contains("row 13", Assert.Throws<KitException>(() => new KnnProbe().Run(x, y, broken, 2, 1)).Message);
+        Assert.Contains("row 13", Assert.Throws<KitException>(() => new LinearProbe().Run(broken, y, x, 2)).Message);
+        Assert.Contains("row 13", Assert.Throws<KitException>(() => new LinearProbe().Run(x, y, broken, 2)).Message);
+        Assert.Contains("row 19 is 1",
+            Assert.Throws<KitException>(() => new LinearProbe().Run(x, [.. new int[19], 1], x, 1)).Message);
+        Assert.Contains("found 19", Assert.Throws<KitException>(() => new KnnProbe().Run(x, y[..19], x, 2, 1)).Message);
+        Assert.Contains("3 columns",
+            Assert.Throws<KitException>(() => new KnnProbe().Run(x, y, randn(5, 4), 2, 1)).Message);
+        Assert.Contains("3 columns",
+            Assert.Throws<KitException>(() => new LinearProbe().Run(x, y, randn(5, 4), 2)).Message);
+        Assert.Contains("at least two classes",
+            Assert.Throws<KitException>(() => new LinearProbe().Run(x, new int[20], x, 2)).Message);
         Assert.Contains("1 or more", Assert.Throws<KitException>(() => KnnProbe.Classify(x, y, x, 2, [0])).Message);
     }
 
@@ -138,7 +148,7 @@ public sealed class ProbeTests
     public void ARowOfZerosIsSimilarToNothing()
     {
         using var scope = NewDisposeScope();
-        var found = KnnProbe.Search(randn(10, 3), zeros(2, 3), 4).Single();
+        var found = CosineSearch.Nearest(randn(10, 3), zeros(2, 3), 4).Single();
         Assert.Equal(0, found.Cosine.abs().max().item<float>());
     }
 
@@ -154,13 +164,14 @@ public sealed class ProbeTests
         (Tensor x, int[] y) = Blobs(rows, columns, classes, 5, 0.2);
         // Equal rows make X X^T singular.
         x[3] = x[0];
-        LinearFit fit = LinearProbe.Fit(x, y, classes, new() { C = 2 });
+        LinearFit fit = new LinearProbe(C: 2).Fit(x, y, classes);
         Assert.True(fit.Converged);
         // The gradient by autograd in the original space, whatever space the solver worked in.
         Tensor w = tensor(fit.Coefficients).requires_grad_(), b = tensor(fit.Intercepts).requires_grad_();
         Tensor logits = x.to(float64).mm(w.t()) + b;
         if (classes == 2) logits = cat([zeros_like(logits), logits], 1);
-        Tensor loss = nn.functional.cross_entropy(logits, ProbeInput.ToTensor(y, CPU), reduction: nn.Reduction.Sum) + 0.25 * w.square().sum();
+        Tensor loss = nn.functional.cross_entropy(logits, ProbeInput.ToTensor(y, CPU), reduction: nn.Reduction.Sum)
+            + 0.25 * w.square().sum();
         loss.backward();
         Assert.Equal(fit.Objective, loss.item<double>(), 1e-9 * Math.Abs(fit.Objective));
         Assert.InRange(w.grad!.abs().max().item<double>(), 0, 1e-5);
@@ -169,26 +180,11 @@ public sealed class ProbeTests
     }
 
     [Fact]
-    public void BlocksOfTrainingRowsGiveTheNeighboursOfAllRows()
-    {
-        using var scope = NewDisposeScope();
-        Tensor train = randn(101, 16), query = randn(7, 16);
-        (Tensor index, Tensor cosine) = KnnProbe.Search(train, query, 20).Single();
-        IEnumerable<Tensor> Blocks() => Enumerable.Range(0, 11).Select(i => train.narrow(0, 10 * i, Math.Min(10, 101 - 10 * i)));
-        (Tensor blockIndex, Tensor blockCosine) = KnnProbe.Search(Blocks(), query, 20);
-        Assert.True(index.Equals(blockIndex));
-        Assert.True(cosine.allclose(blockCosine, atol: 1e-6));
-        Assert.Equal([7, 101], KnnProbe.Search(Blocks(), query, 500).Index.shape);
-        Assert.Contains("no training rows", Assert.Throws<KitException>(() => KnnProbe.Search([], query, 1)).Message);
-        Assert.Contains("expected 1 or more", Assert.Throws<KitException>(() => KnnProbe.Search(Blocks(), query, 0)).Message);
-    }
-
-    [Fact]
     public void AClassWithoutTrainingRowsGetsProbabilityZero()
     {
         using var scope = NewDisposeScope();
         (Tensor x, int[] y) = Blobs(60, 6, 3, 6);
-        ProbeOutcome outcome = LinearProbe.Run(x, Array.ConvertAll(y, l => l == 1 ? 3 : l), x, 5);
+        ProbeOutcome outcome = new LinearProbe().Run(x, Array.ConvertAll(y, l => l == 1 ? 3 : l), x, 5);
         Assert.True(outcome.Converged);
         for (int i = 0; i < 60; i++)
         {
@@ -204,9 +200,9 @@ public sealed class ProbeTests
         (Tensor x, int[] y) = Blobs(300, 40, 3, 8, 0.3);
         // Columns of very different size, one constant, one twice.
         Tensor hard = cat([x * logspace(-3, 3, 40), ones(300, 1), x.narrow(1, 0, 1)], 1);
-        ProbeOutcome outcome = LinearProbe.Run(hard, y, hard, 3);
+        ProbeOutcome outcome = new LinearProbe().Run(hard, y, hard, 3);
         Assert.True(outcome.Converged, outcome.Note);
-        ProbeOutcome cut = LinearProbe.Run(hard, y, hard, 3, new() { MaxIterations = 2 });
+        ProbeOutcome cut = (new LinearProbe() with { MaxIterations = 2 }).Run(hard, y, hard, 3);
         Assert.False(cut.Converged);
         Assert.Contains("did not converge", cut.Note);
     }
@@ -221,7 +217,7 @@ public sealed class ProbeTests
         Tensor both = x.to(float64).unsqueeze(0).expand(2, 80, 10).contiguous();
         var batch = LogisticSolver.Solve(both, stack([target, target]), weights, 1, 1e-8, 1000);
         Assert.All(batch.GradientNorm, n => Assert.InRange(n, 0, 1e-8));
-        LinearFit part = LinearProbe.Fit(x.narrow(0, 0, 30), y[..30], 3, new() { Tolerance = 1e-8 });
+        LinearFit part = new LinearProbe(Tolerance: 1e-8).Fit(x.narrow(0, 0, 30), y[..30], 3);
         Tensor coefficients = batch.Weights[1].narrow(0, 1, 10).t();
         Assert.InRange((coefficients - tensor(part.Coefficients)).abs().max().item<double>(), 0, 1e-6);
         Assert.Equal(part.Objective, batch.Objective[1], 1e-8);
@@ -236,8 +232,10 @@ public sealed class ProbeTests
         (Tensor x, int[] y) = Blobs(80, 10, classes, 9, 0.5);
         Tensor target = nn.functional.one_hot(ProbeInput.ToTensor(y, CPU), classes).to(float64), wide = x.to(float64);
         LogisticSolver.Solution Solve(params Tensor[] problems) =>
-            LogisticSolver.Solve(stack(problems), stack([.. problems.Select(_ => target)]), ones([problems.Length, 80], float64), 1, 1e-8, 1000);
-        // Squares beyond float64: no curvature, no step. And numbers that rounding does not let come near the tolerance.
+            LogisticSolver.Solve(stack(problems), stack([.. problems.Select(_ => target)]),
+                ones([problems.Length, 80], float64), 1, 1e-8, 1000);
+        // Squares beyond float64: no curvature, no step. And numbers that rounding does
+        // not let come near the tolerance.
         foreach (Tensor hopeless in new[] { wide * 1e200, wide * 1e30, wide * double.NaN })
         {
             LogisticSolver.Solution batch = Solve(wide, hopeless, wide * 2), alone = Solve(wide, wide * 2);
@@ -252,27 +250,15 @@ public sealed class ProbeTests
     }
 
     [Fact]
-    public void SgdLearnsAndIsFixedByItsSeed()
-    {
-        using var scope = NewDisposeScope();
-        (Tensor x, int[] y) = Blobs(120, 8, 3, 10);
-        SgdOptions options = new() { Epochs = 10, LearningRate = 0.05, Batch = 32 };
-        ProbeOutcome outcome = SgdProbe.Run(x, y, x, 3, 1, options);
-        Assert.True(ClassCounts.Of(y, outcome.Predicted, 3).Accuracy > 0.9);
-        Assert.Equal(outcome.Probabilities, SgdProbe.Run(x, y, x, 3, 1, options).Probabilities);
-    }
-
-    [Fact]
     public void ProbesLeaveNoTensorBehind()
     {
         (Tensor x, int[] y) = Blobs(120, 8, 3, 11);
         using (x)
         {
             long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-            _ = KnnProbe.Run(x, y, x, 3, 1);
-            _ = LinearProbe.Run(x, y, x, 3);
-            _ = LinearProbe.Run(x, y, x, 3, new() { MaxIterations = 30, Tolerance = 0 });
-            _ = SgdProbe.Run(x, y, x, 3, 1, new() { Epochs = 2 });
+            _ = new KnnProbe().Run(x, y, x, 3, 1);
+            _ = new LinearProbe().Run(x, y, x, 3);
+            _ = (new LinearProbe() with { MaxIterations = 30, Tolerance = 0 }).Run(x, y, x, 3);
             Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
         }
     }

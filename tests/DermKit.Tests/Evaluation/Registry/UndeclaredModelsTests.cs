@@ -1,6 +1,7 @@
 using DermKit.Evaluation;
 using DermKit.Models;
 using DermKit.Reporting;
+using DermKit.Studies;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,12 +24,14 @@ public sealed class UndeclaredModelsTests : IDisposable
     public void AViTInTimmsKeysIsARowWithoutADeclaration()
     {
         using var scope = NewDisposeScope();
-        using VisionTransformer source = VisionTransformer.Random(VitConfig.Small with { Patch = 32, ImageSize = 384 }, 5);
+        using VisionTransformer source =
+            VisionTransformer.Random(VitConfig.Small with { Patch = 32, ImageSize = 384 }, 5);
         Dictionary<string, Tensor> state = source.state_dict();
         (state["head.weight"], state["head.bias"]) = (zeros(10, 384), zeros(10));
         Save("my-vit", state);
         ModelDefinition model = Assert.Single(Load());
-        Assert.Equal(("my-vit", "vit", "small", 32, 384, "unknown", ""), (model.Name, model.Family, model.Size, model.Patch, model.ImageSize, model.Licence, model.Stamp));
+        Assert.Equal(("my-vit", "vit", "small", 32, 384, "unknown", ""),
+            (model.Name, model.Family, model.Size, model.Patch, model.ImageSize, model.Licence, model.Stamp));
         Assert.Contains("keys look like timm's ViT-S/32", model.Note);
         Assert.Equal(source.ParameterCount, model.Parameters);
         Assert.Equal((FeatureVariant.Cls4, new DermKit.Imaging.EvalTransform()), (model.Features, model.Transform));
@@ -46,14 +49,17 @@ public sealed class UndeclaredModelsTests : IDisposable
         ModelRegistry both = ModelRegistry.Load(folder.Path, Path.GetDirectoryName(file)!);
         Assert.Equal([ClipFixture.Name, ClipFixture.OpenAiName], both.Models.Select(m => m.Name));
         ModelDefinition stamped = both[ClipFixture.Name];
-        Assert.Equal((ClipFixture.Name, "clip", FeatureVariant.Cls4PreNorm, "FIXTURE", ClipFixture.Config), (stamped.Name, stamped.Family, stamped.Features, stamped.Stamp, stamped.Clip));
+        Assert.Equal((ClipFixture.Name, "clip", FeatureVariant.Cls4PreNorm, "FIXTURE", ClipFixture.Config),
+            (stamped.Name, stamped.Family, stamped.Features, stamped.Stamp, stamped.Clip));
         Assert.Contains("2 heads and QuickGELU are what the file says", stamped.Note);
         Assert.True(stamped.IsPresent);
-        using (Backbone made = stamped.Create(0)) Assert.Equal((256, stamped.Parameters), (made.Width(stamped.Features), made.ParameterCount));
+        using (Backbone made = stamped.Create(0))
+            Assert.Equal((256, stamped.Parameters), (made.Width(stamped.Features), made.ParameterCount));
 
         // Without the file's own word, the heads are OpenAI's for the width.
         using var scope = NewDisposeScope();
-        using ClipVisionTransformer wide = ClipVisionTransformer.Random(ClipVisionConfig.Named("base") with { Depth = 4 }, 1);
+        using ClipVisionTransformer wide =
+            ClipVisionTransformer.Random(ClipVisionConfig.Named("base") with { Depth = 4 }, 1);
         Save("base", wide.state_dict());
         ModelDefinition plain = Assert.Single(Load());
         Assert.Equal((ClipVisionConfig.Named("base") with { Depth = 4 }, ""), (plain.Clip, plain.Stamp));
@@ -73,9 +79,11 @@ public sealed class UndeclaredModelsTests : IDisposable
         state.Remove("layer3.0.bn2.bias");
         Save("not-whole", state);
         ModelDefinition[] models = [.. Load()];
-        Assert.Equal(("my-resnet", "resnet", FeatureVariant.AvgPool, source.ParameterCount), (models[0].Name, models[0].Family, models[0].Features, models[0].Parameters));
+        Assert.Equal(("my-resnet", "resnet", FeatureVariant.AvgPool, source.ParameterCount),
+            (models[0].Name, models[0].Family, models[0].Features, models[0].Parameters));
         Assert.Contains("keys look like torchvision's ResNet-20, blocks 2, 1, 1, 2, 28 features", models[0].Note);
-        using (Backbone made = models[0].Create(0)) Assert.Equal((WeightLoader.Hash(source), 28), (WeightLoader.Hash(made), made.Width(models[0].Features)));
+        using (Backbone made = models[0].Create(0))
+            Assert.Equal((WeightLoader.Hash(source), 28), (WeightLoader.Hash(made), made.Width(models[0].Features)));
         Assert.Equal(source.ParameterCount, models[0].Cost!.Parameters);
         Assert.Contains("missing: layer3.0.bn2.bias", models[1].Missing);
     }
@@ -84,8 +92,11 @@ public sealed class UndeclaredModelsTests : IDisposable
     public void WhatIsNotRecognisedSaysWhyAndIsNeverRun()
     {
         using var scope = NewDisposeScope();
-        using VisionTransformer vit = VisionTransformer.Random(VitConfig.Tiny, 1), odd = VisionTransformer.Random(new() { Dim = 24, Heads = 3, Depth = 2 }, 1);
-        using ClipVisionTransformer narrow = ClipVisionTransformer.Random(new() { Dim = 64, Depth = 2, Heads = 2, Hidden = 80 }, 1), large = ClipVisionTransformer.Random(ClipFixture.Config with { ImageSize = 256 }, 1);
+        using VisionTransformer vit = VisionTransformer.Random(VitConfig.Tiny, 1),
+            odd = VisionTransformer.Random(new() { Dim = 24, Heads = 3, Depth = 2 }, 1);
+        using ClipVisionTransformer narrow =
+            ClipVisionTransformer.Random(new() { Dim = 64, Depth = 2, Heads = 2, Hidden = 80 }, 1),
+            large = ClipVisionTransformer.Random(ClipFixture.Config with { ImageSize = 256 }, 1);
         Dictionary<string, Tensor> scaled = vit.state_dict(), gone = vit.state_dict();
         scaled["blocks.0.ls1.gamma"] = zeros(192);
         gone.Remove("norm.bias");
@@ -93,7 +104,8 @@ public sealed class UndeclaredModelsTests : IDisposable
         Save("b-gone", gone);
         Save("c-odd", odd.state_dict());
         Save("d-narrow", narrow.state_dict());
-        Save("e-large", large.state_dict(), new() { ["architecture"] = System.Text.Json.JsonSerializer.Serialize(large.Config) });
+        Save("e-large", large.state_dict(),
+            new() { ["architecture"] = System.Text.Json.JsonSerializer.Serialize(large.Config) });
         Save("f-resnet", new() { ["conv1.weight"] = zeros(1), ["fc.bias"] = zeros(2) });
         Save("g-words", narrow.state_dict(), new() { ["architecture"] = "large" });
         folder.Write(Path.Combine("weights", "h-cut.safetensors"), [1, 2, 3]);
@@ -101,8 +113,10 @@ public sealed class UndeclaredModelsTests : IDisposable
         folder.Write(Path.Combine("weights", "notes.txt"), [1, 2, 3]);
         string[] expected =
         [
-            "extra: blocks.0.ls1.gamma", "missing: norm.bias", "24 wide with 2 blocks is none of tiny", "number of heads cannot be read", "images of 256 pixels",
-            "found 2 tensors such as conv1.weight, fc.bias", "not a CLIP configuration", "shorter than the 8-byte header", "text instead of weights",
+            "extra: blocks.0.ls1.gamma", "missing: norm.bias", "24 wide with 2 blocks is none of tiny",
+            "number of heads cannot be read", "images of 256 pixels",
+            "found 2 tensors such as conv1.weight, fc.bias", "not a CLIP configuration",
+            "shorter than the 8-byte header", "text instead of weights",
         ];
         IReadOnlyList<ModelDefinition> models = Load();
         Assert.Equal(expected.Length, models.Count);
@@ -125,7 +139,8 @@ public sealed class UndeclaredModelsTests : IDisposable
         using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny, 3);
         Save("mine", source.state_dict());
         Save("named", source.state_dict());
-        File.WriteAllText(Path.Combine(folder.Path, "models", "mine.json"), """{ "name": "mine", "version": 1, "title": "M", "family": "vit", "parameters": 5524416, "source": "weights/named.safetensors", "licence": "none", "whatToGet": "It." }""");
+        File.WriteAllText(Path.Combine(folder.Path, "models", "mine.json"),
+            """{ "name": "mine", "version": 1, "title": "M", "family": "vit", "parameters": 5524416, "source": "weights/named.safetensors", "licence": "none", "whatToGet": "It." }""");
         Assert.Equal(["mine", "mine-undeclared"], Load().Select(m => m.Name));
         Assert.All(Load(), m => Assert.True(m.IsPresent));
     }
@@ -134,7 +149,8 @@ public sealed class UndeclaredModelsTests : IDisposable
     [InlineData(null, "What it has seen is not known.")]
     [InlineData("unknown", "What it has seen is not known.")]
     [InlineData("isic2017, ham10000", "It says that it has seen isic2017, ham10000.")]
-    [InlineData("isic2017, unknown", "It says that it has seen isic2017; what the weights that it began with had seen is not known.")]
+    [InlineData("isic2017, unknown",
+        "It says that it has seen isic2017; what the weights that it began with had seen is not known.")]
     public void WhatAFileHasSeenIsItsOwnWord(string? seen, string sentence)
     {
         using var scope = NewDisposeScope();

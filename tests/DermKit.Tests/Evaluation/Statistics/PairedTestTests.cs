@@ -1,4 +1,5 @@
 using DermKit.Evaluation;
+using DermKit.Studies;
 
 namespace DermKit.Tests.Evaluation;
 
@@ -21,7 +22,8 @@ public sealed class PairedTestTests
         (int[] truth, int[] good, int[] bad) = Models(1);
         PairedDifference found = PairedTest.Difference([Rows("t", truth, good)], [Rows("t", truth, bad)]);
         Assert.True(found.Difference.Low > 0 && found.P < 0.01);
-        Assert.Equal(ClassCounts.Of(truth, good, 2).F1(1) - ClassCounts.Of(truth, bad, 2).F1(1), found.Difference.Value, 12);
+        Assert.Equal(ClassCounts.Of(truth, good, 2).F1(1) - ClassCounts.Of(truth, bad, 2).F1(1),
+            found.Difference.Value, 12);
         PairedDifference same = PairedTest.Difference([Rows("t", truth, good)], [Rows("t", truth, good)]);
         Assert.Equal(new Interval(0, 0, 0), same.Difference);
         Assert.Equal(1, same.P);
@@ -43,7 +45,8 @@ public sealed class PairedTestTests
     public void SeedsOfATaskAreAveragedBeforeTasksAre()
     {
         int[] truth = [0, 1, 0, 1];
-        (double value, _) = Bootstrap.Mean([Rows("a", truth, truth), Rows("a", truth, truth), Rows("a", truth, truth), Rows("b", truth, [1, 0, 1, 0])], c => c.Accuracy, 10);
+        (double value, _) = Bootstrap.Mean([Rows("a", truth, truth), Rows("a", truth, truth), Rows("a", truth, truth),
+            Rows("b", truth, [1, 0, 1, 0])], c => c.Accuracy, 10);
         Assert.Equal(0.5, value, 12);
     }
 
@@ -53,7 +56,8 @@ public sealed class PairedTestTests
         (int[] truth, int[] good, _) = Models(3);
         double Width(string other)
         {
-            (double value, double[] values) = Bootstrap.Mean([Rows("a", truth, good), Rows("b", truth, good, other)], resamples: 2000);
+            (double value, double[] values) = Bootstrap.Mean([Rows("a", truth, good), Rows("b", truth, good, other)],
+                resamples: 2000);
             Interval interval = Bootstrap.Percentiles(value, values);
             return interval.High - interval.Low;
         }
@@ -67,14 +71,18 @@ public sealed class PairedTestTests
     [Fact]
     public void OtherTestRowsAreRefused()
     {
-        Assert.Contains("other test rows", Assert.Throws<KitException>(() => PairedTest.Difference([Rows("a", [0, 1], [0, 1])], [Rows("a", [1, 1], [0, 1])])).Message);
-        Assert.Contains("1 results", Assert.Throws<KitException>(() => PairedTest.Difference([Rows("a", [0, 1], [0, 1])], [])).Message);
+        Assert.Contains("other test rows",
+            Assert.Throws<KitException>(() =>
+                PairedTest.Difference([Rows("a", [0, 1], [0, 1])], [Rows("a", [1, 1], [0, 1])])).Message);
+        Assert.Contains("1 results",
+            Assert.Throws<KitException>(() => PairedTest.Difference([Rows("a", [0, 1], [0, 1])], [])).Message);
         Assert.Contains("at least one", Assert.Throws<KitException>(() => Bootstrap.Mean([])).Message);
     }
 
     [Fact]
     public void HolmIsThatOfTheTextbook() =>
-        Assert.Equal([0.06, 0.06, 0.03, 0.02], PairedTest.Holm([0.03, 0.04, 0.01, 0.005]).Select(p => Math.Round(p, 12)));
+        Assert.Equal([0.06, 0.06, 0.03, 0.02],
+            PairedTest.Holm([0.03, 0.04, 0.01, 0.005]).Select(p => Math.Round(p, 12)));
 
     [Fact]
     public void ResamplesGrowWithTheFamilySoThatHolmCanFindWhatIsThere()
@@ -125,9 +133,9 @@ public sealed class PairedTestTests
     [InlineData(16, 2.955166847 + 0.841621234)]
     public void WhatIsFoundFourTimesInFiveIsThatOfTheCorrectedTest(int comparisons, double errors)
     {
-        Assert.Equal(errors, PairedTest.ErrorsToFind(comparisons), 6);
-        Assert.Equal(0.05 * errors, PairedTest.Detectable(0.05, comparisons), 6);
-        Assert.Equal(errors * errors / 4, PairedTest.TimesTheUnits(0.05, 0.1, comparisons), 6);
+        Assert.Equal(errors, DetectableDifference.ErrorsToFind(comparisons), 6);
+        Assert.Equal(0.05 * errors, DetectableDifference.Of(0.05, comparisons), 6);
+        Assert.Equal(errors * errors / 4, DetectableDifference.TimesTheUnits(0.05, 0.1, comparisons), 6);
         // A difference of that size passes the corrected test four times in five.
         var random = new Random(3);
         double critical = errors - 0.841621234;
@@ -156,7 +164,8 @@ public sealed class PairedTestTests
 
     private static double Correlation(double[] a, double[] b)
     {
-        (double meanA, double meanB) = (a.Average(), b.Average());
+        double meanA = a.Average();
+        double meanB = b.Average();
         double both = a.Zip(b, (x, y) => (x - meanA) * (y - meanB)).Sum();
         return both / Math.Sqrt(a.Sum(x => (x - meanA) * (x - meanA)) * b.Sum(y => (y - meanB) * (y - meanB)));
     }
@@ -164,12 +173,14 @@ public sealed class PairedTestTests
     [Fact]
     public void SignedRankIsExactAndRefusesTooFewDataSets()
     {
-        (string, double, double)[] tasks = [.. new[] { 1.0, 2, 3, 4, 5, 6, 7, -8 }.Select((d, i) => ($"set {i}", d, 0.0))];
+        (string, double, double)[] tasks =
+            [.. new[] { 1.0, 2, 3, 4, 5, 6, 7, -8 }.Select((d, i) => ($"set {i}", d, 0.0))];
         SignedRankResult result = PairedTest.SignedRank(tasks);
         Assert.Equal(8, result.Statistic);
         // Of the 256 sign patterns 25 have a rank sum of at most 8 (partitions of 0 to 8 into distinct parts).
         Assert.Equal(2 * 25 / 256.0, result.P!.Value, 12);
-        Assert.Equal(2 / 256.0, PairedTest.SignedRank([.. tasks.Select(t => (t.Item1, Math.Abs(t.Item2), 0.0))]).P!.Value, 12);
+        Assert.Equal(2 / 256.0,
+            PairedTest.SignedRank([.. tasks.Select(t => (t.Item1, Math.Abs(t.Item2), 0.0))]).P!.Value, 12);
         SignedRankResult refused = PairedTest.SignedRank([.. tasks.Take(7), ("set 0", 8, 0)]);
         Assert.Null(refused.P);
         Assert.Contains("7 distinct", refused.Refused);
@@ -179,7 +190,8 @@ public sealed class PairedTestTests
     [Fact]
     public void MeanRanksShareTies()
     {
-        (string, double[])[] scores = [.. Enumerable.Range(0, 8).Select(i => ($"set {i}", new[] { 0.9, i < 4 ? 0.9 : 0.1, 0.5 }))];
+        (string, double[])[] scores = [.. Enumerable.Range(0, 8)
+            .Select(i => ($"set {i}", new[] { 0.9, i < 4 ? 0.9 : 0.1, 0.5 }))];
         Assert.Equal([1.25, 2.25, 2.5], PairedTest.MeanRanks(scores)!);
         Assert.Null(PairedTest.MeanRanks(scores[..7]));
     }

@@ -17,7 +17,8 @@ public sealed class SuiteRunTests
 
     private static readonly string Root = KitSettings.FromEnvironment().Root;
     private static readonly ModelRegistry Models = ModelRegistry.Load(Path.Combine(Root, "data"));
-    private static readonly SuitePlan Plan = new() { Tasks = ["dots"], Models = ["vit-tiny-random"], Seeds = [1, 9], Probing = new() { Resamples = 50 } };
+    private static readonly SuitePlan Plan =
+        new() { Tasks = ["dots"], Models = ["vit-tiny-random"], Seeds = [1, 9], Probing = new() { Resamples = 50 } };
 
     [Fact]
     public void FromImagesToTables()
@@ -28,7 +29,8 @@ public sealed class SuiteRunTests
         SuiteRun run = SuiteRun.Run(settings, tasks, SuiteRun.Choose(Models, Plan), Plan);
 
         Assert.Equal("00.png", Path.GetFileName(Assert.Single(run.Quarantine).Path));
-        Assert.Equal([("knn", 1), ("linear", 1), ("knn", 9), ("linear", 9)], run.Results.Select(r => (r.Probe, r.Seed)));
+        Assert.Equal([("knn", 1), ("linear", 1), ("knn", 9), ("linear", 9)],
+            run.Results.Select(r => (r.Probe, r.Seed)));
         Assert.Equal([1, 9], run.Extractions.Select(e => e.Seed));
         Assert.All(run.Extractions, e => Assert.Equal(39, e.Images));
         Assert.Equal(2, run.Extractions.Select(e => e.WeightsHash).Distinct().Count());
@@ -43,15 +45,20 @@ public sealed class SuiteRunTests
         Assert.Contains("dots", ProbingReport.Scores("Scores", rows).ToString(), StringComparison.Ordinal);
         Assert.Equal(2, ProbingReport.Scores(rows).Series.Count);
         Table paired = ProbingReport.LinearAgainstKnn(run, 50);
-        Assert.Equal($"dots ({run.Results.SelectMany(r => r.Units).Distinct().Count()})", Assert.Single(paired.Rows)[0]);
-        Assert.Equal((Basis.Mean([Plan.Seeds.Count]), true), (paired.Basis!.Seeds, paired.Basis.Comparison.StartsWith("linear minus kNN", StringComparison.Ordinal)));
-        Assert.Equal(Basis.Mean([Plan.Seeds.Count]), ProbingReport.Scores("Scores", rows).Basis!.Seeds);
+        Assert.Equal($"dots ({run.Results.SelectMany(r => r.Units).Distinct().Count()})",
+            Assert.Single(paired.Rows)[0]);
+        Assert.Equal((TableFootnote.Mean([Plan.Seeds.Count]), true),
+            (paired.Footnote!.Seeds,
+                paired.Footnote.Comparison.StartsWith("linear minus kNN", StringComparison.Ordinal)));
+        Assert.Equal(TableFootnote.Mean([Plan.Seeds.Count]), ProbingReport.Scores("Scores", rows).Footnote!.Seeds);
         Assert.Equal(2, ProbingReport.Groups(run, "dots", "vit-tiny-random", "linear", "label").Rows.Count);
-        Assert.Equal(run.Results.Where(r => r.Probe == "linear").Sum(r => r.Ids.Length), ProbingReport.Confusion(run, "dots", "vit-tiny-random", "linear").Values.Cast<double>().Sum());
+        Assert.Equal(run.Results.Where(r => r.Probe == "linear").Sum(r => r.Ids.Length),
+            ProbingReport.Confusion(run, "dots", "vit-tiny-random", "linear").Values.Cast<double>().Sum());
         ComparisonRow[] means = [.. Comparison.Means(run.Results, null, resamples: 50)];
         Assert.All(means, m => Assert.InRange(m.Units, 1, run.Results.Sum(r => r.UnitCount)));
         Assert.Contains($"n = {means[0].Units} test patients", ProbingReport.Headline(means), StringComparison.Ordinal);
-        Assert.DoesNotContain(ProbingReport.Images(tasks[0], each: 40).Images, tile => tile.Note == "00.png" || tile.Note == "00");
+        Assert.DoesNotContain(ProbingReport.Images(tasks[0], each: 40).Images,
+            tile => tile.Note == "00.png" || tile.Note == "00");
         Assert.Equal("00.png", Assert.Single(ProbingReport.Quarantine(run).Rows)[0]);
         Assert.Equal(run.Extractions.Select(e => e.FeaturesHash), again.Extractions.Select(e => e.FeaturesHash));
         Assert.All(run.Extractions, e => Assert.Equal(64, e.FeaturesHash.Length));
@@ -60,16 +67,20 @@ public sealed class SuiteRunTests
         ImageSearch search = ImageSearch.Run(settings, tasks, Models["vit-tiny-random"], Plan, k: 3, across: false);
         DermKit.Data.Split split = tasks[0].SplitFor(1);
         Assert.Equal(run.Results[0].Ids.Order(), search.Answers.Select(a => tasks[0].Table.Ids[a.Asked.Row]).Order());
-        Assert.All(search.Answers, a => Assert.Equal((3, true), (a.Found.Count, a.Found.All(f => split.Train.Contains(f.Image.Row)))));
+        Assert.All(search.Answers,
+            a => Assert.Equal((3, true), (a.Found.Count, a.Found.All(f => split.Train.Contains(f.Image.Row)))));
         Assert.All(search.Answers, a => Assert.Equal(a.Found.OrderByDescending(f => f.Cosine), a.Found));
         Assert.Equal(1, ImageSearch.Precision(search.Answers, 1, 50).Value);
         Assert.Equal(2 * 3, SearchReport.Images(search, count: 2, each: 2).Images.Count);
         Assert.Equal(search.Answers.Count, (int)SearchReport.Precision([search], [1, 3], 50).Rows[0][3]!);
         Assert.Empty(ImageSearch.Run(settings, tasks, Models["vit-tiny-random"], Plan).Answers);
         // A model against itself: nothing to show.
-        Assert.Empty(DisagreementReport.Images(Disagreement.Of(run.Results, "vit-tiny-random", "vit-tiny-random", 1)[0], run).Images);
+        Assert.Empty(DisagreementReport.Images(Disagreement.Of(run.Results, "vit-tiny-random", "vit-tiny-random", 1)[0],
+            run).Images);
 
-        Assert.Contains("'seed'", Assert.Throws<KitException>(() => ProbingReport.Groups(run, "dots", "vit-tiny-random", "linear", "seed")).Message, StringComparison.Ordinal);
+        Assert.Contains("'seed'",
+            Assert.Throws<KitException>(() => ProbingReport.Groups(run, "dots", "vit-tiny-random", "linear", "seed"))
+                .Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -79,10 +90,11 @@ public sealed class SuiteRunTests
         KitSettings settings = Kit(folder.Path, out TaskSuite suite);
         IReadOnlyList<ProbeTask> tasks = SuiteRun.Open(settings, suite, Plan);
         using var stop = new CancellationTokenSource();
-        Assert.ThrowsAny<OperationCanceledException>(() => SuiteRun.Run(settings, tasks, SuiteRun.Choose(Models, Plan), Plan, (what, _, _) =>
-        {
-            if (what.EndsWith("seed 9", StringComparison.Ordinal)) stop.Cancel();
-        }, stop.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            SuiteRun.Run(settings, tasks, SuiteRun.Choose(Models, Plan), Plan, (what, _, _) =>
+            {
+                if (what.EndsWith("seed 9", StringComparison.Ordinal)) stop.Cancel();
+            }, stop.Token));
         Assert.Equal(4, SuiteRun.Run(settings, tasks, SuiteRun.Choose(Models, Plan), Plan).Results.Count);
     }
 
@@ -94,8 +106,10 @@ public sealed class SuiteRunTests
         ProbeTask whole = TaskSuite.Open(suite["synthetic-diagnosis"], settings), part = whole.Limit(100, 50);
         Split all = whole.SplitFor(1), few = part.SplitFor(1);
         Assert.Equal((100, 50), (few.Train.Length, few.Test.Length));
-        Assert.Subset(all.Train.Select(i => whole.Table.Ids[i]).ToHashSet(), few.Train.Select(i => part.Table.Ids[i]).ToHashSet());
-        Assert.Subset(all.Test.Select(i => whole.Table.Ids[i]).ToHashSet(), few.Test.Select(i => part.Table.Ids[i]).ToHashSet());
+        Assert.Subset(all.Train.Select(i => whole.Table.Ids[i]).ToHashSet(),
+            few.Train.Select(i => part.Table.Ids[i]).ToHashSet());
+        Assert.Subset(all.Test.Select(i => whole.Table.Ids[i]).ToHashSet(),
+            few.Test.Select(i => part.Table.Ids[i]).ToHashSet());
         Assert.Equal(part.Table.Ids, whole.Limit(100, 50).Table.Ids);
         Assert.Same(whole, whole.Limit(int.MaxValue, int.MaxValue));
     }
@@ -104,10 +118,12 @@ public sealed class SuiteRunTests
     public void QuickModeIsTheSmallOne()
     {
         SuitePlan quick = SuitePlan.For(RunMode.Quick), full = SuitePlan.For(RunMode.Full);
-        Assert.True(quick.MostTrain < full.MostTrain && quick.MostTest < full.MostTest && quick.MostParameters < full.MostParameters);
+        Assert.True(quick.MostTrain < full.MostTrain && quick.MostTest < full.MostTest
+            && quick.MostParameters < full.MostParameters);
         Assert.Equal([1, 9], quick.Seeds);
         Assert.Equal([1, 9, 21, 42, 555], full.Seeds);
-        Assert.Equal(["vit-tiny-random"], SuiteRun.Choose(Models, quick).Where(m => m.Source == "random").Select(m => m.Name));
+        Assert.Equal(["vit-tiny-random"],
+            SuiteRun.Choose(Models, quick).Where(m => m.Source == "random").Select(m => m.Name));
     }
 
     [Fact]
@@ -115,24 +131,35 @@ public sealed class SuiteRunTests
     {
         TaskSuite suite = TaskSuite.Load(Path.Combine(Root, "data"));
         KitSettings settings = KitSettings.FromEnvironment();
-        Assert.Contains("'vit-tiny-random'", Message(() => SuiteRun.Choose(Models, Plan with { Baseline = "vit-tiny-randon" })), StringComparison.Ordinal);
-        Assert.Contains("not among", Message(() => SuiteRun.Choose(Models, Plan with { Baseline = "vit-small-random" })), StringComparison.Ordinal);
-        Assert.Contains("monet", Message(() => SuiteRun.Choose(Models, Plan with { Models = ["monet"] })), StringComparison.Ordinal);
-        Assert.Contains("'pad-diagnosis'", Message(() => SuiteRun.Open(settings, suite, Plan with { Tasks = ["pad-diagnoses"] })), StringComparison.Ordinal);
-        Assert.Contains("share no table", Message(() => SuiteRun.Open(settings, suite, Plan with { Tasks = ["synthetic-diagnosis", "pad-diagnosis"] })), StringComparison.Ordinal);
+        Assert.Contains("'vit-tiny-random'",
+            Message(() => SuiteRun.Choose(Models, Plan with { Baseline = "vit-tiny-randon" })),
+            StringComparison.Ordinal);
+        Assert.Contains("not among",
+            Message(() => SuiteRun.Choose(Models, Plan with { Baseline = "vit-small-random" })),
+            StringComparison.Ordinal);
+        Assert.Contains("monet", Message(() => SuiteRun.Choose(Models, Plan with { Models = ["monet"] })),
+            StringComparison.Ordinal);
+        Assert.Contains("'pad-diagnosis'",
+            Message(() => SuiteRun.Open(settings, suite, Plan with { Tasks = ["pad-diagnoses"] })),
+            StringComparison.Ordinal);
+        Assert.Contains("share no table",
+            Message(() => SuiteRun.Open(settings, suite,
+                Plan with { Tasks = ["synthetic-diagnosis", "pad-diagnosis"] })), StringComparison.Ordinal);
         static string Message(Action action) => Assert.Throws<KitException>(action).Message;
     }
 
     /// <summary>40 images of 20 patients, the first one broken, and one task.</summary>
     private static KitSettings Kit(string folder, out TaskSuite suite)
     {
-        string set = Directory.CreateDirectory(Path.Combine(folder, "dots")).FullName, tasks = Directory.CreateDirectory(Path.Combine(folder, "tasks")).FullName;
+        string set = Directory.CreateDirectory(Path.Combine(folder, "dots")).FullName,
+            tasks = Directory.CreateDirectory(Path.Combine(folder, "tasks")).FullName;
         File.WriteAllText(Path.Combine(tasks, "dots.json"), Task);
         var csv = new List<string> { "image,label,patient_id" };
         for (int i = 0; i < 40; i++)
         {
             RgbImage image = TestImages.Draw(64, 64, i);
-            for (int p = 0; p < image.Pixels.Length; p++) image.Pixels[p] = (byte)(image.Pixels[p] / 4 + (i % 2 == 0 ? 160 : 20));
+            for (int p = 0; p < image.Pixels.Length; p++)
+                image.Pixels[p] = (byte)(image.Pixels[p] / 4 + (i % 2 == 0 ? 160 : 20));
             byte[] file = ImageCodec.EncodePng(image);
             File.WriteAllBytes(Path.Combine(set, $"{i:00}.png"), i == 0 ? file[..40] : file);
             csv.Add($"{i:00}.png,{(i % 2 == 0 ? "pale" : "dark")},p{i / 2}");

@@ -100,7 +100,8 @@ internal sealed class HandMadeJpeg
                 for (int i = 0; i < (part == 0 && !alone ? 4 : 1); i++)
                 {
                     int size = part == 0 && !alone ? 2 : 1, stride = part == 0 ? 2 * UnitsAcross : UnitsAcross;
-                    short[] block = blocks[part][(unit / across * size + i / 2) * stride + unit % across * size + i % 2];
+                    short[] block =
+                        blocks[part][(unit / across * size + i / 2) * stride + unit % across * size + i % 2];
                     if (first == 0) Dc(block[0], ref before[part], high, low);
                     if (last > 0) Ac(block, Math.Max(first, 1), last, high, low);
                 }

@@ -19,7 +19,8 @@ public sealed class ImageCodecTests : IDisposable
     }
 
     [Theory]
-    [InlineData(1), InlineData(2), InlineData(3), InlineData(4), InlineData(5), InlineData(6), InlineData(7), InlineData(8)]
+    [InlineData(1), InlineData(2), InlineData(3), InlineData(4), InlineData(5), InlineData(6),
+        InlineData(7), InlineData(8)]
     public void ExifOrientationIsApplied(int orientation)
     {
         byte[] jpeg = ImageCodec.EncodeJpeg(TestImages.Draw(24, 16, 2), 90);
@@ -32,13 +33,21 @@ public sealed class ImageCodecTests : IDisposable
         for (int y = 0; y < h; y++)
             for (int x = 0; x < w; x++)
             {
-                // Where the EXIF standard puts the visual pixel (x, y): row 0 and column 0 of the stored image are named by the orientation.
+                // Where the EXIF standard puts the visual pixel (x, y): row 0 and column 0 of the stored
+                // image are named by the orientation.
                 (int sx, int sy) = orientation switch
                 {
-                    1 => (x, y), 2 => (w - 1 - x, y), 3 => (w - 1 - x, h - 1 - y), 4 => (x, h - 1 - y),
-                    5 => (y, x), 6 => (y, w - 1 - x), 7 => (h - 1 - y, w - 1 - x), _ => (h - 1 - y, x),
+                    1 => (x, y),
+                    2 => (w - 1 - x, y),
+                    3 => (w - 1 - x, h - 1 - y),
+                    4 => (x, h - 1 - y),
+                    5 => (y, x),
+                    6 => (y, w - 1 - x),
+                    7 => (h - 1 - y, w - 1 - x),
+                    _ => (h - 1 - y, x),
                 };
-                Assert.Equal(stored.Pixels.AsSpan(3 * (sy * 24 + sx), 3).ToArray(), turned.Pixels.AsSpan(3 * (y * w + x), 3).ToArray());
+                Assert.Equal(stored.Pixels.AsSpan(3 * (sy * 24 + sx), 3).ToArray(),
+                    turned.Pixels.AsSpan(3 * (y * w + x), 3).ToArray());
             }
     }
 
@@ -53,18 +62,22 @@ public sealed class ImageCodecTests : IDisposable
     [Fact]
     public void AlphaIsDropped()
     {
-        Assert.Equal([10, 20, 30, 40, 50, 60], ImageCodec.Decode(HandMadeFiles.Png(2, 1, 8, 6, [10, 20, 30, 0, 40, 50, 60, 128])).Pixels);
+        Assert.Equal([10, 20, 30, 40, 50, 60],
+            ImageCodec.Decode(HandMadeFiles.Png(2, 1, 8, 6, [10, 20, 30, 0, 40, 50, 60, 128])).Pixels);
         Assert.Equal([9, 9, 9, 250, 250, 250], ImageCodec.Decode(HandMadeFiles.Png(2, 1, 8, 4, [9, 0, 250, 3])).Pixels);
     }
 
     [Fact]
     public void PalettesAreLookedUpAndTheirTransparencyIsDropped() =>
-        Assert.Equal([1, 2, 3, 200, 100, 50, 1, 2, 3], ImageCodec.Decode(HandMadeFiles.Png(3, 1, 8, 3, [0, 1, 0], palette: [1, 2, 3, 200, 100, 50], transparency: [0, 255])).Pixels);
+        Assert.Equal([1, 2, 3, 200, 100, 50, 1, 2, 3],
+            ImageCodec.Decode(HandMadeFiles.Png(3, 1, 8, 3, [0, 1, 0], palette: [1, 2, 3, 200, 100, 50],
+                transparency: [0, 255])).Pixels);
 
     [Fact]
     public void SixteenBitsKeepTheHighByte()
     {
-        Assert.Equal([0x12, 0xFF, 0x80], ImageCodec.Decode(HandMadeFiles.Png(1, 1, 16, 2, [0x12, 0xFE, 0xFF, 0x00, 0x80, 0x7F])).Pixels);
+        Assert.Equal([0x12, 0xFF, 0x80],
+            ImageCodec.Decode(HandMadeFiles.Png(1, 1, 16, 2, [0x12, 0xFE, 0xFF, 0x00, 0x80, 0x7F])).Pixels);
         Assert.Equal([0x12, 0x12, 0x12], ImageCodec.Decode(HandMadeFiles.Png(1, 1, 16, 0, [0x12, 0xFE])).Pixels);
     }
 
@@ -83,7 +96,8 @@ public sealed class ImageCodecTests : IDisposable
     {
         string huge = folder.Write("huge.png", HandMadeFiles.Png(60_000, 60_000, 8, 2, []));
         Assert.Equal(new ImageHeader(60_000, 60_000, "Png"), ImageCodec.ReadHeader(huge));
-        Assert.Equal("declares 60000 x 60000 pixels, over the limit of 100000000", Assert.Throws<ImageUnreadableException>(() => ImageCodec.Decode(huge)).Reason);
+        Assert.Equal("declares 60000 x 60000 pixels, over the limit of 100000000",
+            Assert.Throws<ImageUnreadableException>(() => ImageCodec.Decode(huge)).Reason);
         string fine = folder.Write("fine.png", ImageCodec.EncodePng(TestImages.Draw(20, 10, 3)));
         Assert.Throws<ImageUnreadableException>(() => ImageCodec.Decode(fine, new DecodeLimits(MaxPixels: 199)));
         Assert.Throws<ImageUnreadableException>(() => ImageCodec.Decode(fine, new DecodeLimits(MaxFileBytes: 50)));
@@ -106,7 +120,8 @@ public sealed class ImageCodecTests : IDisposable
     [Fact]
     public void ErrorsNameTheFileAndTheReason()
     {
-        string missing = Path.Combine(folder.Path, "missing.jpg"), text = folder.Write("text.jpg", "hello"u8.ToArray()), empty = folder.Write("empty.png", []);
+        string missing = Path.Combine(folder.Path, "missing.jpg"), text = folder.Write("text.jpg", "hello"u8.ToArray()),
+            empty = folder.Write("empty.png", []);
         Assert.Equal((missing, "there is no such file"), Caught(missing));
         Assert.Equal((folder.Path, "is a folder, not a file"), Caught(folder.Path));
         Assert.Equal((empty, "the file is empty"), Caught(empty));
@@ -115,7 +130,8 @@ public sealed class ImageCodecTests : IDisposable
         (string Path, string Reason) Caught(string path)
         {
             var fromDecode = Assert.Throws<ImageUnreadableException>(() => ImageCodec.Decode(path));
-            Assert.Equal(fromDecode.Reason, Assert.Throws<ImageUnreadableException>(() => ImageCodec.ReadHeader(path)).Reason);
+            Assert.Equal(fromDecode.Reason,
+                Assert.Throws<ImageUnreadableException>(() => ImageCodec.ReadHeader(path)).Reason);
             return (fromDecode.Path, fromDecode.Reason);
         }
     }

@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 
 namespace DermKit.Tests.Models;
 
-/// <summary>ResNet-50 beside its definition written out in float64, convolutions as matrix products over windows.</summary>
+/// <summary>ResNet-50 beside its definition written out in float64, convolutions as matrix
+/// products over windows.</summary>
 public sealed class ResNetReferenceTests
 {
     [Theory]
@@ -26,7 +27,8 @@ public sealed class ResNetReferenceTests
                 if (key.EndsWith("bn3.weight", StringComparison.Ordinal)) value.fill_(0.3);
         using var generator = new Generator(2, CPU);
         Tensor images = randn([batch, 3, side, side], generator: generator);
-        Dictionary<string, Tensor> weights = model.state_dict().ToDictionary(p => p.Key, p => p.Value.to(float64).detach());
+        Dictionary<string, Tensor> weights = model.state_dict()
+            .ToDictionary(p => p.Key, p => p.Value.to(float64).detach());
         string[] trained = [.. model.named_parameters().Select(p => p.name)];
         if (isTraining)
             foreach (string name in trained) weights[name].requires_grad_();
@@ -80,7 +82,8 @@ public sealed class ResNetReferenceTests
                 Tensor inner = Normalise(Convolve(map, at + ".conv1", 1), at + ".bn1").relu();
                 inner = Normalise(Convolve(inner, at + ".conv2", stride), at + ".bn2").relu();
                 inner = Normalise(Convolve(inner, at + ".conv3", 1), at + ".bn3");
-                Tensor shortcut = block == 0 ? Normalise(Convolve(map, at + ".downsample.0", stride), at + ".downsample.1") : map;
+                Tensor shortcut = block == 0
+                    ? Normalise(Convolve(map, at + ".downsample.0", stride), at + ".downsample.1") : map;
                 map = (inner + shortcut).relu();
             }
         }

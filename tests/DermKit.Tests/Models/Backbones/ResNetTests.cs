@@ -52,9 +52,11 @@ public sealed class ResNetTests
         Assert.True(rand(4).equal(before).all().item<bool>());
         Assert.Equal(WeightLoader.Hash(one), WeightLoader.Hash(again));
         Assert.NotEqual(WeightLoader.Hash(one), WeightLoader.Hash(other));
-        Tensor wide = ResNet.Random(new() { Planes = [64, 64, 64, 64], Blocks = [1, 1, 1, 1] }, 1).state_dict()["layer2.0.conv2.weight"];
+        Tensor wide = ResNet.Random(new() { Planes = [64, 64, 64, 64], Blocks = [1, 1, 1, 1] }, 1)
+            .state_dict()["layer2.0.conv2.weight"];
         Assert.Equal(Math.Sqrt(2.0 / (64 * 9)), wide.std().item<float>(), 1e-3);
-        Assert.All(one.state_dict().Where(p => p.Key.EndsWith("bn1.weight", StringComparison.Ordinal)), p => Assert.True(p.Value.eq(1).all().item<bool>()));
+        Assert.All(one.state_dict().Where(p => p.Key.EndsWith("bn1.weight", StringComparison.Ordinal)),
+            p => Assert.True(p.Value.eq(1).all().item<bool>()));
     }
 
     [Fact]
@@ -70,7 +72,8 @@ public sealed class ResNetTests
         Assert.True((half - exact).norm().item<float>() < 0.1 * exact.norm().item<float>());
         half.sum().backward();
         Assert.All(model.parameters(), p => Assert.Equal((float32, float32), (p.dtype, p.grad!.dtype)));
-        Assert.All(model.state_dict().Where(p => p.Key.Contains("running_", StringComparison.Ordinal)), p => Assert.Equal(float32, p.Value.dtype));
+        Assert.All(model.state_dict().Where(p => p.Key.Contains("running_", StringComparison.Ordinal)),
+            p => Assert.Equal(float32, p.Value.dtype));
         Assert.Equal(2, model.state_dict()["bn1.num_batches_tracked"].item<long>());
         Dense.ComputeIn(model, null);
         Assert.True(model.forward(x).allclose(exact, rtol: 1e-4, atol: 1e-5));
@@ -82,7 +85,8 @@ public sealed class ResNetTests
         using var scope = NewDisposeScope();
         using var folder = new TemporaryFolder();
         using ResNet source = ResNet.Random(Tiny, 5), target = ResNet.Random(Tiny, 6);
-        var state = source.state_dict().Where(p => !p.Key.EndsWith("num_batches_tracked", StringComparison.Ordinal)).ToDictionary(p => p.Key, p => p.Value);
+        var state = source.state_dict().Where(p => !p.Key.EndsWith("num_batches_tracked", StringComparison.Ordinal))
+            .ToDictionary(p => p.Key, p => p.Value);
         (state["fc.weight"], state["fc.bias"]) = (zeros(10, 32), zeros(10));
         string path = Path.Combine(folder.Path, "r.safetensors");
         SafeTensors.Save(path, state);
@@ -113,8 +117,11 @@ public sealed class ResNetTests
         using ResNet model = ResNet.Unset(Tiny, META);
         Assert.Contains("'Cls4'", Assert.Throws<KitException>(() => model.Width(FeatureVariant.Cls4)).Message);
         Assert.Equal((32, 32), (model.Width(FeatureVariant.AvgPool), model.Dim));
-        Assert.Contains("[2, 1, 8, 8]", Assert.Throws<ArgumentException>(() => model.forward(zeros([2, 1, 8, 8], device: META))).Message);
-        Assert.Contains("four stages", Assert.Throws<KitException>(() => ResNet.Unset(new() { Blocks = [3, 4, 6] })).Message);
-        Assert.Contains("layers is 1", Assert.Throws<KitException>(() => ProjectionHead.SimClr(8, 8, 8, 1, layers: 1)).Message);
+        Assert.Contains("[2, 1, 8, 8]",
+            Assert.Throws<ArgumentException>(() => model.forward(zeros([2, 1, 8, 8], device: META))).Message);
+        Assert.Contains("four stages",
+            Assert.Throws<KitException>(() => ResNet.Unset(new() { Blocks = [3, 4, 6] })).Message);
+        Assert.Contains("layers is 1",
+            Assert.Throws<KitException>(() => ProjectionHead.SimClr(8, 8, 8, 1, layers: 1)).Message);
     }
 }

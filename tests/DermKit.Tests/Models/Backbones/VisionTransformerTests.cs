@@ -26,7 +26,8 @@ public sealed class VisionTransformerTests
         manual_seed(7);
         float expected = rand(1).item<float>();
         manual_seed(7);
-        using VisionTransformer one = VisionTransformer.Random(Small, 1), again = VisionTransformer.Random(Small, 1), other = VisionTransformer.Random(Small, 2);
+        using VisionTransformer one = VisionTransformer.Random(Small, 1), again = VisionTransformer.Random(Small, 1),
+            other = VisionTransformer.Random(Small, 2);
         Assert.Equal(expected, rand(1).item<float>());
         Assert.Equal(WeightLoader.Hash(one), WeightLoader.Hash(again));
         Assert.NotEqual(WeightLoader.Hash(one), WeightLoader.Hash(other));
@@ -80,9 +81,12 @@ public sealed class VisionTransformerTests
     {
         using var scope = NewDisposeScope();
         using VisionTransformer model = VisionTransformer.Random(Small, 1);
-        Tensor table = model.state_dict()["pos_embed"], grid = table.narrow(1, 1, 16).reshape(1, 4, 4, 24).permute(0, 3, 1, 2);
-        Tensor interpolated = nn.functional.interpolate(grid, scale_factor: [4.1 / 4, 4.1 / 4], mode: InterpolationMode.Bicubic, align_corners: false);
-        Tensor expected = kept ? table : cat([table.narrow(1, 0, 1), interpolated.permute(0, 2, 3, 1).reshape(1, 16, 24)], 1);
+        Tensor table = model.state_dict()["pos_embed"], grid = table.narrow(1, 1, 16).reshape(1, 4, 4, 24)
+            .permute(0, 3, 1, 2);
+        Tensor interpolated = nn.functional.interpolate(grid, scale_factor: [4.1 / 4, 4.1 / 4],
+            mode: InterpolationMode.Bicubic, align_corners: false);
+        Tensor expected = kept ? table
+            : cat([table.narrow(1, 0, 1), interpolated.permute(0, 2, 3, 1).reshape(1, 16, 24)], 1);
         Assert.True(model.PositionsFor(height, width).allclose(expected, 1e-5, 1e-7));
         Assert.Equal(kept, expected.equal(table).all().item<bool>());
     }
@@ -91,7 +95,8 @@ public sealed class VisionTransformerTests
     public void DropPathActsInTrainingOnlyAndFollowsItsGenerator()
     {
         using var scope = NewDisposeScope();
-        using VisionTransformer model = VisionTransformer.Random(Small with { DropPath = 0.5 }, 1), plain = VisionTransformer.Random(Small, 1);
+        using VisionTransformer model = VisionTransformer.Random(Small with { DropPath = 0.5 }, 1),
+            plain = VisionTransformer.Random(Small, 1);
         Tensor x = rand(8, 3, 32, 32);
         model.eval();
         plain.eval();
@@ -104,7 +109,11 @@ public sealed class VisionTransformerTests
         }
         Assert.True(Drawn(1).equal(Drawn(1)).all().item<bool>());
         Assert.False(Drawn(1).allclose(Drawn(2), 1e-6, 1e-6));
-        Tensor mean = stack(Enumerable.Range(0, 400).Select(i => { using var s = NewDisposeScope(); return (Drawn((ulong)i) - plain.forward(x)).detach().MoveToOuterDisposeScope(); })).mean([0]);
+        Tensor mean = stack(Enumerable.Range(0, 400).Select(i =>
+        {
+            using var s = NewDisposeScope();
+            return (Drawn((ulong)i) - plain.forward(x)).detach().MoveToOuterDisposeScope();
+        })).mean([0]);
         Assert.InRange(mean.abs().mean().item<float>(), 0, 0.1f);
     }
 
@@ -117,7 +126,8 @@ public sealed class VisionTransformerTests
         Tensor withGraph = model.ClsOfLastBlocks(x, 4);
         using var noGrad = no_grad();
         Assert.True(withGraph.allclose(model.ClsOfLastBlocks(x, 4), 1e-6, 1e-6));
-        Assert.True(withGraph.allclose(cat(model.GetIntermediateLayers(x, 4).Select(t => t.select(1, 0)).ToArray(), 1), 1e-5, 1e-5));
+        Assert.True(withGraph.allclose(cat(model.GetIntermediateLayers(x, 4).Select(t => t.select(1, 0)).ToArray(), 1),
+            1e-5, 1e-5));
     }
 
     [Fact]
@@ -145,7 +155,8 @@ public sealed class VisionTransformerTests
     {
         using var scope = NewDisposeScope();
         using VisionTransformer model = VisionTransformer.Random(Small, 1);
-        Assert.Contains("[2, 1, 32, 32]", Assert.Throws<ArgumentException>(() => model.forward(rand(2, 1, 32, 32))).Message);
+        Assert.Contains("[2, 1, 32, 32]",
+            Assert.Throws<ArgumentException>(() => model.forward(rand(2, 1, 32, 32))).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => model.GetIntermediateLayers(rand(1, 3, 32, 32), 5));
         Assert.Throws<KitException>(() => VisionTransformer.Random(Small with { Heads = 5 }, 1));
         Assert.Contains("'small'", Assert.Throws<KitException>(() => VitConfig.Named("smal")).Message);

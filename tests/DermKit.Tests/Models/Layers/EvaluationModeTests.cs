@@ -23,7 +23,8 @@ public sealed class EvaluationModeTests : IDisposable
     }
 
     private ImageCache Cache() => ImageCache.Build(folder.Path,
-        [.. Enumerable.Range(0, 3).Select(i => folder.Write($"{i}.png", ImageCodec.EncodePng(TestImages.Draw(40, 40, i))))],
+        [.. Enumerable.Range(0, 3)
+            .Select(i => folder.Write($"{i}.png", ImageCodec.EncodePng(TestImages.Draw(40, 40, i))))],
         new EvalTransform { Resize = 32, Crop = 32 });
 
     private static nn.Module[] All(nn.Module root) => [root, .. root.modules()];
@@ -81,7 +82,8 @@ public sealed class EvaluationModeTests : IDisposable
     {
         using var scope = NewDisposeScope();
         Tensor good = ones(1, 3, 32, 32), bad = ones(1, 4, 32, 32);
-        foreach (Action<Tensor> ask in (Action<Tensor>[])[b => TokenMaps.Attention(model, b), b => TokenMaps.Components(model, b)])
+        foreach (Action<Tensor> ask in (Action<Tensor>[])[b => TokenMaps.Attention(model, b),
+            b => TokenMaps.Components(model, b)])
         {
             model.train();
             Assert.ThrowsAny<Exception>(() => ask(bad));

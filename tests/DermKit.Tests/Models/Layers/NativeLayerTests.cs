@@ -1,3 +1,4 @@
+using DermKit.Cli;
 using DermKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -5,7 +6,8 @@ using static TorchSharp.torch;
 namespace DermKit.Tests.Models;
 
 /// <summary>
-/// Every shape of layer in the kit's networks beside float64, forward and backward, so that a processor on which libtorch computes
+/// Every shape of layer in the kit's networks beside float64, forward and backward, so that a
+/// processor on which libtorch computes
 /// wrong numbers, or dies, is found here.
 /// </summary>
 public sealed class NativeLayerTests
@@ -15,7 +17,8 @@ public sealed class NativeLayerTests
     /// <summary>Name of a network, dimension, hidden width, heads, tokens of an image and inputs of a patch.</summary>
     private static readonly (string Name, int Dim, int Heads, int Tokens, int Patch)[] Transformers =
     [
-        ("ViT-T", 192, 3, 197, 16), ("ViT-S", 384, 6, 197, 16), ("ViT-B", 768, 12, 197, 16), ("ViT-L", 1024, 16, 197, 16),
+        ("ViT-T", 192, 3, 197, 16), ("ViT-S", 384, 6, 197, 16), ("ViT-B", 768, 12, 197, 16),
+        ("ViT-L", 1024, 16, 197, 16),
         ("CLIP image tower", 1024, 16, 257, 14), ("CLIP text tower", 768, 12, 77, 0),
     ];
 
@@ -35,17 +38,20 @@ public sealed class NativeLayerTests
     [MemberData(nameof(Networks))]
     public void EveryLayerIsWithinRoundingOfFloat64(string network, ScalarType type)
     {
-        NativeCheck[] checks = [.. network.StartsWith("ResNet", StringComparison.Ordinal) ? OfResNet(network == "ResNet-50", type) : OfTransformer(network, type)];
+        NativeCheck[] checks = [.. network.StartsWith("ResNet", StringComparison.Ordinal)
+            ? OfResNet(network == "ResNet-50", type) : OfTransformer(network, type)];
         Assert.NotEmpty(checks);
         foreach (NativeCheck check in checks)
         {
             double error = check.Error();
-            Assert.True(error <= check.Bound, $"{check}: error {error:g3} of the largest value, at most {check.Bound:g3} expected.");
+            Assert.True(error <= check.Bound,
+                $"{check.Name}: error {error:g3} of the largest value, at most {check.Bound:g3} expected.");
         }
     }
 
     [Fact]
-    public void TheDoctorsOperationsAreRightHere() => Assert.All(NativeCheck.Small, check => Assert.InRange(check.Error(), 0, check.Bound));
+    public void TheDoctorsOperationsAreRightHere() =>
+        Assert.All(NativeCheck.Small, check => Assert.InRange(check.Error(), 0, check.Bound));
 
     [Fact]
     public void AttentionInBFloat16OnACpuIsWrittenOut()
@@ -62,7 +68,8 @@ public sealed class NativeLayerTests
         char separator = Path.DirectorySeparatorChar;
         string[] sources = [.. Directory.GetFiles(library, "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Contains($"{separator}obj{separator}") && !f.Contains($"{separator}bin{separator}"))];
-        string[] Naming(string text) => [.. sources.Where(f => File.ReadAllText(f).Contains(text, StringComparison.Ordinal))
+        string[] Naming(string text) => [.. sources
+            .Where(f => File.ReadAllText(f).Contains(text, StringComparison.Ordinal))
             .Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
         // NativeCheck tries for the doctor what modules of others do.
         Assert.Equal(["Convolution.cs", "NativeCheck.cs"], Naming("conv2d("));
@@ -75,10 +82,12 @@ public sealed class NativeLayerTests
     {
         using var scope = NewDisposeScope();
         // The same comparison on a layer whose weights lie: one output of a product is twice what it should be.
-        NativeCheck wrong = NativeCheck.Of("wrong", "", ScalarType.Float32, [[3, 4], [5, 4]],
-            (t, _) => Dense.Linear(t[0], t[1], null) * tensor(new float[] { 1, 1, 2, 1, 1 }), t => matmul(t[0], t[1].t()));
+        NativeCheck wrong = NativeCheck.Of("wrong", ScalarType.Float32, [[3, 4], [5, 4]],
+            (t, _) => Dense.Linear(t[0], t[1], null) * tensor(new float[] { 1, 1, 2, 1, 1 }),
+            t => matmul(t[0], t[1].t()));
         Assert.True(wrong.Error() > 0.1);
-        NativeCheck broken = NativeCheck.Of("broken", "", ScalarType.Float32, [[3, 4]], (t, _) => t[0] / zeros(4), t => t[0]);
+        NativeCheck broken = NativeCheck.Of("broken", ScalarType.Float32, [[3, 4]],
+            (t, _) => t[0] / zeros(4), t => t[0]);
         Assert.Equal(double.PositiveInfinity, broken.Error());
     }
 
@@ -110,7 +119,8 @@ public sealed class NativeLayerTests
     /// <summary>Layers at 224 x 224 pixels: (inputs, outputs, kernel, stride, side).</summary>
     private static IEnumerable<NativeCheck> OfResNet(bool isBottleneck, ScalarType type)
     {
-        var shapes = new HashSet<(long Inputs, long Outputs, long Kernel, long Stride, long Side)> { (3, 64, 7, 2, 224) };
+        var shapes =
+            new HashSet<(long Inputs, long Outputs, long Kernel, long Stride, long Side)> { (3, 64, 7, 2, 224) };
         long inputs = 64, side = 56;
         foreach ((long planes, int stage) in new long[] { 64, 128, 256, 512 }.Select((p, i) => (p, i)))
         {

@@ -14,12 +14,12 @@ public sealed class EncoderSearchTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Theory]
-    [InlineData("ViT", WeightFamily.Vit)]
-    [InlineData("ResNet", WeightFamily.ResNet)]
-    [InlineData("numbered ResNet", WeightFamily.ResNet)]
-    [InlineData("CLIP", WeightFamily.Clip)]
-    [InlineData("openai/CLIP", WeightFamily.OpenAiClip)]
-    public void EveryFamilyIsFoundUnderAnyPrefix(string family, WeightFamily expected)
+    [InlineData("ViT", nameof(WeightFamily.Vit))]
+    [InlineData("ResNet", nameof(WeightFamily.ResNet))]
+    [InlineData("numbered ResNet", nameof(WeightFamily.ResNet))]
+    [InlineData("CLIP", nameof(WeightFamily.Clip))]
+    [InlineData("openai/CLIP", nameof(WeightFamily.OpenAiClip))]
+    public void EveryFamilyIsFoundUnderAnyPrefix(string family, string expected)
     {
         string[] prefixes =
         [
@@ -35,7 +35,7 @@ public sealed class EncoderSearchTests : IDisposable
             var file = state.ToDictionary(p => prefix + p.Key, p => p.Value);
             if (prefix.Length > 0) file["projector.0.weight"] = zeros(3);
             using MappedWeights mapped = Open(file);
-            Assert.Equal((expected, prefix), (mapped.Family, mapped.Prefix));
+            Assert.Equal((expected, prefix), (mapped.Family.ToString(), mapped.Prefix));
             Assert.Equal(prefix.Length > 0 ? ["projector.0.weight"] : [], mapped.Unused);
             using nn.Module target = Random(family, 2);
             WeightLoader.LoadStrict(target, mapped.Path, mapped.Heads);

@@ -40,7 +40,8 @@ internal sealed class GeneratedNotebook : IDisposable
     {
         options ??= new RunOptions { Root = Root };
         string path = Save();
-        return await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { }, cancellation ?? TestContext.Current.CancellationToken);
+        return await NotebookRunner.RunAsync(NotebookRunner.Prepare(path, options.Set), path, options, _ => { },
+            cancellation ?? TestContext.Current.CancellationToken);
     }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);

@@ -66,7 +66,8 @@ public sealed class NotebookDocumentTests
         Assert.Equal(text, NotebookDocument.Parse(text, "weird").ToJson());
         string windows = text.ReplaceLineEndings("\r\n");
         Assert.Equal(windows, NotebookDocument.Parse(windows, "weird").ToJson());
-        string fourSpaces = string.Join('\n', text.Split('\n').Select(l => new string(' ', 4 * (l.Length - l.TrimStart(' ').Length)) + l.TrimStart(' ')));
+        string fourSpaces = string.Join('\n',
+            text.Split('\n').Select(l => new string(' ', 4 * (l.Length - l.TrimStart(' ').Length)) + l.TrimStart(' ')));
         Assert.Equal(fourSpaces, NotebookDocument.Parse(fourSpaces, "weird").ToJson());
     }
 
@@ -90,8 +91,9 @@ public sealed class NotebookDocumentTests
         document.InsertMarkdown(0, "m", "# Title");
         NotebookCell code = document.InsertCode(1, "c", "1 + 1");
         code.ExecutionCount = 1;
-        code.Outputs.Add(new JsonObject { ["output_type"] = "stream", ["name"] = "stdout", ["text"] = NotebookCell.Lines("x\n") });
-        NotebookDocument copy = document.Clone();
+        code.Outputs.Add(
+            new JsonObject { ["output_type"] = "stream", ["name"] = "stdout", ["text"] = NotebookCell.Lines("x\n") });
+        NotebookDocument copy = NotebookDocument.Parse(document.ToJson(), "copy");
         document.ClearOutputs();
         Assert.Equal(["m", "c"], copy.Cells.Select(c => c.Id));
         Assert.Equal(1, copy.Cells[1].ExecutionCount);
@@ -109,10 +111,12 @@ public sealed class NotebookDocumentTests
     [InlineData("""{"cells":[],"nbformat":5,"nbformat_minor":0}""", "expected nbformat 4, found 5.0")]
     [InlineData("""{"cells":[],"nbformat":2,"nbformat_minor":0}""", "expected nbformat 4, found 2.0")]
     [InlineData("""{"cells":[{"cell_type":"raw","id":"a","source":""},{"cell_type":"raw","id":"a","source":[]}],"nbformat":4,"nbformat_minor":4}""", "cell 2 repeats the id 'a'")]
-    [InlineData("""{"nbformat":3,"nbformat_minor":0,"metadata":{"name":"old"},"worksheets":[{"cells":[]}]}""", "found 3.0; save it again with a current Jupyter")]
+    [InlineData("""{"nbformat":3,"nbformat_minor":0,"metadata":{"name":"old"},"worksheets":[{"cells":[]}]}""",
+        "found 3.0; save it again with a current Jupyter")]
     [InlineData("""{"cells":[]}""", "found none")]
     [InlineData("""{"nbformat":4,"nbformat_minor":5}""", "'cells'")]
-    [InlineData("""{"cells":[{"cell_type":"code","source":"","metadata":{}}],"nbformat":4,"nbformat_minor":5}""", "cell 1 has no id")]
+    [InlineData("""{"cells":[{"cell_type":"code","source":"","metadata":{}}],"nbformat":4,"nbformat_minor":5}""",
+        "cell 1 has no id")]
     [InlineData("""{"cells":[{"cell_type":"sql","id":"a","source":""}],"nbformat":4,"nbformat_minor":5}""", "'sql'")]
     [InlineData("""{"cells":[{"cell_type":"raw","id":"a"}],"nbformat":4,"nbformat_minor":5}""", "has no source")]
     [InlineData("""{"cells":[{"cell_type":"raw","id":"a","source":""},{"cell_type":"raw","id":"a","source":[]}],"nbformat":4,"nbformat_minor":5}""", "cell 2 repeats the id 'a'")]
@@ -128,7 +132,8 @@ public sealed class NotebookDocumentTests
     {
         string deep = new string('[', 20_000) + new string(']', 20_000);
         string text = $$"""{"cells":[],"metadata":{"deep":{{deep}}},"nbformat":4,"nbformat_minor":5}""";
-        Assert.StartsWith("deep.ipynb: expected a notebook (JSON)", Assert.Throws<KitException>(() => NotebookDocument.Parse(text, "deep.ipynb")).Message);
+        Assert.StartsWith("deep.ipynb: expected a notebook (JSON)",
+            Assert.Throws<KitException>(() => NotebookDocument.Parse(text, "deep.ipynb")).Message);
     }
 
     /// <summary>A notebook as nbformat 4.0 to 4.4 has it: no cell has an id.</summary>

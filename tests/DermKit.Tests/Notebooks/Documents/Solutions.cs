@@ -8,7 +8,8 @@ internal static partial class Solutions
 {
     /// <summary>The code of all solutions in order.</summary>
     internal static IReadOnlyList<string> Of(NotebookDocument notebook) =>
-        [.. notebook.Cells.Where(c => c.Type == "markdown").SelectMany(c => Details().Matches(c.Source)).SelectMany(d => Code().Matches(d.Groups[1].Value)).Select(m => m.Groups[1].Value.TrimEnd())];
+        [.. notebook.Cells.Where(c => c.Type == "markdown").SelectMany(c => Details().Matches(c.Source))
+            .SelectMany(d => Code().Matches(d.Groups[1].Value)).Select(m => m.Groups[1].Value.TrimEnd())];
 
     /// <summary>Number of folded parts in the form that a report takes.</summary>
     internal static int Folded(string markdown) => Details().Count(markdown);

@@ -25,7 +25,11 @@ internal sealed class KernelClient : IAsyncDisposable
         ConnectionPath = Path.Combine(_folder.Path, "kernel.json");
         File.WriteAllText(ConnectionPath, Connection().ToJsonString());
         ConnectionFile file = ConnectionFile.Read(ConnectionPath);
-        _kernel = new Kernel(file, GeneratedNotebook.Root, GeneratedNotebook.LibBin) { Grace = grace ?? TimeSpan.FromSeconds(5) };
+        _kernel = new Kernel(file, GeneratedNotebook.Root,
+            GeneratedNotebook.LibBin)
+        {
+            Grace = grace ?? TimeSpan.FromSeconds(5)
+        };
         Key = file.Key;
         Ports = file;
         HeartbeatAddress = $"tcp://127.0.0.1:{file.Heartbeat}";
@@ -33,7 +37,8 @@ internal sealed class KernelClient : IAsyncDisposable
         _published.Connect($"tcp://127.0.0.1:{file.Publish}");
         _shell.Connect($"tcp://127.0.0.1:{file.Shell}");
         _control.Connect($"tcp://127.0.0.1:{file.Control}");
-        // A subscription takes effect a moment after connecting: a request is repeated until its status is published, as clients do.
+        // A subscription takes effect a moment after connecting: a request is repeated until its
+        // status is published, as clients do.
         for (int i = 0; i < 100; i++)
         {
             string id = Send(_control, "kernel_info_request", []);
@@ -66,8 +71,16 @@ internal sealed class KernelClient : IAsyncDisposable
         foreach (TcpListener listener in free) listener.Dispose();
         return new()
         {
-            ["shell_port"] = ports[0], ["iopub_port"] = ports[1], ["stdin_port"] = ports[2], ["control_port"] = ports[3], ["hb_port"] = ports[4],
-            ["ip"] = "127.0.0.1", ["key"] = Guid.NewGuid().ToString(), ["transport"] = "tcp", ["signature_scheme"] = "hmac-sha256", ["kernel_name"] = "added by the client",
+            ["shell_port"] = ports[0],
+            ["iopub_port"] = ports[1],
+            ["stdin_port"] = ports[2],
+            ["control_port"] = ports[3],
+            ["hb_port"] = ports[4],
+            ["ip"] = "127.0.0.1",
+            ["key"] = Guid.NewGuid().ToString(),
+            ["transport"] = "tcp",
+            ["signature_scheme"] = "hmac-sha256",
+            ["kernel_name"] = "added by the client",
         };
     }
 
@@ -78,7 +91,8 @@ internal sealed class KernelClient : IAsyncDisposable
 
         internal IEnumerable<JsonObject> Of(string type) => Published.Where(p => p.Type == type).Select(p => p.Content);
 
-        internal string Printed(string stream = "stdout") => string.Concat(Of("stream").Where(s => (string?)s["name"] == stream).Select(s => (string)s["text"]!));
+        internal string Printed(string stream = "stdout") =>
+            string.Concat(Of("stream").Where(s => (string?)s["name"] == stream).Select(s => (string)s["text"]!));
 
         internal string Value => (string)Of("execute_result").Single()["data"]!["text/plain"]!;
     }
@@ -89,7 +103,15 @@ internal sealed class KernelClient : IAsyncDisposable
     /// <returns>The request's id.</returns>
     internal string Begin(string code, JsonObject? more = null)
     {
-        var content = new JsonObject { ["code"] = code, ["silent"] = false, ["store_history"] = true, ["user_expressions"] = new JsonObject(), ["allow_stdin"] = false, ["stop_on_error"] = true };
+        var content = new JsonObject
+        {
+            ["code"] = code,
+            ["silent"] = false,
+            ["store_history"] = true,
+            ["user_expressions"] = new JsonObject(),
+            ["allow_stdin"] = false,
+            ["stop_on_error"] = true
+        };
         foreach ((string key, JsonNode? value) in more ?? []) content[key] = value?.DeepClone();
         return Send(_shell, "execute_request", content);
     }
@@ -110,13 +132,15 @@ internal sealed class KernelClient : IAsyncDisposable
     internal List<(string, JsonObject)> UntilPrinted(string id, string text, string stream = "stdout")
     {
         var published = new List<(string Type, JsonObject Content)>();
-        while (!string.Concat(published.Where(p => p.Type == "stream" && (string?)p.Content["name"] == stream).Select(p => (string)p.Content["text"]!)).Contains(text, StringComparison.Ordinal))
+        while (!string.Concat(published.Where(p => p.Type == "stream" && (string?)p.Content["name"] == stream)
+            .Select(p => (string)p.Content["text"]!)).Contains(text, StringComparison.Ordinal))
             if (Published(id) is var next && next.Type != "status") published.Add(next);
         return published;
     }
 
     /// <summary>A request and its reply.</summary>
-    internal JsonObject Ask(string type, JsonObject content, bool control = false) => Read(control ? _control : _shell, Send(control ? _control : _shell, type, content)).Content;
+    internal JsonObject Ask(string type, JsonObject content, bool control = false) =>
+        Read(control ? _control : _shell, Send(control ? _control : _shell, type, content)).Content;
 
     /// <summary>What is published for a request that has no reply.</summary>
     internal IReadOnlyList<(string Type, JsonObject Content)> Tell(string type, JsonObject content)
@@ -135,7 +159,8 @@ internal sealed class KernelClient : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _run;
-        foreach (IDisposable part in new IDisposable[] { _shell, _control, _published, _kernel, _stop, _folder }) part.Dispose();
+        foreach (IDisposable part in new IDisposable[] { _shell, _control, _published, _kernel, _stop, _folder })
+            part.Dispose();
     }
 
     private string Send(NetMQSocket socket, string type, JsonObject content)
@@ -152,7 +177,8 @@ internal sealed class KernelClient : IAsyncDisposable
         {
             var frames = new NetMQMessage();
             if (!socket.TryReceiveMultipartMessage(TimeSpan.FromSeconds(1), ref frames)) continue;
-            JupyterMessage message = JupyterMessage.Read([.. frames.Select(f => f.ToByteArray())], Key) ?? throw new InvalidOperationException("The kernel sent a message that is not signed with its key.");
+            JupyterMessage message = JupyterMessage.Read([.. frames.Select(f => f.ToByteArray())], Key)
+                ?? throw new InvalidOperationException("The kernel sent a message that is not signed with its key.");
             if ((string?)message.Parent["msg_id"] == parent) return message;
         }
         throw new TimeoutException($"No answer to {parent} within {Patience}.");
@@ -161,7 +187,8 @@ internal sealed class KernelClient : IAsyncDisposable
     private (string Type, JsonObject Content) Published(string parent)
     {
         JupyterMessage message = Read(_published, parent);
-        if (Encoding.ASCII.GetString(message.Identities.Single()) != message.Type) throw new InvalidOperationException($"The topic of {message.Type} is another.");
+        if (Encoding.ASCII.GetString(message.Identities.Single()) != message.Type)
+            throw new InvalidOperationException($"The topic of {message.Type} is another.");
         return (message.Type, message.Content);
     }
 }

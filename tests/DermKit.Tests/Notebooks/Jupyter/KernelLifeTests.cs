@@ -35,7 +35,7 @@ public sealed class KernelLifeTests
         string id = kernel.Begin("Console.WriteLine(\"began\");\nwhile (true) { }");
         kernel.UntilPrinted(id, "began");
         kernel.Ask("interrupt_request", [], control: true);
-        kernel.UntilPrinted(id, "does not look at Display.Cancellation", "stderr");
+        kernel.UntilPrinted(id, "does not check Display.Cancellation", "stderr");
         JsonObject reply = kernel.Ask("shutdown_request", new() { ["restart"] = true }, control: true);
         Assert.Equal(("ok", true), ((string?)reply["status"], (bool)reply["restart"]!));
         await kernel.Ended.WaitAsync(TimeSpan.FromSeconds(30));
@@ -46,7 +46,13 @@ public sealed class KernelLifeTests
     public async Task TrainingStopsAtItsNextStepWithACheckpointAndGoesOn()
     {
         using var tiny = new TinyPretraining();
-        File.WriteAllText(tiny.Folder("tiny.json"), JsonSerializer.Serialize(TinyPretraining.Options with { Epochs = 20_000 }, new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, IgnoreReadOnlyProperties = true }));
+        File.WriteAllText(tiny.Folder("tiny.json"),
+            JsonSerializer.Serialize(TinyPretraining.Options with { Epochs = 20_000 },
+                new JsonSerializerOptions
+                {
+                    PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+                    IgnoreReadOnlyProperties = true
+                }));
         await using var kernel = new KernelClient();
         KernelClient.Result open = kernel.Execute($$"""
             #r "DermKit.dll"
@@ -56,7 +62,8 @@ public sealed class KernelLifeTests
             var trainer = new Pretrainer(options, PretrainData.Open(settings, options), settings.TorchDevice(), @"{{tiny.Folder("run")}}");
             """);
         Assert.True(open.Status == "ok", (string?)open.Reply["evalue"]);
-        string id = kernel.Begin("trainer.Run(step => { if (step.Step == 3) Console.WriteLine(\"three\"); }, Display.Cancellation);");
+        string id = kernel.Begin(
+            "trainer.Run(step => { if (step.Step == 3) Console.WriteLine(\"three\"); }, Display.Cancellation);");
         List<(string, JsonObject)> published = kernel.UntilPrinted(id, "three");
         kernel.Ask("interrupt_request", [], control: true);
         Assert.Equal("Interrupted", (string?)kernel.Finish(id, published).Reply["ename"]);
@@ -64,7 +71,9 @@ public sealed class KernelLifeTests
         Assert.InRange(done, 3, 50_000);
         Assert.True(File.Exists(Path.Combine(tiny.Folder("run"), "checkpoint.safetensors")));
         // The checkpoint is that of the last step, and a trainer on the same folder takes it up.
-        Assert.Equal(done.ToString(), kernel.Execute($"new Pretrainer(options, PretrainData.Open(settings, options), settings.TorchDevice(), @\"{tiny.Folder("run")}\").Done").Value);
+        Assert.Equal(done.ToString(),
+            kernel.Execute("new Pretrainer(options, PretrainData.Open(settings, options), settings.TorchDevice(), "
+                + $"@\"{tiny.Folder("run")}\").Done").Value);
     }
 
     [Fact]
@@ -77,7 +86,10 @@ public sealed class KernelLifeTests
         string slow = first.Begin("await Task.Delay(500);\nown");
         Assert.Equal("2", second.Execute("own").Value);
         Assert.Equal("1", first.Finish(slow).Value);
-        KitException taken = Assert.Throws<KitException>(() => new Kernel(ConnectionFile.Read(first.ConnectionPath), GeneratedNotebook.Root, GeneratedNotebook.LibBin));
+        KitException taken =
+            Assert.Throws<KitException>(
+                () => new Kernel(ConnectionFile.Read(first.ConnectionPath), GeneratedNotebook.Root,
+                    GeneratedNotebook.LibBin));
         Assert.Contains("another kernel", taken.Message);
         Assert.Equal("1", first.Execute("own").Value);
     }
@@ -88,10 +100,10 @@ public sealed class KernelLifeTests
     [InlineData("hb_port", "70000", "expected a port")]
     [InlineData("iopub_port", "SHELL", "is named 2 times")]
     [InlineData("key", "\"\"", "unsigned")]
-    [InlineData("key", "5", "expected a text")]
+    [InlineData("key", "5", "expected text")]
     [InlineData("ip", "\"0.0.0.0\"", "loopback only")]
     [InlineData("ip", "\"example.org\"", "loopback only")]
-    [InlineData("transport", "\"ipc\"", "speaks tcp only")]
+    [InlineData("transport", "\"ipc\"", "supports tcp only")]
     [InlineData("signature_scheme", "\"hmac-md5\"", "hmac-sha256 only")]
     public void AConnectionFileWithWrongKeysIsNamed(string key, string? value, string expected)
     {
@@ -116,7 +128,7 @@ public sealed class KernelLifeTests
         Assert.Contains("expected a connection file (JSON)", Assert.Single(error.Trim().Split('\n')));
         (code, _, error) = await KitProcess.Run(["jupyter", "run", "--connection", path + "x"]);
         Assert.Equal(2, code);
-        Assert.Contains("cannot be read", Assert.Single(error.Trim().Split('\n')));
+        Assert.Contains("is not readable", Assert.Single(error.Trim().Split('\n')));
     }
 
     [Fact]
@@ -129,7 +141,8 @@ public sealed class KernelLifeTests
         Assert.StartsWith(file, text);
         JsonNode spec = JsonNode.Parse(File.ReadAllText(file))!;
         Assert.Equal("message", (string?)spec["interrupt_mode"]);
-        Assert.Equal([Path.Combine(GeneratedNotebook.LibBin, "DermKit.Cli.dll"), "jupyter", "run", "--connection", "{connection_file}"], spec["argv"]!.AsArray().TakeLast(5).Select(a => (string?)a));
+        Assert.Equal([Path.Combine(GeneratedNotebook.LibBin, "DermKit.Cli.dll"), "jupyter", "run", "--connection",
+            "{connection_file}"], spec["argv"]!.AsArray().TakeLast(5).Select(a => (string?)a));
         // The kit's own is written anew, another's is not.
         Assert.Equal(0, (await KitProcess.Run(["jupyter", "install", "--prefix", folder.Path])).Code);
         const string Foreign = """{ "argv": ["other", "{connection_file}"], "display_name": "Another C#" }""";
@@ -141,10 +154,13 @@ public sealed class KernelLifeTests
         Assert.Equal(0, (await KitProcess.Run(["jupyter", "install", "--prefix", folder.Path, "--force"])).Code);
         Assert.Contains("DermKit.Cli.dll", File.ReadAllText(file));
 
-        (code, text, _) = await KitProcess.Run(["jupyter", "install", "--user", "--name", "kit"], new Dictionary<string, string> { ["JUPYTER_DATA_DIR"] = folder.Path });
+        (code, text,
+            _) = await KitProcess.Run(["jupyter", "install", "--user", "--name", "kit"],
+                new Dictionary<string, string> { ["JUPYTER_DATA_DIR"] = folder.Path });
         Assert.Equal(0, code);
         Assert.True(File.Exists(Path.Combine(folder.Path, "kernels", "kit", "kernel.json")));
-        Assert.Equal(2, (await KitProcess.Run(["jupyter", "install", "--prefix", folder.Path, "--name", "../up"])).Code);
+        Assert.Equal(2,
+            (await KitProcess.Run(["jupyter", "install", "--prefix", folder.Path, "--name", "../up"])).Code);
         Assert.Equal(2, (await KitProcess.Run(["jupyter", "install", "--prefix", folder.Path, "--user"])).Code);
     }
 }

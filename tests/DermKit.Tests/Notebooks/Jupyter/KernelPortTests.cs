@@ -65,7 +65,8 @@ public sealed class KernelPortTests(SharedKernel shared) : IClassFixture<SharedK
         // A subscription to a very long topic, very many of them, the end of one that never was.
         [.. Greeting, .. Ready, .. Long(0, 60_000), 1, .. new byte[59_999]],
         [.. Greeting, .. Ready, .. Long(0, 2_000_000), 1, .. new byte[1_999_999]],
-        [.. Greeting, .. Ready, .. Enumerable.Range(0, 5000).SelectMany(i => Frame(0, [1, .. BitConverter.GetBytes(i)]))],
+        [.. Greeting, .. Ready,
+            .. Enumerable.Range(0, 5000).SelectMany(i => Frame(0, [1, .. BitConverter.GetBytes(i)]))],
         [.. Greeting, .. Ready, .. Frame(0, [0, 7])],
     ];
 
@@ -142,8 +143,10 @@ public sealed class KernelPortTests(SharedKernel shared) : IClassFixture<SharedK
         stranger.Connect($"tcp://127.0.0.1:{Port(name)}");
         foreach (byte[][] frames in new byte[][][]
         {
-            [[]], [[], []], [[1]], [[], [1]], [[0]], [[2, 3]], ["ping"u8.ToArray()], [[], [], "ping"u8.ToArray()], [new byte[70_000]],
-            ["<IDS|MSG>"u8.ToArray()], [[], "<IDS|MSG>"u8.ToArray(), [], [], [], [], []], [.. Enumerable.Repeat(Array.Empty<byte>(), 500)],
+            [[]], [[], []], [[1]], [[], [1]], [[0]], [[2, 3]], ["ping"u8.ToArray()], [[], [], "ping"u8.ToArray()],
+            [new byte[70_000]],
+            ["<IDS|MSG>"u8.ToArray()], [[], "<IDS|MSG>"u8.ToArray(), [], [], [], [], []],
+            [.. Enumerable.Repeat(Array.Empty<byte>(), 500)],
         }) stranger.SendMultipartBytes(frames);
         AssertAlive(running);
     }
@@ -195,10 +198,13 @@ public sealed class KernelPortTests(SharedKernel shared) : IClassFixture<SharedK
     {
         int before = kernel.Dropped;
         byte[] deep = Encoding.ASCII.GetBytes($"{{\"code\":{new string('[', 20_000)}{new string(']', 20_000)}}}");
-        byte[] header = Encoding.ASCII.GetBytes("{\"msg_id\":\"1\",\"msg_type\":\"comm_msg\"}"), none = "{}"u8.ToArray();
+        byte[] header = Encoding.ASCII.GetBytes("{\"msg_id\":\"1\",\"msg_type\":\"comm_msg\"}"),
+            none = "{}"u8.ToArray();
         byte[][] parts = part == "header" ? [deep, none, none, none] : [header, none, none, deep];
-        byte[] signature = System.Security.Cryptography.HMACSHA256.HashData(kernel.Key, parts.SelectMany(p => p).ToArray());
-        kernel.SendRaw(["<IDS|MSG>"u8.ToArray(), Encoding.ASCII.GetBytes(Convert.ToHexStringLower(signature)), .. parts]);
+        byte[] signature = System.Security.Cryptography.HMACSHA256.HashData(kernel.Key,
+            parts.SelectMany(p => p).ToArray());
+        kernel.SendRaw(["<IDS|MSG>"u8.ToArray(),
+            Encoding.ASCII.GetBytes(Convert.ToHexStringLower(signature)), .. parts]);
         Assert.Equal("3", kernel.Execute("1 + 2").Value);
         Assert.Equal(before + 1, kernel.Dropped);
     }

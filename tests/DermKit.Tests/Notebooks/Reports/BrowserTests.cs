@@ -6,7 +6,8 @@ using System.Text.Json;
 
 namespace DermKit.Tests.Notebooks;
 
-/// <summary>Reports as a reader has them: a browser draws every figure, asks no network, and axe-core finds nothing serious; on a phone, a desktop and A4 paper.</summary>
+/// <summary>Reports as a reader has them: a browser draws every figure, asks no network, and axe-core finds nothing
+/// serious; on a phone, a desktop and A4 paper.</summary>
 [Collection("Display")]
 public sealed class BrowserTests
 {
@@ -14,37 +15,50 @@ public sealed class BrowserTests
     public static TheoryData<string> Reports()
     {
         string folder = Path.Combine(GeneratedNotebook.Root, "reports");
-        return new(["sample", .. Directory.Exists(folder) ? Directory.GetFiles(folder, "*.html").Order(StringComparer.Ordinal) : Enumerable.Empty<string>()]);
+        return new(["sample",
+            .. Directory.Exists(folder) ? Directory.GetFiles(folder, "*.html").Order(StringComparer.Ordinal)
+                : Enumerable.Empty<string>()]);
     }
 
 #if !KIT_BROWSER
     [Fact]
     public void EveryReportIsDrawnAndCanBeReadByEverybody() =>
-        Assert.Skip("Browser tier: set KIT_BROWSER=1 for build and test, KIT_AXE to axe.min.js of npm's axe-core, and put chromium on the PATH.");
+        Assert.Skip("Browser tier: set KIT_BROWSER=1 for build and test, KIT_AXE to axe.min.js of npm's axe-core, and "
+            + "put chromium on the PATH.");
 #else
-    private static readonly (string Name, int Width, int Height)[] Screens = [("phone", 390, 844), ("desktop", 1280, 900)];
+    private static readonly (string Name, int Width, int Height)[] Screens = [("phone", 390, 844),
+        ("desktop", 1280, 900)];
 
     [Theory]
     [MemberData(nameof(Reports))]
     public async Task EveryReportIsDrawnAndCanBeReadByEverybody(string report)
     {
         string browser = HtmlReportTests.Browser(), axe = Environment.GetEnvironmentVariable("KIT_AXE") ?? "";
-        Assert.SkipUnless(File.Exists(axe), "KIT_AXE names no file: npm install axe-core, then set it to node_modules/axe-core/axe.min.js.");
+        Assert.SkipUnless(File.Exists(axe),
+            "KIT_AXE names no file: npm install axe-core, then set it to node_modules/axe-core/axe.min.js.");
         using var folder = new TemporaryFolder();
         string path = report;
-        if (report == "sample") File.WriteAllText(path = Path.Combine(folder.Path, "sample.html"), HtmlReportTests.Full.Value);
+        if (report == "sample")
+            File.WriteAllText(path = Path.Combine(folder.Path, "sample.html"), HtmlReportTests.Full.Value);
         Assert.True(new FileInfo(path).Length < 8_000_000, $"{path} has {new FileInfo(path).Length} bytes");
 
         using IPlaywright playwright = await Playwright.CreateAsync();
-        await using IBrowser chromium = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = browser, Args = ["--no-sandbox"] });
+        await using IBrowser chromium =
+            await playwright.Chromium.LaunchAsync(new() { ExecutablePath = browser, Args = ["--no-sandbox"] });
         foreach ((string name, int width, int height) in Screens)
         {
-            await using IBrowserContext context = await chromium.NewContextAsync(new() { ViewportSize = new() { Width = width, Height = height } });
+            await using IBrowserContext context =
+                await chromium.NewContextAsync(new() { ViewportSize = new() { Width = width, Height = height } });
             IPage page = await context.NewPageAsync();
             var complaints = new List<string>();
             page.Console += (_, message) => { if (message.Type == "error") complaints.Add(message.Text); };
             page.PageError += (_, error) => complaints.Add(error);
-            page.Request += (_, request) => { if (!request.Url.StartsWith("file:", StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal)) complaints.Add($"asked for {request.Url}"); };
+            page.Request += (_, request) =>
+            {
+                if (!request.Url.StartsWith("file:", StringComparison.Ordinal)
+                    && !request.Url.StartsWith("data:", StringComparison.Ordinal))
+                    complaints.Add($"asked for {request.Url}");
+            };
             await page.GotoAsync(new Uri(path).AbsoluteUri);
 
             // A figure is drawn when the reader comes near it.
@@ -52,10 +66,15 @@ public sealed class BrowserTests
             for (int i = 0; i < figures; i++)
             {
                 await page.Locator(".kit-plot").Nth(i).ScrollIntoViewIfNeededAsync();
-                await page.Locator(".kit-plot").Nth(i).Locator(".main-svg").First.WaitForAsync(new() { Timeout = 60_000 });
+                await page.Locator(".kit-plot").Nth(i)
+                    .Locator(".main-svg").First.WaitForAsync(new() { Timeout = 60_000 });
             }
-            Assert.Equal(0, await page.Locator("figure.kit-figure:not(:has(figcaption)), .kit-plot:not([aria-label]), img:not([alt]), figure.kit-figure:not(:has(details.kit-data table))").CountAsync());
-            int[] levels = await page.EvaluateAsync<int[]>("[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => +h.tagName[1])");
+            Assert.Equal(0,
+                await page
+                    .Locator("figure.kit-figure:not(:has(figcaption)), .kit-plot:not([aria-label]), img:not([alt]), "
+                        + "figure.kit-figure:not(:has(details.kit-data table))").CountAsync());
+            int[] levels = await page.EvaluateAsync<int[]>(
+                "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => +h.tagName[1])");
             Assert.Equal((1, 1), (levels[0], levels.Count(l => l == 1)));
             Assert.All(levels.Zip(levels.Skip(1)), pair => Assert.True(pair.Second <= pair.First + 1));
             await AssertFits(page, name, width);
@@ -80,7 +99,8 @@ public sealed class BrowserTests
             if (name != "desktop") continue;
             byte[] paper = await page.PdfAsync(new() { PreferCSSPageSize = true });
             // A4 in points.
-            Assert.Matches(@"/MediaBox \[0 0 59[45][0-9.]* 84[12][0-9.]*\]", System.Text.Encoding.Latin1.GetString(paper));
+            Assert.Matches(@"/MediaBox \[0 0 59[45][0-9.]* 84[12][0-9.]*\]",
+                System.Text.Encoding.Latin1.GetString(paper));
         }
     }
 
@@ -101,7 +121,9 @@ public sealed class BrowserTests
     /// <summary>What axe-core calls serious or critical: rule, and the first elements.</summary>
     private static async Task<string[]> Serious(IPage page)
     {
-        JsonElement found = await page.EvaluateAsync<JsonElement>("axe.run(document, { resultTypes: ['violations'] }).then(r => r.violations.filter(v => v.impact === 'serious' || v.impact === 'critical').map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | ')))");
+        JsonElement found = await page.EvaluateAsync<JsonElement>("axe.run(document, { resultTypes: ['violations'] "
+            + "}).then(r => r.violations.filter(v => v.impact === 'serious' || v.impact === 'critical').map(v => v.id "
+            + "+ ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | ')))");
         return [.. found.EnumerateArray().Select(v => v.GetString()!)];
     }
 #endif

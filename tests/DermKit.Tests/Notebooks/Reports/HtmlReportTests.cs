@@ -12,11 +12,13 @@ public sealed partial class HtmlReportTests
     internal static readonly Lazy<string> Full = new(() =>
     {
         AppContext.SetSwitch("DermKit.Report", true);
-        NotebookRun[] all = [SampleRun.Make(false, false, "01-pretraining", "Pre-training"), SampleRun.Make(), SampleRun.Make(false, false, "03-label-efficiency", "Label <efficiency>")];
+        NotebookRun[] all = [SampleRun.Make(false, false, "01-pretraining", "Pre-training"), SampleRun.Make(),
+            SampleRun.Make(false, false, "03-label-efficiency", "Label <efficiency>")];
         return HtmlReport.Render(all[1], all);
     });
 
-    /// <summary>The page without its scripts, among them plotly.js, which names addresses that it never asks for here.</summary>
+    /// <summary>The page without its scripts, among them plotly.js, which names addresses that it
+    /// never asks for here.</summary>
     private static string Body(string html) => Script().Replace(html, "");
 
     [Fact]
@@ -46,14 +48,16 @@ public sealed partial class HtmlReportTests
         int[] levels = [.. Heading().Matches(Body(Full.Value)).Select(m => m.Groups[1].Value[0] - '0')];
         Assert.Equal(1, levels[0]);
         Assert.Single(levels, 1);
-        Assert.All(levels.Zip(levels.Skip(1)), pair => Assert.True(pair.Second <= pair.First + 1, $"h{pair.First} is followed by h{pair.Second}"));
+        Assert.All(levels.Zip(levels.Skip(1)),
+            pair => Assert.True(pair.Second <= pair.First + 1, $"h{pair.First} is followed by h{pair.Second}"));
     }
 
     [Fact]
     public void SecondTitleAndSkippedLevelsAreMended()
     {
         NotebookRun run = SampleRun.Make(false, false);
-        run.Executed.Cells.Last(c => c.Type == "markdown").Source = "# Another title\n\n#### Deep\n\n## Data\n\n## Data";
+        run.Executed.Cells.Last(c => c.Type == "markdown").Source =
+            "# Another title\n\n#### Deep\n\n## Data\n\n## Data";
         string body = Body(HtmlReport.Render(run));
         Assert.Contains("<h2 id=\"another-title\">Another title</h2>", body);
         Assert.Contains("<h3 id=\"deep\">Deep</h3>", body);
@@ -87,7 +91,13 @@ public sealed partial class HtmlReportTests
     public void TerminalColoursAndOverwrittenLinesAreResolved()
     {
         NotebookRun run = SampleRun.Make(false, false);
-        run.Executed.Cells.First(c => c.IsCode).Outputs.Add(new System.Text.Json.Nodes.JsonObject { ["output_type"] = "stream", ["name"] = "stdout", ["text"] = "\u001b[31mred\u001b[0m\n10 %\r20 %\r30 %\n" });
+        run.Executed.Cells.First(c => c.IsCode).Outputs
+            .Add(new System.Text.Json.Nodes.JsonObject
+            {
+                ["output_type"] = "stream",
+                ["name"] = "stdout",
+                ["text"] = "\u001b[31mred\u001b[0m\n10 %\r20 %\r30 %\n"
+            });
         string body = Body(HtmlReport.Render(run));
         Assert.Contains("red\n30 %</pre>", body);
     }
@@ -96,11 +106,17 @@ public sealed partial class HtmlReportTests
     public void FooterSaysWhereItComesFromAndWhatItIsNotFor()
     {
         string body = Body(Full.Value);
-        foreach (string expected in new[] { "kit run notebooks/02-twelve-task-probing.ipynb", "2 min 13 s", "1, 9, 21, 42, 555", "sha256 1f3c9a0e77b2", "sha256 77e0c4d1a9f2", "TorchSharp", "processor", "commit", HtmlReport.Disclaimer })
+        foreach (string expected in new[]
+        {
+            "kit run notebooks/02-twelve-task-probing.ipynb", "2 min 13 s", "1, 9, 21, 42, 555", "sha256 1f3c9a0e77b2",
+            "sha256 77e0c4d1a9f2", "TorchSharp", "processor", "commit", HtmlReport.Disclaimer
+        })
             Assert.Contains(expected, body);
         Assert.Contains("class=\"banner synthetic\"", body);
         NotebookRun real = SampleRun.Make(false, false);
-        Assert.DoesNotContain("banner synthetic", Body(HtmlReport.Render(real with { Provenance = new Dictionary<string, string> { ["data isic2017"] = "300 images" } })));
+        Assert.DoesNotContain("banner synthetic",
+            Body(HtmlReport.Render(
+                real with { Provenance = new Dictionary<string, string> { ["data isic2017"] = "300 images" } })));
     }
 
     [Fact]
@@ -134,10 +150,13 @@ public sealed partial class HtmlReportTests
     [Fact]
     public void ASolutionIsAFoldedPartWithColouredCode()
     {
-        string body = Cell("## Exercises\n\n1. Why?\n\n<details><summary>Solution &amp; more</summary>\n\nIt is **so**:\n\n```csharp\nvar a = \"<b>\"; // text\n```\n\n```json\n{ \"a\": 1 }\n```\n\n</details>\n\n2. And?");
+        string body = Cell("## Exercises\n\n1. Why?\n\n<details><summary>Solution &amp; more</summary>\n\nIt is "
+            + "**so**:\n\n```csharp\nvar a = \"<b>\"; // text\n```\n\n```json\n{ \"a\": 1 }\n```\n\n</details>\n"
+            + "\n2. And?");
         Assert.Contains("<details class=\"folded\"><summary>Solution &amp; more</summary>", body);
         Assert.Contains("<strong>so</strong>", body);
-        Assert.Contains("<pre tabindex=\"0\" aria-label=\"Source code\"><code><i class=\"k\">var</i> a = <i class=\"s\">&quot;&lt;b&gt;&quot;</i>; <i class=\"c\">// text</i></code></pre>", body);
+        Assert.Contains("<pre tabindex=\"0\" aria-label=\"Source code\"><code><i class=\"k\">var</i> a = <i "
+            + "class=\"s\">&quot;&lt;b&gt;&quot;</i>; <i class=\"c\">// text</i></code></pre>", body);
         Assert.Contains("<code>{ &quot;a&quot;: 1 }</code>", body);
         Assert.Contains("<ol start=\"2\">", body);
         Assert.Equal(Regex.Count(body, "<details"), Regex.Count(body, "</details>"));
@@ -154,8 +173,10 @@ public sealed partial class HtmlReportTests
     public void OtherMarkupIsShownAsText(string markdown)
     {
         string plain = Cell("text"), body = Cell(markdown);
-        Assert.Equal(Regex.Count(plain, "<(?:script|img|iframe|div|details|/details|main|/main)[ >]"), Regex.Count(body, "<(?:script|img|iframe|div|details|/details|main|/main)[ >]"));
-        Assert.Contains(System.Net.WebUtility.HtmlEncode(markdown.Split('\n')[0].Split("text ")[^1].Split(" text")[0]), body.Replace("&#39;", "'"));
+        Assert.Equal(Regex.Count(plain, "<(?:script|img|iframe|div|details|/details|main|/main)[ >]"),
+            Regex.Count(body, "<(?:script|img|iframe|div|details|/details|main|/main)[ >]"));
+        Assert.Contains(System.Net.WebUtility.HtmlEncode(markdown.Split('\n')[0].Split("text ")[^1].Split(" text")[0]),
+            body.Replace("&#39;", "'"));
     }
 
     [Theory]
@@ -176,18 +197,23 @@ public sealed partial class HtmlReportTests
         string quoted = address.Replace("\"", "&quot;");
         foreach (string html in new[]
         {
-            $"<a href=\"{quoted}\">x</a>", $"<a title='a>b' HREF = '{quoted}'>x</a>", $"<svg><a xlink:href=\"{quoted}\">x</a></svg>", $"<form action=\"{quoted}\">x</form>",
-            $"<button formaction=\"{quoted}\">x</button>", $"<iframe src=\"{quoted}\"></iframe>", $"<script>if (a<b) c = \"'\";</script><!-- ' --><a href=\"{quoted}\">x</a>",
+            $"<a href=\"{quoted}\">x</a>", $"<a title='a>b' HREF = '{quoted}'>x</a>",
+            $"<svg><a xlink:href=\"{quoted}\">x</a></svg>", $"<form action=\"{quoted}\">x</form>",
+            $"<button formaction=\"{quoted}\">x</button>", $"<iframe src=\"{quoted}\"></iframe>",
+            $"<script>if (a<b) c = \"'\";</script><!-- ' --><a href=\"{quoted}\">x</a>",
             $"<table><tr><td><a\nhref=\"{quoted}\"/>x</td></tr></table>",
         })
         {
-            string body = Shown(html), tag = html[html.LastIndexOf('<', html.IndexOf(quoted, StringComparison.Ordinal))..];
+            string body = Shown(html),
+                tag = html[html.LastIndexOf('<', html.IndexOf(quoted, StringComparison.Ordinal))..];
             tag = tag[..(tag.IndexOf(quoted, StringComparison.Ordinal) + quoted.Length)];
             Assert.DoesNotContain(tag, body);
             Assert.Contains(tag.Replace("<", "&lt;"), body);
         }
-        string text = Cell($"[label]({address.Replace(" ", "")}) and <{address.Trim()}>\n\n[two][ref]\n\n[ref]: {address.Replace(" ", "")}");
-        Assert.Empty(Regex.Matches(text, "<a [^>]*href=\"(?!#|&amp;#|[a-z0-9-]+\\.html|https?:|mailto:)", RegexOptions.IgnoreCase).Select(m => m.Value));
+        string text = Cell($"[label]({address.Replace(" ", "")}) and <{address.Trim()}>\n\n[two][ref]\n\n[ref]: "
+            + $"{address.Replace(" ", "")}");
+        Assert.Empty(Regex.Matches(text, "<a [^>]*href=\"(?!#|&amp;#|[a-z0-9-]+\\.html|https?:|mailto:)",
+            RegexOptions.IgnoreCase).Select(m => m.Value));
     }
 
     [Theory]
@@ -226,7 +252,12 @@ public sealed partial class HtmlReportTests
     [Fact]
     public void TextThatNestsTooDeeplyIsShownAsItIs()
     {
-        foreach (string deep in new[] { new string('>', 20_000) + " x", string.Concat(Enumerable.Repeat("- ", 5_000)) + "x", new string('[', 20_000), new string('*', 20_000) + "a", "$" + new string('{', 20_000) + "$", "$" + string.Concat(Enumerable.Repeat("\\sqrt", 20_000)) + "$" })
+        foreach (string deep in new[]
+        {
+            new string('>', 20_000) + " x", string.Concat(Enumerable.Repeat("- ", 5_000)) + "x",
+            new string('[', 20_000), new string('*', 20_000) + "a", "$" + new string('{', 20_000) + "$",
+            "$" + string.Concat(Enumerable.Repeat("\\sqrt", 20_000)) + "$"
+        })
             Assert.Contains("id=\"provenance\"", Cell(deep));
     }
 
@@ -255,9 +286,11 @@ public sealed partial class HtmlReportTests
     [Fact]
     public void IndexHasACardForEachStageInOrder()
     {
-        string page = IndexPage.Render([SampleRun.Make(name: "04-monet", title: "Beside MONET"), SampleRun.Make(false, false, "01-pretraining", "Pre-training")]);
+        string page = IndexPage.Render([SampleRun.Make(name: "04-monet", title: "Beside MONET"),
+            SampleRun.Make(false, false, "01-pretraining", "Pre-training")]);
         Assert.Equal(2, page.Split("<li class=\"card\">").Length - 1);
-        Assert.True(page.IndexOf("01-pretraining.html", StringComparison.Ordinal) < page.IndexOf("04-monet.html", StringComparison.Ordinal));
+        Assert.True(page.IndexOf("01-pretraining.html", StringComparison.Ordinal)
+            < page.IndexOf("04-monet.html", StringComparison.Ordinal));
         Assert.DoesNotContain("02-", page);
         Assert.Contains("How much of a diagnosis can be read from frozen features?", page);
         Assert.Contains("✓ ran to the end", page);
@@ -272,9 +305,11 @@ public sealed partial class HtmlReportTests
         AppContext.SetSwitch("DermKit.Report", true);
         NotebookRun run = SampleRun.Make();
         string page = IndexPage.Render([run]), report = Body(HtmlReport.Render(run));
-        string[] findings = [.. Regex.Matches(page, "<ul class=\"headlines\">(.*?)</ul>").SelectMany(m => Regex.Matches(m.Groups[1].Value, "<li>(.*?)</li>")).Select(m => m.Groups[1].Value)];
+        string[] findings = [.. Regex.Matches(page, "<ul class=\"headlines\">(.*?)</ul>")
+            .SelectMany(m => Regex.Matches(m.Groups[1].Value, "<li>(.*?)</li>")).Select(m => m.Groups[1].Value)];
         Assert.Equal(2, findings.Length);
-        Assert.Contains("<span class=\"kit-stamp\">SYNTHETIC</span> Paired difference to random weights: 0.28 [0.23, 0.33]. <a href=\"02-twelve-task-probing.html#finding-1\">Table: ", findings[0]);
+        Assert.Contains("<span class=\"kit-stamp\">SYNTHETIC</span> Paired difference to random weights: 0.28 [0.23, "
+            + "0.33]. <a href=\"02-twelve-task-probing.html#finding-1\">Table: ", findings[0]);
         Assert.Contains("Trained ViT-T reaches 0.69 [0.66, 0.73]", findings[1]);
         Assert.Contains(">Figure: ", findings[1]);
         Assert.Matches("<figure class=\"kit-table\" id=\"finding-1\"", report);
@@ -286,19 +321,30 @@ public sealed partial class HtmlReportTests
     public void AHeadlineThatJoinsDrawnAndRealDataKeepsItsOwnStamps()
     {
         NotebookRun run = SampleRun.Make(false, false);
-        Table table = new("Means", ["a"], [["b"]]) { Headline = "Real: 0.5 [0.4, 0.6], n = 20. [SYNTHETIC] Drawn: 0.9 [0.8, 1.0], n = 30." };
-        run.Executed.Cells.Last(c => c.IsCode).Outputs[0] = new System.Text.Json.Nodes.JsonObject { ["output_type"] = "display_data", ["data"] = new System.Text.Json.Nodes.JsonObject { ["text/html"] = table.ToHtml() } };
-        Assert.Contains("<li>Real: 0.5 [0.4, 0.6], n = 20. <span class=\"kit-stamp\">SYNTHETIC</span> Drawn: 0.9 [0.8, 1.0], n = 30. <a href", IndexPage.Render([run]));
+        Table table = new("Means", ["a"],
+            [["b"]])
+        {
+            Headline = "Real: 0.5 [0.4, 0.6], n = 20. [SYNTHETIC] Drawn: 0.9 [0.8, 1.0], n = 30."
+        };
+        run.Executed.Cells.Last(c => c.IsCode).Outputs[0] = new System.Text.Json.Nodes.JsonObject
+        {
+            ["output_type"] = "display_data",
+            ["data"] = new System.Text.Json.Nodes.JsonObject { ["text/html"] = table.ToHtml() }
+        };
+        Assert.Contains("<li>Real: 0.5 [0.4, 0.6], n = 20. <span class=\"kit-stamp\">SYNTHETIC</span> Drawn: 0.9 [0.8, "
+            + "1.0], n = 30. <a href", IndexPage.Render([run]));
     }
 
     [Theory]
     [InlineData(@"z \in \mathbb{R}^{768}", "<mi>z</mi><mo>∈</mo><msup><mi>ℝ</mi>")]
-    [InlineData(@"\frac{1}{N}\sum_{i=1}^{N} x_i", "<mfrac><mrow><mn>1</mn></mrow><mrow><mi>N</mi></mrow></mfrac><munderover><mo>∑</mo>")]
+    [InlineData(@"\frac{1}{N}\sum_{i=1}^{N} x_i",
+        "<mfrac><mrow><mn>1</mn></mrow><mrow><mi>N</mi></mrow></mfrac><munderover><mo>∑</mo>")]
     [InlineData(@"\text{macro F1} \ge 0.5", "<mtext>macro F1</mtext><mo>≥</mo><mn>0.5</mn>")]
     [InlineData(@"a < b", "<mi>a</mi><mo>&lt;</mo><mi>b</mi>")]
     [InlineData(@"\unknowncommand{x}", "<code class=\"tex\">\\unknowncommand{x}</code>")]
     [InlineData(@"\frac{1}{", "<code class=\"tex\">")]
-    public void FormulasAreReadableWithoutAScript(string tex, string expected) => Assert.Contains(expected, MathMl.Render(tex, block: false));
+    public void FormulasAreReadableWithoutAScript(string tex, string expected) =>
+        Assert.Contains(expected, MathMl.Render(tex, block: false));
 
     [Fact]
     public void EveryFigureIsDrawnInABrowser()
@@ -312,17 +358,21 @@ public sealed partial class HtmlReportTests
             (string dom, string log) = Open(browser, page, folder.FullName);
             string[] figures = [.. FigureElement().Matches(dom).Select(m => m.Value)];
             Assert.Equal(7, figures.Length);
-            Assert.All(figures, f => Assert.True(f.Contains("class=\"main-svg\"", StringComparison.Ordinal) || f.Contains("kit-tiles", StringComparison.Ordinal), f[..Math.Min(200, f.Length)]));
+            Assert.All(figures,
+                f => Assert.True(f.Contains("class=\"main-svg\"", StringComparison.Ordinal)
+                    || f.Contains("kit-tiles", StringComparison.Ordinal), f[..Math.Min(200, f.Length)]));
             Assert.All(figures, f => Assert.DoesNotContain("data-waiting", f));
             Assert.DoesNotContain("CONSOLE", log);
 
             // On paper a folded part is open; the code of cells stays away.
             NotebookRun run = SampleRun.Make(false, false);
-            run.Executed.Cells.Last(c => c.Type == "markdown").Source = "<details><summary>Solution</summary>\n\nyes\n\n</details>";
+            run.Executed.Cells.Last(c => c.Type == "markdown").Source =
+                "<details><summary>Solution</summary>\n\nyes\n\n</details>";
             string html = HtmlReport.Render(run);
             File.WriteAllText(page, html);
             Assert.Contains("<details class=\"folded\"><summary>", Open(browser, page, folder.FullName).Dom);
-            File.WriteAllText(page, html.Replace("</body>", "<script>dispatchEvent(new Event('beforeprint'))</script></body>"));
+            File.WriteAllText(page,
+                html.Replace("</body>", "<script>dispatchEvent(new Event('beforeprint'))</script></body>"));
             Assert.Matches("<details class=\"folded\"[^>]* open=\"\"", Open(browser, page, folder.FullName).Dom);
         }
         finally
@@ -335,7 +385,10 @@ public sealed partial class HtmlReportTests
     internal static string Browser()
     {
         string? browser = Environment.GetEnvironmentVariable("KIT_CHROMIUM") is { Length: > 0 } named ? named
-            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).SelectMany(p => new[] { "chromium", "chromium-browser", "google-chrome" }.Select(n => Path.Combine(p, n))).FirstOrDefault(File.Exists);
+            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+                .SelectMany(p =>
+                    new[] { "chromium", "chromium-browser", "google-chrome" }.Select(n => Path.Combine(p, n)))
+                .FirstOrDefault(File.Exists);
         Assert.SkipUnless(browser is not null, "No browser: put chromium on the PATH or set KIT_CHROMIUM to its file.");
         return browser!;
     }
@@ -343,8 +396,11 @@ public sealed partial class HtmlReportTests
     private static (string Dom, string Log) Open(string browser, string page, string profile)
     {
         using var process = Process.Start(new ProcessStartInfo(browser,
-            ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
-             $"--user-data-dir={Path.Combine(profile, "browser")}", "--window-size=1280,2400", "--virtual-time-budget=8000", "--dump-dom", new Uri(page).AbsoluteUri])
+            ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             "--enable-logging=stderr",
+             $"--user-data-dir={Path.Combine(profile, "browser")}", "--window-size=1280,2400",
+             "--virtual-time-budget=8000", "--dump-dom", new Uri(page).AbsoluteUri])
         { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> log = process.StandardError.ReadToEndAsync();
         string dom = process.StandardOutput.ReadToEnd();

@@ -8,7 +8,10 @@ internal static partial class ScoreTables
 {
     /// <summary>Captions of such tables.</summary>
     internal static string[] Unstated(string html) => [.. Tables().Matches(html).Select(m => m.Value)
-        .Where(t => Heading().IsMatch(t) && !(t.Contains("<figcaption>n: ", StringComparison.Ordinal) && new[] { " Seeds: ", " Intervals: ", " Comparison: " }.All(part => t.Contains(part, StringComparison.Ordinal))))
+        .Where(t => Heading().IsMatch(t)
+            && !(t.Contains("<figcaption>n: ", StringComparison.Ordinal)
+                && new[] { " Seeds: ", " Intervals: ", " Comparison: " }.All(part =>
+                    t.Contains(part, StringComparison.Ordinal))))
         .Select(t => WebUtility.HtmlDecode(Caption().Match(t).Groups[1].Value))];
 
     [GeneratedRegex("<figure class=\"kit-table\".*?</figure>", RegexOptions.Singleline)]

@@ -6,18 +6,28 @@ public sealed class CodeDepthTests
 {
     private static string Repeat(string text, int times) => string.Concat(Enumerable.Repeat(text, times));
 
-    /// <summary>Texts that end a process when the compiler reads them, or keep it busy for hours: what is repeated, and what stands around it.</summary>
+    /// <summary>Texts that end a process when the compiler reads them, or keep it busy for hours: what is repeated, and
+    /// what stands around it.</summary>
     public static TheoryData<string, string, string, string> Deep() => new()
     {
-        { "", "(", "", "" }, { "", "(", "1", ")" }, { "", "[", "", "" }, { "int[] a = ", "[", "", "]" }, { "", "{", "", "}" }, { "", "A<", "", "" },
-        { "", "List<", "int", ">" }, { "", "A<B,", "int", ">" }, { "", "true ? 1 : ", "2", "" }, { "", "!", "true", "" }, { "", "- ", "1", "" },
-        { "1", " + 1", "", "" }, { "var a = \"\"; a", " + a", "", "" }, { "", "$\"{", "1", "}\"" }, { "", "$\"\"\"{", "", "" }, { "", "$@\"{", "", "" },
-        { "", "if (true) ", ";", "" }, { "if (true) ; ", "else if (true) ; ", "", "" }, { "if (true) { } ", "else if (true) { } ", "", "" },
-        { "var f = ", "x => ", "x;", "" }, { "int a; ", "a = ", "1;", "" }, { "var b = ", "a ?? ", "a;", "" }, { "", "(int)", "1", "" }, { "", "await ", "x", "" },
-        { "x", ".ToString()", "", "" }, { "x", "[0]", "", "" }, { "", "f(", "1", ")" }, { "", "new A { B = ", "1", "}" }, { "int", "[]", " x;", "" },
-        { "int", "*", " x;", "" }, { "x is ", "not ", "1", "" }, { "", "for (;;) ", ";", "" }, { "", "class A { ", "", "}" }, { "", "void F() { ", "", "}" },
-        { "", "from a in b orderby a, b ", "select a", "" }, { "1", " switch { 1 => 1 }", "", "" }, { "", "(int, ", "int", ") x;" }, { "/// ", "<a>", "\nclass A { }", "" },
-        { "#if ", "(", "true", ")" }, { "#if false\n@\"\n#endif\n", "(", "", "" }, { "#if false\n/*\n#endif\n", "(", "", "" }, { "var s = \"))))\"; ", "(\")\" + ", "1", ")" },
+        { "", "(", "", "" }, { "", "(", "1", ")" }, { "", "[", "", "" }, { "int[] a = ", "[", "", "]" },
+        { "", "{", "", "}" }, { "", "A<", "", "" },
+        { "", "List<", "int", ">" }, { "", "A<B,", "int", ">" }, { "", "true ? 1 : ", "2", "" },
+        { "", "!", "true", "" }, { "", "- ", "1", "" },
+        { "1", " + 1", "", "" }, { "var a = \"\"; a", " + a", "", "" }, { "", "$\"{", "1", "}\"" },
+        { "", "$\"\"\"{", "", "" }, { "", "$@\"{", "", "" },
+        { "", "if (true) ", ";", "" }, { "if (true) ; ", "else if (true) ; ", "", "" },
+        { "if (true) { } ", "else if (true) { } ", "", "" },
+        { "var f = ", "x => ", "x;", "" }, { "int a; ", "a = ", "1;", "" }, { "var b = ", "a ?? ", "a;", "" },
+        { "", "(int)", "1", "" }, { "", "await ", "x", "" },
+        { "x", ".ToString()", "", "" }, { "x", "[0]", "", "" }, { "", "f(", "1", ")" },
+        { "", "new A { B = ", "1", "}" }, { "int", "[]", " x;", "" },
+        { "int", "*", " x;", "" }, { "x is ", "not ", "1", "" }, { "", "for (;;) ", ";", "" },
+        { "", "class A { ", "", "}" }, { "", "void F() { ", "", "}" },
+        { "", "from a in b orderby a, b ", "select a", "" }, { "1", " switch { 1 => 1 }", "", "" },
+        { "", "(int, ", "int", ") x;" }, { "/// ", "<a>", "\nclass A { }", "" },
+        { "#if ", "(", "true", ")" }, { "#if false\n@\"\n#endif\n", "(", "", "" },
+        { "#if false\n/*\n#endif\n", "(", "", "" }, { "var s = \"))))\"; ", "(\")\" + ", "1", ")" },
         { "from a in x ", "select new { a } into c ", "select c", "" },
         { "from a in x ", "join b in y on new { a } equals new { b } into c ", "select a", "" },
         { "", "Dictionary<int, ", "int", ">" }, { "var a = new ", "A<1, ", "int", ">" },
@@ -39,10 +49,14 @@ public sealed class CodeDepthTests
         string signs = new string('(', 5000) + new string('[', 5000) + new string('{', 5000);
         foreach (string text in new[]
         {
-            Repeat("x++;\n", 20_000), $"int[] a = {{ {Repeat("1, ", 20_000)} }};", Repeat("void F() { G(1, 2); }\n", 5000), $"var s = \"{signs}\";", $"var s = @\"{signs}\";",
-            $"var s = \"\"\"\n{signs} \"\" \n\"\"\";", $"// {signs}\n/* {signs} */ 1", Repeat("if (a < b) { f($\"{a:N2} {{ {b}\"); } else { g('(', '\\''); }\n", 3000),
-            Repeat("List<Dictionary<string, List<int>>> x = new();\n", 3000), Repeat("/// <summary>A <see cref=\"B\"/>.</summary>\nint f;\n", 3000),
-            "f(" + Repeat("x => x < 1, ", 150) + "1);", Repeat("var q = a.Where(x => x > 1).Select(x => x * 2).ToList();\n", 3000),
+            Repeat("x++;\n", 20_000), $"int[] a = {{ {Repeat("1, ", 20_000)} }};",
+            Repeat("void F() { G(1, 2); }\n", 5000), $"var s = \"{signs}\";", $"var s = @\"{signs}\";",
+            $"var s = \"\"\"\n{signs} \"\" \n\"\"\";", $"// {signs}\n/* {signs} */ 1",
+            Repeat("if (a < b) { f($\"{a:N2} {{ {b}\"); } else { g('(', '\\''); }\n", 3000),
+            Repeat("List<Dictionary<string, List<int>>> x = new();\n", 3000),
+            Repeat("/// <summary>A <see cref=\"B\"/>.</summary>\nint f;\n", 3000),
+            "f(" + Repeat("x => x < 1, ", 150) + "1);",
+            Repeat("var q = a.Where(x => x > 1).Select(x => x * 2).ToList();\n", 3000),
         }) Assert.Null(CodeDepth.Problem(text));
     }
 

@@ -27,8 +27,12 @@ public sealed class OutputRecorderTests
     public void StreamTextIsJoinedLineByLine()
     {
         NotebookCell cell = Begin();
-        foreach ((string name, string text) in new[] { ("stdout", "a"), ("stdout", "b\nc"), ("stdout", "d\n"), ("stderr", "e\n"), ("stdout", "f") }) _recorder.Add(StreamCapture.Output(name, text));
-        Assert.Equal(["ab\n|cd\n", "e\n", "f"], cell.Outputs.Select(o => string.Join('|', ((JsonArray)o!["text"]!).Select(l => (string?)l))));
+        foreach ((string name, string text) in new[]
+        {
+            ("stdout", "a"), ("stdout", "b\nc"), ("stdout", "d\n"), ("stderr", "e\n"), ("stdout", "f")
+        }) _recorder.Add(StreamCapture.Output(name, text));
+        Assert.Equal(["ab\n|cd\n", "e\n", "f"],
+            cell.Outputs.Select(o => string.Join('|', ((JsonArray)o!["text"]!).Select(l => (string?)l))));
     }
 
     [Fact]

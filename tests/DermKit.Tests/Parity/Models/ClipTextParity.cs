@@ -27,9 +27,12 @@ public sealed class ClipTextParity
         using ClipModel model = ClipModel.Unset(vision, text);
         WeightLoader.LoadStrict(model, Fixtures.PathOf(weights), ClipModel.NotWeights);
         model.eval();
-        Assert.Equal(file.Entries.Keys.Where(k => !k.EndsWith("position_ids", StringComparison.Ordinal)).Order(StringComparer.Ordinal), model.state_dict().Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(file.Entries.Keys.Where(k => !k.EndsWith("position_ids", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal), model.state_dict().Keys.Order(StringComparer.Ordinal));
         Tensor ids = io.Load("input_ids").to(ScalarType.Int64), x = io.Load("pixel_values").to(float32);
-        foreach (string key in io.Entries.Keys.Where(k => k is not ("input_ids" or "pixel_values") && !k.StartsWith("vision.", StringComparison.Ordinal)))
+        foreach (string key
+            in io.Entries.Keys.Where(k =>
+                k is not ("input_ids" or "pixel_values") && !k.StartsWith("vision.", StringComparison.Ordinal)))
             Fixtures.Close(key switch
             {
                 "text.last_hidden_state" => model.Text.LastHiddenState(ids),
@@ -52,7 +55,8 @@ public sealed class ClipTextParity
         {
             string text = c.GetProperty("text").GetString()!;
             bool cut = c.GetProperty("truncated").GetBoolean();
-            Assert.Equal((text, string.Join(' ', c.GetProperty("ids").EnumerateArray().Select(i => i.GetInt32()))), (text, string.Join(' ', tokenizer.Encode(text, context, truncate: cut))));
+            Assert.Equal((text, string.Join(' ', c.GetProperty("ids").EnumerateArray().Select(i => i.GetInt32()))),
+                (text, string.Join(' ', tokenizer.Encode(text, context, truncate: cut))));
             if (cut) Assert.Throws<KitException>(() => tokenizer.Encode(text, context));
             count++;
         }
@@ -68,12 +72,16 @@ internal static class Vocabulary
     {
         KitSettings settings = KitSettings.FromEnvironment();
         string beside = Path.Combine(Fixtures.Folder, ClipTokenizer.FileName);
-        return File.Exists(beside) ? ClipTokenizer.Read(beside) : File.Exists(Path.Combine(settings.DataDir, "clip", ClipTokenizer.FileName)) || File.Exists(Path.Combine(settings.Root, "data", "weights", ClipTokenizer.FileName)) ? ClipTokenizer.Open(settings) : null;
+        return File.Exists(beside) ? ClipTokenizer.Read(beside)
+            : File.Exists(Path.Combine(settings.DataDir, "clip", ClipTokenizer.FileName))
+                || File.Exists(Path.Combine(settings.Root, "data", "weights", ClipTokenizer.FileName))
+            ? ClipTokenizer.Open(settings) : null;
     });
 
     public static ClipTokenizer Need()
     {
-        Assert.SkipUnless(Found.Value is not null, $"CLIP's vocabulary: set KIT_DATA_DIR to a folder that holds clip/{ClipTokenizer.FileName}");
+        Assert.SkipUnless(Found.Value is not null,
+            $"CLIP's vocabulary: set KIT_DATA_DIR to a folder that holds clip/{ClipTokenizer.FileName}");
         return Found.Value!;
     }
 }

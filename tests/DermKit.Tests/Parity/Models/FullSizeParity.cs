@@ -20,28 +20,39 @@ public sealed class FullSizeParity
         using var noGrad = no_grad();
         using SafeTensorsFile file = Fixtures.Open(name);
         string seed = file.Config().GetProperty("seed").ToString();
-        string own = name.Replace("fullsize", "fullsize_recipe", StringComparison.Ordinal).Replace(".safetensors", ".json", StringComparison.Ordinal);
-        string recipeFile = Fixtures.PathOrShipped([own, .. Fixtures.Files("fullsize_recipe*.json"), "fullsize_recipe.json"])!;
+        string own = name.Replace("fullsize", "fullsize_recipe", StringComparison.Ordinal)
+            .Replace(".safetensors", ".json", StringComparison.Ordinal);
+        string recipeFile =
+            Fixtures.PathOrShipped([own, .. Fixtures.Files("fullsize_recipe*.json"), "fullsize_recipe.json"])!;
         using JsonDocument recipe = JsonDocument.Parse(File.ReadAllText(recipeFile));
-        Assert.True(Procedural($"{seed}/check", file.Load("check").shape, 1, 0).equal(file.Load("check")).all().item<bool>(), "check: the formula differs");
+        Assert.True(Procedural($"{seed}/check", file.Load("check").shape, 1, 0).equal(file.Load("check")).all()
+            .item<bool>(), "check: the formula differs");
 
         JsonElement Weights(string model) => recipe.RootElement.GetProperty(model);
         using VisionTransformer vit = VisionTransformer.Unset(VitConfig.Tiny);
         Fill(vit, Weights("vit_tiny16"), seed);
         using ResNet resnet = ResNet.Unset(ResNetConfig.ResNet50);
         Fill(resnet, Weights("resnet50"), seed);
-        Dictionary<string, long[]> sizes = Weights("dino_head").EnumerateArray().ToDictionary(e => e[0].GetString()!, Shape);
+        Dictionary<string, long[]> sizes = Weights("dino_head").EnumerateArray()
+            .ToDictionary(e => e[0].GetString()!, Shape);
         int inputs = (int)sizes["mlp.0.weight"][1];
         using DinoHead head = DinoHead.Random(new()
         {
-            Inputs = inputs, Outputs = (int)sizes["last_layer.weight_v"][0], Hidden = (int)sizes["mlp.0.weight"][0], Bottleneck = (int)sizes["last_layer.weight_v"][1],
-            Layers = sizes.Keys.Count(k => k.StartsWith("mlp.", StringComparison.Ordinal) && k.EndsWith(".weight", StringComparison.Ordinal)),
+            Inputs = inputs,
+            Outputs = (int)sizes["last_layer.weight_v"][0],
+            Hidden = (int)sizes["mlp.0.weight"][0],
+            Bottleneck = (int)sizes["last_layer.weight_v"][1],
+            Layers = sizes.Keys.Count(k =>
+                k.StartsWith("mlp.", StringComparison.Ordinal) && k.EndsWith(".weight", StringComparison.Ordinal)),
         }, seed: 1);
         Fill(head, Weights("dino_head"), seed);
 
         long batch = file.Entries["vit_tiny16.cls"].Shape[0];
-        Tensor x = Procedural($"{seed}/x", [batch, 3, 224, 224], 2, 0), x2 = Procedural($"{seed}/x2", [batch, 3, 96, 96], 2, 0);
-        Tensor logits = head.forward(Procedural($"{seed}/h", [file.Entries["dino_head.every64"].Shape[0], inputs], 1, 0)), wide = logits.to(float64);
+        Tensor x = Procedural($"{seed}/x", [batch, 3, 224, 224], 2, 0),
+            x2 = Procedural($"{seed}/x2", [batch, 3, 96, 96], 2, 0);
+        Tensor logits =
+            head.forward(Procedural($"{seed}/h", [file.Entries["dino_head.every64"].Shape[0], inputs], 1, 0)),
+            wide = logits.to(float64);
         foreach (string key in file.Entries.Keys)
         {
             using var perKey = NewDisposeScope();
@@ -80,7 +91,8 @@ public sealed class FullSizeParity
         Assert.DoesNotContain(state.Keys, k => !k.EndsWith("num_batches_tracked", StringComparison.Ordinal));
     }
 
-    /// <summary>The README's proc(): a hash of the name, then splitmix64 of the index, the top 24 bits as a number in -a + b to a + b.</summary>
+    /// <summary>The README's proc(): a hash of the name, then splitmix64 of the index, the top 24 bits as a
+    /// number in -a + b to a + b.</summary>
     private static Tensor Procedural(string name, long[] shape, float a, float b)
     {
         ulong h = 0xcbf29ce484222325;

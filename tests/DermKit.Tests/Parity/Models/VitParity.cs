@@ -30,7 +30,9 @@ public sealed class VitParity
             using var perInput = NewDisposeScope();
             Tensor input = io.Load(x).to(float32);
             seen.Add(x);
-            foreach (string key in io.Entries.Keys.Where(k => k.StartsWith(x + '.', StringComparison.Ordinal) && !k.EndsWith("_f64", StringComparison.Ordinal)))
+            foreach (string key
+                in io.Entries.Keys.Where(k =>
+                    k.StartsWith(x + '.', StringComparison.Ordinal) && !k.EndsWith("_f64", StringComparison.Ordinal)))
             {
                 Fixtures.Close(Output(model, input, key[(x.Length + 1)..]), io.Load(key), Tolerance, key);
                 seen.Add(key);
@@ -45,7 +47,8 @@ public sealed class VitParity
             seen.Add(key);
         }
         Assert.True(seen.Count > inputs.Length, $"{name} has inputs and no outputs.");
-        Assert.DoesNotContain(io.Entries.Keys, k => !seen.Contains(k) && !k.StartsWith("grad.", StringComparison.Ordinal));
+        Assert.DoesNotContain(io.Entries.Keys,
+            k => !seen.Contains(k) && !k.StartsWith("grad.", StringComparison.Ordinal));
     }
 
     [Theory(SkipTestWithoutData = true)]
@@ -63,9 +66,12 @@ public sealed class VitParity
         double size = Math.Max(Math.Abs(expected.item<float>()), terms.square().sum().sqrt().item<float>());
         Assert.Equal(expected.item<float>(), loss.item<float>(), Tolerance * size);
         loss.backward();
-        Dictionary<string, Tensor?> gradients = model.named_parameters().ToDictionary(p => p.name, p => p.parameter.grad);
+        Dictionary<string, Tensor?> gradients = model.named_parameters()
+            .ToDictionary(p => p.name, p => p.parameter.grad);
         gradients[source] = x.grad;
-        foreach (string key in io.Entries.Keys.Where(k => k.StartsWith("grad.", StringComparison.Ordinal) && k is not ("grad.r" or "grad.L")))
+        foreach (string key
+            in io.Entries.Keys.Where(k =>
+                k.StartsWith("grad.", StringComparison.Ordinal) && k is not ("grad.r" or "grad.L")))
             Fixtures.Close(gradients[key["grad.".Length..]]!, io.Load(key), Tolerance, key);
     }
 
@@ -77,18 +83,21 @@ public sealed class VitParity
         "attn_cls" => model.LastSelfAttention(x).select(2, 0),
         "pos_embed" => model.PositionsFor(x.shape[2], x.shape[3]),
         _ when what.EndsWith("_avgpool", StringComparison.Ordinal) => ClsAndMean(model.GetIntermediateLayers(x, 1)[0]),
-        _ when what.StartsWith("linear_feat_n", StringComparison.Ordinal) => model.ClsOfLastBlocks(x, int.Parse(what["linear_feat_n".Length..])),
+        _ when what.StartsWith("linear_feat_n", StringComparison.Ordinal) =>
+            model.ClsOfLastBlocks(x, int.Parse(what["linear_feat_n".Length..])),
         _ => throw new Xunit.Sdk.XunitException($"No output is called '{what}'."),
     };
 
     /// <summary>eval_linear.py with avgpool: CLS and mean patch token, value by value in turn.</summary>
-    private static Tensor ClsAndMean(Tensor tokens) => stack([tokens.select(1, 0), tokens.narrow(1, 1, tokens.shape[1] - 1).mean([1])], -1).flatten(1);
+    private static Tensor ClsAndMean(Tensor tokens) =>
+        stack([tokens.select(1, 0), tokens.narrow(1, 1, tokens.shape[1] - 1).mean([1])], -1).flatten(1);
 
     internal static string WeightsOf(string name) => Regex.Replace(name, "_io(?=[_.]|$)", "_weights");
 
     private static VisionTransformer Model(string name, SafeTensorsFile io)
     {
-        Assert.SkipUnless(File.Exists(Fixtures.PathOf(WeightsOf(name))), $"{WeightsOf(name)} is missing beside {name}.");
+        Assert.SkipUnless(File.Exists(Fixtures.PathOf(WeightsOf(name))),
+            $"{WeightsOf(name)} is missing beside {name}.");
         JsonElement config = io.Config();
         if (config.TryGetProperty("ln_eps", out JsonElement epsilon)) Assert.Equal(1e-6, epsilon.GetDouble(), 1e-12);
         if (config.TryGetProperty("gelu", out JsonElement gelu)) Assert.Equal("exact erf", gelu.GetString());
@@ -119,10 +128,15 @@ public sealed class VitKeysParity
     {
         using JsonDocument document = JsonDocument.Parse(File.ReadAllText(Fixtures.PathOf(name)));
         string[] expected = [.. document.RootElement.EnumerateArray().Select(e =>
-            $"{e.GetProperty("key").GetString()} [{string.Join(", ", e.GetProperty("shape").EnumerateArray())}] {e.GetProperty("dtype").GetString()}")];
+            $"{e.GetProperty("key").GetString()} [{string.Join(", ", e.GetProperty("shape").EnumerateArray())}] "
+            + $"{e.GetProperty("dtype").GetString()}")];
         string variant = name.Split('_')[2];
         string size = variant.TrimEnd("0123456789".ToCharArray());
-        using VisionTransformer model = VisionTransformer.Random(VitConfig.Named(size) with { Patch = int.Parse(variant[size.Length..]) }, 0, META);
-        Assert.Equal(expected, model.state_dict().Select(p => $"{p.Key} [{string.Join(", ", p.Value.shape)}] {p.Value.dtype.ToString().ToLowerInvariant()}"));
+        using VisionTransformer model =
+            VisionTransformer.Random(VitConfig.Named(size) with { Patch = int.Parse(variant[size.Length..]) }, 0, META);
+        Assert.Equal(expected,
+            model.state_dict()
+                .Select(p =>
+                    $"{p.Key} [{string.Join(", ", p.Value.shape)}] {p.Value.dtype.ToString().ToLowerInvariant()}"));
     }
 }

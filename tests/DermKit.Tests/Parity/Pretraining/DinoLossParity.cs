@@ -19,7 +19,8 @@ public sealed class DinoLossParity
         using SafeTensorsFile file = Fixtures.Open(name);
         JsonElement config = file.Config();
         double Number(string key) => config.GetProperty(key).GetDouble();
-        double[] temperatures = Schedules.TeacherTemperature(Number("warmup_teacher_temp"), Number("teacher_temp"), (int)Number("nepochs"), (int)Number("warmup_teacher_temp_epochs"));
+        double[] temperatures = Schedules.TeacherTemperature(Number("warmup_teacher_temp"), Number("teacher_temp"),
+            (int)Number("nepochs"), (int)Number("warmup_teacher_temp_epochs"));
         Fixtures.Close(tensor(temperatures), file.Load("teacher_temp_schedule"), 1e-12, "teacher_temp_schedule");
         Tensor student = file.Load("student"), teacher = file.Load("teacher");
         using var loss = new DinoLoss((long)Number("out_dim"), Number("student_temp"), Number("center_momentum"));
@@ -27,7 +28,8 @@ public sealed class DinoLossParity
         Assert.NotEmpty(epochs);
         for (int i = 0; i < epochs.Length; i++)
         {
-            Tensor logits = student[i].clone().requires_grad_(), targets = loss.Targets(teacher[i], temperatures[epochs[i]]);
+            Tensor logits = student[i].clone().requires_grad_(),
+                targets = loss.Targets(teacher[i], temperatures[epochs[i]]);
             Tensor value = loss.Loss(logits, targets);
             loss.UpdateCenter(teacher[i]);
             value.backward();

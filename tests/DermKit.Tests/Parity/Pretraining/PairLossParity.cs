@@ -22,12 +22,13 @@ public sealed class PairLossParity
     {
         using var scope = NewDisposeScope();
         using SafeTensorsFile file = Fixtures.Open(name);
-        string[] cases = [.. file.Entries.Keys.Where(k => k.EndsWith(".loss", StringComparison.Ordinal)).Select(k => k[..^".loss".Length])];
+        string[] cases = [.. file.Entries.Keys.Where(k => k.EndsWith(".loss", StringComparison.Ordinal))
+            .Select(k => k[..^".loss".Length])];
         Assert.NotEmpty(cases);
         foreach (string at in cases)
         {
             Tensor z0 = file.Load("z0").requires_grad_(), z1 = file.Load("z1").requires_grad_();
-            Tensor loss = NtXent.Loss(z0, z1, double.Parse(at[1..], CultureInfo.InvariantCulture));
+            Tensor loss = SimClr.NtXent(z0, z1, double.Parse(at[1..], CultureInfo.InvariantCulture));
             Fixtures.Close(loss, file.Load($"{at}.loss"), Tolerance, $"{at}.loss");
             loss.backward();
             Fixtures.Close(z0.grad!, file.Load($"{at}.grad_z0"), Tolerance, $"{at}.grad_z0");
@@ -41,8 +42,9 @@ public sealed class PairLossParity
     {
         using var scope = NewDisposeScope();
         using SafeTensorsFile file = Fixtures.Open(name);
-        Tensor p0 = file.Load("p0").requires_grad_(), p1 = file.Load("p1").requires_grad_(), z0 = file.Load("z0"), z1 = file.Load("z1");
-        Tensor one = ByolLoss.NegativeCosine(p0, z1), loss = ByolLoss.Symmetric(p0, p1, z0, z1);
+        Tensor p0 = file.Load("p0").requires_grad_(), p1 = file.Load("p1").requires_grad_(), z0 = file.Load("z0"),
+            z1 = file.Load("z1");
+        Tensor one = Byol.NegativeCosine(p0, z1), loss = Byol.Symmetric(p0, p1, z0, z1);
         Fixtures.Close(one, file.Load("neg_cos_p0_z1"), Tolerance, "neg_cos_p0_z1");
         Fixtures.Close(2 + 2 * one, file.Load("solo_p0_z1"), Tolerance, "solo_p0_z1");
         Fixtures.Close(loss, file.Load("sym_loss"), Tolerance, "sym_loss");

@@ -8,12 +8,12 @@ namespace DermKit.Tests.Pretraining;
 
 public sealed class DinoTests
 {
-    private static readonly PretrainOptions Options = TinyPretraining.Options;
+    private static readonly DinoOptions Options = TinyPretraining.Options;
 
     [Theory]
-    [InlineData("fp32")]
-    [InlineData("bf16")]
-    public void NothingIsMadeOnAFixedDevice(string precision)
+    [InlineData(Precision.Fp32)]
+    [InlineData(Precision.Bf16)]
+    public void NothingIsMadeOnAFixedDevice(Precision precision)
     {
         // The backward pass has no meta kernel in libtorch.
         using var scope = NewDisposeScope();
@@ -31,27 +31,30 @@ public sealed class DinoTests
     }
 
     [Theory]
-    [InlineData("fp32", true)]
-    [InlineData("bf16", false)]
-    public void IBotMakesNothingOnAFixedDevice(string precision, bool shared)
+    [InlineData(Precision.Fp32, true)]
+    [InlineData(Precision.Bf16, false)]
+    public void IBotMakesNothingOnAFixedDevice(Precision precision, bool shared)
     {
         using var scope = NewDisposeScope();
-        PretrainOptions options = TinyPretraining.For("iBOT") with { Precision = precision, SharedHead = shared, PatchOutputs = shared ? 4096 : 32 };
+        IBotOptions options =
+            TinyPretraining.IBot with { Precision = precision, SharedHead = shared, PatchOutputs = shared ? 4096 : 32 };
         using var ibot = new IBot(options, META);
         using Views views = new MultiCrop(options).Make(zeros([4, 3, 48, 48], uint8, META), [0, 1, 2, 3], 0);
         Assert.Equal([8, 16], views.Masks!.Cells.shape);
         using MethodOutput output = ibot.Forward(views, 0, 0);
         Assert.Equal([4, 24], output.Features.shape);
-        Assert.Equal((DeviceType.META, float32, 1), (output.Loss.device_type, output.Loss.dtype, output.PatchLoss!.numel()));
+        Assert.Equal((DeviceType.META, float32, 1),
+            (output.Loss.device_type, output.Loss.dtype, output.PatchLoss!.numel()));
         ibot.AfterStep(0.9);
-        Assert.DoesNotContain(ibot.Teacher.named_parameters(), p => p.name.Contains("masked_embed", StringComparison.Ordinal));
+        Assert.DoesNotContain(ibot.Teacher.named_parameters(),
+            p => p.name.Contains("masked_embed", StringComparison.Ordinal));
     }
 
     [Fact]
     public void BeforeMaskingBeginsThePatchesHaveNoLoss()
     {
         using var scope = NewDisposeScope();
-        PretrainOptions options = TinyPretraining.For("iBOT") with { MaskStartEpoch = 1 };
+        IBotOptions options = TinyPretraining.IBot with { MaskStartEpoch = 1 };
         using var ibot = new IBot(options, CPU);
         Views Of(int epoch) => new MultiCrop(options).Make(full([4, 3, 48, 48], 100, uint8), [0, 1, 2, 3], epoch);
         using MethodOutput before = ibot.Forward(Of(0), 0, 0), after = ibot.Forward(Of(1), 3, 1);
@@ -81,11 +84,19 @@ public sealed class DinoTests
     public void WeightDecayActsOnMatricesTokensAndGainsOnly()
     {
         using var dino = new Dino(Options, CPU);
-        string[] spared = [.. dino.Student.named_parameters().Where(p => !AdamW.Decays(p.name, p.parameter)).Select(p => p.name)];
-        string[] decayed = [.. dino.Student.named_parameters().Where(p => AdamW.Decays(p.name, p.parameter)).Select(p => p.name)];
+        string[] spared = [.. dino.Student.named_parameters().Where(p => !AdamW.Decays(p.name, p.parameter))
+            .Select(p => p.name)];
+        string[] decayed = [.. dino.Student.named_parameters().Where(p => AdamW.Decays(p.name, p.parameter))
+            .Select(p => p.name)];
         Assert.All(spared, n => Assert.Matches(@"\.bias$|norm\d?\.weight$", n));
         Assert.All(decayed, n => Assert.DoesNotMatch(@"\.bias$|norm\d?\.weight$", n));
-        foreach (string name in new[] { "backbone.cls_token", "backbone.pos_embed", "head.last_layer.weight_v", "head.last_layer.weight_g" }) Assert.Contains(name, decayed.Concat(dino.Student.named_parameters().Where(p => !p.parameter.requires_grad).Select(p => p.name)));
+        foreach (string name in new[]
+        {
+            "backbone.cls_token", "backbone.pos_embed", "head.last_layer.weight_v", "head.last_layer.weight_g"
+        })
+            Assert.Contains(name,
+                decayed.Concat(dino.Student.named_parameters().Where(p => !p.parameter.requires_grad)
+                    .Select(p => p.name)));
     }
 
     [Fact]
@@ -107,7 +118,8 @@ public sealed class DinoTests
     {
         using var dino = new Dino(Options with { FrozenLastLayerEpochs = 2 }, CPU);
         string[] names = [.. dino.Student.named_parameters().Select(p => p.name)];
-        Assert.Equal(["head.last_layer.weight_g", "head.last_layer.weight_v"], names.Where(n => dino.IsFrozen(n, 0)).Order(StringComparer.Ordinal));
+        Assert.Equal(["head.last_layer.weight_g", "head.last_layer.weight_v"],
+            names.Where(n => dino.IsFrozen(n, 0)).Order(StringComparer.Ordinal));
         Assert.Contains(names, n => dino.IsFrozen(n, 1));
         Assert.DoesNotContain(names, n => dino.IsFrozen(n, 2));
     }

@@ -16,15 +16,16 @@ public sealed class PairTests : IDisposable
     public void Dispose() => tiny.Dispose();
 
     [Theory]
-    [InlineData("SimCLR", "ViT", "fp32")]
-    [InlineData("SimCLR", "ResNet-50", "bf16")]
-    [InlineData("BYOL", "ViT", "bf16")]
-    [InlineData("BYOL", "ResNet-50", "fp32")]
-    public void NothingIsMadeOnAFixedDevice(string name, string network, string precision)
+    [InlineData("SimCLR", "ViT", Precision.Fp32)]
+    [InlineData("SimCLR", "ResNet-50", Precision.Bf16)]
+    [InlineData("BYOL", "ViT", Precision.Bf16)]
+    [InlineData("BYOL", "ResNet-50", Precision.Fp32)]
+    public void NothingIsMadeOnAFixedDevice(string name, string network, Precision precision)
     {
         // The backward pass has no meta kernel in libtorch.
         using var scope = NewDisposeScope();
-        using PretrainMethod method = PretrainMethod.Create(Options(name, network) with { Precision = precision, DropPath = network == "ViT" ? 0.1 : 0 }, META);
+        using PretrainMethod method =
+            (Options(name, network) with { Precision = precision, DropPath = network == "ViT" ? 0.1 : 0 }).Create(META);
         using var views = new Views(zeros([8, 3, 32, 32], device: META), null);
         method.BeforeStep(0.9);
         using MethodOutput output = method.Forward(views, 0, 0);
@@ -38,7 +39,7 @@ public sealed class PairTests : IDisposable
     public void ByolsTargetStartsAsTheOnlineNetworkAndMovesBeforeTheStep()
     {
         using var scope = NewDisposeScope();
-        using var byol = new Byol(Options("BYOL"), _ => ResNet.Random(Convolutional, 1), CPU);
+        using var byol = new Byol((ByolOptions)Options("BYOL"), _ => ResNet.Random(Convolutional, 1), CPU);
         Tensor Of(string key) => byol.State[key].detach().clone();
         string[] slow = [.. byol.State.Keys.Where(k => k.Contains("_momentum.", StringComparison.Ordinal))];
         Assert.Equal(byol.Target.state_dict().Count, slow.Length);
@@ -47,7 +48,8 @@ public sealed class PairTests : IDisposable
         Assert.True(byol.Target.training && byol.Student.training);
         using (no_grad())
             foreach (Parameter p in byol.Student.parameters()) p.add_(1);
-        Tensor before = Of("projection_head_momentum.layers.3.weight"), statistics = Of("backbone_momentum.bn1.running_mean");
+        Tensor before = Of("projection_head_momentum.layers.3.weight"),
+            statistics = Of("backbone_momentum.bn1.running_mean");
         byol.BeforeStep(0.75);
         Assert.True(Of("projection_head_momentum.layers.3.weight").allclose(before + 0.25, atol: 1e-6));
         byol.AfterStep(0.5);
@@ -56,34 +58,38 @@ public sealed class PairTests : IDisposable
         Assert.True(Of("backbone_momentum.bn1.running_mean").Equals(statistics));
         using var views = new Views(rand(8, 3, 32, 32), null);
         byol.Forward(views, 0, 0).Dispose();
-        Assert.Equal((2, 2), (Of("backbone_momentum.bn1.num_batches_tracked").item<long>(), Of("backbone.bn1.num_batches_tracked").item<long>()));
+        Assert.Equal((2, 2),
+            (Of("backbone_momentum.bn1.num_batches_tracked").item<long>(),
+                Of("backbone.bn1.num_batches_tracked").item<long>()));
     }
 
     [Theory]
     [InlineData("SimCLR")]
     [InlineData("BYOL")]
     public void ABatchOfOneImageIsRefused(string name) =>
-        Assert.Contains($"key 'batch': expected 2 or more for {name}", Assert.Throws<KitException>(() => PretrainMethod.Create(Options(name) with { Batch = 1 }, META)).Message);
+        Assert.Contains($"key 'batch': expected 2 or more for {name}",
+            Assert.Throws<KitException>(() => (Options(name) with { Batch = 1 }).Create(META)).Message);
 
     [Fact]
     public void LossesOfKnownViews()
     {
         using var scope = NewDisposeScope();
         Tensor same = ones(4, 5), unit = eye(4, 5);
-        Assert.Equal(Math.Log(7), NtXent.Loss(same, same * 3, 0.5).item<float>(), 1e-5);
+        Assert.Equal(Math.Log(7), SimClr.NtXent(same, same * 3, 0.5).item<float>(), 1e-5);
         // The partner at cosine 1, six others at 0.
-        Assert.Equal(Math.Log(1 + 6 * Math.Exp(-2)), NtXent.Loss(unit, unit * 2, 0.5).item<float>(), 1e-5);
-        Assert.Contains("[3, 5]", Assert.Throws<ArgumentException>(() => NtXent.Loss(unit, unit.narrow(0, 0, 3), 0.5)).Message);
-        Assert.Equal(-1, ByolLoss.NegativeCosine(unit, unit * 7).item<float>(), 1e-6);
-        Assert.Equal(0, ByolLoss.NegativeCosine(unit, zeros(4, 5)).item<float>(), 1e-6);
-        Assert.Equal(0, ByolLoss.Symmetric(unit, unit, -unit, unit).item<float>(), 1e-6);
+        Assert.Equal(Math.Log(1 + 6 * Math.Exp(-2)), SimClr.NtXent(unit, unit * 2, 0.5).item<float>(), 1e-5);
+        Assert.Contains("[3, 5]",
+            Assert.Throws<ArgumentException>(() => SimClr.NtXent(unit, unit.narrow(0, 0, 3), 0.5)).Message);
+        Assert.Equal(-1, Byol.NegativeCosine(unit, unit * 7).item<float>(), 1e-6);
+        Assert.Equal(0, Byol.NegativeCosine(unit, zeros(4, 5)).item<float>(), 1e-6);
+        Assert.Equal(0, Byol.Symmetric(unit, unit, -unit, unit).item<float>(), 1e-6);
     }
 
     [Theory]
-    [InlineData("SimCLR", "fp32")]
-    [InlineData("BYOL", "fp32")]
-    [InlineData("BYOL", "bf16")]
-    public void StoppedAtAnyStepAndTakenUpARunEndsWithTheSameBits(string name, string precision)
+    [InlineData("SimCLR", Precision.Fp32)]
+    [InlineData("BYOL", Precision.Fp32)]
+    [InlineData("BYOL", Precision.Bf16)]
+    public void StoppedAtAnyStepAndTakenUpARunEndsWithTheSameBits(string name, Precision precision)
     {
         PretrainOptions options = Options(name) with { Precision = precision, DropPath = 0.2 };
         var (checkpoint, log) = tiny.Run("whole", options);
@@ -103,16 +109,18 @@ public sealed class PairTests : IDisposable
     }
 
     [Theory]
-    [InlineData("SimCLR", "Adam")]
-    [InlineData("BYOL", "LARS")]
-    public void BatchStatisticsAndTheirCountsAreTakenUpToo(string name, string optimizer)
+    [InlineData("SimCLR", OptimizerKind.Adam)]
+    [InlineData("BYOL", OptimizerKind.Lars)]
+    public void BatchStatisticsAndTheirCountsAreTakenUpToo(string name, OptimizerKind optimizer)
     {
         using var scope = NewDisposeScope();
         PretrainOptions options = Options(name) with { Optimizer = optimizer };
-        Tensor[] images = [.. Enumerable.Range(0, 4).Select(i => rand([8, 3, 32, 32], generator: new Generator((ulong)i)))];
-        PretrainMethod Make() => name == "BYOL" ? new Byol(options, _ => ResNet.Random(Convolutional, 1), CPU) : new SimClr(options, _ => ResNet.Random(Convolutional, 1), CPU);
+        Tensor[] images = [.. Enumerable.Range(0, 4)
+            .Select(i => rand([8, 3, 32, 32], generator: new Generator((ulong)i)))];
+        PretrainMethod Make() => options is ByolOptions byol ? new Byol(byol, _ => ResNet.Random(Convolutional, 1), CPU)
+            : new SimClr((SimClrOptions)options, _ => ResNet.Random(Convolutional, 1), CPU);
         string path = Path.Combine(tiny.Folder("run"), Checkpoint.FileName);
-        void Train(Updates updates, int to)
+        void Train(TrainingLoop updates, int to)
         {
             while (updates.Done < to)
             {
@@ -121,13 +129,13 @@ public sealed class PairTests : IDisposable
             }
         }
         using PretrainMethod whole = Make(), half = Make(), rest = Make();
-        using (var updates = new Updates(whole, options, 3)) Train(updates, 4);
-        using (var updates = new Updates(half, options, 3))
+        using (var updates = new TrainingLoop(whole, options, 3)) Train(updates, 4);
+        using (var updates = new TrainingLoop(half, options, 3))
         {
             Train(updates, 2);
             Checkpoint.Save(path, updates, options, "images");
         }
-        using (var updates = new Updates(rest, options, 3))
+        using (var updates = new TrainingLoop(rest, options, 3))
         {
             Checkpoint.Load(path, updates, options, "images");
             Assert.Equal((2, 4), (updates.Done, rest.State["backbone.bn1.num_batches_tracked"].item<long>()));
@@ -146,7 +154,8 @@ public sealed class PairTests : IDisposable
         using PretrainData data = tiny.Data(options);
         long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         var live = new List<long>();
-        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("live"))) trainer.Run(_ => live.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount));
+        using (var trainer = new Pretrainer(options, data, CPU, tiny.Folder("live")))
+            trainer.Run(_ => live.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount));
         // The views of a step, one tensor, were made on another thread and end on this.
         Assert.Single(live.Select((count, step) => count + step).Distinct());
         Assert.Equal(before - live.Count, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
@@ -166,11 +175,15 @@ public sealed class PairTests : IDisposable
         using var scope = NewDisposeScope();
         using Backbone made = model.Create(0);
         Dictionary<string, Tensor> expected = trainer.Backbone.state_dict(), found = made.state_dict();
-        Assert.All(expected.Where(p => p.Key.Contains("bn1.running", StringComparison.Ordinal) || p.Key.Contains("bn1.num", StringComparison.Ordinal)), p => Assert.True(p.Value.Equals(found[p.Key]), p.Key));
+        Assert.All(
+            expected.Where(p => p.Key.Contains("bn1.running", StringComparison.Ordinal)
+                || p.Key.Contains("bn1.num", StringComparison.Ordinal)),
+            p => Assert.True(p.Value.Equals(found[p.Key]), p.Key));
         Assert.True(expected["layer4.2.conv3.weight"].allclose(found["layer4.2.conv3.weight"], atol: 1e-3));
         // The same file starts another run, of BYOL, on both of its sides.
-        using var byol = new Byol(Options("BYOL", "ResNet-50") with { InitialWeights = model.Source }, CPU);
-        foreach (string side in new[] { "backbone.", "backbone_momentum." }) Assert.All(found, p => Assert.True(p.Value.Equals(byol.State[side + p.Key]), side + p.Key));
+        using PretrainMethod byol = (Options("BYOL", "ResNet-50") with { InitialWeights = model.Source }).Create(CPU);
+        foreach (string side in new[] { "backbone.", "backbone_momentum." })
+            Assert.All(found, p => Assert.True(p.Value.Equals(byol.State[side + p.Key]), side + p.Key));
     }
 
     [Fact]
@@ -185,14 +198,17 @@ public sealed class PairTests : IDisposable
             using var trainer = new Pretrainer(options, data, CPU);
             trainer.Run();
             BackboneExport.Write(tiny.Folder("stages"), name, trainer, options, data, new Dictionary<string, string>());
-            using var file = DermKit.Models.MappedWeights.Open(Path.Combine(tiny.Folder("stages"), name + ".safetensors"));
+            using var file =
+                DermKit.Models.MappedWeights.Open(Path.Combine(tiny.Folder("stages"), name + ".safetensors"));
             return [file.Metadata["pretrainedOn"], file.Metadata["initialWeights"]];
         }
         Assert.Equal(["tiny", "random"], Seen(first, "first"));
-        using (Backbone known = VisionTransformer.Random(first.Vit(student: false), 3))
-            DermKit.Models.SafeTensors.Save(start, known.state_dict(), new Dictionary<string, string> { ["pretrainedOn"] = "isic2017, tiny" });
-        Assert.Equal(["tiny, isic2017", $"start.safetensors, SHA-256 {DermKit.Models.WeightLoader.FileHash(start)}"], Seen(first with { InitialWeights = start }, "second"));
-        using (Backbone unknown = VisionTransformer.Random(first.Vit(student: false), 3))
+        using (Backbone known = VisionTransformer.Random(first.Vit(isStudent: false), 3))
+            DermKit.Models.SafeTensors.Save(start, known.state_dict(),
+                new Dictionary<string, string> { ["pretrainedOn"] = "isic2017, tiny" });
+        Assert.Equal(["tiny, isic2017", $"start.safetensors, SHA-256 {DermKit.Models.WeightLoader.FileHash(start)}"],
+            Seen(first with { InitialWeights = start }, "second"));
+        using (Backbone unknown = VisionTransformer.Random(first.Vit(isStudent: false), 3))
             DermKit.Models.SafeTensors.Save(start, unknown.state_dict());
         Assert.Equal("tiny, unknown", Seen(first with { InitialWeights = start }, "third")[0]);
     }
@@ -202,21 +218,23 @@ public sealed class PairTests : IDisposable
     [InlineData("BYOL")]
     public void AResNetThatIsTakenUpEndsWithTheSameBits(string name)
     {
-        PretrainOptions options = Options(name, "ResNet-50") with { CheckpointEvery = 2 };
+        PretrainOptions options = Options(name, "ResNet-50") with { CheckpointEvery = 100 };
         using PretrainData data = tiny.Data(options);
         string whole = tiny.Folder("whole"), parts = tiny.Folder("parts");
         using (var trainer = new Pretrainer(options, data, CPU, whole)) trainer.Run();
         using (var stopped = new Pretrainer(options, data, CPU, parts))
         {
             using var stop = new CancellationTokenSource();
-            Assert.ThrowsAny<OperationCanceledException>(() => stopped.Run(s => { if (s.Step == 3) stop.Cancel(); }, stop.Token));
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                stopped.Run(s => { if (s.Step == 3) stop.Cancel(); }, stop.Token));
         }
         using (var taken = new Pretrainer(options, data, CPU, parts))
         {
             Assert.Equal(3, taken.Done);
             taken.Run();
         }
-        Assert.Equal(File.ReadAllBytes(Path.Combine(whole, "checkpoint.safetensors")), File.ReadAllBytes(Path.Combine(parts, "checkpoint.safetensors")));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(whole, "checkpoint.safetensors")),
+            File.ReadAllBytes(Path.Combine(parts, "checkpoint.safetensors")));
     }
 
     [Fact]
@@ -224,14 +242,26 @@ public sealed class PairTests : IDisposable
     {
         PretrainOptions options = Options("SimCLR") with { Epochs = 400_000_000 };
         using PretrainData data = tiny.Data(options);
-        Assert.Contains("key 'epochs': expected at most 33333333", Assert.Throws<KitException>(() => new Pretrainer(options, data, CPU)).Message);
+        Assert.Contains("key 'epochs': expected at most 33333333",
+            Assert.Throws<KitException>(() => new Pretrainer(options, data, CPU)).Message);
     }
 
     internal static PretrainOptions Options(string method, string network = "ViT")
     {
         PretrainOptions tiny = PretrainOptions.For(method) with
         {
-            Precision = "fp32", Sets = ["tiny"], Network = network, SourceSize = 48, Outputs = 16, HeadHidden = 32, GlobalSize = 32, Batch = 4, Epochs = 2, WarmupEpochs = 1, BaseLearningRate = 0.1, MonitorEvery = 2,
+            Precision = Precision.Fp32,
+            Sets = ["tiny"],
+            Network = network == "ViT" ? NetworkKind.ViT : NetworkKind.ResNet50,
+            SourceSize = 48,
+            Outputs = 16,
+            HeadHidden = 32,
+            GlobalSize = 32,
+            Batch = 4,
+            Epochs = 2,
+            WarmupEpochs = 1,
+            BaseLearningRate = 0.1,
+            MonitorEvery = 2,
         };
         return network == "ViT" ? tiny with { Depth = 2, Dim = 24, Heads = 3, Patch = 8, ImageSize = 32 } : tiny;
     }

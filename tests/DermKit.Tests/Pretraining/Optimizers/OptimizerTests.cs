@@ -20,7 +20,8 @@ public sealed class OptimizerTests
         for (int step = 0; step < 5; step++)
         {
             Tensor gradient = rand(4, 3) - 0.5;
-            (ours.grad, theirs.grad) = (gradient.clone(), gradient.clone());
+            ours.grad = gradient.clone();
+            theirs.grad = gradient.clone();
             adam.Step(0.01, 0.3);
             torchs.step();
         }
@@ -31,16 +32,18 @@ public sealed class OptimizerTests
     public void WhatHasNoGradientOrNoDecayStays()
     {
         using var scope = NewDisposeScope();
-        // Float32 on the cpu takes the passes, all else the tensor operations on rows.
         foreach (ScalarType type in new[] { float32, float64 })
-        foreach (Func<(string, Parameter)[], Optimizer> make in new Func<(string, Parameter)[], Optimizer>[] { p => new Adam(p), p => new Lars(p), p => new Lars(p, LarsOptions.Dino), p => new Lars(p, LarsOptions.Solo), p => new Lars(p, LarsOptions.Sgd) })
-        {
-            Parameter idle = new(ones([2, 2], type)), bias = new(ones(2, type)) { grad = zeros(2, type) };
-            using Optimizer optimiser = make([("a.weight", idle), ("a.bias", bias)]);
-            optimiser.Step(0.1, 0.5);
-            Assert.True(idle.eq(1).all().item<bool>() && bias.eq(1).all().item<bool>());
-            Assert.Equal(["a.weight", "a.bias"], optimiser.Names);
-        }
+            foreach (Func<(string, Parameter)[], Optimizer> make in new Func<(string, Parameter)[], Optimizer>[]
+            {
+            p => new Adam(p), p => new Lars(p), p => new Lars(p, trust: 0)
+            })
+            {
+                Parameter idle = new(ones([2, 2], type)), bias = new(ones(2, type)) { grad = zeros(2, type) };
+                using Optimizer optimiser = make([("a.weight", idle), ("a.bias", bias)]);
+                optimiser.Step(0.1, 0.5);
+                Assert.True(idle.eq(1).all().item<bool>() && bias.eq(1).all().item<bool>());
+                Assert.Equal(["a.weight", "a.bias"], optimiser.Names);
+            }
     }
 
     [Theory]
@@ -52,7 +55,7 @@ public sealed class OptimizerTests
         foreach (float size in new[] { 1e-3f, 1, 1e3f })
         {
             var weights = new Parameter(ones([4, 4], type)) { grad = ones([4, 4], type) * size };
-            using var lars = new Lars([("a.weight", weights)], LarsOptions.Lightly with { Trust = 0.01 });
+            using var lars = new Lars([("a.weight", weights)], trust: 0.01);
             lars.Step(1, 1e-9);
             Assert.Equal(0.99, weights[0, 0].to(float64).item<double>(), 1e-5);
         }
@@ -61,10 +64,5 @@ public sealed class OptimizerTests
         using var first = new Lars([("a.weight", nothing)]);
         first.Step(0.1, 0.5);
         Assert.Equal(-0.1, nothing[0, 0].to(float64).item<double>(), 1e-6);
-        // In solo-learn's form the scaled rate is at most the given one.
-        var steep = new Parameter(ones([2, 2], type)) { grad = ones([2, 2], type) * 1e-6f };
-        using var clipped = new Lars([("a.weight", steep)], LarsOptions.Solo);
-        clipped.Step(0.1, 0);
-        Assert.Equal(1 - 1e-7, steep[0, 0].to(float64).item<double>(), 1e-6);
     }
 }

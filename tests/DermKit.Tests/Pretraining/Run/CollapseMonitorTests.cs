@@ -30,7 +30,8 @@ public sealed class CollapseMonitorTests
     {
         using var scope = NewDisposeScope();
         Tensor two = tensor(new[] { 3f, 0, -3, 0, 0, 1, 0, -1 }).view(4, 2);
-        Assert.Equal(Math.Exp(-(0.75 * Math.Log(0.75) + 0.25 * Math.Log(0.25))), CollapseMonitor.EffectiveRank(two), 1e-9);
+        Assert.Equal(Math.Exp(-(0.75 * Math.Log(0.75) + 0.25 * Math.Log(0.25))),
+            CollapseMonitor.EffectiveRank(two), 1e-9);
     }
 
     [Fact]
@@ -74,7 +75,9 @@ public sealed class CollapseMonitorTests
         using var scope = NewDisposeScope();
         Tensor broken = ones(4, 3);
         broken[1, 1] = float.NaN;
-        Assert.Equal([double.NaN, double.NaN, double.NaN], [CollapseMonitor.FeatureStd(broken), CollapseMonitor.EffectiveRank(broken), CollapseMonitor.Entropy(broken)]);
+        Assert.Equal([double.NaN, double.NaN, double.NaN],
+            [CollapseMonitor.FeatureStd(broken), CollapseMonitor.EffectiveRank(broken),
+                CollapseMonitor.Entropy(broken)]);
         broken[1, 1] = float.PositiveInfinity;
         Assert.Equal(double.NaN, CollapseMonitor.EffectiveRank(broken));
     }
@@ -83,8 +86,10 @@ public sealed class CollapseMonitorTests
     public void WrongShapesAreNamed()
     {
         using var scope = NewDisposeScope();
-        Assert.Contains("[2, 3, 4]", Assert.Throws<ArgumentException>(() => CollapseMonitor.FeatureStd(zeros(2, 3, 4))).Message);
-        Assert.Contains("[0, 3]", Assert.Throws<ArgumentException>(() => CollapseMonitor.EffectiveRank(zeros(0, 3))).Message);
+        Assert.Contains("[2, 3, 4]",
+            Assert.Throws<ArgumentException>(() => CollapseMonitor.FeatureStd(zeros(2, 3, 4))).Message);
+        Assert.Contains("[0, 3]",
+            Assert.Throws<ArgumentException>(() => CollapseMonitor.EffectiveRank(zeros(0, 3))).Message);
         Assert.Contains("[5, 1]", Assert.Throws<ArgumentException>(() => CollapseMonitor.Entropy(ones(5, 1))).Message);
     }
 

@@ -7,7 +7,13 @@ public sealed class CollapseWatchTests
     private const int Steps = 200;
 
     private static TrainingStep Step(int step, double ratio, double entropy, double std) =>
-        new(step, Steps, step / 20.0, 8, step <= 20 ? step * 1e-5 : 2e-4 * (1 - step / 400.0), 1, 60) { LossRatio = ratio, TeacherEntropy = entropy, FeatureStd = std };
+        new(step, Steps, step / 20.0, 8, step <= 20 ? step * 1e-5 : 2e-4 * (1 - step / 400.0), 1,
+            60)
+        {
+            LossRatio = ratio,
+            TeacherEntropy = entropy,
+            FeatureStd = std
+        };
 
     /// <summary>The first step with a warning, with one look of the monitor every 5 steps; 0 for none.</summary>
     private static (int Step, string Text) First(Func<int, (double Ratio, double Entropy, double Std)> run)
@@ -16,7 +22,8 @@ public sealed class CollapseWatchTests
         for (int i = 1; i <= Steps; i++)
         {
             (double ratio, double entropy, double std) = run(i);
-            if (watch.Add(i % 5 == 0 ? Step(i, ratio, entropy, std) : Step(i, ratio, double.NaN, double.NaN)) is { } text) return (i, text);
+            if (watch.Add(i % 5 == 0 ? Step(i, ratio, entropy, std) : Step(i, ratio, double.NaN, double.NaN))
+                is { } text) return (i, text);
         }
         return (0, "");
     }
@@ -58,7 +65,8 @@ public sealed class CollapseWatchTests
     {
         var watch = new CollapseWatch();
         var seen = new List<bool>();
-        for (int i = 5; i <= Steps; i += 5) seen.Add(watch.Add(Step(i, 0.9, 0.8, i is > 60 and <= 100 ? 0.01 : 0.6)) is not null);
+        for (int i = 5; i <= Steps; i += 5)
+            seen.Add(watch.Add(Step(i, 0.9, 0.8, i is > 60 and <= 100 ? 0.01 : 0.6)) is not null);
         Assert.Contains(true, seen);
         Assert.False(seen[^1]);
         // Two looks are not three.

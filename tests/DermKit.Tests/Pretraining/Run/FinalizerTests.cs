@@ -3,16 +3,17 @@ using TorchSharp;
 
 namespace DermKit.Tests.Pretraining;
 
-/// <summary>Runs while another thread collects garbage and finalises without a pause: numbers that tensor operations read must stay alive.</summary>
+/// <summary>Runs while another thread collects garbage and finalises without a pause: numbers that tensor operations
+/// read must stay alive.</summary>
 public sealed class FinalizerTests
 {
     [Theory]
-    [InlineData("DINO", "fp32")]
-    [InlineData("DINO", "bf16")]
-    [InlineData("iBOT", "fp32")]
-    [InlineData("SimCLR", "fp32")]
-    [InlineData("BYOL", "fp32")]
-    public void ARunUnderConstantCollectionGivesTheSameLosses(string method, string precision)
+    [InlineData("DINO", Precision.Fp32)]
+    [InlineData("DINO", Precision.Bf16)]
+    [InlineData("iBOT", Precision.Fp32)]
+    [InlineData("SimCLR", Precision.Fp32)]
+    [InlineData("BYOL", Precision.Fp32)]
+    public void ARunUnderConstantCollectionGivesTheSameLosses(string method, Precision precision)
     {
         using var tiny = new TinyPretraining();
         PretrainOptions options = TinyPretraining.For(method) with { Precision = precision, Epochs = 20 };

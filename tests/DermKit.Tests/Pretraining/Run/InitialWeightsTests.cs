@@ -12,7 +12,8 @@ public sealed class InitialWeightsTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    private static PretrainOptions Options(string method) => method == "DINO" ? TinyPretraining.Options : PairTests.Options(method);
+    private static PretrainOptions Options(string method) => method == "DINO" ? TinyPretraining.Options
+        : PairTests.Options(method);
 
     [Theory]
     [InlineData("DINO", "student.backbone.", "teacher.backbone.")]
@@ -21,17 +22,19 @@ public sealed class InitialWeightsTests : IDisposable
     public void TheBackbonesStartFromTheFileWithoutItsClassifier(string method, params string[] places)
     {
         using var scope = NewDisposeScope();
-        using VisionTransformer source = VisionTransformer.Random(Options(method).Vit(student: false), 77);
+        using VisionTransformer source = VisionTransformer.Random(Options(method).Vit(isStudent: false), 77);
         Dictionary<string, Tensor> state = source.state_dict();
         string path = Save("vit", new(state) { ["head.weight"] = zeros(10, 24), ["head.bias"] = zeros(10) });
-        using PretrainMethod from = PretrainMethod.Create(Options(method) with { InitialWeights = path }, CPU), drawn = PretrainMethod.Create(Options(method), CPU);
+        using PretrainMethod from = (Options(method) with { InitialWeights = path }).Create(CPU),
+            drawn = Options(method).Create(CPU);
         foreach (string place in places)
         {
             Assert.All(state, p => Assert.True(p.Value.Equals(from.State[place + p.Key]), place + p.Key));
             Assert.False(state["pos_embed"].Equals(drawn.State[place + "pos_embed"]));
         }
         // All but the backbone is drawn as without a file.
-        Assert.All(from.State.Where(s => !places.Any(p => s.Key.StartsWith(p, StringComparison.Ordinal))), s => Assert.True(s.Value.Equals(drawn.State[s.Key]), s.Key));
+        Assert.All(from.State.Where(s => !places.Any(p => s.Key.StartsWith(p, StringComparison.Ordinal))),
+            s => Assert.True(s.Value.Equals(drawn.State[s.Key]), s.Key));
     }
 
     [Theory]
@@ -41,12 +44,18 @@ public sealed class InitialWeightsTests : IDisposable
     public void AWrongFileIsRefusedInWordsAndLeavesNothingBehind(string method)
     {
         using var scope = NewDisposeScope();
-        using VisionTransformer wide = VisionTransformer.Random(Options(method).Vit(student: false) with { Dim = 36 }, 1);
+        using VisionTransformer wide =
+            VisionTransformer.Random(Options(method).Vit(isStudent: false) with { Dim = 36 }, 1);
         using ResNet other = ResNet.Random(new() { Planes = [4, 4, 4, 4], Blocks = [1, 1, 1, 1] }, 1);
-        foreach ((string path, string reason) in new[] { (Save("wide", wide.state_dict()), "misshapen"), (Save("other", other.state_dict()), "missing"), (Path.Combine(folder.Path, "none.safetensors"), "found none at") })
+        foreach ((string path, string reason) in new[]
+        {
+            (Save("wide", wide.state_dict()), "misshapen"), (Save("other", other.state_dict()), "missing"),
+            (Path.Combine(folder.Path, "none.safetensors"), "found none at")
+        })
         {
             long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-            string message = Assert.Throws<KitException>(() => PretrainMethod.Create(Options(method) with { InitialWeights = path }, CPU)).Message;
+            string message =
+                Assert.Throws<KitException>(() => (Options(method) with { InitialWeights = path }).Create(CPU)).Message;
             Assert.Contains("'initialWeights'", message);
             Assert.Contains(path, message);
             Assert.Contains(reason, message);

@@ -12,9 +12,9 @@ public sealed class PretrainerTests : IDisposable
     public void Dispose() => tiny.Dispose();
 
     [Theory]
-    [InlineData("fp32")]
-    [InlineData("bf16")]
-    public void StoppedAtAnyStepsAndTakenUpARunEndsWithTheSameBits(string precision)
+    [InlineData(Precision.Fp32)]
+    [InlineData(Precision.Bf16)]
+    public void StoppedAtAnyStepsAndTakenUpARunEndsWithTheSameBits(Precision precision)
     {
         PretrainOptions options = TinyPretraining.Options with { Precision = precision };
         var (checkpoint, log) = tiny.Run("whole", options);
@@ -48,7 +48,8 @@ public sealed class PretrainerTests : IDisposable
         foreach ((int crash, int kept) in new[] { (4, 0), (9, 5), (6, 5), (11, 10) })
         {
             using var trainer = new Pretrainer(options, data, CPU, tiny.Folder("crashed"));
-            Assert.Throws<InvalidTimeZoneException>(() => trainer.Run(s => { if (s.Step == crash) throw new InvalidTimeZoneException(); }));
+            Assert.Throws<InvalidTimeZoneException>(() =>
+                trainer.Run(s => { if (s.Step == crash) throw new InvalidTimeZoneException(); }));
             using var next = new Pretrainer(options, data, CPU, tiny.Folder("crashed"));
             Assert.Equal(kept, next.Done);
             Assert.Equal(kept, next.Log.Count);
@@ -105,7 +106,8 @@ public sealed class PretrainerTests : IDisposable
         };
         trainer.Run(_ => live.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount));
         Assert.Equal(4, looks);
-        // Counts are of a thread: the two tensors of views were made on another one (ViewQueueTests counts there) and end on this.
+        // Counts are of a thread: the two tensors of views were made on another one (ViewQueueTests
+        // counts there) and end on this.
         Assert.Equal(12, live.Count);
         Assert.Single(live.Select((count, step) => count + 2 * step).Distinct());
     }
@@ -115,7 +117,8 @@ public sealed class PretrainerTests : IDisposable
     {
         using PretrainData data = tiny.Data();
         long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-        using (var trainer = new Pretrainer(TinyPretraining.Options with { Epochs = 1 }, data, CPU, tiny.Folder("left"))) trainer.Run();
+        using (var trainer = new Pretrainer(TinyPretraining.Options with { Epochs = 1 }, data, CPU,
+            tiny.Folder("left"))) trainer.Run();
         // Three steps, each with two tensors of views that were made on another thread.
         Assert.Equal(before - 6, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
         using (new Pretrainer(TinyPretraining.Options with { Epochs = 1 }, data, CPU, tiny.Folder("left"))) { }
@@ -211,14 +214,18 @@ public sealed class PretrainerTests : IDisposable
         trainer.AfterEpoch = (epoch, _) => epoch == 2 ? 0.9 : 0.1 * epoch;
         IReadOnlyList<TrainingStep> log = trainer.Run();
         Assert.Equal(["best.safetensors", "checkpoint.safetensors", "epoch-0003.safetensors", "epoch-0006.safetensors"],
-            Directory.GetFiles(tiny.Folder("kept"), "*.safetensors").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
-        Assert.Equal([0.1, 0.9, 0.3, 0.4, 0.5, 0.6], log.Where(s => !double.IsNaN(s.Score)).Select(s => Math.Round(s.Score, 3)));
+            Directory.GetFiles(tiny.Folder("kept"), "*.safetensors").Select(f => Path.GetFileName(f))
+                .Order(StringComparer.Ordinal));
+        Assert.Equal([0.1, 0.9, 0.3, 0.4, 0.5, 0.6],
+            log.Where(s => !double.IsNaN(s.Score)).Select(s => Math.Round(s.Score, 3)));
         string Step(string file)
         {
             using SafeTensorsFile opened = SafeTensorsFile.Open(Path.Combine(tiny.Folder("kept"), file));
             return opened.Metadata["step"];
         }
-        Assert.Equal(["6", "18", "9", "18"], ((string[])["best.safetensors", "checkpoint.safetensors", "epoch-0003.safetensors", "epoch-0006.safetensors"]).Select(Step));
+        Assert.Equal(["6", "18", "9", "18"],
+            ((string[])["best.safetensors", "checkpoint.safetensors", "epoch-0003.safetensors",
+                "epoch-0006.safetensors"]).Select(Step));
     }
 
     [Fact]
@@ -228,18 +235,23 @@ public sealed class PretrainerTests : IDisposable
         string folder = tiny.Folder("tensorboard");
         var events = new EventLog(folder);
         foreach (TrainingStep step in log) events.Write(step);
-        byte[] file = File.ReadAllBytes(Assert.Single(Directory.GetFiles(folder, "*tfevents*", SearchOption.AllDirectories)));
-        // A record is its length (8 bytes), a checksum (4), the event and a checksum (4); the tag of a scalar stands in it as text.
+        byte[] file =
+            File.ReadAllBytes(Assert.Single(Directory.GetFiles(folder, "*tfevents*", SearchOption.AllDirectories)));
+        // A record is its length (8 bytes), a checksum (4), the event and a checksum (4); the tag of
+        // a scalar stands in it as text.
         var found = new Dictionary<string, int>();
         for (int at = 0; at < file.Length;)
         {
             int length = (int)BitConverter.ToInt64(file, at);
             string text = System.Text.Encoding.Latin1.GetString(file, at + 12, length);
-            foreach (string tag in (string[])["loss/total", "loss/over_ln_k", "loss/patches", "optimiser/learning_rate", "optimiser/gradient_norm", "collapse/teacher_entropy", "monitor/score"])
+            foreach (string tag in (string[])["loss/total", "loss/over_ln_k", "loss/patches", "optimiser/learning_rate",
+                "optimiser/gradient_norm", "collapse/teacher_entropy", "monitor/score"])
                 if (text.Contains(tag, StringComparison.Ordinal)) found[tag] = found.GetValueOrDefault(tag) + 1;
             at += 16 + length;
         }
-        Assert.Equal((12, 12, 12, 7), (found["loss/total"], found["optimiser/learning_rate"], found["loss/over_ln_k"], found["collapse/teacher_entropy"]));
+        Assert.Equal((12, 12, 12, 7),
+            (found["loss/total"], found["optimiser/learning_rate"], found["loss/over_ln_k"],
+                found["collapse/teacher_entropy"]));
         Assert.DoesNotContain("loss/patches", found.Keys);
         Assert.DoesNotContain("monitor/score", found.Keys);
     }
@@ -257,7 +269,8 @@ public sealed class PretrainerTests : IDisposable
     [Fact]
     public void TheShareOfUniformOutputsKnowsTheWeightOfCls()
     {
-        double Ratio(double weight) => tiny.Run($"cls-{weight}", TinyPretraining.For("iBOT") with { ClsWeight = weight, Epochs = 1, WarmupEpochs = 0 }).Log[0].LossRatio;
+        double Ratio(double weight) => tiny.Run($"cls-{weight}",
+            TinyPretraining.IBot with { ClsWeight = weight, Epochs = 1, WarmupEpochs = 0 }).Log[0].LossRatio;
         double once = Ratio(1);
         Assert.InRange(once, 0.1, 1.1);
         Assert.Equal(once, Ratio(2), 1e-5);

@@ -16,7 +16,8 @@ public sealed class PretrainDataTests : IDisposable
     private (string Key, byte[] Pixels, bool Decoded) Look(PretrainOptions? options = null)
     {
         bool decoded = false;
-        using PretrainData data = PretrainData.Open(tiny.Settings, options ?? TinyPretraining.Options, (_, _) => decoded = true);
+        using PretrainData data = PretrainData.Open(tiny.Settings, options ?? TinyPretraining.Options,
+            (_, _) => decoded = true);
         using Tensor batch = data.Batch([.. Enumerable.Range(0, data.Count)], CPU);
         return (data.Key, batch.bytes.ToArray(), decoded);
     }
@@ -28,7 +29,8 @@ public sealed class PretrainDataTests : IDisposable
         Assert.True(decoded);
         // A list that cannot be read any more shows that it is not read; its state is as it was.
         string labels = Path.Combine(Set, "labels.csv");
-        (DateTime at, long length) = (File.GetLastWriteTimeUtc(labels), new FileInfo(labels).Length);
+        DateTime at = File.GetLastWriteTimeUtc(labels);
+        long length = new FileInfo(labels).Length;
         DateTime folder = Directory.GetLastWriteTimeUtc(Set);
         File.WriteAllText(labels, new string('x', (int)length));
         File.SetLastWriteTimeUtc(labels, at);
@@ -47,7 +49,8 @@ public sealed class PretrainDataTests : IDisposable
         Assert.NotEqual(key, changed);
         File.WriteAllBytes(image, own);
         Assert.Equal(key, Look().Key);
-        File.WriteAllLines(Path.Combine(Set, "labels.csv"), File.ReadAllLines(Path.Combine(Set, "labels.csv")).SkipLast(1));
+        File.WriteAllLines(Path.Combine(Set, "labels.csv"),
+            File.ReadAllLines(Path.Combine(Set, "labels.csv")).SkipLast(1));
         Assert.EndsWith("-11", Look().Key);
     }
 
@@ -57,10 +60,12 @@ public sealed class PretrainDataTests : IDisposable
         string key = Look().Key;
         Assert.NotEqual(key, Look(TinyPretraining.Options with { SourceSize = 40 }).Key);
         Assert.EndsWith("-8", Look(TinyPretraining.Options with { MostImages = 8 }).Key);
-        foreach (string index in Directory.GetFiles(Path.Combine(tiny.Settings.CacheDir, "pretraining"), "*.json")) File.WriteAllText(index, "{");
+        foreach (string index in Directory.GetFiles(Path.Combine(tiny.Settings.CacheDir, "pretraining"), "*.json"))
+            File.WriteAllText(index, "{");
         Assert.Equal(key, Look().Key);
         // Pixels that are gone are decoded again.
-        foreach (string pixels in Directory.GetFiles(Path.Combine(tiny.Settings.CacheDir, "images"))) File.Delete(pixels);
+        foreach (string pixels in Directory.GetFiles(Path.Combine(tiny.Settings.CacheDir, "images")))
+            File.Delete(pixels);
         Assert.Equal((key, true), (Look().Key, Look() is var _));
     }
 
@@ -68,23 +73,30 @@ public sealed class PretrainDataTests : IDisposable
     public void CropsFromTheCacheAreThoseOfTheOriginalFiles()
     {
         using var scope = NewDisposeScope();
-        PretrainOptions cached = TinyPretraining.Options with { SourceSize = 96, ColorStrength = 0, BlurMax = 0.01 }, original = cached with { CropSource = "original" };
-        using PretrainData small = PretrainData.Open(tiny.Settings, cached), files = PretrainData.Open(tiny.Settings, original);
+        PretrainOptions cached = TinyPretraining.Options with { SourceSize = 96, ColorStrength = 0, BlurMax = 0.01 },
+            original = cached with { CropSource = CropSource.Original };
+        using PretrainData small = PretrainData.Open(tiny.Settings, cached),
+            files = PretrainData.Open(tiny.Settings, original);
         int[] numbers = [2, 5, 7];
-        using Views first = new MultiCrop(cached).Make(small, numbers, 0, CPU), second = new MultiCrop(original).Make(files, numbers, 0, CPU), again = new MultiCrop(original).Make(files, numbers, 0, CPU);
+        using Views first = new MultiCrop(cached).Make(small, numbers, 0, CPU),
+            second = new MultiCrop(original).Make(files, numbers, 0, CPU),
+            again = new MultiCrop(original).Make(files, numbers, 0, CPU);
         Assert.Equal(first.Globals.shape, second.Globals.shape);
         Assert.True(second.Globals.Equals(again.Globals));
         // The same boxes of the same images, once from larger copies; boxes drawn in the copies are others.
         using Tensor copies = small.Batch(numbers, CPU);
         using Views elsewhere = new MultiCrop(cached).Make(copies, numbers, 0);
         double Apart(Views views) => (views.Globals - second.Globals).abs().mean().ToDouble();
-        Assert.True(Apart(first) < 0.05 && Apart(elsewhere) > 1.5 * Apart(first), $"with original sizes {Apart(first)}, without {Apart(elsewhere)}");
+        Assert.True(Apart(first) < 0.05 && Apart(elsewhere) > 1.5 * Apart(first),
+            $"with original sizes {Apart(first)}, without {Apart(elsewhere)}");
         Assert.Equal(new ImageSize((48, 40), (115, 96)), small.Sizes([5])[0]);
         using Tensor planes = tensor(Planes(files.Original(5)));
         Assert.Equal((40, 48), (files.Original(5).Height, files.Original(5).Width));
-        Tensor[] fast = CropViews.Make(files.Original, numbers, 1, 0, CPU, MultiCrop.Recipes(original));
-        Tensor[] one = CropViews.Make(cat([planes.view(1, 3, 40, 48), planes.view(1, 3, 40, 48)]).to(uint8), [2, 5], 1, 0, null, MultiCrop.Recipes(original));
-        Assert.True(fast[0][1].Equals(one[0][1]), "an image of its own size and the same image in a batch of one size differ");
+        Tensor[] fast = CropViews.Make(files.Original, numbers, 1, 0, CPU, original.Recipes());
+        Tensor[] one = CropViews.Make(cat([planes.view(1, 3, 40, 48), planes.view(1, 3, 40, 48)]).to(uint8), [2, 5], 1,
+            0, null, CPU, original.Recipes());
+        Assert.True(fast[0][1].Equals(one[0][1]),
+            "an image of its own size and the same image in a batch of one size differ");
         Assert.Throws<InvalidOperationException>(() => small.Original(0));
 
         static byte[] Planes(DermKit.Imaging.RgbImage image)
@@ -100,7 +112,7 @@ public sealed class PretrainDataTests : IDisposable
     [Fact]
     public void AnOriginalFileThatIsChangedOrGoneWhileTrainingStopsTheRunInWordsAndKeepsEveryStep()
     {
-        PretrainOptions options = TinyPretraining.Options with { CropSource = "original" };
+        PretrainOptions options = TinyPretraining.Options with { CropSource = CropSource.Original };
         using PretrainData data = tiny.Data(options);
         using var trainer = new Pretrainer(options, data, CPU, tiny.Folder("changing"));
         string image = Path.Combine(Set, "3.png");
@@ -127,18 +139,23 @@ public sealed class PretrainDataTests : IDisposable
     [Fact]
     public void NoImageToReadIsSaidInOneSentenceAndASetThatIsNotHereByName()
     {
-        string Refusal(PretrainOptions options) => Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, options)).Message;
-        Assert.Contains("only 12 are here; lower 'batch' or add images", Refusal(TinyPretraining.Options with { Batch = 13 }));
+        string Refusal(PretrainOptions options) =>
+            Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, options)).Message;
+        Assert.Contains("only 12 are here; lower 'batch' or add images",
+            Refusal(TinyPretraining.Options with { Batch = 13 }));
         foreach (string image in Directory.GetFiles(Set, "*.png")) File.WriteAllText(image, "no image");
         string broken = Refusal(TinyPretraining.Options);
-        Assert.StartsWith("Pre-training on tiny: a batch has 4 images but only 0 can be read. 12 of 12 images cannot be read and are left out; the first: ", broken);
+        Assert.StartsWith("Pre-training on tiny: a batch has 4 images but only 0 can be read. 12 of 12 images cannot "
+            + "be read and are left out; the first: ", broken);
         Assert.Contains("0.png: ", broken);
-        Assert.EndsWith("Bring them anew, or lower 'batch' to at most what can be read.", broken);
+        Assert.EndsWith("Bring them again, or lower 'batch' to at most what can be read.", broken);
         // The second start says the same.
         Assert.Equal(broken, Refusal(TinyPretraining.Options));
         File.WriteAllText(Path.Combine(Set, "labels.csv"), "image,label\n");
         Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, TinyPretraining.Options));
-        Assert.Contains("'absent' is not here", Assert.Throws<KitException>(() => PretrainData.Open(tiny.Settings, TinyPretraining.Options with { Sets = ["absent"] })).Message);
+        Assert.Contains("'absent' is not here",
+            Assert.Throws<KitException>(() =>
+                PretrainData.Open(tiny.Settings, TinyPretraining.Options with { Sets = ["absent"] })).Message);
     }
 
     [Fact]

@@ -15,7 +15,8 @@ public sealed class ViewQueueTests : IDisposable
     {
         using PretrainData data = tiny.Data();
         var crops = new MultiCrop(TinyPretraining.Options);
-        (int[], int)[] coming = [.. Enumerable.Range(0, 3).SelectMany(epoch => data.Order(4, 1, epoch).Select(numbers => (numbers, epoch)))];
+        (int[], int)[] coming = [.. Enumerable.Range(0, 3)
+            .SelectMany(epoch => data.Order(4, 1, epoch).Select(numbers => (numbers, epoch)))];
         var live = new List<long>();
         using var queue = new ViewQueue(coming, (numbers, epoch) =>
         {
@@ -66,7 +67,8 @@ public sealed class ViewQueueTests : IDisposable
     [Fact]
     public void AFailureComesOutAtItsOwnStep()
     {
-        using var queue = new ViewQueue([([0], 0), ([1], 0)], (numbers, _) => numbers[0] == 1 ? throw new KitException("image 1 is gone") : new Views(zeros(1), null));
+        using var queue = new ViewQueue([([0], 0), ([1], 0)],
+            (numbers, _) => numbers[0] == 1 ? throw new KitException("image 1 is gone") : new Views(zeros(1), null));
         using (WaitingBatch first = queue.Take()) Assert.Equal([0], first.Numbers);
         Assert.Equal("image 1 is gone", Assert.Throws<KitException>(queue.Take).Message);
     }

@@ -42,7 +42,8 @@ public sealed class FigureTests : IDisposable
         JsonArray traces = Spec(SampleFigures.Bars())["data"]!.AsArray();
         Assert.All(traces, t => Assert.Equal("bar", (string)t!["type"]!));
         Assert.Equal("812", (string)traces[0]!["text"]![0]!);
-        Assert.NotEqual((string?)traces[0]!["marker"]!["pattern"]!["shape"], (string?)traces[1]!["marker"]!["pattern"]!["shape"]);
+        Assert.NotEqual((string?)traces[0]!["marker"]!["pattern"]!["shape"],
+            (string?)traces[1]!["marker"]!["pattern"]!["shape"]);
     }
 
     [Fact]
@@ -74,7 +75,8 @@ public sealed class FigureTests : IDisposable
     [Fact]
     public void EmptyRowOfAConfusionMatrixIsNotANumberProblem()
     {
-        var figure = new HeatmapFigure("c", "t", "c", "a", ["a", "b"], ["a", "b"], new double[,] { { 0, 0 }, { 1, 3 } });
+        var figure = new HeatmapFigure("c", "t", "c", "a", ["a", "b"], ["a", "b"],
+            new double[,] { { 0, 0 }, { 1, 3 } });
         Assert.Equal(0.0, (double)Spec(figure)["data"]![0]!["z"]![0]![1]!);
         Assert.Equal("3 (75 %)", figure.Data().Rows[1][2]);
     }
@@ -105,7 +107,11 @@ public sealed class FigureTests : IDisposable
     public void LongCurvesThinTheirTableButKeepTheLastValue()
     {
         double[] steps = [.. Enumerable.Range(0, 5000).Select(i => (double)i)];
-        var figure = new LineFigure("loss", "Loss", "c", "a", [new("run", steps, steps)], "Step", "Loss (nats)") { Markers = false };
+        var figure = new LineFigure("loss", "Loss", "c", "a", [new("run", steps, steps)], "Step",
+            "Loss (nats)")
+        {
+            Markers = false
+        };
         Table table = figure.Data();
         Assert.InRange(table.Rows.Count, 200, 402);
         Assert.Equal(4999.0, table.Rows[^1][1]);
@@ -116,16 +122,20 @@ public sealed class FigureTests : IDisposable
     [Fact]
     public void EmptyTextsAndWrongIdsAreRefused()
     {
-        Assert.Contains("caption is empty", Assert.Throws<KitException>(() => new BarFigure("x", "t", " ", "a", [], [], "c", "v")).Message);
-        Assert.Contains("alternative text is empty", Assert.Throws<KitException>(() => new ImageGridFigure("x", "t", "c", "", [])).Message);
-        Assert.Contains("Figure id 'a b'", Assert.Throws<KitException>(() => new ImageGridFigure("a b", "t", "c", "a", [])).Message);
+        Assert.Contains("caption is empty",
+            Assert.Throws<KitException>(() => new BarFigure("x", "t", " ", "a", [], [], "c", "v")).Message);
+        Assert.Contains("alternative text is empty",
+            Assert.Throws<KitException>(() => new ImageGridFigure("x", "t", "c", "", [])).Message);
+        Assert.Contains("Figure id 'a b'",
+            Assert.Throws<KitException>(() => new ImageGridFigure("a b", "t", "c", "a", [])).Message);
     }
 
     [Fact]
     public void CountsThatDoNotMatchAreRefusedByName()
     {
         var short_ = new BarFigure("f1", "t", "c", "a", ["x", "y"], [new("ours", [1])], "c", "v");
-        Assert.Contains("series 'ours' has 1 values for 2 categories", Assert.Throws<KitException>(short_.ToHtml).Message);
+        Assert.Contains("series 'ours' has 1 values for 2 categories",
+            Assert.Throws<KitException>(short_.ToHtml).Message);
         var log = new LineFigure("f2", "t", "c", "a", [new("loss", [0, 1], [1, 1])], "x", "y") { LogX = true };
         Assert.Contains("logarithmic", Assert.Throws<KitException>(log.ToHtml).Message);
         var matrix = new HeatmapFigure("f3", "t", "c", "a", ["x"], ["y", "z"], new double[2, 2]);
@@ -136,7 +146,12 @@ public sealed class FigureTests : IDisposable
     public void LabelsCannotCarryMarkup()
     {
         const string evil = "</script><img src=x onerror=alert(1)>";
-        var figure = new BarFigure("evil", evil, evil, evil, [evil], [new(evil, [1])], evil, evil) { Stamp = evil, Headline = evil };
+        var figure = new BarFigure("evil", evil, evil, evil, [evil], [new(evil, [1])], evil,
+            evil)
+        {
+            Stamp = evil,
+            Headline = evil
+        };
         string html = figure.ToHtml();
         Assert.DoesNotContain("<img", html);
         Assert.Equal(1, html.Split("</script>").Length - 1);
@@ -147,12 +162,17 @@ public sealed class FigureTests : IDisposable
     public void ImageGridEmbedsImagesAndRefusesAddresses()
     {
         var image = new RgbImage(2, 2, [255, 0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0]);
-        string html = new ImageGridFigure("g", "t", "c", "two tiles", [ImageTile.From(image, "red", "p = 0.8")]) { Stamp = "FIXTURE" }.ToHtml();
+        string html = new ImageGridFigure("g", "t", "c", "two tiles",
+            [ImageTile.From(image, "red", "p = 0.8")])
+        {
+            Stamp = "FIXTURE"
+        }.ToHtml();
         Assert.Contains("src=\"data:image/jpeg;base64,", html);
         Assert.Contains("alt=\"red\"", html);
         Assert.Contains("p = 0.8", html);
         Assert.Equal(2, html.Split("FIXTURE").Length - 1);
-        Assert.Throws<KitException>(() => new ImageGridFigure("g", "t", "c", "a", [new("http://example.org/a.png", "x")]).ToHtml());
+        Assert.Throws<KitException>(() =>
+            new ImageGridFigure("g", "t", "c", "a", [new("http://example.org/a.png", "x")]).ToHtml());
     }
 
     [Fact]
@@ -171,7 +191,8 @@ public sealed class FigureTests : IDisposable
     public void OutsideAReportTheFirstFigureBringsPlotlyAndTheOthersWait()
     {
         AppContext.SetSwitch("DermKit.Report", false);
-        string first = SampleFigures.Bars().ToHtml(), second = SampleFigures.Lines().ToHtml(), again = SampleFigures.Bars().ToHtml();
+        string first = SampleFigures.Bars().ToHtml(), second = SampleFigures.Lines().ToHtml(),
+            again = SampleFigures.Bars().ToHtml();
         Assert.True(first.Length > 1_000_000);
         Assert.True(second.Length < 100_000);
         Assert.Contains("window.Plotly", second);
@@ -183,5 +204,6 @@ public sealed class FigureTests : IDisposable
 
     [Fact]
     public void PlotlySetsItsWindowNameWhateverModuleLoaderThePageHas() =>
-        Assert.StartsWith("<script>(function(){if(window.Plotly)return;var define,module,exports;", FigureHtml.PlotlyScript("x"));
+        Assert.StartsWith("<script>(function(){if(window.Plotly)return;var define,module,exports;",
+            FigureHtml.PlotlyScript("x"));
 }

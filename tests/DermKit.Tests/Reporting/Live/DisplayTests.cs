@@ -7,7 +7,9 @@ public sealed class DisplayTests : IDisposable
 {
     private readonly List<(string Id, bool Update, IReadOnlyDictionary<string, string> Data)> _shown = [];
 
-    public DisplayTests() => AppContext.SetData("DermKit.Display", (Action<string, bool, IReadOnlyDictionary<string, string>>)((id, update, data) => _shown.Add((id, update, data))));
+    public DisplayTests() => AppContext.SetData("DermKit.Display",
+        (Action<string, bool, IReadOnlyDictionary<string, string>>)((id, update, data) =>
+            _shown.Add((id, update, data))));
 
     public void Dispose() => AppContext.SetData("DermKit.Display", null);
 
@@ -38,6 +40,18 @@ public sealed class DisplayTests : IDisposable
     }
 
     [Fact]
+    public void ProgressForKeepsABarForEachName()
+    {
+        Action<string, int, int> progress = Display.ProgressFor("at 64 px");
+        progress("features", 1, 2);
+        progress("probes", 2, 2);
+        progress("features", 2, 2);
+        Assert.Equal(["at 64 px: features: 1 of 2", "at 64 px: probes: 2 of 2", "at 64 px: features: 2 of 2"],
+            _shown.Select(s => s.Data["text/plain"].Split(',')[0]));
+        Assert.Equal(2, _shown.Select(s => s.Id).Distinct().Count());
+    }
+
+    [Fact]
     public void TheTokenIsThatOfTheHostOrNone()
     {
         using var cell = new CancellationTokenSource();
@@ -58,17 +72,24 @@ public sealed class DisplayTests : IDisposable
     [Fact]
     public void HostsFindTheFormattersByConvention()
     {
-        foreach (object value in new object[] { SampleFigures.Bars(), SampleFigures.Confusion(), SampleFigures.Results(), new DisplayedHtml("<p>x</p>", "x") })
+        foreach (object value in new object[]
         {
-            Attribute attribute = Attribute.GetCustomAttributes(value.GetType(), inherit: true).Single(a => a.GetType().Name == "TypeFormatterSourceAttribute");
+            SampleFigures.Bars(), SampleFigures.Confusion(), SampleFigures.Results(), new DisplayedHtml("<p>x</p>", "x")
+        })
+        {
+            Attribute attribute = Attribute.GetCustomAttributes(value.GetType(), inherit: true)
+                .Single(a => a.GetType().Name == "TypeFormatterSourceAttribute");
             var source = (Type)attribute.GetType().GetProperty("FormatterSourceType")!.GetValue(attribute)!;
-            Assert.Equal(["text/html", "text/plain"], (string[])attribute.GetType().GetProperty("PreferredMimeTypes")!.GetValue(attribute)!);
-            var formatters = (IEnumerable<object>)source.GetMethod("CreateTypeFormatters")!.Invoke(Activator.CreateInstance(source), null)!;
+            Assert.Equal(["text/html", "text/plain"],
+                (string[])attribute.GetType().GetProperty("PreferredMimeTypes")!.GetValue(attribute)!);
+            var formatters = (IEnumerable<object>)source.GetMethod("CreateTypeFormatters")!
+                .Invoke(Activator.CreateInstance(source), null)!;
             foreach (object formatter in formatters)
             {
                 using var writer = new StringWriter();
                 Assert.Equal(true, formatter.GetType().GetMethod("Format")!.Invoke(formatter, [value, writer]));
-                Assert.Equal((string)formatter.GetType().GetProperty("MimeType")!.GetValue(formatter)! == "text/html", writer.ToString().Contains("</"));
+                Assert.Equal((string)formatter.GetType().GetProperty("MimeType")!.GetValue(formatter)! == "text/html",
+                    writer.ToString().Contains("</"));
             }
         }
     }

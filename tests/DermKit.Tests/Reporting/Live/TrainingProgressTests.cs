@@ -10,7 +10,9 @@ public sealed class TrainingProgressTests : IDisposable
     private readonly List<(string Html, string Plain)> _shown = [];
     private readonly Clock _clock = new();
 
-    public TrainingProgressTests() => AppContext.SetData("DermKit.Display", (Action<string, bool, IReadOnlyDictionary<string, string>>)((_, _, data) => _shown.Add((data["text/html"], data["text/plain"]))));
+    public TrainingProgressTests() => AppContext.SetData("DermKit.Display",
+        (Action<string, bool, IReadOnlyDictionary<string, string>>)((_, _, data) =>
+            _shown.Add((data["text/html"], data["text/plain"]))));
 
     public void Dispose() => AppContext.SetData("DermKit.Display", null);
 
@@ -25,7 +27,13 @@ public sealed class TrainingProgressTests : IDisposable
     }
 
     private static TrainingStep Step(int step, int steps, double ratio = 0.9, double entropy = 0.7, double std = 0.6) =>
-        new(step, steps, step / 10.0, ratio * 8.3, 1e-3 / step, 2, 63.25) { LossRatio = ratio, TeacherEntropy = step % 5 == 0 ? entropy : double.NaN, FeatureStd = step % 5 == 0 ? std : double.NaN };
+        new(step, steps, step / 10.0, ratio * 8.3, 1e-3 / step, 2,
+            63.25)
+        {
+            LossRatio = ratio,
+            TeacherEntropy = step % 5 == 0 ? entropy : double.NaN,
+            FeatureStd = step % 5 == 0 ? std : double.NaN
+        };
 
     [Fact]
     public void IsDrawnFourTimesASecondAtMostAndAtItsEnd()
@@ -72,7 +80,8 @@ public sealed class TrainingProgressTests : IDisposable
         var progress = new TrainingProgress("a <b>", "", _clock);
         for (int i = 1; i <= 100; i++) progress.Report(Step(i, 100, 1 - i / 200.0));
         string html = _shown[^1].Html;
-        Assert.Contains("role=\"img\" aria-label=\"Lines over 100 steps; from first to last value: loss / ln K 0.995 to 0.500; teacher entropy / ln K 0.700 to 0.700; feature standard deviation 0.600 to 0.600.\"", html);
+        Assert.Contains("role=\"img\" aria-label=\"Lines over 100 steps; from first to last value: loss / ln K 0.995 "
+            + "to 0.500; teacher entropy / ln K 0.700 to 0.700; feature standard deviation 0.600 to 0.600.\"", html);
         Assert.Contains("aria-label=\"a &lt;b&gt;\"", html);
         Assert.Equal(3, Regex.Count(html, "stroke=\"#[0-9a-f]{6}\" stroke-dasharray=\"[^\"]*\" d=\"M[0-9]"));
         Assert.DoesNotContain("<script", html);
@@ -95,7 +104,8 @@ public sealed class TrainingProgressTests : IDisposable
         {
             progress.Report(Step(i, 100, i > 60 ? 0.9 : 0.999, i > 60 ? 0.7 : 0.999));
             _clock.Now += TimeSpan.FromSeconds(1);
-            Assert.Equal(progress.Warning is not null, _shown[^1].Html.Contains("kit-warning", StringComparison.Ordinal));
+            Assert.Equal(progress.Warning is not null,
+                _shown[^1].Html.Contains("kit-warning", StringComparison.Ordinal));
         }
         Assert.Contains(_shown, s => s.Plain.Contains("DINO: Looks collapsed since step ", StringComparison.Ordinal));
         Assert.Null(progress.Warning);
@@ -134,7 +144,8 @@ public sealed class TrainingProgressTests : IDisposable
                 progress.Report(Step(i, 100, 0.999, 0.999));
                 _clock.Now += TimeSpan.FromSeconds(1);
             }
-            new TrainingProgress("BYOL", "", _clock).Report(Step(1, 1, 0.5, 0.5) with { LossRatio = double.NaN, TeacherEntropy = double.NaN });
+            new TrainingProgress("BYOL", "", _clock)
+                .Report(Step(1, 1, 0.5, 0.5) with { LossRatio = double.NaN, TeacherEntropy = double.NaN });
         }
         finally
         {
@@ -144,7 +155,10 @@ public sealed class TrainingProgressTests : IDisposable
         Assert.Contains("epoch", both[1]);
         Assert.DoesNotContain("NaN", both[1]);
         string[] lines = both[0].TrimEnd().Split('\n');
-        Assert.Equal([1, 11, 21, 31, 41, 51, 61, 71, 81, 91, 100], lines.Where(l => l.Contains("step ", StringComparison.Ordinal) && !l.Contains("Looks", StringComparison.Ordinal)).Select(l => int.Parse(Regex.Match(l, @"step (\d+) of 100").Groups[1].Value)));
+        Assert.Equal([1, 11, 21, 31, 41, 51, 61, 71, 81, 91, 100],
+            lines.Where(l => l.Contains("step ", StringComparison.Ordinal)
+                && !l.Contains("Looks", StringComparison.Ordinal))
+                .Select(l => int.Parse(Regex.Match(l, @"step (\d+) of 100").Groups[1].Value)));
         Assert.Single(lines, l => l.Contains("Looks collapsed", StringComparison.Ordinal));
         Assert.Contains("loss 8.2917 (0.999 of ln K), entropy 0.999, std 0.600", lines[^1]);
     }
@@ -158,7 +172,8 @@ public sealed class TrainingProgressTests : IDisposable
         _clock.Now = TimeSpan.FromSeconds(10);
         bar.Report(200, 1000);
         bar.Report(1000, 1000);
-        Assert.Equal(["decoding: 100 of 1000", "decoding: 200 of 1000, 20/s, 40.0 s left", "decoding: 1000 of 1000, 180/s, 10.0 s"], _shown.Select(s => s.Plain));
+        Assert.Equal(["decoding: 100 of 1000", "decoding: 200 of 1000, 20/s, 40.0 s left",
+            "decoding: 1000 of 1000, 180/s, 10.0 s"], _shown.Select(s => s.Plain));
     }
 
     [Fact]
@@ -172,14 +187,14 @@ public sealed class TrainingProgressTests : IDisposable
     [Fact]
     public void ALineIsThinnedByMeans()
     {
-        var line = new Trace("x", most: 4);
+        var line = new ThinnedLine("x", most: 4);
         for (int i = 1; i <= 10; i++) line.Add(i, i);
         line.Add(11, double.NaN);
         Assert.Equal([(2.5, 2.5), (6.5, 6.5), (9.5, 9.5)], line.Points);
         Assert.Equal((1, 10), (line.First, line.Last));
         Assert.Equal("▁▅█", LiveChart.Sparkline(line));
-        Assert.Equal("", LiveChart.Sparkline(new Trace("none")));
-        Assert.Equal("", LiveChart.Svg([new Trace("none")], 10));
+        Assert.Equal("", LiveChart.Sparkline(new ThinnedLine("none")));
+        Assert.Equal("", LiveChart.Svg([new ThinnedLine("none")], 10));
     }
 
     [Theory]
@@ -188,5 +203,6 @@ public sealed class TrainingProgressTests : IDisposable
     [InlineData(133.4, "2 min 13 s")]
     [InlineData(3599.6, "1 h 0 min")]
     [InlineData(100_000, "27 h 46 min")]
-    public void DurationsAreWrittenInTwoUnits(double seconds, string expected) => Assert.Equal(expected, Tables.Duration(TimeSpan.FromSeconds(seconds)));
+    public void DurationsAreWrittenInTwoUnits(double seconds, string expected) =>
+        Assert.Equal(expected, Tables.Duration(TimeSpan.FromSeconds(seconds)));
 }

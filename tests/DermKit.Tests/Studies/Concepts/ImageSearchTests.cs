@@ -9,8 +9,21 @@ public sealed class ImageSearchTests
     private static ProbeTask Task()
     {
         string[] ids = [.. Enumerable.Range(0, 12).Select(i => $"i{i}")];
-        var table = new ImageTable("made-up", ("image", ids), ("image_id", ids), ("patient_id", ids.Select((_, i) => $"p{i / 2}")));
-        var definition = new TaskDefinition { Name = "one", Version = 1, Title = "one", DataSets = new() { ["made-up"] = null }, Label = "x", ClassCount = 2, Positive = "b", Split = SplitKind.Patient, Unit = "patient_id", InPretraining = false };
+        var table = new ImageTable("made-up", ("image", ids), ("image_id", ids),
+            ("patient_id", ids.Select((_, i) => $"p{i / 2}")));
+        var definition = new TaskDefinition
+        {
+            Name = "one",
+            Version = 1,
+            Title = "one",
+            DataSets = new() { ["made-up"] = null },
+            Label = "x",
+            ClassCount = 2,
+            Positive = "b",
+            Split = SplitKind.Patient,
+            Unit = "patient_id",
+            InPretraining = false
+        };
         return new(definition, table, [.. ids.Select((_, i) => i % 2)], ["a", "b"], new bool[12]);
     }
 
@@ -21,7 +34,8 @@ public sealed class ImageSearchTests
     public void PrecisionIsTheShareOfTheLabelAmongTheNearest()
     {
         ProbeTask task = Task();
-        Answer[] answers = [Answer(task, 0, "a", 0.5, "a", "b", "b", "b"), Answer(task, 2, "b", 0.5, "b", "b", "a", "b"), Answer(task, 4, "c", 0, "a", "b", "a", "b")];
+        Answer[] answers = [Answer(task, 0, "a", 0.5, "a", "b", "b", "b"),
+            Answer(task, 2, "b", 0.5, "b", "b", "a", "b"), Answer(task, 4, "c", 0, "a", "b", "a", "b")];
         Assert.Equal(1, ImageSearch.Precision(answers, 1).Value);
         // 1 of 2 and 2 of 2; the third has a label that is nowhere to be found.
         Interval two = ImageSearch.Precision(answers, 2);

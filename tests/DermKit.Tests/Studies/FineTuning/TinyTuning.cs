@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace DermKit.Tests.Studies;
 
 /// <summary>
-/// Images with one bright cell of sixteen, whose class is whether just one of its row and its column is an outer one: no linear function of pixels tells it, and mirroring does not change it. With
+/// Images with one bright cell of sixteen, whose class is whether just one of its row and its column is an outer one:
+/// no linear function of pixels tells it, and mirroring does not change it. With
 /// networks small enough to learn it in seconds.
 /// </summary>
 internal sealed class TinyTuning : IDisposable
@@ -24,28 +25,43 @@ internal sealed class TinyTuning : IDisposable
         string[] paths = [.. cells.Select((cell, i) =>
         {
             byte[] pixels = new byte[3 * 32 * 32];
-            for (int p = 0; p < pixels.Length; p++) pixels[p] = (byte)((p / 3 / 32 / 8 * 4) + (p / 3 % 32 / 8) == cell && !(tinted && p % 3 == (cell < 8 ? 2 : 0)) ? 190 + random.Next(60) : random.Next(100));
+            for (int p = 0; p < pixels.Length; p++)
+                pixels[p] = (byte)((p / 3 / 32 / 8 * 4) + (p / 3 % 32 / 8) == cell
+                    && !(tinted && p % 3 == (cell < 8 ? 2 : 0)) ? 190 + random.Next(60) : random.Next(100));
             return folder.Write($"{i}.png", ImageCodec.EncodePng(new RgbImage(32, 32, pixels)));
         })];
         source = ImageCache.Build(folder.Path, paths, Options.Source);
-        seen = ImageCache.Build(folder.Path, paths, new EvalTransform { Resize = Options.Source.Resize, Crop = Options.Side });
-        TuningPart Part(int first, int count) => new([.. Enumerable.Range(first, count)], labels[first..(first + count)]);
+        seen = ImageCache.Build(folder.Path, paths,
+            new EvalTransform { Resize = Options.Source.Resize, Crop = Options.Side });
+        TuningPart Part(int first, int count) =>
+            new([.. Enumerable.Range(first, count)], labels[first..(first + count)]);
         Images = new(source, seen, Part(0, fit), Part(fit, validation), Part(fit + validation, test), 2);
     }
 
     /// <summary>No stochastic depth and no colour: what is learnt is the halves.</summary>
     public static FineTuningOptions Options { get; } = new()
     {
-        Side = 32, Epochs = 3, Batch = 16, WarmupEpochs = 1, BaseLearningRate = 0.03, LayerDecay = 0.8, DropPath = 0, LabelSmoothing = 0.05, MinArea = 1, ColorStrength = 0,
+        Side = 32,
+        Epochs = 3,
+        Batch = 16,
+        WarmupEpochs = 1,
+        BaseLearningRate = 0.03,
+        LayerDecay = 0.8,
+        DropPath = 0,
+        LabelSmoothing = 0.05,
+        MinArea = 1,
+        ColorStrength = 0,
     };
 
     public static VitConfig Sizes { get; } = new() { Dim = 24, Depth = 4, Heads = 3, Patch = 8, ImageSize = 32 };
 
     public TuningImages Images { get; }
 
-    public static TunedNetwork Vit(double dropPath = 0, int classes = 2) => new(VisionTransformer.Random(Sizes with { DropPath = dropPath }, 1), FeatureVariant.Cls4, classes, CPU);
+    public static TunedNetwork Vit(double dropPath = 0, int classes = 2) =>
+        new(VisionTransformer.Random(Sizes with { DropPath = dropPath }, 1), FeatureVariant.Cls4, classes, CPU);
 
-    public static TunedNetwork Convolutional() => new(ResNet.Random(new() { Planes = [4, 4, 6, 8], Blocks = [1, 1, 1, 1] }, 1), FeatureVariant.AvgPool, 2, CPU);
+    public static TunedNetwork Convolutional() =>
+        new(ResNet.Random(new() { Planes = [4, 4, 6, 8], Blocks = [1, 1, 1, 1] }, 1), FeatureVariant.AvgPool, 2, CPU);
 
     public void Dispose()
     {

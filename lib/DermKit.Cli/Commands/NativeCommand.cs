@@ -1,0 +1,26 @@
+using DermKit.Models;
+
+namespace DermKit.Cli;
+
+/// <summary>The doctor's child process: prints each operation's number before it runs, and its error after
+/// it.</summary>
+internal static class NativeCommand
+{
+    internal static Command Create()
+    {
+        var first = Option<int>("--first", "Number of the first operation");
+        var command = new Command("native", "Compares native operations with float64 (internal)") { first };
+        command.Hidden = true;
+        command.SetAction(parsed =>
+        {
+            IReadOnlyList<NativeCheck> checks = NativeOperations.All;
+            for (int i = parsed.GetValue(first); i < checks.Count; i++)
+            {
+                Console.WriteLine($"start {i}");
+                Console.WriteLine($"error {i} {checks[i].Error().ToString("R", CultureInfo.InvariantCulture)}");
+            }
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,48 @@
+namespace DermKit.Notebooks;
+
+internal sealed record Finding(string Html, string Anchor, string Place);
+
+/// <summary>The headlines of a run's figures and tables.</summary>
+internal static class Findings
+{
+    internal static IReadOnlyList<Finding> Of(NotebookRun run) =>
+        [.. run.Executed.Cells.Where(c => c.IsCode).SelectMany(c => c.Outputs)
+            .SelectMany(o => Headline.Matches(NotebookCell.Text(o?["data"]?["text/html"])))
+            .Select((m, i) => Create(m, i + 1)).DistinctBy(f => f.Html)];
+
+    internal static string WithAnchors(string content)
+    {
+        const string Attribute = " data-headline=";
+        int n = 0;
+        return Headline.Replace(content,
+            m => m.Value.Insert(m.Value.IndexOf(Attribute, Ordinal), $" id=\"{Anchor(++n)}\""));
+    }
+
+    private static string Anchor(int n) => $"finding-{n}";
+
+    private static Finding Create(Match figure, int n)
+    {
+        // Headlines of drawn and real data name the stamps; otherwise the figure's own stamp applies.
+        string html = Stamped
+            .Replace(figure.Groups["headline"].Value, m => HtmlReport.Stamp(m.Groups[1].Value) + " ");
+        if (Stamp.Match(figure.Value) is { Success: true } stamp
+            && !html.Contains("kit-stamp", Ordinal))
+            html = $"{HtmlReport.Stamp(WebUtility.HtmlDecode(stamp.Groups[1].Value))} {html}";
+        bool isTable = figure.Groups["kind"].Value == "table";
+        Match title = (isTable ? Caption : Title).Match(figure.Value);
+        string text = WebUtility.HtmlDecode(Tag.Replace(title.Groups[1].Value, "")).TrimEnd('.');
+        return new(html, Anchor(n), $"{(isTable ? "Table" : "Figure")}: {text}");
+    }
+
+    private static readonly Regex Headline = new("""
+        <figure\ class="kit-(?<kind>figure|table)"[^>]*?\ data-headline="(?<headline>[^"]+)"[\s\S]*?</figure>
+        """, RegexOptions.IgnorePatternWhitespace);
+
+    private static readonly Regex Stamped = new(@"\[(SYNTHETIC|FIXTURE|SYNTHETIC \+ FIXTURE)\] ");
+    private static readonly Regex Stamp = new("""<span class="kit-stamp">([^<]+)</span>""");
+    private static readonly Regex Caption =
+        new("""<caption>(?:<span class="kit-stamp">[^<]*</span> )?(.*?)</caption>""");
+    private static readonly Regex Title =
+        new("""<figcaption>(?:<span class="kit-stamp">[^<]*</span> )?<strong>(.*?)</strong>""");
+    private static readonly Regex Tag = new("<[^>]+>");
+}

@@ -1,0 +1,56 @@
+using DermKit.Evaluation;
+using DermKit.Models;
+using DermKit.Pretraining;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace DermKit.Studies;
+
+/// <summary>One training of one method, with the time of its steps.</summary>
+public sealed record MethodRun(PretrainOptions Options, IReadOnlyList<TrainingStep> Log, TimeSpan Time);
+
+/// <summary>Methods trained at one budget, with scores and those of <see cref="MethodComparison.Untrained"/>
+/// weights.</summary>
+public sealed record MethodStudy(IReadOnlyList<MethodRun> Runs, IReadOnlyList<TaskResult> Results)
+{
+    /// <summary>Name and log of each run.</summary>
+    public IReadOnlyList<(string Name, IReadOnlyList<TrainingStep> Log)> Logs =>
+        [.. Runs.Select(r => (r.Options.Method, r.Log))];
+
+    /// <summary>Trains each method with each seed on the same images; probes every backbone and untrained weights.
+    /// Progress gets (run, steps done, all steps).</summary>
+    public static MethodStudy Run(KitSettings settings, MethodPlan plan, PretrainData data,
+        IReadOnlyList<ProbeTask> tasks, Action<string, int, int>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        Device device = settings.TorchDevice();
+        ModelDefinition random = ModelRegistry.Load(Path.Combine(settings.Root, "data"))["vit-tiny-random"];
+        var runs = new List<MethodRun>();
+        var results = new List<TaskResult>();
+        foreach (int seed in TaskSuite.Seeds.Take(plan.Seeds))
+        {
+            using Backbone untrained = random.Create(seed, device);
+            Probe(untrained, MethodComparison.Untrained, seed);
+            foreach (string method in PretrainOptions.Methods)
+            {
+                string name = $"{method}, seed {seed}";
+                using var trainer = new Pretrainer(plan.Run(settings, method, seed), data, device);
+                trainer.Run(step => progress?.Invoke(name, step.Step, step.Steps), cancellation);
+                runs.Add(new(trainer.Options, trainer.Log, trainer.Elapsed));
+                Probe(trainer.Backbone, method, seed);
+            }
+        }
+        return new(runs, results);
+
+        void Probe(Backbone backbone, string name, int seed) =>
+            results.AddRange(BackboneProbing.Run(settings, backbone, name, tasks, seed, cancellation: cancellation));
+    }
+
+    /// <summary>Method and log of each run in a folder of <c>kit compare --export</c>.</summary>
+    public static IReadOnlyList<(string Name, IReadOnlyList<TrainingStep> Log)> Exported(string folder) =>
+        [.. Directory.GetFiles(folder, "*.log.jsonl").Order(StringComparer.Ordinal)
+            .Select(file => (MethodOf(file), TrainingLog.Read(file)))];
+
+    private static string MethodOf(string file) => PretrainOptions.Methods.First(
+        m => Path.GetFileName(file).StartsWith($"{m}-", StringComparison.OrdinalIgnoreCase));
+}

@@ -1,0 +1,77 @@
+using System.ComponentModel;
+using System.Globalization;
+
+namespace DermKit.Evaluation;
+
+/// <summary>Size of a run of the suite.</summary>
+public sealed record SuitePlan
+{
+    /// <summary>Names of tasks; null takes every real task that is present and no part of another, else the synthetic
+    /// ones.</summary>
+    public string[]? Tasks { get; init; }
+
+    /// <summary>Version of each task.</summary>
+    public SplitVersion Version { get; init; }
+
+    /// <summary>Names of models; null takes all with weights present.</summary>
+    public string[]? Models { get; init; }
+
+    /// <summary>Seeds of splits, probes and random weights; the paper's five.</summary>
+    public IReadOnlyList<int> Seeds { get; init; } = TaskSuite.Seeds;
+
+    /// <summary>Most training images of a task.</summary>
+    [DisplayName("Most training images")]
+    public int MostTrain { get; init; } = int.MaxValue;
+
+    /// <summary>Most test images of a task.</summary>
+    [DisplayName("Most test images")]
+    public int MostTest { get; init; } = int.MaxValue;
+
+    /// <summary><see cref="MostTrain"/> and <see cref="MostTest"/> in words.</summary>
+    public string Most => MostTrain == int.MaxValue && MostTest == int.MaxValue ? "all"
+        : $"{InWords(MostTrain)} and {InWords(MostTest)}";
+
+    /// <summary>Pixels to which every image is resized first (<see cref="Imaging.OneGeometry"/>); null keeps
+    /// sizes.</summary>
+    [DisplayName("Images brought to")]
+    public (int Width, int Height)? Geometry { get; init; }
+
+    /// <summary><see cref="Geometry"/> in words.</summary>
+    public string ImageSize => Geometry is var (width, height) ? FormattableString.Invariant($"{width}x{height}")
+        : "as they come";
+
+    /// <summary>Parses a size such as 200x150; an empty text is null.</summary>
+    /// <exception cref="KitException">The text is no size from 1x1 to 4096x4096.</exception>
+    public static (int Width, int Height)? GeometryOf(string text)
+    {
+        static int Side(string side) =>
+            int.TryParse(side, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n <= 4096 ? n : 0;
+        if (text.Length == 0) return null;
+        return text.Split('x') is [var w, var h] && Side(w) > 0 && Side(h) > 0 ? (Side(w), Side(h))
+            : throw new KitException($"Geometry: expected width x height in pixels, such as 200x150, found '{text}'.");
+    }
+
+    /// <summary>Precision of feature extraction: fp32 or bf16.</summary>
+    public string Precision { get; init; } = "fp32";
+
+    /// <summary>Model of the paired differences.</summary>
+    public string Baseline { get; init; } = "vit-tiny-random";
+
+    /// <summary>Most parameters of a model that is not named.</summary>
+    [DisplayName("Most parameters of a model")]
+    public long MostParameters { get; init; } = long.MaxValue;
+
+    /// <summary>Probes and metrics.</summary>
+    public ProbingOptions Probing { get; init; } = new();
+
+    /// <summary>The numbers of a mode: quick and workshop take models up to 10 million parameters, quick at most 320
+    /// training and 320 test images of a task and two seeds.</summary>
+    public static SuitePlan For(RunMode mode) => mode switch
+    {
+        RunMode.Quick => new() { MostTrain = 320, MostTest = 320, MostParameters = 10_000_000, Seeds = [1, 9] },
+        RunMode.Workshop => new() { MostParameters = 10_000_000 },
+        _ => new(),
+    };
+
+    private static string InWords(int most) => most == int.MaxValue ? "all" : $"{most}";
+}
