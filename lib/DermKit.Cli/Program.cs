@@ -7,8 +7,7 @@ TerminalWriter.Install();
 try
 {
     ParseResult parsed = KitCommand.Create().Parse(args);
-    // Time to end after Ctrl-C: a run stops its child and writes the report, training ends with a checkpoint. A kernel
-    // handles Ctrl-C itself.
+    // Time after Ctrl-C for a run to write its report and for training to write a checkpoint. A kernel handles Ctrl-C.
     TimeSpan? patience = args switch
     {
         ["jupyter", "run", ..] => null,

@@ -216,7 +216,7 @@ internal static class Charts
             ("ticktext", ticks?.Select(Tables.Number).ToArray()), ("nticks", most));
     }
 
-    // A dashed line across the axis along (x or y); the label's anchor has a shift in pixels.
+    // Draws a dashed line at a value of the axis x or y; anchor has the label's shift in pixels.
     private static void DashedLine(Layout layout, string along, double value, double labelAt, string label,
         (string X, string Y, int Shift) anchor)
     {

@@ -36,7 +36,7 @@ internal static class Look
     internal static Trace Trace(string type, params (string Key, object? Value)[] properties) =>
         Fill(new Trace2D(type), properties);
 
-    /// <summary>Leaves out null values.</summary>
+    // Leaves out null values.
     internal static T Fill<T>(T target, params (string Key, object? Value)[] properties)
         where T : DynamicObj.DynamicObj
     {
@@ -72,7 +72,7 @@ internal static class Look
         ("zeroline", false), ("showline", true), ("linewidth", 1), ("ticks", "outside"), ("ticklen", 4),
         ("fixedrange", true)), more);
 
-    /// <summary>Plotly interprets some HTML in labels.</summary>
+    // Plotly interprets some HTML in labels.
     internal static string Text(string text) => text.Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;");
 
     internal static string Wrapped(string text, int width)

@@ -7,8 +7,7 @@ using Figure = DermKit.Reporting.Figure;
 
 namespace DermKit.Figures;
 
-/// <summary>Draws figures with Plotly.NET. The page decides the colours of text and background, for light and dark
-/// themes.</summary>
+/// <summary>Draws figures with Plotly.NET; the page decides the colours of text and background.</summary>
 internal sealed class PlotlyRenderer : IFigureRenderer
 {
     public string PlotlySpec(Figure figure)

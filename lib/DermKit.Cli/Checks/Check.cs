@@ -4,10 +4,10 @@ internal enum CheckStatus
 {
     Pass,
 
-    /// <summary>The kit runs, with limits.</summary>
+    // The kit runs, with limits.
     Warn,
 
-    /// <summary>The kit does not run.</summary>
+    // The kit does not run.
     Fail,
 }
 

@@ -10,7 +10,7 @@ internal static class Doctor
 {
     private const double Gibibyte = 1L << 30;
 
-    /// <summary>A check that throws becomes a FAIL line.</summary>
+    // A check that throws becomes a FAIL line.
     internal static IEnumerable<Check> Run()
     {
         yield return Sdk();
@@ -44,7 +44,7 @@ internal static class Doctor
         foreach (Check host in NotebookHosts.Checks(settings.Root)) yield return host;
     }
 
-    /// <summary>Null when the program is missing or fails.</summary>
+    // Null when the program is missing or fails.
     internal static string? Output(string file, string arguments)
     {
         var start = new ProcessStartInfo(file, arguments)

@@ -16,7 +16,7 @@ internal static class NativeOperations
     internal static IEnumerable<Check> Checks() => Checks(All, first => new ProcessStartInfo(SessionClient.Dotnet(),
         ["exec", typeof(NativeOperations).Assembly.Location, "native", "--first", $"{first}"]));
 
-    /// <summary>The child starts at the given number.</summary>
+    // The child starts at the given number.
     internal static IEnumerable<Check> Checks(IReadOnlyList<NativeCheck> all, Func<int, ProcessStartInfo> child)
     {
         int first = 0;
@@ -59,12 +59,12 @@ internal static class NativeOperations
             "libtorch's libraries fail on this processor: use another machine or --device cuda, trust no number from "
             + "here, and report this line");
 
-    // The last started operation, the errors, and how the process ended if it failed.
+    // The last operation that started, the errors, and how a failed process ended.
     private static (int Reached, List<(int Number, double Error)> Errors, string? End) Run(ProcessStartInfo start)
     {
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
-        // The child may be expected to end by a signal, so no memory dump.
+        // A signal may end the child; no memory dump is needed.
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
         using Process process = Process.Start(start)!;
         process.ErrorDataReceived += (_, _) => { };

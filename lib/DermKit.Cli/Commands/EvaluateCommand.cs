@@ -54,7 +54,7 @@ internal static class EvaluateCommand
         return command;
     }
 
-    /// <summary>Reports and skips invalid files.</summary>
+    // Reports and skips invalid files.
     internal static TaskSuite Tasks(KitSettings settings)
     {
         TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));

@@ -2,8 +2,7 @@ using DermKit.Models;
 
 namespace DermKit.Cli;
 
-/// <summary>The doctor's child process: prints each operation's number before it runs, and its error after
-/// it.</summary>
+/// <summary>The doctor's child process: prints an operation's number before it runs, its error after it.</summary>
 internal static class NativeCommand
 {
     internal static Command Create()

@@ -5,7 +5,7 @@ namespace DermKit.Cli;
 /// <summary>Downloads an entry of data/sources.json: data sets into KIT_DATA_DIR, weights into data/weights.</summary>
 internal static class SourceFetch
 {
-    /// <summary>Null <paramref name="only"/> downloads all but optional files. Valid files are kept.</summary>
+    // Downloads one file, or all but the optional ones; keeps valid files.
     internal static async Task Run(KitSettings settings, string name, bool accepted, string? only, Download download,
         Action<string> say, Func<SourceFile, Action<long, long?>>? progress = null,
         CancellationToken cancellation = default)

@@ -43,7 +43,7 @@ internal sealed class NotebookReports(RunOptions options, string folder)
     {
         _runs.Add(run);
         run.Executed.Save(Path.Combine(folder, run.Name + ".ipynb"));
-        // Adds a link to this report to the previous one.
+        // The previous report gets a link to this one.
         foreach (NotebookRun changed in _runs.TakeLast(2))
             AtomicFile.WriteAllText(Path.Combine(folder, changed.Name + ".html"), HtmlReport.Render(changed, _runs));
         AtomicFile.WriteAllText(Path.Combine(folder, "index.html"), IndexPage.Render(_runs));

@@ -22,7 +22,7 @@ internal static class CommandParts
     internal static Option<string?> Device() =>
         Option<string?>("--device", "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)");
 
-    /// <summary>Repeatable name=value options.</summary>
+    // Repeatable name=value options.
     internal static Option<string[]> Set(string description) =>
         new("--set") { Description = description, Arity = ArgumentArity.ZeroOrMore };
 
@@ -37,11 +37,11 @@ internal static class CommandParts
         };
     }
 
-    /// <summary>Null for none.</summary>
+    // Null for none.
     internal static string[]? Named(this ParseResult parsed, Option<string[]> option) =>
         parsed.GetValue(option) is { Length: > 0 } names ? names : null;
 
-    /// <summary>The pairs of <see cref="Set"/>.</summary>
+    // The pairs of Set.
     internal static Dictionary<string, string> Pairs(this ParseResult parsed, Option<string[]> set)
     {
         var pairs = new Dictionary<string, string>();
@@ -54,7 +54,7 @@ internal static class CommandParts
         return pairs;
     }
 
-    /// <summary>Runs as a task: signals are handled only after the action has returned its task.</summary>
+    // Runs as a task: signals are handled only after the action has returned its task.
     internal static void SetLongAction(this Command command, Func<ParseResult, CancellationToken, int> action) =>
         command.SetAction((parsed, cancellation) => Task.Run(() => action(parsed, cancellation)));
 }

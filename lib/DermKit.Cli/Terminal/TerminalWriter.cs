@@ -2,16 +2,15 @@ using System.Text;
 
 namespace DermKit.Cli;
 
-/// <summary>Keeps control characters of files from a terminal or a log; line ends, tabs and a leading carriage return
-/// pass.</summary>
+/// <summary>Removes control characters of files; line ends, tabs and a leading carriage return pass.</summary>
 internal sealed class TerminalWriter(TextWriter inner) : TextWriter
 {
-    /// <summary>Unfiltered, for progress that writes its own escape sequences.</summary>
+    // Unfiltered, for progress that writes its own escape sequences.
     internal static TextWriter Terminal { get; private set; } = Console.Out;
 
     public override Encoding Encoding => inner.Encoding;
 
-    /// <summary>Filters both streams from now on, and makes them UTF-8 in every locale.</summary>
+    // Filters both streams from now on, and makes them UTF-8 in every locale.
     internal static void Install()
     {
         Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);

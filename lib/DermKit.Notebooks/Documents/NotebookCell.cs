@@ -5,7 +5,7 @@ internal sealed class NotebookCell(JsonObject json, string place)
 {
     internal JsonObject Json => json;
 
-    /// <summary>Before nbformat 4.5, which has ids, the place in the file.</summary>
+    // Before nbformat 4.5, which has ids, the place in the file.
     internal string Id => HasId ? (string)json["id"]! : place;
 
     internal bool HasId => json.ContainsKey("id");
@@ -25,7 +25,7 @@ internal sealed class NotebookCell(JsonObject json, string place)
         json["metadata"]?["polyglot_notebook"]?["kernelName"]?.ToString()
             ?? json["metadata"]?["dotnet_interactive"]?["language"]?.ToString() ?? "csharp";
 
-    /// <summary>Lines joined by \n. The setter keeps the form, a list of lines or one string.</summary>
+    // Lines joined by \n. The setter keeps the form, a list of lines or one string.
     internal string Source
     {
         get => Text(json["source"]);
@@ -40,7 +40,7 @@ internal sealed class NotebookCell(JsonObject json, string place)
         set => json["execution_count"] = value;
     }
 
-    /// <summary>A text field of nbformat is a string or a list of strings.</summary>
+    // A text field of nbformat: a string or a list of strings.
     internal static string Text(JsonNode? node) => node is JsonArray lines
         ? string.Concat(lines.Select(l => (string?)l)) : (string?)node ?? "";
 

@@ -49,7 +49,7 @@ internal sealed class NotebookDocument
         return new(notebook, text);
     }
 
-    /// <summary>An empty notebook whose metadata VS Code and Jupyter both accept.</summary>
+    // VS Code and Jupyter both accept this metadata.
     internal static NotebookDocument Create() => Parse("""
         {
          "cells": [],

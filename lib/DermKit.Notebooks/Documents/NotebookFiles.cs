@@ -2,10 +2,10 @@ namespace DermKit.Notebooks;
 
 internal static class NotebookFiles
 {
-    // The names after the paper's four stages begin with this number or a larger one.
+    // First name after the paper's four stages.
     private const string FirstAfterStages = "05";
 
-    /// <summary>Full paths of files, or of notebooks/ by the beginnings of their names.</summary>
+    // Full paths of files, or of notebooks/ by the beginnings of their names.
     internal static string[] Find(string root, IReadOnlyList<string> names)
     {
         string[] known = Known(root);

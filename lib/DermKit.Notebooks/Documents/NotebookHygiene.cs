@@ -26,7 +26,7 @@ internal static class NotebookHygiene
         return problems;
     }
 
-    /// <summary>Removes outputs, run numbers, metadata and random ids; saving repairs the layout.</summary>
+    // Removes outputs, run numbers, metadata and random ids; saving repairs the layout.
     internal static NotebookDocument Clean(NotebookDocument notebook)
     {
         NotebookDocument clean = NotebookDocument.Create();

@@ -1,7 +1,6 @@
 namespace DermKit.Notebooks;
 
-/// <summary>Runs a notebook in a child process, up to the first failing cell without the tag
-/// raises-exception.</summary>
+/// <summary>Runs a notebook in a child process, up to the first failing cell without raises-exception.</summary>
 internal static class NotebookRunner
 {
     internal const int MostSeconds = 30 * 24 * 3600;

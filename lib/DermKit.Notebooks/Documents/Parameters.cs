@@ -22,8 +22,7 @@ internal static class Parameters
         return found;
     }
 
-    /// <summary>Replaces earlier injected cells by one that keeps their other assignments; ignores undeclared
-    /// names.</summary>
+    // Replaces earlier injected cells, keeps their other assignments, ignores undeclared names.
     internal static void Inject(NotebookDocument notebook, IReadOnlyDictionary<string, string> values)
     {
         IReadOnlyDictionary<string, string> known = Of(notebook);

@@ -10,13 +10,13 @@ internal sealed record RunOptions
 
     internal IReadOnlyDictionary<string, string> Set { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Limit of a cell; kit.timeout (seconds) in its metadata overrides it.</summary>
+    // Limit of a cell; kit.timeout (seconds) in its metadata overrides it.
     internal TimeSpan? Timeout { get; init; }
 
-    /// <summary>Time that a cell has to stop before its process is ended.</summary>
+    // Time that a cell has to stop before its process is ended.
     internal TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Variables for the child; null removes one.</summary>
+    // Variables for the child; null removes one.
     internal IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
 
     internal string Command { get; init; } = "";

@@ -1,7 +1,6 @@
 namespace DermKit.Notebooks;
 
-/// <summary>Publishes outputs as messages of the last request. Joins and limits printed text, and limits updates of a
-/// display to four a second and the last.</summary>
+/// <summary>Publishes outputs as messages of the last request; limits text, and display updates to 4/s.</summary>
 internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> publish) : IDisposable
 {
     private static readonly TimeSpan TextInterval = TimeSpan.FromMilliseconds(50);
@@ -21,7 +20,7 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
 
     internal JsonObject? Value { get; private set; }
 
-    /// <summary>Assigns later outputs to a request; silent ones are not published.</summary>
+    // Assigns later outputs to a request; silent ones are not published.
     internal void Begin(JupyterMessage request, int count, bool silent)
     {
         lock (_lock)

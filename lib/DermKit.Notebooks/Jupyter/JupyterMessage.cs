@@ -11,7 +11,7 @@ internal sealed record JupyterMessage(IReadOnlyList<byte[]> Identities, JsonObje
 
     internal string Type => (string?)Header["msg_type"] ?? "";
 
-    /// <summary>Null identities repeat the request's.</summary>
+    // Null identities repeat the request's.
     internal static JupyterMessage Create(string type, JsonObject content, string session, JupyterMessage? request,
         IReadOnlyList<byte[]>? identities = null)
     {
@@ -35,7 +35,7 @@ internal sealed record JupyterMessage(IReadOnlyList<byte[]> Identities, JsonObje
         return [.. Identities, Delimiter, Signature(key, parts), .. parts];
     }
 
-    /// <summary>Null when the frames are no message or signed with another key.</summary>
+    // Null when the frames are no message or signed with another key.
     internal static JupyterMessage? Read(IReadOnlyList<byte[]> frames, byte[] key)
     {
         int at = 0;

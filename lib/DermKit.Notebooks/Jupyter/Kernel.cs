@@ -2,9 +2,8 @@ using System.Threading.Channels;
 
 namespace DermKit.Notebooks;
 
-/// <summary>A Jupyter kernel for C#. Cells run in a child process, so that the kernel survives them and answers
-/// interrupt, shutdown and heartbeat meanwhile. Shell requests are handled in order, control requests at
-/// once.</summary>
+/// <summary>A Jupyter kernel for C#. Cells run in a child process, so the kernel survives them and answers meanwhile.
+/// Shell requests are handled in order, control requests at once.</summary>
 internal sealed class Kernel : IDisposable
 {
     private readonly KernelSockets _sockets;
@@ -32,7 +31,7 @@ internal sealed class Kernel : IDisposable
 
     internal int Dropped => _sockets.Dropped;
 
-    /// <summary>Time after an interrupt at which the user is told that the cell continues.</summary>
+    // Time after an interrupt at which the user is told that the cell continues.
     internal TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(5);
 
     internal async Task RunAsync(CancellationToken cancellation)
@@ -176,7 +175,7 @@ internal sealed class Kernel : IDisposable
         {
             SessionClient child = await ChildAsync();
             Task<string?> run = child.RunAsync(code, cell);
-            // Applies an interrupt that came while the child started too.
+            // Also applies an interrupt that came while the child started.
             using CancellationTokenRegistration interrupt = interrupted.Token.Register(child.Cancel);
             using CancellationTokenRegistration end = _stop.Token.Register(child.Kill);
             string? error = await run;

@@ -63,7 +63,7 @@ internal static class KernelReplies
         ["traceback"] = new JsonArray([.. traceback.Select(l => (JsonNode)l)]),
     };
 
-    /// <summary>The protocol counts Unicode characters, .NET counts UTF-16 units.</summary>
+    // The protocol counts Unicode characters, .NET counts UTF-16 units.
     internal static int Utf16(string text, int codePoints)
     {
         int at = 0;

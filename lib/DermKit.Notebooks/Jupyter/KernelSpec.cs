@@ -38,7 +38,7 @@ internal sealed record KernelSpec(string Name, string File, string Title, string
         return file;
     }
 
-    /// <summary>In the order in which clients look; the first of a name counts.</summary>
+    // In the order in which clients look; the first of a name counts.
     internal static IReadOnlyList<KernelSpec> Installed()
     {
         IEnumerable<string> folders = DataFolders().Select(d => Path.Combine(d, "kernels")).Where(Directory.Exists)

@@ -38,7 +38,7 @@ internal sealed class ZmtpPeer : IDisposable
         _ = WriteAsync();
     }
 
-    /// <summary>Assigned by the port, so that no peer can use another's name.</summary>
+    // Assigned by the port: no peer can use another's name.
     internal int Id { get; }
 
     internal async Task GreetAsync(string type, CancellationToken cancellation)
@@ -62,7 +62,7 @@ internal sealed class ZmtpPeer : IDisposable
             throw new InvalidDataException("no READY");
     }
 
-    /// <summary>Throws for a message longer than the limit.</summary>
+    // Throws for a message longer than the limit.
     internal async Task<List<byte[]>> ReadAsync(int limit, CancellationToken cancellation)
     {
         var frames = new List<byte[]>();
@@ -101,7 +101,7 @@ internal sealed class ZmtpPeer : IDisposable
         return _outgoing.Writer.TryWrite(([], sent)) ? sent.Task : Task.CompletedTask;
     }
 
-    /// <summary>1 and a topic subscribes, 0 and a topic unsubscribes.</summary>
+    // 1 and a topic subscribes, 0 and a topic unsubscribes.
     internal void Subscribe(IReadOnlyList<byte[]> message)
     {
         if (message is not [[0 or 1, ..] change]) return;

@@ -25,7 +25,7 @@ internal static class HtmlReport
         outline.Add("Provenance", "provenance", 2);
         string neighbours = Neighbours(run, all ?? [run]);
 
-        // Guards what cells may have written, before the kit's own scripts are added.
+        // Guards what cells wrote, before the kit's own scripts are added.
         var page = new StringBuilder(ReportLinks.Guard($"""
             {Head(title)}<header class="bar"><a class="home" href="index.html">DermKit</a>
             <nav aria-label="Reports">{neighbours}</nav>

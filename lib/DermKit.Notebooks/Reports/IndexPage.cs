@@ -2,7 +2,7 @@ using DermKit.Reporting;
 
 namespace DermKit.Notebooks;
 
-/// <summary>The page of links to the reports: for each notebook its first sentence and its headlines.</summary>
+/// <summary>The page of links to the reports, with first sentences and headlines.</summary>
 internal static class IndexPage
 {
     internal static string Render(IReadOnlyList<NotebookRun> runs)

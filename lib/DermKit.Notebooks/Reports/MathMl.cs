@@ -1,7 +1,6 @@
 namespace DermKit.Notebooks;
 
-/// <summary>Converts TeX to MathML, which browsers draw without a script; a formula with an unknown command stays as
-/// source.</summary>
+/// <summary>Converts TeX to MathML, which needs no script; formulas with unknown commands stay as source.</summary>
 internal sealed class MathMl
 {
     private static readonly Dictionary<string, string> Identifiers = Pairs("""

@@ -100,7 +100,7 @@ internal sealed class Outline
         Refuse(link);
     }
 
-    // Turns an address that a report may not link to into text.
+    // An address that a report may not link to becomes text.
     private static void Refuse(LinkInline link)
     {
         if (link.Url is not { } url || ReportLinks.IsAllowed(url, link.IsImage)) return;
@@ -125,7 +125,7 @@ internal sealed class Outline
         return writer.ToString();
     }
 
-    // A displayed formula scrolls by touch or keyboard on a narrow screen.
+    // Scrolls by touch or keyboard on a narrow screen.
     private static string Formula(string element, string math) =>
         $"<{element} class=\"formula\" role=\"group\" aria-label=\"Formula\" tabindex=\"0\">{math}</{element}>";
 
@@ -156,7 +156,7 @@ internal sealed class Outline
         }
     }
 
-    // Renders a fold's opening and closing lines; other markup as text, as an unclosed element would break the page.
+    // Renders the lines of a fold; other markup as text, as an unclosed element would break the page.
     private sealed class FoldedPart : HtmlObjectRenderer<HtmlBlock>
     {
         private int _open;

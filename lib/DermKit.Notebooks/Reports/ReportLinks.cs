@@ -20,7 +20,7 @@ internal static class ReportLinks
     // The scheme or data:image/ ends within so many letters.
     private const int LongestScheme = 200;
 
-    // Limits the time: each of many unclosed tags is read to the end of the page. Later tags become text.
+    // Limits the time, as each of many unclosed tags is read to the page's end. Later tags become text.
     private const int MostReadings = 16;
     private const int MoreLetters = 100_000;
 

@@ -58,7 +58,7 @@ internal sealed record CellError(string Name, string Message, string Place, IRea
         return new(exception.GetType().Name, exception.Message, place ?? cell, details);
     }
 
-    /// <summary>A magic command (#!..) is an error, because the compiler ignores it in the first line.</summary>
+    // Reports magic commands (#!..), which the compiler would ignore in the first line.
     internal static CellError? FromMagic(string source, string cell)
     {
         string[] lines = source.ReplaceLineEndings("\n").Split('\n');

@@ -4,13 +4,13 @@ namespace DermKit.Notebooks;
 /// checking the stack: thousands of brackets would end the process and lose all variables.</summary>
 internal sealed class CodeDepth
 {
-    /// <summary>Most open brackets, type arguments or documentation tags.</summary>
+    // Most open brackets, type arguments or documentation tags.
     internal const int MostOpen = 200;
 
-    /// <summary>Most nested interpolated strings: each doubles the compiler's time.</summary>
+    // Most nested interpolated strings: each doubles the compiler's time.
     internal const int MostTexts = 12;
 
-    /// <summary>Most words and signs of unfinished statements and expressions.</summary>
+    // Most words and signs of unfinished statements and expressions.
     internal const int MostParts = 1600;
 
     // Parts that a comma does not end: the compiler reads "A<1, A<1" as type arguments.
@@ -40,7 +40,7 @@ internal sealed class CodeDepth
         _plain = plain;
     }
 
-    /// <summary>The line (from 1) at which code is too deep, and a message; null for none.</summary>
+    // The line (from 1) at which code is too deep, and a message; null for none.
     internal static (int Line, string Message)? Problem(string text)
     {
         // In code that a directive excludes, a quote opens no string; only the compiler knows that code.
@@ -295,7 +295,7 @@ internal sealed class CodeDepth
     {
         internal char Opener { get; init; }
 
-        /// <summary>The string literal that continues after this expression; null for brackets.</summary>
+        // The string literal that continues after this expression; null for brackets.
         internal TextKind? Text { get; init; }
 
         internal int Parts { get; set; }
@@ -304,7 +304,7 @@ internal sealed class CodeDepth
 
         internal int Chained { get; set; }
 
-        /// <summary>The preceding ';' or '}', until the next word shows whether the statement continues.</summary>
+        // The preceding ';' or '}', until the next word shows whether the statement continues.
         internal char Ended { get; set; }
     }
 }

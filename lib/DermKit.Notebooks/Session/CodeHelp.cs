@@ -4,7 +4,7 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace DermKit.Notebooks;
 
-/// <summary>Completion and help for a cell, from the compiler's model of it after all cells that ran.</summary>
+/// <summary>Completion and help, from the compiler's model of a cell after all cells that ran.</summary>
 internal static class CodeHelp
 {
     private static readonly string[] Keywords = [.. SyntaxFacts.GetKeywordKinds().Select(SyntaxFacts.GetText)
@@ -14,7 +14,7 @@ internal static class CodeHelp
 
     internal delegate bool Lookup(string name, out object? value);
 
-    /// <summary>Jupyter's is_complete reply, with the indent of the next line.</summary>
+    // Jupyter's is_complete reply, with the indent of the next line.
     internal static JsonObject IsComplete(string code)
     {
         if (CodeDepth.Problem(code) is not null) return new() { ["status"] = "invalid" };
@@ -31,7 +31,7 @@ internal static class CodeHelp
         return new() { ["status"] = "incomplete", ["indent"] = new string(' ', 4 * Math.Max(0, open)) };
     }
 
-    /// <summary>Matches, and start and end of the code that they replace.</summary>
+    // Matches, and start and end of the code that they replace.
     internal static JsonObject Complete(Compilation compilation, int cursor)
     {
         SyntaxTree tree = compilation.SyntaxTrees.Last();
@@ -52,7 +52,7 @@ internal static class CodeHelp
         };
     }
 
-    /// <summary>Signature, value of a variable, and documentation summary of the name at a cursor.</summary>
+    // Signature, value of a variable, and documentation summary of the name at a cursor.
     internal static JsonObject Inspect(Compilation compilation, int cursor, Lookup variable)
     {
         SyntaxTree tree = compilation.SyntaxTrees.Last();
@@ -136,7 +136,6 @@ internal static class CodeHelp
             ? Space.Replace(Plain(summary), " ").Trim() : null;
     }
 
-    // References become names.
     private static string Plain(XElement element) => string.Concat(element.Nodes().Select(n => n switch
     {
         XText text => text.Value,

@@ -1,6 +1,6 @@
 namespace DermKit.Notebooks;
 
-/// <summary>Writes outputs into cells: joins stream text, applies updates to their display.</summary>
+/// <summary>Writes outputs into cells: joins stream text, applies display updates.</summary>
 internal sealed class OutputRecorder
 {
     private readonly Dictionary<string, JsonObject> _displays = [];

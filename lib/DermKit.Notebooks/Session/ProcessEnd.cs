@@ -21,11 +21,11 @@ internal static class ProcessEnd
         [OperatingSystem.IsMacOS() ? 10 : 7] = "SIGBUS",
     };
 
-    /// <summary>For example "ended with code 136 (SIGFPE)".</summary>
+    // For example "ended with code 136 (SIGFPE)".
     internal static string Describe(int exitCode) =>
         $"ended with code {exitCode}{(Signal(exitCode) is { } name ? $" ({name})" : "")}";
 
-    /// <summary>Remedy for a fault's signal; empty for none.</summary>
+    // Remedy for a fault's signal; empty for none.
     internal static string Advice(int exitCode, MemoryReading? memory) => Signal(exitCode) switch
     {
         "SIGKILL" => $" {(memory is null ? "Its memory is not known." : memory.ToString())} {Remedy}",

@@ -4,13 +4,12 @@ using Microsoft.CodeAnalysis.Scripting;
 
 namespace DermKit.Notebooks;
 
-/// <summary>Runs C# script cells in this process. Emits nbformat 4 outputs, and Jupyter's update_display_data for an
-/// update.</summary>
+/// <summary>Runs C# script cells in this process. Emits nbformat 4 outputs and Jupyter's update_display_data.</summary>
 /// <remarks>Replaces Console.Out and Console.Error until disposed. Library code reaches the host through the AppContext
 /// data DermKit.Display, DermKit.Provenance and DermKit.Cancellation.</remarks>
 internal sealed class ScriptSession : IDisposable
 {
-    // .NET Interactive imports these too.
+    // As .NET Interactive.
     private static readonly string[] Imports = ["System", "System.Text", "System.Collections",
         "System.Collections.Generic", "System.Threading.Tasks", "System.Linq"];
 
@@ -141,7 +140,7 @@ internal sealed class ScriptSession : IDisposable
         ? CSharpScript.Create<object>(source, options, typeof(ScriptGlobals))
         : _state.Script.ContinueWith<object>(source, options);
 
-    // An error when a #r names another copy of a loaded library, with which the cell would not run.
+    // Reports a #r to another copy of a loaded library, with which the cell would not run.
     private static string? OtherCopy(Compilation compilation)
     {
         foreach (string path in compilation.DirectiveReferences.OfType<PortableExecutableReference>()

@@ -105,7 +105,7 @@ internal sealed class SessionClient : IAsyncDisposable
         return running.Task;
     }
 
-    /// <summary>Asks complete, inspect or isComplete; null when the process has ended.</summary>
+    // Asks complete, inspect or isComplete; null when the process has ended.
     internal Task<JsonObject?> AskAsync(string question, string source, int cursor)
     {
         var asked = new TaskCompletionSource<JsonObject?>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -201,7 +201,7 @@ internal sealed class SessionClient : IAsyncDisposable
             + $"{ProcessEnd.Describe(_process.ExitCode)}{last}{(advice == "" ? "" : $".{advice}")}";
     }
 
-    // Reads memory while the child runs; an ended process has none.
+    // An ended process has no memory to read.
     private void ReadMemory()
     {
         try

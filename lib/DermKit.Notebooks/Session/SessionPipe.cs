@@ -21,8 +21,7 @@ internal sealed class SessionPipe : IDisposable
     private readonly string? _folder;
     private readonly FileStream? _lock;
 
-    /// <summary>Uses TMPDIR, or another folder when that is missing, not writable or too long for a socket's
-    /// path.</summary>
+    // Uses TMPDIR, or another folder when that is missing, not writable or too long for a socket.
     internal SessionPipe()
     {
         string name = $"{Prefix}{Guid.NewGuid():N}"[..(Prefix.Length + 12)];
@@ -64,7 +63,7 @@ internal sealed class SessionPipe : IDisposable
 
     internal NamedPipeServerStream Stream { get; }
 
-    /// <summary>Open connections stay open.</summary>
+    // Open connections stay open.
     internal void RemoveFolder()
     {
         try
@@ -73,7 +72,7 @@ internal sealed class SessionPipe : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Another start removed it as stale; the next start removes the rest.
+            // Another start removed it as stale; the next removes the rest.
         }
         finally
         {
@@ -88,7 +87,7 @@ internal sealed class SessionPipe : IDisposable
         RemoveFolder();
     }
 
-    // Removes folders of processes that were killed before their child connected.
+    // Folders of processes that were killed before their child connected.
     private static void RemoveStale(string parent)
     {
         foreach (string folder in Directory.GetDirectories(parent, Prefix + "*"))

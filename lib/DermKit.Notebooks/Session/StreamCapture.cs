@@ -73,7 +73,7 @@ internal sealed class StreamCapture : TextWriter
 
     private void AtExit(object? sender, EventArgs e) => TryFlush();
 
-    // On a timer's thread, where nothing handles an exception.
+    // On a thread where nothing handles an exception.
     private void TryFlush()
     {
         try

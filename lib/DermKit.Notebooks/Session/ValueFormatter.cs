@@ -28,7 +28,7 @@ internal static class ValueFormatter
         return content;
     }
 
-    /// <summary>The data of an nbformat output: JSON types as JSON, text as lines.</summary>
+    // The data of an nbformat output: JSON types as JSON, text as lines.
     internal static JsonObject ToData(IReadOnlyDictionary<string, string> content)
     {
         var data = new JsonObject();

@@ -8,7 +8,7 @@ public static class CostReport
 {
     private const double Mebi = 1 << 20;
 
-    // Rates are not reliable when the fastest round exceeds the slowest by this factor.
+    // Rates are not reliable when the fastest round is more than so many times as fast as the slowest.
     private const double Steady = 1.5;
 
     /// <summary>Parameters, operations and feature sizes.</summary>
@@ -98,8 +98,7 @@ public static class CostReport
         static Estimate Rate(MeasuredCost m) => new(m.ImagesPerSecond, m.Slowest, m.Fastest);
     }
 
-    /// <summary>Rate over operations on logarithmic axes, with the smallest and the best batch of each
-    /// precision.</summary>
+    /// <summary>Rate over operations, on logarithmic axes: the smallest and the best batch of each precision.</summary>
     public static LineFigure Rates(IReadOnlyList<MeasuredCost> measured)
     {
         int least = measured.Min(m => m.Batch);

@@ -6,7 +6,7 @@ namespace DermKit.Reporting;
 /// <summary>Tables and figures of a <see cref="LabelRun"/>.</summary>
 public static class LabelReport
 {
-    /// <summary>What bands and intervals of curves resample (<see cref="LabelMeans"/>).</summary>
+    // What bands and intervals of curves resample (LabelMeans).
     internal const string Seeds =
         "seeds with their draws (with one seed its draws) and test patients, lesions or images together";
 
@@ -51,8 +51,7 @@ public static class LabelReport
     public static object Remarks(LabelRun run) => ProbingReport.Remarks(
         run.Curves.Select(c => (c.Task, c.Model, c.Probe, c.Seed, c.Note)), Stamps.Of(run.Curves));
 
-    /// <summary>Mean F1 over labels of each class on one task, with bands. The task with the most labels has a
-    /// headline.</summary>
+    /// <summary>Mean F1 over labels of each class on one task; a headline for the task with the most labels.</summary>
     /// <exception cref="KitException">The task has no curve.</exception>
     public static LineFigure Curves(IReadOnlyList<MeanCurve> curves, ProbeTask task)
     {
@@ -167,7 +166,7 @@ public static class LabelReport
         Provenance.Note("seeds", string.Join(", ", run.Curves.Select(c => c.Seed).Distinct()));
     }
 
-    /// <summary>Such as 2.00 [1.80, 2.31], 1.20 to 2.00 [1.00, 2.20], ≥ 4.00 [3.10, ∞), or not bounded.</summary>
+    // Such as 2.00 [1.80, 2.31], 1.20 to 2.00 [1.00, 2.20], ≥ 4.00 [3.10, ∞), or not bounded.
     internal static string Median(SavingMedian median)
     {
         (double lower, double upper, double low, double high) = median;

@@ -112,7 +112,7 @@ public static class PretrainingReport
             map.Cast<double>().Max() * map.Length / Math.Max(map.Cast<double>().Sum(), double.Epsilon);
     }
 
-    /// <summary>Patch tokens as colours from <see cref="TokenMaps.Components"/>, beside images of the models' input
+    /// <summary>Patch tokens as colours (<see cref="TokenMaps.Components"/>), beside images of the input
     /// size.</summary>
     public static ImageGridFigure Components(
         IReadOnlyList<RgbImage> images, IReadOnlyList<(string Name, PatchColors Colors)> models, string stamp = "")
@@ -155,8 +155,7 @@ public static class PretrainingReport
         { Markers = false, Stamp = stamp };
     }
 
-    /// <summary>One monitor of several runs. Runs of one name, such as seeds, become their mean with a band from lowest
-    /// to highest.</summary>
+    // One monitor of several runs. Runs of one name become their mean, in a band from lowest to highest.
     internal static LineFigure Monitor(string id, string title, string caption, string axis,
         Func<TrainingStep, double> value, Runs runs, string stamp = "")
     {
@@ -221,8 +220,7 @@ public static class PretrainingReport
                 + "run; losses of different methods are not comparable.",
         };
 
-    /// <summary>Online kNN over the steps of a run. Scores that a resumed run read from its log have no
-    /// intervals.</summary>
+    /// <summary>Online kNN over a run's steps. Scores that a resumed run read from its log have no intervals.</summary>
     /// <exception cref="ArgumentException">The log has no score, or fewer than the monitor.</exception>
     public static LineFigure Knn(OnlineKnn knn, IReadOnlyList<TrainingStep> log)
     {

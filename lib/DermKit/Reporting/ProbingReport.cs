@@ -9,7 +9,7 @@ namespace DermKit.Reporting;
 /// <summary>Tables and figures of a <see cref="SuiteRun"/>: tasks, models and scores.</summary>
 public static partial class ProbingReport
 {
-    /// <summary>What <see cref="MeanOver"/> abbreviates.</summary>
+    // What MeanOver abbreviates.
     internal const string SeenNote = "F1 is the mean over so many tasks; seen: their training images are in the "
         + "pre-training data of the kit or of a model here.";
 
@@ -162,7 +162,7 @@ public static partial class ProbingReport
         Provenance.Note("seeds", string.Join(", ", run.Results.Select(r => r.Seed).Distinct()));
     }
 
-    /// <summary>Name of a mean over tasks, short enough for a column.</summary>
+    // Name of a mean over tasks, short enough for a column.
     internal static string MeanOver(string mean, int tasks) =>
         $"{tasks} {(mean == Comparison.Inside ? "seen" : "unseen")}";
 
@@ -170,7 +170,7 @@ public static partial class ProbingReport
         .Select((name, c) => (name, rows.Count(i => task.Labels[i] == c)))
         .MinBy(p => p.Item2);
 
-    /// <summary>An image after the paper's transform; null when unreadable.</summary>
+    // An image after the paper's transform; null when unreadable.
     internal static ImageTile? Tile(ProbeTask task, int row, string label, string note)
     {
         try

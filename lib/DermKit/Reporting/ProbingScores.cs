@@ -73,8 +73,7 @@ public static partial class ProbingReport
             : Scores("Telling the source apart", own);
     }
 
-    /// <summary>Mean ranks over data sets, and signed-rank tests against the baseline; a sentence for too few data
-    /// sets.</summary>
+    /// <summary>Mean ranks over data sets, with signed-rank tests; a sentence for too few data sets.</summary>
     public static object Ranks(IReadOnlyList<TaskResult> results, string baseline)
     {
         var rows = new List<(string Model, string Probe, double Rank, SignedRankResult? Test)>();
@@ -216,8 +215,8 @@ public static partial class ProbingReport
             .Where(rows => rows.Truth.Length > 0)];
     }
 
-    /// <summary>Half of Student's 95 % interval of a mean over seeds, t SD / sqrt(n) with n - 1 degrees of freedom;
-    /// null without spread, and for two seeds, whose t of 12.7 is not informative.</summary>
+    // Half of Student's 95 % interval of a mean over seeds, t SD / sqrt(n) with n - 1 degrees of freedom; null without
+    // spread, and for two seeds, whose t of 12.7 is not informative.
     internal static double? OverSeeds(double deviation, int seeds) => seeds < 3 || !(deviation > 0)
         ? null
         : StudentT.InvCDF(0, 1, seeds - 1, 0.975) * deviation / Math.Sqrt(seeds);

@@ -30,8 +30,8 @@ public static class Provenance
         new("memory", Invariant($"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1073741824.0:0.0} GiB")),
     ];
 
-    /// <summary>The commit of the checkout around a folder, with "+ changes" when files differ from it; "not a git
-    /// checkout" outside of one. Without git, the commit that the library was built from.</summary>
+    // The commit of the checkout around a folder, with "+ changes" when files differ from it; "not a git checkout"
+    // outside of one. Without git, the commit that the library was built from.
     internal static string Commit(string folder)
     {
         try

@@ -16,7 +16,7 @@ internal static class SubsetScore
         };
     }
 
-    /// <summary>Mean over seeds with its 95 % bootstrap interval over units; the metric is F1 when null.</summary>
+    // Mean over seeds with its 95 % bootstrap interval over units; the metric is F1 when null.
     internal static Estimate Of(TestRows[] seeds, Func<ClassCounts, double>? metric, int resamples)
     {
         (double value, double[] resampled) = Bootstrap.Mean(seeds, metric, resamples);

@@ -12,11 +12,10 @@ internal static class FigureHtml
 
     internal static string StyleSheet { get; } = Resource("figure.css");
 
-    /// <summary>Draws every waiting figure with window.Plotly; a report embeds it after plotly.js.</summary>
+    // Draws every waiting figure with window.Plotly; a report embeds it after plotly.js.
     internal static string Script { get; } = Resource("figure.js");
 
-    /// <summary>Whether a report brings style and scripts: the AppContext switch DermKit.Report, else the presence of
-    /// the kit's host.</summary>
+    // Whether a report brings style and scripts: AppContext's DermKit.Report, else the kit's host.
     internal static bool InReport => AppContext.TryGetSwitch("DermKit.Report", out bool isReport)
         ? isReport
         : AppContext.GetData(Display.HostKey) is not null;
@@ -45,7 +44,7 @@ internal static class FigureHtml
         return Markup.Styled(html.ToString());
     }
 
-    /// <summary>Sets window.Plotly in a page with any module loader.</summary>
+    // Sets window.Plotly in a page with any module loader.
     internal static string PlotlyScript(string plotlyJs)
     {
         string script = plotlyJs.Replace("</script", "<\\/script");

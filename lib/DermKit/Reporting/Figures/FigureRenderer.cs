@@ -13,8 +13,7 @@ internal interface IFigureRenderer
     string PlotlyJs();
 }
 
-/// <summary>Loads DermKit.Figures into its own context, because Plotly.NET needs a newer FSharp.Core than some hosts
-/// have.</summary>
+/// <summary>Loads DermKit.Figures into its own context: Plotly.NET needs a newer FSharp.Core than some hosts.</summary>
 internal static class FigureRenderer
 {
     private static readonly Lazy<IFigureRenderer> Renderer = new(Load);

@@ -5,8 +5,7 @@ namespace DermKit.Reporting;
 /// <summary>Draws a weight or a colour for each patch as a square; nothing is known at a finer scale.</summary>
 internal static class PatchPainting
 {
-    /// <summary>The image in grey, coloured from dark to yellow by weights [row, column] of 0 or more; zeros leave it
-    /// grey.</summary>
+    // The image in grey, coloured from dark to yellow by weights [row, column] above 0.
     internal static RgbImage Heat(RgbImage image, double[,] weights)
     {
         double most = Math.Max(weights.Cast<double>().Max(), double.Epsilon);
@@ -19,8 +18,7 @@ internal static class PatchPainting
         });
     }
 
-    /// <summary>Enlarges pixels to squares; the width is <paramref name="side"/>, and the height keeps the aspect
-    /// ratio.</summary>
+    // Enlarges pixels to squares; side is the new width in pixels, the aspect ratio stays.
     internal static RgbImage Enlarge(RgbImage patches, int side)
     {
         int height = Math.Max(1, side * patches.Height / patches.Width);

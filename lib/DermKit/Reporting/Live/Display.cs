@@ -14,10 +14,10 @@ internal sealed record DisplayedHtml(string Html, string Plain) : IRichOutput
 /// <summary>Shows rich output in the host of this process and replaces it in place; plain text in a console.</summary>
 public sealed class Display
 {
-    /// <summary>AppContext data of the kit's host: a delegate of id, whether it is an update, and forms.</summary>
+    // AppContext data of the kit's host: a delegate of id, whether it is an update, and forms.
     internal const string HostKey = "DermKit.Display";
 
-    /// <summary>AppContext data of the kit's host: the token of the running cell.</summary>
+    // AppContext data of the kit's host: the token of the running cell.
     internal const string CancellationKey = "DermKit.Cancellation";
 
     private readonly string _id = Guid.NewGuid().ToString("N");
@@ -36,10 +36,10 @@ public sealed class Display
     public static CancellationToken Cancellation => AppContext.GetData(CancellationKey) as CancellationToken?
         ?? NotebookHost.Current?.Cancellation ?? CancellationToken.None;
 
-    /// <summary>True where output goes to a file or a pipe.</summary>
+    // True where output goes to a file or a pipe.
     internal static bool IsLog => KitHost is null && NotebookHost.Current is null && Console.IsOutputRedirected;
 
-    /// <summary>Least time between two updates.</summary>
+    // Least time between two updates.
     internal static TimeSpan Pause => IsLog ? TimeSpan.FromSeconds(10) : TimeSpan.FromMilliseconds(250);
 
     private static Action<string, bool, IReadOnlyDictionary<string, string>>? KitHost =>
@@ -69,7 +69,7 @@ public sealed class Display
         ProgressBar Bar(string what) => new(run.Length > 0 ? $"{run}: {what}" : what);
     }
 
-    /// <summary>Bar, rate, time left and chart of a training run; pass its <see cref="TrainingProgress.Report"/> to the
+    /// <summary>Bar, rate, time left and chart; pass its <see cref="TrainingProgress.Report"/> to the
     /// trainer.</summary>
     public static TrainingProgress Training(string label, string stamp = "") => new(label, stamp);
 
@@ -81,22 +81,22 @@ public sealed class Display
         else Send(shown, isUpdate: true);
     }
 
-    /// <summary>One line in a terminal, overwritten until <see cref="End"/>.</summary>
+    // One line in a terminal, overwritten until End.
     internal static Display Live(string html, string plain) => new(new(html, plain), !Console.IsOutputRedirected);
 
-    /// <summary>Prints a line above the changing one in a terminal; does nothing elsewhere.</summary>
+    // Prints a line above the changing one in a terminal; does nothing elsewhere.
     internal void Above(string text)
     {
         if (IsLine) Console.WriteLine($"\r{text.PadRight(Math.Max(0, Console.WindowWidth - 1))}");
     }
 
-    /// <summary>Ends the changing line in a terminal; a later update starts another.</summary>
+    // Ends the changing line in a terminal; a later update starts another.
     internal void End()
     {
         if (IsLine) Console.WriteLine();
     }
 
-    /// <summary>The first line, cut or padded to overwrite one line of a terminal.</summary>
+    // The first line, cut or padded to overwrite one line of a terminal.
     internal static string Line(string plain, int columns)
     {
         string first = plain.Split('\n')[0];

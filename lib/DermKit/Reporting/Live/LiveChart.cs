@@ -10,8 +10,7 @@ internal static class LiveChart
     private static readonly (string Color, string Dash)[] Looks = [("#2f7fc1", ""), ("#d0601a", "7 4"),
         ("#178f6b", "2 3")];
 
-    /// <summary>A chart from 0 to at least 1 of at most three lines over <paramref name="steps"/>; omits lines without
-    /// points.</summary>
+    // A chart from 0 to at least 1 of at most three lines; omits lines without points.
     internal static string Svg(IReadOnlyList<ThinnedLine> lines, int steps)
     {
         (ThinnedLine Line, string Stroke)[] drawn = [.. lines
@@ -37,7 +36,7 @@ internal static class LiveChart
             .Append($"<span>0</span><span>step</span><span>{steps}</span></div></div>").ToString();
     }
 
-    /// <summary>Block characters between the lowest and highest value; empty without points.</summary>
+    // Block characters between the lowest and highest value; empty without points.
     internal static string Sparkline(ThinnedLine line, int columns = 16)
     {
         double[] values = [.. line.Points.Select(p => p.Y)];

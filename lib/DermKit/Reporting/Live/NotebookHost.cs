@@ -21,7 +21,7 @@ internal static class NotebookHost
 {
     private static INotebookHost? _loaded;
 
-    /// <summary>The host whose cell the caller runs in, or null.</summary>
+    // The host whose cell the caller runs in, or null.
     internal static INotebookHost? Current
     {
         get

@@ -1,7 +1,7 @@
 namespace DermKit.Reporting;
 
-/// <summary>Shows how much is done, the rate and the time left: in place at most four times a second, in a log every
-/// ten seconds.</summary>
+/// <summary>Shows progress, rate and time left: in place up to four times a second, in a log every ten
+/// seconds.</summary>
 public sealed class ProgressBar
 {
     private readonly string _label;

@@ -1,7 +1,6 @@
 namespace DermKit.Reporting;
 
-/// <summary>A line of at most <paramref name="most"/> points (even, 4 or more): when full, averages pairs of
-/// neighbours.</summary>
+/// <summary>Averages pairs of neighbours when it has <paramref name="most"/> points (even, 4 or more).</summary>
 internal sealed class ThinnedLine(string name, int most = 240)
 {
     private readonly List<(double X, double Y)> _points = [];
@@ -16,10 +15,10 @@ internal sealed class ThinnedLine(string name, int most = 240)
 
     internal double Last { get; private set; } = double.NaN;
 
-    /// <summary>Means of equally many neighbours; the last one may be of fewer.</summary>
+    // Means of equally many neighbours; the last one may be of fewer.
     internal IReadOnlyList<(double X, double Y)> Points => _pending == 0 ? _points : [.. _points, Mean()];
 
-    /// <summary>Ignores a value that is not finite.</summary>
+    // Ignores a value that is not finite.
     internal void Add(double x, double y)
     {
         if (!double.IsFinite(y)) return;

@@ -5,8 +5,7 @@ using DermKit.Pretraining;
 namespace DermKit.Reporting;
 
 /// <summary>Shows a training run in place, at most four times a second: bar, rate, time left, a chart of the loss and
-/// the collapse monitors, and a warning of collapse. A terminal shows one line; a log gets a line every ten
-/// seconds.</summary>
+/// the collapse monitors, and a warning of collapse. A log gets a line every ten seconds.</summary>
 public sealed class TrainingProgress
 {
     private const int Window = 50;
@@ -61,8 +60,7 @@ public sealed class TrainingProgress
         }
     }
 
-    /// <summary>Shows the last step of a run that stopped early, and ends the terminal's line. Later steps continue
-    /// it.</summary>
+    /// <summary>Shows the last step of a run that stopped early, and ends the terminal's line.</summary>
     public void Close()
     {
         lock (_gate)

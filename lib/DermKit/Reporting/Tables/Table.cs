@@ -39,8 +39,8 @@ public sealed record Table(
     /// <exception cref="IOException">The folder is not writable or the disk is full.</exception>
     public Table Save(string name) => this with { Files = TableFiles.Save(ToDataFrame(), name) };
 
-    /// <summary>The table as a data frame. An <see cref="Estimate"/> has columns for its value and the ends of its
-    /// interval; a stamped table has a column with the stamp.</summary>
+    // The table as a data frame. An Estimate has columns for its value and the ends of its interval; a stamped table
+    // has a column with the stamp.
     internal DataFrame ToDataFrame()
     {
         var columns = new List<DataFrameColumn>();

@@ -16,7 +16,7 @@ internal static class TableFiles
         ? Path.GetFullPath(folder)
         : Path.Combine(KitSettings.FromEnvironment().Root, "reports");
 
-    /// <summary>Writes tables/NAME.csv and tables/NAME.parquet into the reports folder.</summary>
+    // Writes tables/NAME.csv and tables/NAME.parquet into the reports folder.
     internal static IReadOnlyList<string> Save(DataFrame frame, string name)
     {
         if (name.Length == 0 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'))
@@ -28,14 +28,14 @@ internal static class TableFiles
         return [path + ".csv", path + ".parquet"];
     }
 
-    /// <summary>A link's address: from the report's folder in a report, from the notebook's elsewhere.</summary>
+    // A link's address: from the report's folder in a report, from the notebook's elsewhere.
     internal static string Address(string path)
     {
         string from = FigureHtml.InReport ? Reports : Environment.CurrentDirectory;
         return Path.GetRelativePath(from, path).Replace('\\', '/');
     }
 
-    /// <summary>UTF-8 without a byte-order mark.</summary>
+    // UTF-8 without a byte-order mark.
     internal static void WriteCsv(DataFrame frame, string path)
     {
         var text = new StringBuilder();
@@ -50,7 +50,7 @@ internal static class TableFiles
         }
     }
 
-    /// <summary>Writes one row group; all columns are nullable.</summary>
+    // Writes one row group; all columns are nullable.
     internal static void WriteParquet(DataFrame frame, string path)
     {
         DataField[] fields = [.. frame.Columns.Select(c => new DataField(c.Name, c.DataType, isNullable: true))];

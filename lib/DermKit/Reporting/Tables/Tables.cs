@@ -55,7 +55,7 @@ public static class Tables
             : $"{(int)whole.TotalHours} h {whole.Minutes} min";
     }
 
-    /// <summary>Such as 0.031, ≤ 0.020 for an upper bound, and "–" for null.</summary>
+    // Such as 0.031, ≤ 0.020 for an upper bound, and "–" for null.
     internal static string P(double? p, bool isBound) =>
         p is { } value ? $"{(isBound ? "≤ " : "")}{Number(value)}" : "–";
 
