@@ -57,24 +57,30 @@ internal static class JupyterCommand
                 kernel.Interrupt();
             });
             using var end = new CancellationTokenSource();
-            Task client = EndWithClientAsync(end);
-            await kernel.RunAsync(end.Token);
-            await end.CancelAsync();
-            await client;
+            Task client = EndWithClientAsync(end.CancelAsync, end.Token);
+            try
+            {
+                await kernel.RunAsync(end.Token);
+            }
+            finally
+            {
+                await end.CancelAsync();
+                await client;
+            }
             return 0;
         });
         return command;
     }
 
     // Ends the kernel with its client: a killed client sends no shutdown request.
-    private static async Task EndWithClientAsync(CancellationTokenSource end)
+    private static async Task EndWithClientAsync(Func<Task> end, CancellationToken cancellation)
     {
         if (!int.TryParse(Environment.GetEnvironmentVariable("JPY_PARENT_PID"), CultureInfo.InvariantCulture,
             out int id) || id <= 1) return;
         try
         {
             using Process client = Process.GetProcessById(id);
-            await client.WaitForExitAsync(end.Token);
+            await client.WaitForExitAsync(cancellation);
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
@@ -84,6 +90,6 @@ internal static class JupyterCommand
         {
             return;
         }
-        await end.CancelAsync();
+        await end();
     }
 }

@@ -15,8 +15,10 @@ internal sealed class TerminalWriter(TextWriter inner) : TextWriter
     {
         Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         Terminal = Console.Out;
+#pragma warning disable CA2000 // The console keeps them until the process ends.
         Console.SetOut(new TerminalWriter(Terminal));
         Console.SetError(new TerminalWriter(Console.Error));
+#pragma warning restore CA2000
     }
 
     public override void Write(char value) => inner.Write(Printable.Text(value.ToString()));

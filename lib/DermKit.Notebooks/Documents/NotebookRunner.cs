@@ -32,8 +32,10 @@ internal static class NotebookRunner
             ["KIT_DEVICE"] = options.Device,
         };
         var recorder = new OutputRecorder();
+#pragma warning disable CA2000 // RunAsync disposes the client.
         Task<SessionClient> client = SessionClient.StartAsync(options.Root,
             Path.GetDirectoryName(Path.GetFullPath(path))!, environment, recorder.Add, cancellation);
+#pragma warning restore CA2000
         return new(client, recorder);
     }
 

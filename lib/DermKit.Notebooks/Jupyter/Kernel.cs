@@ -14,7 +14,9 @@ internal sealed class Kernel : IDisposable
     private readonly string _root;
     private readonly string _folder;
     private Task<SessionClient> _child;
+#pragma warning disable CA2213 // An interrupt may hold it longer than the cell runs.
     private volatile CancellationTokenSource? _running;
+#pragma warning restore CA2213
     private int _count;
     private int _unnumbered;
 
@@ -47,7 +49,10 @@ internal sealed class Kernel : IDisposable
         {
             // The kernel shuts down.
         }
-        await EndChildAsync();
+        finally
+        {
+            await EndChildAsync();
+        }
         await _sockets.FlushAsync();
     }
 
@@ -168,7 +173,6 @@ internal sealed class Kernel : IDisposable
     private async Task<JsonObject?> RunAsync(string code, string cell)
     {
         if (string.IsNullOrWhiteSpace(code)) return null;
-        // Not disposed: an interrupt may hold it longer than the cell runs.
         var interrupted = new CancellationTokenSource();
         _running = interrupted;
         try

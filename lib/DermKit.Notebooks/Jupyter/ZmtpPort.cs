@@ -38,6 +38,7 @@ internal sealed class ZmtpPort : IDisposable
         _stop.Cancel();
         _listener.Dispose();
         foreach (ZmtpPeer peer in _peers.Values) peer.Dispose();
+        _stop.Dispose();
     }
 
     private async Task AcceptAsync()

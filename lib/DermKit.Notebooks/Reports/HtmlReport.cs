@@ -70,7 +70,8 @@ internal static class HtmlReport
     internal static string Asset(string name)
     {
         using Stream stream = typeof(HtmlReport).Assembly.GetManifestResourceStream($"DermKit.Notebooks.{name}")!;
-        return new StreamReader(stream).ReadToEnd();
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
     }
 
     internal static Outline Opening(NotebookRun run)

@@ -8,8 +8,10 @@ internal sealed class SessionClient : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly int _id;
-    private readonly NamedPipeServerStream _pipe;
+    private readonly SessionPipe _pipe;
+#pragma warning disable CA2213 // It has no buffer to flush; the pipe is disposed.
     private readonly StreamWriter _writer;
+#pragma warning restore CA2213
     private readonly Action<JsonObject> _output;
     private readonly StringBuilder _nativeError = new();
     private readonly Task _reading;
@@ -19,13 +21,13 @@ internal sealed class SessionClient : IAsyncDisposable
     private volatile TaskCompletionSource<JsonObject?>? _asked;
     private volatile bool _ended;
 
-    private SessionClient(Process process, NamedPipeServerStream pipe, Action<JsonObject> output)
+    private SessionClient(Process process, SessionPipe pipe, Action<JsonObject> output)
     {
         _process = process;
         _pipe = pipe;
         _output = output;
         _id = process.Id;
-        _writer = new StreamWriter(pipe) { AutoFlush = true, NewLine = "\n" };
+        _writer = new StreamWriter(pipe.Stream) { AutoFlush = true, NewLine = "\n" };
         process.OutputDataReceived += (_, e) => AddNativeOutput("stdout", e.Data);
         process.ErrorDataReceived += (_, e) => AddNativeOutput("stderr", e.Data);
         process.BeginOutputReadLine();
@@ -57,11 +59,12 @@ internal sealed class SessionClient : IAsyncDisposable
             StandardErrorEncoding = Encoding.UTF8,
         };
         foreach ((string key, string? value) in environment) start.Environment[key] = value;
-        Process process = Process.Start(start)!;
-        process.StandardInput.Close();
-        Task connected = pipe.Stream.WaitForConnectionAsync(cancellation);
+        Process? process = null;
         try
         {
+            process = Process.Start(start)!;
+            process.StandardInput.Close();
+            Task connected = pipe.Stream.WaitForConnectionAsync(cancellation);
             if (await Task.WhenAny(connected, process.WaitForExitAsync(cancellation)) != connected)
             {
                 // A cancelled start ends the wait too, and a running process has no exit code.
@@ -72,14 +75,15 @@ internal sealed class SessionClient : IAsyncDisposable
             }
             await connected;
             pipe.RemoveFolder();
+            return new SessionClient(process, pipe, output);
         }
         catch
         {
-            process.Kill(entireProcessTree: true);
+            process?.Kill(entireProcessTree: true);
+            process?.Dispose();
             pipe.Dispose();
             throw;
         }
-        return new SessionClient(process, pipe.Stream, output);
     }
 
     internal static string Host(string root)
@@ -128,7 +132,7 @@ internal sealed class SessionClient : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _memoryTimer.DisposeAsync();
-        await _pipe.DisposeAsync();
+        _pipe.Dispose();
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         try
         {
@@ -147,7 +151,7 @@ internal sealed class SessionClient : IAsyncDisposable
         string? fault = null;
         try
         {
-            using var reader = new StreamReader(_pipe, leaveOpen: true);
+            using var reader = new StreamReader(_pipe.Stream, leaveOpen: true);
             // The deepest JSON display, inside a message.
             while (await reader.ReadLineAsync() is { } line)
                 Take((JsonObject)JsonNode.Parse(line, documentOptions: new() { MaxDepth = 260 })!);

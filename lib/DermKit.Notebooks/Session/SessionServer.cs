@@ -36,17 +36,19 @@ internal static class SessionServer
         });
 
         using var reader = new StreamReader(pipe, leaveOpen: true);
-        var last = new CancellationTokenSource();
+        CancellationTokenSource? last = null;
         while (await reader.ReadLineAsync() is { } line)
         {
             var message = (JsonObject)JsonNode.Parse(line)!;
             if ((string?)message["op"] == "cancel")
             {
                 // Not awaited: callbacks may take time.
-                _ = last.CancelAsync();
+                _ = last?.CancelAsync();
                 continue;
             }
+#pragma warning disable CA2000 // A late cancel may reach a request that has ended.
             last = new CancellationTokenSource();
+#pragma warning restore CA2000
             await requests.Writer.WriteAsync((message, last));
         }
         return 0;

@@ -19,7 +19,7 @@ internal static class ValueFormatter
         var content = new Dictionary<string, string>();
         foreach (Formatter formatter in Formatters.GetOrAdd(value.GetType(), Find))
         {
-            var text = new StringWriter(CultureInfo.InvariantCulture);
+            using var text = new StringWriter(CultureInfo.InvariantCulture);
             if (!content.ContainsKey(formatter.MimeType) && formatter.Format(value, text))
                 content[formatter.MimeType] = text.ToString();
         }

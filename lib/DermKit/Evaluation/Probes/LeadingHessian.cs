@@ -7,7 +7,7 @@ namespace DermKit.Evaluation;
 /// <summary>Hessian of a batch of logistic regressions without the coupling of classes: for each class a full block of
 /// the m leading columns (Inverse [P, R, m, m]) and a diagonal for the others (Rest [P, d - m, R]). Along principal
 /// axes the leading columns hold nearly all curvature above the penalty's.</summary>
-internal sealed record LeadingHessian(Tensor Inverse, Tensor Rest) : IDisposable
+internal sealed record LeadingHessian(Tensor Inverse, Tensor Rest)
 {
     // Rows of one class's block; blocks shrink with more classes.
     private const double Rows = 256;
@@ -56,10 +56,5 @@ internal sealed record LeadingHessian(Tensor Inverse, Tensor Rest) : IDisposable
         Tensor step = cat([first, direction.narrow(1, lead, direction.shape[1] - lead) / Rest], 1);
         // Softmax ignores a shift of all classes, and no gradient has one.
         return step.shape[2] == 1 ? step : step - step.mean([2L], keepdim: true);
-    }
-
-    public void Dispose()
-    {
-        foreach (Tensor tensor in Tensors) tensor.Dispose();
     }
 }

@@ -82,7 +82,7 @@ internal static class LogisticSolver
                 foreach (Pair pair in history) pair.Inverse.masked_fill_(Mask(stuck, x.device), Kept(0));
             if (renew)
             {
-                near.Dispose();
+                DisposeAll(near.Tensors);
                 near = LeadingHessian.At(x, at.Probabilities, rowWeights, penalty);
             }
             step.MoveToOuter([.. at.Tensors, .. near.Tensors, .. history.SelectMany(h => h.Tensors)]);

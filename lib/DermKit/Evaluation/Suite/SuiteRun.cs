@@ -109,27 +109,31 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         var quarantine = new Dictionary<string, Quarantined>(StringComparer.Ordinal);
         foreach (IGrouping<EvalTransform, ModelDefinition> group in models.GroupBy(m => m.Transform))
         {
+#pragma warning disable CA2000 // The rule does not see the using in nested loops.
             using ImageCache cache = ImageCache.Build(settings.CacheDir, paths, group.Key,
                 (done, all) => progress?.Invoke("decoding", done, all), cancellation);
+#pragma warning restore CA2000
             foreach (Quarantined broken in cache.Quarantine) quarantine.TryAdd(broken.Path, broken);
             var rowsOf = TaskImages.RowsOf(tasks, paths, cache);
+            FeatureSet Extract(ModelDefinition model, int seed)
+            {
+                var clock = Stopwatch.StartNew();
+                using Backbone backbone = model.Create(seed, device);
+                FeatureSet features = store.Extract(backbone, cache,
+                    new FeatureOptions { Variant = model.Features, Precision = plan.Precision }, device,
+                    progress: (done, all) => progress?.Invoke($"{model.Title}, seed {seed}", done, all),
+                    cancellation: cancellation);
+                extractions.Add(new(model.Name, model.Source == "random" ? seed : 0, cache.Count,
+                    clock.Elapsed.TotalSeconds, features.WeightsHash, model.Stamp,
+                    FeatureStore.Checksum(features.Values)));
+                return features;
+            }
             foreach (ModelDefinition model in group)
             {
                 FeatureSet? features = null;
-                bool isRandom = model.Source == "random";
                 foreach (int seed in plan.Seeds)
                 {
-                    if (features is null || isRandom)
-                    {
-                        var clock = Stopwatch.StartNew();
-                        using Backbone backbone = model.Create(seed, device);
-                        features = store.Extract(backbone, cache,
-                            new FeatureOptions { Variant = model.Features, Precision = plan.Precision }, device,
-                            progress: (done, all) => progress?.Invoke($"{model.Title}, seed {seed}", done, all),
-                            cancellation: cancellation);
-                        extractions.Add(new(model.Name, isRandom ? seed : 0, cache.Count, clock.Elapsed.TotalSeconds,
-                            features.WeightsHash, model.Stamp, FeatureStore.Checksum(features.Values)));
-                    }
+                    if (features is null || model.Source == "random") features = Extract(model, seed);
                     foreach (ProbeTask task in tasks)
                     {
                         cancellation.ThrowIfCancellationRequested();

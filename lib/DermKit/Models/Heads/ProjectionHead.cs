@@ -47,9 +47,12 @@ internal sealed class ProjectionHead : nn.Module<Tensor, Tensor>
     // bias.
     public static ProjectionHead Byol(int inputs, int hidden, int outputs, long seed, Device? device = null)
     {
-        var first = new Dense(inputs, hidden, hasBias: false, device ?? CPU);
-        var last = new Dense(hidden, outputs, hasBias: true, device ?? CPU);
-        return new("ByolHead", [first, new BatchNorm(hidden, device ?? CPU), Relu(), last], seed);
+        var parts = new List<nn.Module<Tensor, Tensor>>
+        {
+            new Dense(inputs, hidden, hasBias: false, device ?? CPU), new BatchNorm(hidden, device ?? CPU), Relu(),
+            new Dense(hidden, outputs, hasBias: true, device ?? CPU),
+        };
+        return new("ByolHead", parts, seed);
     }
 
     // To [B, outputs], float32.

@@ -98,7 +98,9 @@ internal abstract class WeightFile(string path) : IDisposable
     // Closes the stream if reading the header fails.
     private protected static T Open<T>(string path, Func<FileStream, T> read)
     {
+#pragma warning disable CA2000 // The result of read owns it.
         var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+#pragma warning restore CA2000
         try
         {
             return read(stream);

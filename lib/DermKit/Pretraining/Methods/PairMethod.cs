@@ -62,7 +62,8 @@ public abstract class PairMethod : PretrainMethod
     private protected PairMethod(PairOptions options, Func<bool, Backbone>? create, Device device)
     {
         options.Check();
-        Backbone backbone = create?.Invoke(true) ?? StartingBackbone.Create(options, isStudent: true, device);
+        create ??= isStudent => StartingBackbone.Create(options, isStudent, device);
+        Backbone backbone = create(true);
         long seed = RandomStream.SeedOf(options.Seed, RandomPurpose.HeadWeights);
         var head = ProjectionHead.SimClr(backbone.Dim, options.HeadHidden, options.Outputs, seed, device);
         network = new(options, backbone, head, null, device);

@@ -22,7 +22,10 @@ public sealed record MethodOutput(
     /// <summary>Moves the tensors out of the current dispose scope.</summary>
     public MethodOutput ToOuterScope()
     {
-        foreach (Tensor? tensor in (Tensor?[])[Loss, Features, Targets, PatchLoss]) tensor?.MoveToOuterDisposeScope();
+        Loss.MoveToOuterDisposeScope();
+        Features.MoveToOuterDisposeScope();
+        Targets?.MoveToOuterDisposeScope();
+        PatchLoss?.MoveToOuterDisposeScope();
         return this;
     }
 }

@@ -189,8 +189,10 @@ internal abstract class TeacherStudent : PretrainMethod
 // DINO's key names.
 internal sealed class DinoNetwork : nn.Module
 {
+#pragma warning disable CA2213 // A torch module disposes the modules that it registers.
     private readonly VisionTransformer backbone;
     private readonly DinoHead head;
+#pragma warning restore CA2213
 
     public DinoNetwork(TeacherStudentOptions options, bool isStudent, Device device) : base(nameof(DinoNetwork))
     {

@@ -73,15 +73,19 @@ public sealed class PretrainData : IDisposable
         }
         if (sets.Length == 0) sets = [Data.SyntheticDataSet.Name];
         EvalTransform transform = Kept(options);
-        if (Known(settings, options, sets, transform) is { } known) return Enough(known, options, sets);
-        Index(settings, options, sets, transform, progress, cancellation);
-        // The lists of the first start would stay in the heap for the whole run.
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        PretrainData indexed = Known(settings, options, sets, transform)
-            ?? throw new KitException(
-                $"The images under {settings.DataDir} or the cache in {settings.CacheDir} changed "
-                    + "while they were read; start again.");
-        return Enough(indexed, options, sets);
+        PretrainData? data = Known(settings, options, sets, transform);
+        if (data is null)
+        {
+            Index(settings, options, sets, transform, progress, cancellation);
+            // The lists of the first start would stay in the heap for the whole run.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            data = Known(settings, options, sets, transform)
+                ?? throw new KitException(
+                    $"The images under {settings.DataDir} or the cache in {settings.CacheDir} changed "
+                        + "while they were read; start again.");
+        }
+        CheckCount(data, options, sets);
+        return data;
     }
 
     /// <summary>Image numbers of each step of an epoch, [Count / batch][batch]; drops a partial batch.</summary>
@@ -140,8 +144,10 @@ public sealed class PretrainData : IDisposable
         KitSettings settings, PretrainOptions options, string[] sets, EvalTransform transform)
     {
         if (PretrainIndex.Find(settings, options, sets) is not { } index) return null;
+#pragma warning disable CA2000 // PretrainData disposes it.
         ImageCache? cache = ImageCache.Reopen(
             settings.CacheDir, index.CacheKey, index.Files, transform, index.Quarantine);
+#pragma warning restore CA2000
         return cache is null ? null : new(cache, index);
     }
 
@@ -206,9 +212,9 @@ public sealed class PretrainData : IDisposable
         return ([.. tests], FrozenTest.Copies([.. candidates], [.. tests], Image, cancellation));
     }
 
-    private static PretrainData Enough(PretrainData data, PretrainOptions options, string[] sets)
+    private static void CheckCount(PretrainData data, PretrainOptions options, string[] sets)
     {
-        if (data.Count >= options.Batch && data.Count > 0) return data;
+        if (data.Count >= options.Batch && data.Count > 0) return;
         int count = data.Count;
         string unreadable = data.Unreadable;
         int frozen = data.Sources.Sum(s => s.Frozen);

@@ -18,7 +18,7 @@ public sealed class LeadingHessianTests
             weights = rand([1, 40, 1], float64, generator: generator);
         Tensor penalty = ones(7, 1, float64), direction = randn([1, 7, 1], float64, generator: generator);
         penalty[0] = 0;
-        using LeadingHessian near = LeadingHessian.At(x, p, weights, penalty);
+        LeadingHessian near = LeadingHessian.At(x, p, weights, penalty);
         Assert.Equal(5, near.Inverse.shape[2]);
 
         Tensor hessian = (x[0] * (weights * positive * (1 - positive))[0]).t().mm(x[0]) + penalty.flatten().diag(),
@@ -38,7 +38,7 @@ public sealed class LeadingHessianTests
             p = randn([2, 30, 4], float64, generator: generator).softmax(2);
         Tensor gradient = randn([2, 6, 4], float64, generator: generator);
         gradient = gradient - gradient.mean([2L], keepdim: true);
-        using LeadingHessian near = LeadingHessian.At(x, p, ones(2, 30, 1, float64), ones(6, 1, float64));
+        LeadingHessian near = LeadingHessian.At(x, p, ones(2, 30, 1, float64), ones(6, 1, float64));
         Tensor step = near.Solve(gradient);
         Assert.InRange(step.sum(2).abs().max().item<double>(), 0, 1e-12);
         // A step down the gradient in every problem, which the line search rests on.
