@@ -9,7 +9,11 @@ namespace DermKit.Studies;
 public sealed record ArmRows(string Arm, string Model, int Seed, double C, TestRows Rows);
 
 /// <summary>Out-of-fold predictions for training rows from all metadata, all but one group, or one alone.</summary>
-public sealed record GroupRows(string Group, string Kind, TestRows Rows);
+public sealed record GroupRows(string Group, string Kind, TestRows Rows)
+{
+    /// <summary>F1 of the predictions, as the paper takes it.</summary>
+    public double F1() => Bootstrap.Mean([Rows], resamples: 1).Value;
+}
 
 /// <summary>Image, metadata and both on the same test rows.</summary>
 public sealed record MultimodalRun(ProbeTask Task, IReadOnlyList<ArmRows> Arms, IReadOnlyList<GroupRows> Groups,
