@@ -76,7 +76,8 @@ internal sealed class LesionInk(SKCanvas canvas, Lesion lesion, LesionShape shap
         return new(Amount(low.Red, high.Red), Amount(low.Green, high.Green), Amount(low.Blue, high.Blue));
     }
 
-    private static Vector2 Polar(float length, float angle) => new(length * MathF.Cos(angle), length * MathF.Sin(angle));
+    private static Vector2 Polar(float length, float angle) =>
+        new(length * MathF.Cos(angle), length * MathF.Sin(angle));
 
     private void Blob(Vector2 centre, float r, float even = .82f)
     {

@@ -22,7 +22,9 @@ internal enum Artefacts
 /// little.</summary>
 internal sealed record Photo(int Index, Lesion Lesion, bool Dermoscopic, Artefacts Artefacts, Photo? Original)
 {
-    public string Id => FormattableString.Invariant($"syn_{Index:D5}");
+    public string Id => $"syn_{Index:D5}";
+
+    public bool Has(Artefacts artefact) => Artefacts.HasFlag(artefact);
 }
 
 /// <summary>Plans all photographs in one thread, so that counts and independence hold for every number.</summary>
