@@ -96,8 +96,8 @@ internal static class FixtureSets
             var tree = new Tree(Path.Combine(folder, set), Path.Combine(settings.Root, "data"), photos,
                 (ulong)(set[0] * 1000 + set.Length));
             // Written first, so that an interrupted run leaves a fixture.
-            tree.Table(Mark, "Real file names and headers, drawn images, invented labels: a fixture of DermKit. Delete the "
-                + "folder before real data takes its place.", 0, _ => "");
+            tree.Table(Mark, "Real file names and headers, drawn images, invented labels: a fixture of DermKit. "
+                + "Delete the folder before real data takes its place.", 0, _ => "");
             Writers[set](tree);
         }
     }

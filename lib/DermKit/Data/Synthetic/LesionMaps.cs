@@ -16,51 +16,33 @@ internal readonly record struct View(float X, float Y, float Scale, float Angle,
         float dx = (column + .5f - X) * Scale, dy = (row + .5f - Y) * Scale;
         return (cos * dx + sin * dy, cos * dy - sin * dx);
     }
-
-    public void Apply(SKCanvas canvas)
-    {
-        canvas.Translate(X, Y);
-        canvas.Scale(1 / Scale);
-        canvas.RotateRadians(Angle);
-    }
 }
 
 /// <summary>The lesion as concentrations on a pixel grid. Colour follows by absorption, so one lesion looks right on
 /// every skin type and in every light.</summary>
-internal sealed class LesionMaps(int size) : IDisposable
+internal sealed class LesionMaps(int size)
 {
-    private readonly SKBitmap ink = Layer(size), below = Layer(size), above = Layer(size);
-
     // Membership 0..1; optical densities of melanin and haemoglobin; shares of dermal blue (Tyndall effect), white,
     // keratin, dark plugs; height in mm.
     public readonly float[] Mask = new float[size * size], Melanin = new float[size * size],
         Blood = new float[size * size], Blue = new float[size * size], White = new float[size * size],
         Keratin = new float[size * size], Dark = new float[size * size], Height = new float[size * size];
 
-    public void Dispose()
-    {
-        ink.Dispose();
-        below.Dispose();
-        above.Dispose();
-    }
-
-    private static SKBitmap Layer(int size) => new(size, size, SKColorType.Rgba8888, SKAlphaType.Premul);
-
-    private void DrawInk(Lesion lesion, LesionShape shape, View view)
+    private static void DrawInk(Lesion lesion, LesionShape shape, View view, params SKBitmap[] layers)
     {
         var rng = new Rng(lesion.Seed, 1);
-        float sigma = Math.Clamp((view.Clinical ? .09f : .04f) / view.Scale, .6f, 1.5f);
-        foreach (SKBitmap layer in new[] { below, above })
+        using SKBitmap ink = PhotoPainter.NewBitmap(layers[0].Width);
+        using var canvas = new SKCanvas(ink);
+        canvas.Translate(view.X, view.Y);
+        canvas.Scale(1 / view.Scale);
+        canvas.RotateRadians(view.Angle);
+        using var pen = new LesionInk(canvas, lesion, shape, rng);
+        foreach (SKBitmap layer in layers)
         {
-            using (var canvas = new SKCanvas(ink))
-            using (var pen = new LesionInk(canvas, lesion, shape, rng))
-            {
-                canvas.Clear(SKColors.Black);
-                view.Apply(canvas);
-                if (layer == below) pen.DrawBelow();
-                else pen.DrawAbove();
-            }
-            LesionInk.Blur(ink, layer, sigma);
+            canvas.Clear(SKColors.Black);
+            if (layer == layers[0]) pen.DrawBelow();
+            else pen.DrawAbove();
+            LesionInk.Blur(ink, layer, Math.Clamp((view.Clinical ? .09f : .04f) / view.Scale, .6f, 1.5f));
         }
     }
 
@@ -69,7 +51,8 @@ internal sealed class LesionMaps(int size) : IDisposable
     {
         var rng = new Rng(lesion.Seed, 0);
         var shape = new LesionShape(lesion, rng);
-        DrawInk(lesion, shape, view);
+        using SKBitmap below = PhotoPainter.NewBitmap(size), above = PhotoPainter.NewBitmap(size);
+        DrawInk(lesion, shape, view, below, above);
         float radius = lesion.Diameter / 2, px = rng.Range(0, 50), py = rng.Range(0, 50);
         float mesh = rng.Range(.17f, .26f), fine = Step(1.2f, 4f, mesh / view.Scale) * (view.Clinical ? .3f : 1);
         bool atypical = lesion.Has(AtypicalNetwork), network = atypical || lesion.Has(PigmentNetwork);
@@ -132,7 +115,8 @@ internal sealed class LesionMaps(int size) : IDisposable
             }
             if (lesion.Has(Crust))
             {
-                float s = Step(soreSize + .1f, soreSize - .08f, Vector2.Distance(u, soreAt) + .16f * small + .06f * tiny);
+                float away = Vector2.Distance(u, soreAt) + .16f * small + .06f * tiny;
+                float s = Step(soreSize + .1f, soreSize - .08f, away);
                 blood += s * (.75f + .5f * tiny);
                 melanin += s * (.55f + .6f * small);
                 keratin += s * .5f * Step(.1f, .6f, tiny - .4f * small);
@@ -152,8 +136,7 @@ internal sealed class LesionMaps(int size) : IDisposable
             White[i] = Math.Min(.85f, m * white + edge * over[0] * (.8f / 255));
             Keratin[i] = Math.Min(.85f, m * keratin + edge * over[1] * (.85f / 255));
             Dark[i] = edge * over[2] * (.9f / 255);
-            float bumps = (scale ? .07f : .015f) * (small + tiny)
-                + (lesion.Has(Fissures) ? -.25f * Dark[i] : 0);
+            float bumps = (scale ? .07f : .015f) * (small + tiny) + (lesion.Has(Fissures) ? -.25f * Dark[i] : 0);
             Height[i] = lesion.Elevation * radius * .3f * Step(.12f, -.2f - .5f * (1 - lesion.Sharpness), d)
                 * (.7f + .3f * depth) + m * bumps * (1 + lesion.Elevation);
         }

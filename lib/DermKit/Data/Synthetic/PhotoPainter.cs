@@ -5,7 +5,7 @@ using static DermKit.Data.Noise;
 namespace DermKit.Data;
 
 /// <summary>Draws one image: skin, lesion, light, then artefacts. Owns buffers: one for each thread.</summary>
-internal sealed class PhotoPainter(int seed) : IDisposable
+internal sealed class PhotoPainter(int seed)
 {
     public const int Size = 224;
 
@@ -18,14 +18,6 @@ internal sealed class PhotoPainter(int seed) : IDisposable
     private readonly LesionMaps maps = new(Size);
     private readonly Vector3[] colours = new Vector3[Size * Size];
     private readonly float[] height = new float[Size * Size];
-    private readonly SKBitmap image = NewBitmap(), blurred = NewBitmap();
-
-    public void Dispose()
-    {
-        maps.Dispose();
-        image.Dispose();
-        blurred.Dispose();
-    }
 
     public (byte[] Jpeg, float LesionFraction) Draw(Photo photo)
     {
@@ -38,7 +30,8 @@ internal sealed class PhotoPainter(int seed) : IDisposable
             field / Size, rng.Angle(), !source.Dermoscopic);
         maps.Paint(source.Lesion, view);
         PaintSkin(source, view);
-        Light(source, view, rng);
+        using SKBitmap image = NewBitmap(Size), blurred = NewBitmap(Size);
+        Light(image, source, view, rng);
         float fraction = maps.Mask.Sum() / (Size * Size);
         Overlay.OnSkin(image, source, view, rng);
         SKBitmap seen = source.Has(Artefacts.Blur) ? blurred : image;
@@ -105,7 +98,7 @@ internal sealed class PhotoPainter(int seed) : IDisposable
     }
 
     // Lights the relief, shades the body part, sets white balance and exposure, adds shine to clinical images.
-    private unsafe void Light(Photo photo, View view, Rng rng)
+    private unsafe void Light(SKBitmap image, Photo photo, View view, Rng rng)
     {
         bool clinical = !photo.Dermoscopic, limb = photo.Lesion.Site is "arm" or "leg" or "hand" or "neck" or "foot";
         float from = rng.Angle(), lx = MathF.Cos(from), ly = MathF.Sin(from);
@@ -172,7 +165,7 @@ internal sealed class PhotoPainter(int seed) : IDisposable
     // A second upload: a little cropped, turned, brighter or darker, encoded again.
     private static byte[] Repeat(SKBitmap photo, Rng rng)
     {
-        using SKBitmap surface = NewBitmap();
+        using SKBitmap surface = NewBitmap(Size);
         float zoom = rng.Range(1.03f, 1.13f), light = rng.Range(.9f, 1.1f);
         float turn = rng.Chance(.4) ? rng.Range(-4, 4) : 0;
         using (var canvas = new SKCanvas(surface))
@@ -198,5 +191,5 @@ internal sealed class PhotoPainter(int seed) : IDisposable
         return data.ToArray();
     }
 
-    private static SKBitmap NewBitmap() => new(Size, Size, SKColorType.Rgba8888, SKAlphaType.Opaque);
+    public static SKBitmap NewBitmap(int size) => new(size, size, SKColorType.Rgba8888, SKAlphaType.Opaque);
 }

@@ -14,7 +14,7 @@ internal static class SyntheticDataSet
     // Raised when images or columns change, so that older folders are not mixed in.
     private const int Version = 4;
 
-    // duplicate_of is the image_id that this one repeats, or empty; border_index is 1 for a circle; lesion_fraction is a
+    // duplicate_of is the image_id of the original, or empty; border_index is 1 for a circle; lesion_fraction is a
     // share of the image.
     private static readonly string[] Columns =
     [
@@ -98,11 +98,7 @@ internal static class SyntheticDataSet
                 }
                 return tools;
             },
-            tools =>
-            {
-                tools.Painter.Dispose();
-                tools.Maps.Dispose();
-            });
+            _ => { });
         AtomicFile.WriteAllText(Path.Combine(folder, "metadata.csv"),
             string.Join('\n', [string.Join(',', Columns), .. rows, ""]));
     }

@@ -1,3 +1,5 @@
+using static DermKit.Data.Artefacts;
+
 namespace DermKit.Data;
 
 /// <summary>A person; skin type is Fitzpatrick 1..6.</summary>
@@ -104,11 +106,11 @@ internal static class SyntheticPlan
 
     private static Artefacts MakeArtefacts(Rng rng, bool dermoscopic, bool hairy)
     {
-        Artefacts Maybe(Artefacts flag, double share) => rng.Chance(share) ? flag : Artefacts.None;
-        return (hairy ? Maybe(Artefacts.Hair, .85) : Artefacts.None)
-            | Maybe(Artefacts.Glare, .35) | Maybe(Artefacts.Blur, .15)
-            | Maybe(Artefacts.Ruler, dermoscopic ? .15 : .08)
-            | (dermoscopic ? Maybe(Artefacts.Vignette, .45) | Maybe(Artefacts.DarkCorners, .22)
-                : Maybe(Artefacts.PenMark, .07) | Maybe(Artefacts.Background, .22));
+        Artefacts Maybe(Artefacts flag, double share) => rng.Chance(share) ? flag : None;
+        return (hairy ? Maybe(Hair, .85) : None)
+            | Maybe(Glare, .35) | Maybe(Blur, .15)
+            | Maybe(Ruler, dermoscopic ? .15 : .08)
+            | (dermoscopic ? Maybe(Vignette, .45) | Maybe(DarkCorners, .22)
+                : Maybe(PenMark, .07) | Maybe(Background, .22));
     }
 }
