@@ -78,7 +78,7 @@ internal static class FixtureSets
 
     public static IReadOnlyList<string> Names { get; } = [.. Writers.Keys];
 
-    // About 1,200 images for all sets, the same each time. Throws if a folder is no fixture (real data).
+    // Writes the same images each time, about 1,200 for all sets. Throws if a folder holds real data (no mark).
     public static void Write(KitSettings settings, string folder, params string[] sets)
     {
         if (sets.Length == 0) sets = [.. Names];
@@ -86,7 +86,7 @@ internal static class FixtureSets
         {
             if (!File.Exists(Path.Combine(path, Mark)))
                 throw new KitException(
-                    $"{path}: this folder is there and holds no {Mark}; name an empty folder for the fixture.");
+                    $"{path}: this folder exists and holds no {Mark}; name an empty folder for the fixture.");
             Directory.Delete(path, recursive: true);
         }
         string drawn = SyntheticDataSet.Ensure(settings.CacheDir, Photos, seed: 11);

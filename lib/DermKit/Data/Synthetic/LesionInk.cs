@@ -12,8 +12,10 @@ internal sealed class LesionInk(SKCanvas canvas, Lesion lesion, LesionShape shap
 
     private readonly SKPaint paint = new()
     {
-        IsAntialias = true, BlendMode = SKBlendMode.Lighten,
-        StrokeCap = SKStrokeCap.Round, StrokeJoin = SKStrokeJoin.Round,
+        IsAntialias = true,
+        BlendMode = SKBlendMode.Lighten,
+        StrokeCap = SKStrokeCap.Round,
+        StrokeJoin = SKStrokeJoin.Round,
     };
 
     public void Dispose() => paint.Dispose();
@@ -43,17 +45,16 @@ internal sealed class LesionInk(SKCanvas canvas, Lesion lesion, LesionShape shap
         Blobs(ComedoOpenings, 5, 15, .1f, .28f, .88f, new(0, 0, 140), new(0, 50, 220));
     }
 
-    // Edges repeat.
+    // Repeats the edge pixels outwards.
     public static void Blur(SKBitmap from, SKBitmap to, float sigma)
     {
         using var canvas = new SKCanvas(to);
         using SKImageFilter filter = SKImageFilter.CreateBlur(sigma, sigma, SKShaderTileMode.Clamp);
         using var paint = new SKPaint { ImageFilter = filter, BlendMode = SKBlendMode.Src };
-        using SKImage image = SKImage.FromPixels(from.PeekPixels());
-        canvas.DrawImage(image, 0, 0, SKSamplingOptions.Default, paint);
+        canvas.DrawBitmap(from, 0, 0, SKSamplingOptions.Default, paint);
     }
 
-    // In the whole lesion, or (cluster above 0) around one place. An even of 0 draws circles.
+    // Spread over the lesion, or around one place where cluster is above 0. An even of 0 draws circles.
     private void Blobs(Trait trait, int few, int many, float small, float large, float spread, SKColor low,
         SKColor high, float even = .82f, float cluster = 0)
     {
@@ -148,7 +149,7 @@ internal sealed class LesionInk(SKCanvas canvas, Lesion lesion, LesionShape shap
         }
     }
 
-    // Of a brain-like surface.
+    // One line of a brain-like surface.
     private void Furrow()
     {
         Vector2 from = shape.Inside(rng, .8f);

@@ -5,7 +5,7 @@ using static DermKit.Data.Trait;
 
 namespace DermKit.Data;
 
-/// <summary>From pixels to mm around the lesion's middle (X, Y). Scale: mm per pixel; Angle: radians; Clinical: no
+/// <summary>Maps pixels to mm around the lesion's middle (X, Y). Scale: mm per pixel; Angle: radians; Clinical: no
 /// contact fluid, so light scattered in the horny layer hides deep and fine structures.</summary>
 internal readonly record struct View(float X, float Y, float Scale, float Angle, bool Clinical)
 {
@@ -46,7 +46,7 @@ internal sealed class LesionMaps(int size)
         }
     }
 
-    // A lesion has the same structures in every view.
+    // Draws the same structures of a lesion in every view.
     public unsafe void Paint(Lesion lesion, View view)
     {
         var rng = new Rng(lesion.Seed, 0);
@@ -182,7 +182,7 @@ internal sealed class LesionShape
         return d + fray * Fractal.At(x * 1.7f + oy, y * 1.7f + ox);
     }
 
-    // At most spread radii out.
+    // A place at most spread radii from the middle.
     public Vector2 Inside(Rng rng, float spread)
     {
         for (int attempt = 0; attempt < 12; attempt++)

@@ -4,7 +4,7 @@ using static DermKit.Data.Noise;
 
 namespace DermKit.Data;
 
-/// <summary>Draws one image: skin, lesion, light, then artefacts. Owns buffers: one for each thread.</summary>
+/// <summary>Draws images: skin, lesion, light, then artefacts. Its buffers serve one thread.</summary>
 internal sealed class PhotoPainter(int seed)
 {
     public const int Size = 224;
@@ -162,7 +162,7 @@ internal sealed class PhotoPainter(int seed)
         }
     }
 
-    // A second upload: a little cropped, turned, brighter or darker, encoded again.
+    // A second upload: slightly cropped, turned, brighter or darker, and encoded again.
     private static byte[] Repeat(SKBitmap photo, Rng rng)
     {
         using SKBitmap surface = NewBitmap(Size);
@@ -172,22 +172,20 @@ internal sealed class PhotoPainter(int seed)
         using (SKColorFilter filter =
             SKColorFilter.CreateColorMatrix([light, 0, 0, 0, 0, 0, light, 0, 0, 0, 0, 0, light, 0, 0, 0, 0, 0, 1, 0]))
         using (var paint = new SKPaint { ColorFilter = filter })
-        using (SKImage image = SKImage.FromPixels(photo.PeekPixels()))
         {
             canvas.Clear(SKColors.Black);
             canvas.Translate(Size / 2f, Size / 2f);
             canvas.Scale(zoom + Math.Abs(turn) * .018f);
             canvas.RotateDegrees(turn);
             canvas.Translate(-Size / 2f + rng.Range(-5, 5), -Size / 2f + rng.Range(-5, 5));
-            canvas.DrawImage(image, 0, 0, new SKSamplingOptions(SKCubicResampler.Mitchell), paint);
+            canvas.DrawBitmap(photo, 0, 0, new SKSamplingOptions(SKCubicResampler.Mitchell), paint);
         }
         return Jpeg(surface, rng.Int(70, 88));
     }
 
     private static byte[] Jpeg(SKBitmap bitmap, int quality)
     {
-        using SKImage image = SKImage.FromPixels(bitmap.PeekPixels());
-        using SKData data = image.Encode(SKEncodedImageFormat.Jpeg, quality);
+        using SKData data = bitmap.Encode(SKEncodedImageFormat.Jpeg, quality);
         return data.ToArray();
     }
 
