@@ -1,192 +1,167 @@
 using SkiaSharp;
+using System.Numerics;
+using static DermKit.Data.Trait;
 
 namespace DermKit.Data;
 
-/// <summary>Outlined structures; RGB is blood, melanin, blue in layer 0, white, keratin, dark in layer 1.</summary>
-internal static class LesionInk
+/// <summary>Outlined structures in the lesion's mm. RGB is blood, melanin, blue in the layer below, and white, keratin,
+/// dark in the layer above.</summary>
+internal sealed class LesionInk(SKCanvas canvas, Lesion lesion, LesionShape shape, Rng rng) : IDisposable
 {
-    // Draws in the lesion's mm; soft is a blurred copy of ink.
-    public static void Draw(Lesion lesion, LesionShape shape, View view, SKBitmap[] ink, SKBitmap[] soft, Rng rng)
-    {
-        using var under = new SKCanvas(ink[0]);
-        using var over = new SKCanvas(ink[1]);
-        foreach (SKCanvas canvas in new[] { under, over })
-        {
-            canvas.Clear(SKColors.Black);
-            canvas.Translate(view.X, view.Y);
-            canvas.Scale(1 / view.Scale);
-            canvas.RotateRadians(view.Angle);
-        }
-        using var paint = new SKPaint
-        {
-            IsAntialias = true,
-            BlendMode = SKBlendMode.Lighten,
-            StrokeCap = SKStrokeCap.Round,
-            StrokeJoin = SKStrokeJoin.Round
-        };
-        float radius = lesion.Diameter / 2;
-        void Blobs(SKCanvas canvas, int count, float small, float large, float spread, Func<SKColor> colour,
-            float even = .82f)
-        {
-            for (int i = 0; i < count; i++)
-            {
-                var (x, y) = shape.Inside(rng, spread);
-                paint.Color = colour();
-                Blob(canvas, paint, rng, x * radius, y * radius, rng.Range(small, large), even);
-            }
-        }
-        byte Amount(int low, int high) => (byte)rng.Int(low, high);
+    private readonly float radius = lesion.Diameter / 2;
 
-        if (lesion.Has(Trait.BlueGreyNests))
-            Blobs(under, rng.Int(3, 9), .07f * radius, .2f * radius, .85f,
-                () => new(Amount(10, 50), Amount(35, 90), Amount(110, 190)), .6f);
-        if (lesion.Has(Trait.RedLacunae))
-            Blobs(under, rng.Int(9, 22), .13f * radius, .3f * radius, .8f,
-                () => new(Amount(90, 170), 0, Amount(0, 70)));
-        if (lesion.Has(Trait.Globules))
+    private readonly SKPaint paint = new()
+    {
+        IsAntialias = true,
+        BlendMode = SKBlendMode.Lighten,
+        StrokeCap = SKStrokeCap.Round,
+        StrokeJoin = SKStrokeJoin.Round,
+    };
+
+    public void Dispose() => paint.Dispose();
+
+    public void DrawBelow()
+    {
+        Blobs(BlueGreyNests, 3, 9, .07f * radius, .2f * radius, .85f, new(10, 35, 110), new(50, 90, 190), .6f);
+        Blobs(RedLacunae, 9, 22, .13f * radius, .3f * radius, .8f, new(90, 0, 0), new(170, 0, 70));
+        float globule = lesion.Has(Globules) ? rng.Range(.06f, .1f) : 0;
+        Blobs(Globules, 28, 60, globule * .8f, globule * 1.2f, .95f, new(0, 50, 0), new(0, 105, 0));
+        Blobs(IrregularDots, 8, 26, .03f, .13f, .95f, new(0, 80, 0), new(0, 210, 0));
+        Blobs(IrregularDots, 5, 14, .04f, .18f, .8f, new(0, 140, 0), new(0, 250, 60), cluster: .17f);
+        Blobs(Regression, 15, 40, .03f, .07f, .7f, new(0, 20, 90), new(0, 20, 170), even: 0, cluster: .2f);
+        if (lesion.Has(Streaks)) DrawStreaks();
+        for (int i = lesion.Has(ArborisingVessels) ? rng.Int(2, 4) : 0; i > 0; i--)
         {
-            float even = rng.Range(.06f, .1f);
-            Blobs(under, rng.Int(28, 60), even * .8f, even * 1.2f, .95f, () => new(0, Amount(50, 105), 0));
+            float angle = rng.Angle();
+            Vessel(Polar(rng.Range(.75f, 1.05f) * radius, angle), angle + MathF.PI + rng.Range(-.5f, .5f),
+                rng.Range(.06f, .11f), radius * rng.Range(.6f, .95f), 0);
         }
-        if (lesion.Has(Trait.IrregularDots))
-        {
-            Blobs(under, rng.Int(8, 26), .03f, .13f, .95f, () => new(0, Amount(80, 210), 0));
-            var (cx, cy) = shape.Inside(rng, .8f);
-            for (int i = rng.Int(5, 14); i > 0; i--)
-            {
-                paint.Color = new(0, Amount(140, 250), Amount(0, 60));
-                Blob(under, paint, rng, (cx + rng.Normal(0, .17f)) * radius, (cy + rng.Normal(0, .17f)) * radius,
-                    rng.Range(.04f, .18f));
-            }
-        }
-        if (lesion.Has(Trait.Regression))
-        {
-            var (cx, cy) = shape.Inside(rng, .7f);
-            for (int i = rng.Int(15, 40); i > 0; i--)
-            {
-                paint.Color = new(0, 20, Amount(90, 170));
-                under.DrawCircle((cx + rng.Normal(0, .2f)) * radius, (cy + rng.Normal(0, .2f)) * radius,
-                    rng.Range(.03f, .07f), paint);
-            }
-        }
-        if (lesion.Has(Trait.Streaks)) Streaks(under, paint, shape, rng, radius);
-        if (lesion.Has(Trait.ArborisingVessels))
-            for (int i = rng.Int(2, 4); i > 0; i--)
-            {
-                float turn = rng.Range(0, MathF.Tau), out0 = rng.Range(.75f, 1.05f) * radius;
-                Vessel(under, paint, rng, out0 * MathF.Cos(turn), out0 * MathF.Sin(turn),
-                    turn + MathF.PI + rng.Range(-.5f, .5f), rng.Range(.06f, .11f), radius * rng.Range(.6f, .95f), 0);
-            }
-        if (lesion.Has(Trait.MiliaCysts))
-            Blobs(over, rng.Int(6, 20), .06f, .19f, .9f, () => new(Amount(60, 110), Amount(120, 200), 0));
-        if (lesion.Has(Trait.Fissures))
-            for (int i = rng.Int(5, 11); i > 0; i--) Wiggle(over, paint, shape, rng, radius);
-        if (lesion.Has(Trait.ComedoOpenings))
-            Blobs(over, rng.Int(5, 15), .1f, .28f, .88f, () => new(0, Amount(0, 50), Amount(140, 220)));
-        float sigma = Math.Clamp((view.Clinical ? .09f : .04f) / view.Scale, .6f, 1.5f);
-        for (int i = 0; i < 2; i++) Blur(ink[i], soft[i], sigma);
     }
 
-    // Edges repeat.
+    public void DrawAbove()
+    {
+        Blobs(MiliaCysts, 6, 20, .06f, .19f, .9f, new(60, 120, 0), new(110, 200, 0));
+        for (int i = lesion.Has(Fissures) ? rng.Int(5, 11) : 0; i > 0; i--) Furrow();
+        Blobs(ComedoOpenings, 5, 15, .1f, .28f, .88f, new(0, 0, 140), new(0, 50, 220));
+    }
+
+    // Repeats the edge pixels outwards.
     public static void Blur(SKBitmap from, SKBitmap to, float sigma)
     {
         using var canvas = new SKCanvas(to);
         using SKImageFilter filter = SKImageFilter.CreateBlur(sigma, sigma, SKShaderTileMode.Clamp);
         using var paint = new SKPaint { ImageFilter = filter, BlendMode = SKBlendMode.Src };
-        using SKImage image = SKImage.FromPixels(from.PeekPixels());
-        canvas.DrawImage(image, 0, 0, SKSamplingOptions.Default, paint);
+        canvas.DrawBitmap(from, 0, 0, SKSamplingOptions.Default, paint);
     }
 
-    private static void Blob(SKCanvas canvas, SKPaint paint, Rng rng, float x, float y, float r, float even = .82f)
+    // Spread over the lesion, or around one place where cluster is above 0. An even of 0 draws circles.
+    private void Blobs(Trait trait, int few, int many, float small, float large, float spread, SKColor low,
+        SKColor high, float even = .82f, float cluster = 0)
+    {
+        if (!lesion.Has(trait)) return;
+        Vector2 centre = cluster > 0 ? shape.Inside(rng, spread) : default;
+        for (int i = rng.Int(few, many); i > 0; i--)
+        {
+            Vector2 at = cluster > 0 ? centre : shape.Inside(rng, spread);
+            paint.Color = Colour(low, high);
+            if (cluster > 0) at += new Vector2(rng.Normal(0, cluster), rng.Normal(0, cluster));
+            float size = rng.Range(small, large);
+            if (even > 0) Blob(at * radius, size, even);
+            else canvas.DrawCircle(at * radius, size, paint);
+        }
+    }
+
+    private SKColor Colour(SKColor low, SKColor high)
+    {
+        byte Amount(byte least, byte most) => least < most ? (byte)rng.Int(least, most) : least;
+        return new(Amount(low.Red, high.Red), Amount(low.Green, high.Green), Amount(low.Blue, high.Blue));
+    }
+
+    private static Vector2 Polar(float length, float angle) =>
+        new(length * MathF.Cos(angle), length * MathF.Sin(angle));
+
+    private void Blob(Vector2 centre, float r, float even = .82f)
     {
         const int Corners = 7;
-        Span<SKPoint> p = stackalloc SKPoint[Corners];
-        float turn = rng.Range(0, MathF.Tau), flat = rng.Range(.7f, 1), cos = MathF.Cos(turn), sin = MathF.Sin(turn);
+        Span<Vector2> p = stackalloc Vector2[Corners];
+        float turn = rng.Angle(), flat = rng.Range(.7f, 1);
+        Vector2 along = Polar(1, turn), across = new(-along.Y, along.X);
         for (int i = 0; i < Corners; i++)
         {
-            float angle = i * MathF.Tau / Corners, reach = r * rng.Range(even, 2 - even), qx = reach * MathF.Cos(angle),
-                qy = reach * flat * MathF.Sin(angle);
-            p[i] = new(x + cos * qx - sin * qy, y + sin * qx + cos * qy);
+            float angle = i * MathF.Tau / Corners, reach = r * rng.Range(even, 2 - even);
+            p[i] = centre + along * (reach * MathF.Cos(angle)) + across * (reach * flat * MathF.Sin(angle));
         }
         using var outline = new SKPathBuilder();
-        outline.MoveTo((p[0].X + p[^1].X) / 2, (p[0].Y + p[^1].Y) / 2);
-        for (int i = 0; i < Corners; i++)
-        {
-            SKPoint next = p[(i + 1) % Corners];
-            outline.QuadTo(p[i].X, p[i].Y, (p[i].X + next.X) / 2, (p[i].Y + next.Y) / 2);
-        }
-        paint.Style = SKPaintStyle.Fill;
+        outline.MoveTo((p[0] + p[^1]) / 2);
+        for (int i = 0; i < Corners; i++) outline.QuadTo(p[i], (p[i] + p[(i + 1) % Corners]) / 2);
+        Draw(outline, SKPaintStyle.Fill);
+    }
+
+    private void Draw(SKPathBuilder outline, SKPaintStyle style)
+    {
+        paint.Style = style;
         using SKPath path = outline.Snapshot();
         canvas.DrawPath(path, paint);
     }
 
-    private static void Curve(SKCanvas canvas, SKPaint paint, SKColor colour, float width, (float X, float Y) from,
-        (float X, float Y) over, (float X, float Y) to)
+    private void Curve(SKColor colour, float width, Vector2 from, Vector2 over, Vector2 to)
     {
-        paint.Style = SKPaintStyle.Stroke;
         paint.Color = colour;
         paint.StrokeWidth = width;
         using var line = new SKPathBuilder();
-        line.MoveTo(from.X, from.Y);
-        line.QuadTo(over.X, over.Y, to.X, to.Y);
-        using SKPath path = line.Snapshot();
-        canvas.DrawPath(path, paint);
+        line.MoveTo(from);
+        line.QuadTo(over, to);
+        Draw(line, SKPaintStyle.Stroke);
     }
 
     // Lines across the outline on one side; some end in a bulb.
-    private static void Streaks(SKCanvas canvas, SKPaint paint, LesionShape shape, Rng rng, float radius)
+    private void DrawStreaks()
     {
-        float from = rng.Range(0, MathF.Tau), span = rng.Range(1.2f, 3.2f);
+        float from = rng.Angle(), span = rng.Range(1.2f, 3.2f);
         for (int i = rng.Int(14, 32); i > 0; i--)
         {
-            float angle = from + rng.Range(0, span), cos = MathF.Cos(angle), sin = MathF.Sin(angle), edge = 1.4f,
-                bend = rng.Range(-.12f, .12f) * radius;
-            while (edge > .2f && shape.Distance(edge * cos, edge * sin) > 0) edge -= .04f;
-            float inner = (edge - rng.Range(.2f, .35f)) * radius, outer = (edge + rng.Range(.02f, .16f)) * radius,
-                middle = (inner + outer) / 2;
-            Curve(canvas, paint, new(0, (byte)rng.Int(70, 170), 0), rng.Range(.035f, .08f), (inner * cos, inner * sin),
-                (middle * cos - bend * sin, middle * sin + bend * cos), (outer * cos, outer * sin));
-            if (rng.Chance(.3)) Blob(canvas, paint, rng, outer * cos, outer * sin, rng.Range(.05f, .1f));
+            float edge = 1.4f;
+            Vector2 outwards = Polar(1, from + rng.Range(0, span));
+            Vector2 bend = rng.Range(-.12f, .12f) * radius * new Vector2(-outwards.Y, outwards.X);
+            while (edge > .2f && shape.Distance(edge * outwards) > 0) edge -= .04f;
+            float inner = (edge - rng.Range(.2f, .35f)) * radius, outer = (edge + rng.Range(.02f, .16f)) * radius;
+            Curve(Colour(new(0, 70, 0), new(0, 170, 0)), rng.Range(.035f, .08f), inner * outwards,
+                (inner + outer) / 2 * outwards + bend, outer * outwards);
+            if (rng.Chance(.3)) Blob(outer * outwards, rng.Range(.05f, .1f));
         }
     }
 
-    private static void Vessel(SKCanvas canvas, SKPaint paint, Rng rng, float x, float y, float heading, float width,
-        float length, int level)
+    private void Vessel(Vector2 from, float heading, float width, float length, int level)
     {
         const int Steps = 6;
         float step = length / Steps;
         for (int i = 0; i < Steps; i++)
         {
             float turn = heading + rng.Normal(0, .3f);
-            (float X, float Y) next = (x + step * MathF.Cos(turn), y + step * MathF.Sin(turn));
-            Curve(canvas, paint, new((byte)(level == 0 ? 190 : 150), 0, 0), width * (1 - .55f * i / Steps), (x, y),
-                (x + step * .5f * MathF.Cos(heading), y + step * .5f * MathF.Sin(heading)), next);
-            x = next.X;
-            y = next.Y;
+            Vector2 to = from + Polar(step, turn);
+            Curve(new((byte)(level == 0 ? 190 : 150), 0, 0), width * (1 - .55f * i / Steps), from,
+                from + Polar(step * .5f, heading), to);
+            from = to;
             heading = turn;
             if (level < 3 && i > 0 && rng.Chance(.6))
-                Vessel(canvas, paint, rng, x, y, heading + (rng.Chance(.5) ? 1 : -1) * rng.Range(.5f, 1.1f),
-                    width * .62f, length * rng.Range(.35f, .6f), level + 1);
+                Vessel(from, heading + (rng.Chance(.5) ? 1 : -1) * rng.Range(.5f, 1.1f), width * .62f,
+                    length * rng.Range(.35f, .6f), level + 1);
         }
     }
 
-    // Furrows of a brain-like surface.
-    private static void Wiggle(SKCanvas canvas, SKPaint paint, LesionShape shape, Rng rng, float radius)
+    // One line of a brain-like surface.
+    private void Furrow()
     {
-        var (x, y) = shape.Inside(rng, .8f);
-        float heading = rng.Range(0, MathF.Tau), width = rng.Range(.09f, .2f);
-        SKColor colour = new(0, 0, (byte)rng.Int(60, 120));
+        Vector2 from = shape.Inside(rng, .8f);
+        float heading = rng.Angle(), width = rng.Range(.09f, .2f);
+        SKColor colour = Colour(new(0, 0, 60), new(0, 0, 120));
         for (int i = rng.Int(3, 6); i > 0; i--)
         {
-            heading += rng.Normal(0, .7f);
-            float cx = x + .1f * MathF.Cos(heading), cy = y + .1f * MathF.Sin(heading),
-                turn = heading + rng.Normal(0, .5f), nx = cx + .1f * MathF.Cos(turn), ny = cy + .1f * MathF.Sin(turn);
-            if (shape.Distance(nx, ny) > -.06f) return;
-            Curve(canvas, paint, colour, width, (x * radius, y * radius), (cx * radius, cy * radius),
-                (nx * radius, ny * radius));
-            x = nx;
-            y = ny;
-            heading = turn;
+            Vector2 over = from + Polar(.1f, heading += rng.Normal(0, .7f));
+            Vector2 to = over + Polar(.1f, heading += rng.Normal(0, .5f));
+            if (shape.Distance(to) > -.06f) return;
+            Curve(colour, width, from * radius, over * radius, to * radius);
+            from = to;
         }
     }
 }

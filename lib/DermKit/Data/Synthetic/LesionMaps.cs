@@ -1,9 +1,11 @@
 using SkiaSharp;
+using System.Numerics;
 using static DermKit.Data.Noise;
+using static DermKit.Data.Trait;
 
 namespace DermKit.Data;
 
-/// <summary>From pixels to mm around the lesion's middle (X, Y). Scale: mm per pixel; Angle: radians; Clinical: no
+/// <summary>Maps pixels to mm around the lesion's middle (X, Y). Scale: mm per pixel; Angle: radians; Clinical: no
 /// contact fluid, so light scattered in the horny layer hides deep and fine structures.</summary>
 internal readonly record struct View(float X, float Y, float Scale, float Angle, bool Clinical)
 {
@@ -18,42 +20,51 @@ internal readonly record struct View(float X, float Y, float Scale, float Angle,
 
 /// <summary>The lesion as concentrations on a pixel grid. Colour follows by absorption, so one lesion looks right on
 /// every skin type and in every light.</summary>
-internal sealed class LesionMaps(int size) : IDisposable
+internal sealed class LesionMaps(int size)
 {
-    private readonly SKBitmap[] ink = [Layer(size), Layer(size)], soft = [Layer(size), Layer(size)];
-
     // Membership 0..1; optical densities of melanin and haemoglobin; shares of dermal blue (Tyndall effect), white,
     // keratin, dark plugs; height in mm.
     public readonly float[] Mask = new float[size * size], Melanin = new float[size * size],
         Blood = new float[size * size], Blue = new float[size * size], White = new float[size * size],
         Keratin = new float[size * size], Dark = new float[size * size], Height = new float[size * size];
 
-    public void Dispose()
+    private static void DrawInk(Lesion lesion, LesionShape shape, View view, params SKBitmap[] layers)
     {
-        foreach (SKBitmap bitmap in ink.Concat(soft)) bitmap.Dispose();
+        var rng = new Rng(lesion.Seed, 1);
+        using SKBitmap ink = PhotoPainter.NewBitmap(layers[0].Width);
+        using var canvas = new SKCanvas(ink);
+        canvas.Translate(view.X, view.Y);
+        canvas.Scale(1 / view.Scale);
+        canvas.RotateRadians(view.Angle);
+        using var pen = new LesionInk(canvas, lesion, shape, rng);
+        foreach (SKBitmap layer in layers)
+        {
+            canvas.Clear(SKColors.Black);
+            if (layer == layers[0]) pen.DrawBelow();
+            else pen.DrawAbove();
+            LesionInk.Blur(ink, layer, Math.Clamp((view.Clinical ? .09f : .04f) / view.Scale, .6f, 1.5f));
+        }
     }
 
-    private static SKBitmap Layer(int size) => new(size, size, SKColorType.Rgba8888, SKAlphaType.Premul);
-
-    // A lesion has the same structures in every view.
+    // Draws the same structures of a lesion in every view.
     public unsafe void Paint(Lesion lesion, View view)
     {
         var rng = new Rng(lesion.Seed, 0);
         var shape = new LesionShape(lesion, rng);
-        LesionInk.Draw(lesion, shape, view, ink, soft, new Rng(lesion.Seed, 1));
+        using SKBitmap below = PhotoPainter.NewBitmap(size), above = PhotoPainter.NewBitmap(size);
+        DrawInk(lesion, shape, view, below, above);
         float radius = lesion.Diameter / 2, px = rng.Range(0, 50), py = rng.Range(0, 50);
         float mesh = rng.Range(.17f, .26f), fine = Step(1.2f, 4f, mesh / view.Scale) * (view.Clinical ? .3f : 1);
-        bool atypical = lesion.Has(Trait.AtypicalNetwork), network = atypical || lesion.Has(Trait.PigmentNetwork);
-        bool fibroma = lesion.Has(Trait.CentralWhitePatch), scale = lesion.Has(Trait.Scale);
+        bool atypical = lesion.Has(AtypicalNetwork), network = atypical || lesion.Has(PigmentNetwork);
+        bool fibroma = lesion.Has(CentralWhitePatch), scale = lesion.Has(Scale);
         float netPower = (atypical ? rng.Range(.8f, 1.4f) : rng.Range(.55f, .95f)) * Math.Max(.4f, lesion.Melanin);
         float follicle = rng.Range(.55f, .8f), reach = 1.7f * radius + .5f;
-        (float X, float Y) veilAt = shape.Inside(rng, .55f), scarAt = shape.Inside(rng, .8f),
-            soreAt = shape.Inside(rng, .6f);
+        Vector2 veilAt = shape.Inside(rng, .55f), scarAt = shape.Inside(rng, .8f), soreAt = shape.Inside(rng, .6f);
         float soreSize = rng.Range(.18f, .36f), veilSize = rng.Range(.35f, .6f), veilPower = rng.Range(.6f, .95f);
         float scarSize = rng.Range(.3f, .5f), whiteSize = rng.Range(.3f, .48f), whitePower = rng.Range(.55f, .85f);
         float blur = Math.Max(.03f + .32f * (1 - lesion.Sharpness), 1.2f * view.Scale / radius);
         float tilt = rng.Range(-.35f, .35f) * (.4f + lesion.Asymmetry), mottle = rng.Range(.05f, .2f);
-        byte* under = (byte*)soft[0].GetPixels(), over = (byte*)soft[1].GetPixels();
+        byte* under = (byte*)below.GetPixels(), over = (byte*)above.GetPixels();
         for (int i = 0; i < Mask.Length; i++, under += 4, over += 4)
         {
             (float mx, float my) = view.Millimetres(i % size, i / size);
@@ -63,14 +74,14 @@ internal sealed class LesionMaps(int size) : IDisposable
                 Melanin[i] = Blood[i] = Blue[i] = White[i] = Keratin[i] = Dark[i] = Height[i] = 0;
                 continue;
             }
-            float ux = mx / radius, uy = my / radius, d = shape.Distance(ux, uy), m = Step(blur, -blur, d);
-            float depth = Math.Clamp(-d * 1.3f, 0, 1), wide = Fractal.At(ux * .55f + px, uy * .55f + py);
+            var u = new Vector2(mx / radius, my / radius);
+            float d = shape.Distance(u), m = Step(blur, -blur, d);
+            float depth = Math.Clamp(-d * 1.3f, 0, 1), wide = Fractal.At(u.X * .55f + px, u.Y * .55f + py);
             float small = Fractal.At(mx * .5f + py, my * .5f + px), tiny = Fractal.At(mx * 2.1f + px, my * 2.1f + py);
             float melanin = lesion.Melanin * MathF.Exp(lesion.Patchiness * 1.1f * wide - .12f)
-                * (.62f + .5f * depth + tilt * ux) * (1 + mottle * (1.7f * small + 1.5f * tiny));
+                * (.62f + .5f * depth + tilt * u.X) * (1 + mottle * (1.7f * small + 1.5f * tiny));
             float blood = lesion.Blood * (.75f + .4f * depth + .5f * small), white = 0, blue = 0;
             float keratin = lesion.Wax * (1 + .8f * small);
-            float From((float X, float Y) at) => MathF.Sqrt((ux - at.X) * (ux - at.X) + (uy - at.Y) * (uy - at.Y));
             if (network && fine > 0)
             {
                 float w = Fractal.At(mx * .9f + px, my * .9f) * (atypical ? .55f : .22f);
@@ -82,7 +93,7 @@ internal sealed class LesionMaps(int size) : IDisposable
                 melanin += fine * netPower * presence
                     * (Step(thick + .2f, Math.Max(.02f, thick - .2f), line) * 1.15f - .42f);
             }
-            if (lesion.Has(Trait.RedPseudonetwork))
+            if (lesion.Has(RedPseudonetwork))
             {
                 float near = Centre.At(mx / follicle + px, my / follicle + py) + .12f * small;
                 float hole = Step(.32f, .08f, near) * Step(.9f, 2.5f, follicle / view.Scale);
@@ -90,28 +101,29 @@ internal sealed class LesionMaps(int size) : IDisposable
                 keratin += .3f * hole * (1 + small);
             }
             if (scale) keratin += .62f * Step(-.05f, .95f, small + .9f * tiny) * Step(.2f, -.1f, d);
-            if (lesion.Has(Trait.BlueWhiteVeil))
+            if (lesion.Has(BlueWhiteVeil))
             {
-                float v = Step(veilSize + .3f, veilSize - .25f, From(veilAt) + .22f * wide) * veilPower;
+                float v = Step(veilSize + .3f, veilSize - .25f, Vector2.Distance(u, veilAt) + .22f * wide) * veilPower;
                 blue += v * (.72f + .25f * small);
                 white += .16f * v * Step(0, .6f, small);
             }
-            if (lesion.Has(Trait.Regression))
+            if (lesion.Has(Regression))
             {
-                float s = Step(scarSize + .14f, scarSize - .1f, From(scarAt) + .25f * small);
+                float s = Step(scarSize + .14f, scarSize - .1f, Vector2.Distance(u, scarAt) + .25f * small);
                 white += .55f * s;
                 melanin *= 1 - .75f * s;
             }
-            if (lesion.Has(Trait.Crust))
+            if (lesion.Has(Crust))
             {
-                float s = Step(soreSize + .1f, soreSize - .08f, From(soreAt) + .16f * small + .06f * tiny);
+                float away = Vector2.Distance(u, soreAt) + .16f * small + .06f * tiny;
+                float s = Step(soreSize + .1f, soreSize - .08f, away);
                 blood += s * (.75f + .5f * tiny);
                 melanin += s * (.55f + .6f * small);
                 keratin += s * .5f * Step(.1f, .6f, tiny - .4f * small);
             }
             if (fibroma)
             {
-                float s = Step(whiteSize + .2f, whiteSize - .22f, MathF.Sqrt(ux * ux + uy * uy) + .12f * small)
+                float s = Step(whiteSize + .2f, whiteSize - .22f, u.Length() + .12f * small)
                     * whitePower;
                 white += s * (.8f + .3f * small);
                 melanin *= 1 - .8f * s;
@@ -124,8 +136,7 @@ internal sealed class LesionMaps(int size) : IDisposable
             White[i] = Math.Min(.85f, m * white + edge * over[0] * (.8f / 255));
             Keratin[i] = Math.Min(.85f, m * keratin + edge * over[1] * (.85f / 255));
             Dark[i] = edge * over[2] * (.9f / 255);
-            float bumps = (scale ? .07f : .015f) * (small + tiny)
-                + (lesion.Has(Trait.Fissures) ? -.25f * Dark[i] : 0);
+            float bumps = (scale ? .07f : .015f) * (small + tiny) + (lesion.Has(Fissures) ? -.25f * Dark[i] : 0);
             Height[i] = lesion.Elevation * radius * .3f * Step(.12f, -.2f - .5f * (1 - lesion.Sharpness), d)
                 * (.7f + .3f * depth) + m * bumps * (1 + lesion.Elevation);
         }
@@ -135,19 +146,19 @@ internal sealed class LesionMaps(int size) : IDisposable
 /// <summary>The outline in radii of the lesion: ellipses melted together, then bent and frayed by noise.</summary>
 internal sealed class LesionShape
 {
-    private readonly (float X, float Y, float A, float B, float Cos, float Sin)[] lobes;
+    private readonly (Vector2 Centre, float A, float B, float Cos, float Sin)[] lobes;
     private readonly float bend, fray, ox, oy;
 
     public LesionShape(Lesion lesion, Rng rng)
     {
         float a = lesion.Asymmetry;
-        lobes = new (float, float, float, float, float, float)[
+        lobes = new (Vector2, float, float, float, float)[
             1 + (a > .3f ? 1 : 0) + (a > .5f && rng.Chance(.7) ? 1 : 0) + (a > .7f ? 1 : 0)];
         for (int i = 0; i < lobes.Length; i++)
         {
-            float turn = rng.Range(0, MathF.Tau), away = i == 0 ? 0 : rng.Range(.4f, .75f);
+            float turn = rng.Angle(), away = i == 0 ? 0 : rng.Range(.4f, .75f);
             float radius = i == 0 ? rng.Range(.82f, .95f) - .22f * a : rng.Range(.3f, .55f);
-            lobes[i] = (away * MathF.Cos(turn), away * MathF.Sin(turn), radius, radius * rng.Range(.74f, .97f),
+            lobes[i] = (new(away * MathF.Cos(turn), away * MathF.Sin(turn)), radius, radius * rng.Range(.74f, .97f),
                 MathF.Cos(turn + 1), MathF.Sin(turn + 1));
         }
         bend = .07f + .22f * a;
@@ -157,27 +168,28 @@ internal sealed class LesionShape
     }
 
     // Approximate distance to the outline in radii, below 0 inside.
-    public float Distance(float x, float y)
+    public float Distance(Vector2 at)
     {
-        float bentX = x + bend * Fractal.At(x * .6f + ox, y * .6f + oy);
-        float bentY = y + bend * Fractal.At(x * .6f + oy, y * .6f + ox + 40), d = 9;
-        foreach (var (cx, cy, a, b, cos, sin) in lobes)
+        float x = at.X, y = at.Y, d = 9;
+        at += bend * new Vector2(Fractal.At(x * .6f + ox, y * .6f + oy), Fractal.At(x * .6f + oy, y * .6f + ox + 40));
+        foreach (var (centre, a, b, cos, sin) in lobes)
         {
-            float dx = bentX - cx, dy = bentY - cy, qx = (cos * dx + sin * dy) / a, qy = (cos * dy - sin * dx) / b;
+            Vector2 p = at - centre;
+            float qx = (cos * p.X + sin * p.Y) / a, qy = (cos * p.Y - sin * p.X) / b;
             float e = (MathF.Sqrt(qx * qx + qy * qy) - 1) * b, h = Math.Max(.22f - Math.Abs(d - e), 0) / .22f;
             d = Math.Min(d, e) - h * h * .055f;
         }
         return d + fray * Fractal.At(x * 1.7f + oy, y * 1.7f + ox);
     }
 
-    // At most spread radii out.
-    public (float X, float Y) Inside(Rng rng, float spread)
+    // A place at most spread radii from the middle.
+    public Vector2 Inside(Rng rng, float spread)
     {
         for (int attempt = 0; attempt < 12; attempt++)
         {
-            float x = rng.Range(-spread, spread), y = rng.Range(-spread, spread);
-            if (x * x + y * y < spread * spread && Distance(x, y) < -.08f) return (x, y);
+            var at = new Vector2(rng.Range(-spread, spread), rng.Range(-spread, spread));
+            if (at.LengthSquared() < spread * spread && Distance(at) < -.08f) return at;
         }
-        return (0, 0);
+        return default;
     }
 }

@@ -14,55 +14,45 @@ internal sealed record LesionTruth(float AreaMm2, float DiameterMm, float Asymme
         float scale = (1.7f * lesion.Diameter + 1) / Grid;
         maps.Paint(lesion, new View(Grid / 2f, Grid / 2f, scale, 0, false));
         float[] mask = maps.Mask;
-        double area = 0, cx = 0, cy = 0, xx = 0, xy = 0, yy = 0, perimeter = 0;
-        for (int i = 0; i < mask.Length; i++)
+        // Leaves out the pixels that are less than margin from the edge.
+        static double Sum(int margin, Func<int, int, double> value)
         {
-            area += mask[i];
-            cx += mask[i] * (i % Grid);
-            cy += mask[i] * (i / Grid);
+            double sum = 0;
+            for (int y = margin; y < Grid - margin; y++)
+                for (int x = margin; x < Grid - margin; x++) sum += value(x, y);
+            return sum;
         }
-        cx /= area;
-        cy /= area;
-        for (int y = 1; y < Grid - 1; y++)
-            for (int x = 1; x < Grid - 1; x++)
+        float Mask(int x, int y) => mask[y * Grid + x];
+        double area = Sum(0, (x, y) => Mask(x, y));
+        double cx = Sum(0, (x, y) => Mask(x, y) * x) / area, cy = Sum(0, (x, y) => Mask(x, y) * y) / area;
+        double xx = Sum(1, (x, y) => Mask(x, y) * (x - cx) * (x - cx));
+        double xy = Sum(1, (x, y) => Mask(x, y) * (x - cx) * (y - cy));
+        double yy = Sum(1, (x, y) => Mask(x, y) * (y - cy) * (y - cy));
+        // The length of a soft outline is the integral of its slope (coarea formula).
+        double perimeter = Sum(1, (x, y) => .5 * Math.Sqrt(Math.Pow(Mask(x + 1, y) - Mask(x - 1, y), 2)
+            + Math.Pow(Mask(x, y + 1) - Mask(x, y - 1), 2)));
+        double Missed(double angle)
+        {
+            double c = Math.Cos(2 * angle), s = Math.Sin(2 * angle);
+            return Sum(0, (x, y) =>
             {
-                int i = y * Grid + x;
-                xx += mask[i] * (x - cx) * (x - cx);
-                xy += mask[i] * (x - cx) * (y - cy);
-                yy += mask[i] * (y - cy) * (y - cy);
-                // The length of a soft outline is the integral of its slope (coarea formula).
-                perimeter += .5
-                    * Math.Sqrt(Math.Pow(mask[i + 1] - mask[i - 1], 2) + Math.Pow(mask[i + Grid] - mask[i - Grid], 2));
-            }
-        double angle = .5 * Math.Atan2(2 * xy, xx - yy),
-            missed = Missed(mask, cx, cy, angle) + Missed(mask, cx, cy, angle + Math.PI / 2);
+                int mx = (int)Math.Round(cx + c * (x - cx) + s * (y - cy));
+                int my = (int)Math.Round(cy + s * (x - cx) - c * (y - cy));
+                float mirror = mx is >= 0 and < Grid && my is >= 0 and < Grid ? Mask(mx, my) : 0;
+                return Math.Max(0, Mask(x, y) - mirror);
+            });
+        }
+        double angle = .5 * Math.Atan2(2 * xy, xx - yy), missed = Missed(angle) + Missed(angle + Math.PI / 2);
         double mm2 = area * scale * scale;
+        var covered = new double[7];
+        for (int i = 0; i < mask.Length; i++) covered[Colour(maps, i)] += mask[i] / area;
         return new((float)mm2, (float)(2 * Math.Sqrt(mm2 / Math.PI)), (float)(missed / (2 * area)),
-            (float)(perimeter * perimeter / (4 * Math.PI * area)), CountColours(maps, area));
+            (float)(perimeter * perimeter / (4 * Math.PI * area)), covered[..6].Count(share => share >= .04));
     }
 
-    private static double Missed(float[] mask, double cx, double cy, double angle)
-    {
-        double c = Math.Cos(2 * angle), s = Math.Sin(2 * angle), missed = 0;
-        for (int y = 0; y < Grid; y++)
-            for (int x = 0; x < Grid; x++)
-            {
-                int mx = (int)Math.Round(cx + c * (x - cx) + s * (y - cy)),
-                    my = (int)Math.Round(cy + s * (x - cx) - c * (y - cy));
-                float mirror = mx is >= 0 and < Grid && my is >= 0 and < Grid ? mask[my * Grid + mx] : 0;
-                missed += Math.Max(0, mask[y * Grid + x] - mirror);
-            }
-        return missed;
-    }
-
-    private static int CountColours(LesionMaps maps, double area)
-    {
-        var share = new double[7];
-        for (int i = 0; i < maps.Mask.Length; i++)
-            share[maps.Keratin[i] > .35f || maps.White[i] > .3f ? 0 : maps.Blue[i] > .28f ? 1
-                : maps.Dark[i] > .45f || maps.Melanin[i] > 1.9f ? 2
-                    : maps.Melanin[i] > .95f ? 3 : maps.Melanin[i] > .35f ? 4 : maps.Blood[i] > .3f ? 5 : 6] +=
-                maps.Mask[i] / area;
-        return share[..6].Count(s => s >= .04);
-    }
+    // White, blue-grey, black, dark brown, light brown, red, skin.
+    private static int Colour(LesionMaps maps, int i) =>
+        maps.Keratin[i] > .35f || maps.White[i] > .3f ? 0 : maps.Blue[i] > .28f ? 1
+        : maps.Dark[i] > .45f || maps.Melanin[i] > 1.9f ? 2 : maps.Melanin[i] > .95f ? 3
+        : maps.Melanin[i] > .35f ? 4 : maps.Blood[i] > .3f ? 5 : 6;
 }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace DermKit.Data;
 
 /// <summary>A random stream for each (seed, key, salt).</summary>
@@ -12,6 +14,8 @@ internal sealed class Rng(long seed, long key, long salt = 0)
 
     public float Range(float low, float high) => low + (high - low) * Unit();
 
+    public float Angle() => Range(0, MathF.Tau);
+
     // Sum of six uniform numbers: nearly Gaussian, within 4.3 sd.
     public float Normal(float mean, float sd) =>
         mean + sd * 1.41421356f * (Unit() + Unit() + Unit() + Unit() + Unit() + Unit() - 3);
@@ -21,41 +25,45 @@ internal sealed class Rng(long seed, long key, long salt = 0)
     // In [low, high].
     public int Int(int low, int high) => low + (int)(Unit() * (high - low + 1));
 
-    public int Pick(ReadOnlySpan<double> weights)
+    public int Pick(double[] weights)
     {
-        double left = 0;
-        foreach (double w in weights) left += w;
-        left *= Unit();
-        for (int i = 0; i < weights.Length - 1; i++)
-            if ((left -= weights[i]) < 0) return i;
-        return weights.Length - 1;
+        double left = weights.Sum() * Unit();
+        int pick = 0;
+        while (pick < weights.Length - 1 && (left -= weights[pick]) >= 0) pick++;
+        return pick;
     }
 }
 
 /// <summary>Periodic 512 x 512 textures: a look-up instead of octaves of hashing keeps an image near 10 ms.</summary>
-internal sealed class Noise(float[] texels, float perUnit)
+internal sealed class Noise
 {
     private const int Size = 512, Cells = 40;
+    private readonly float[] texels = new float[Size * Size];
+    private readonly float perUnit;
+
+    private Noise(float perUnit, Func<float, float, float> value)
+    {
+        this.perUnit = perUnit;
+        for (int i = 0; i < texels.Length; i++) texels[i] = value(i % Size / (float)Size, i / Size / (float)Size);
+    }
+
     // Gradient noise, about -1..1; a unit is the largest wave.
-    public static Noise Fractal { get; } = new(MakeFractal(), Size / 8f);
+    public static Noise Fractal { get; } = MakeFractal();
 
     // Distance to the border of irregular cells, 0..0.5 cells: skin lines and pigment network.
-    public static Noise Border { get; } = new(MakeCells(border: true), Size / (float)Cells);
+    public static Noise Border { get; } = MakeCells((first, second) => second - first);
 
     // Distance to the nearest cell centre, 0..0.9 cells: follicles and pores.
-    public static Noise Centre { get; } = new(MakeCells(border: false), Size / (float)Cells);
+    public static Noise Centre { get; } = MakeCells((first, _) => first);
 
     public float At(float x, float y)
     {
         x = x * perUnit + (Size << 4);
         y = y * perUnit + (Size << 4);
-        int x0 = (int)x, y0 = (int)y;
-        float fx = x - x0, fy = y - y0;
-        int row0 = (y0 & (Size - 1)) * Size, row1 = ((y0 + 1) & (Size - 1)) * Size, left = x0 & (Size - 1),
-            right = (x0 + 1) & (Size - 1);
-        float top = texels[row0 + left] + fx * (texels[row0 + right] - texels[row0 + left]);
-        float bottom = texels[row1 + left] + fx * (texels[row1 + right] - texels[row1 + left]);
-        return top + fy * (bottom - top);
+        int column = (int)x, row = (int)y;
+        float Texel(int down, int right) => texels[(row + down) % Size * Size + (column + right) % Size];
+        float across = x - column;
+        return Blend(Blend(Texel(0, 0), Texel(0, 1), across), Blend(Texel(1, 0), Texel(1, 1), across), y - row);
     }
 
     // Hermite step from 0 at low to 1 at high; low may be above high.
@@ -65,56 +73,53 @@ internal sealed class Noise(float[] texels, float perUnit)
         return t * t * (3 - 2 * t);
     }
 
-    private static float[] MakeFractal()
+    private static float Blend(float a, float b, float t) => a + t * (b - a);
+
+    private static Vector2[] Points(Rng rng, int side, float low, float high) =>
+        [.. Enumerable.Range(0, side * side).Select(_ => new Vector2(rng.Range(low, high), rng.Range(low, high)))];
+
+    private static Noise MakeFractal()
     {
-        var sum = new float[Size * Size];
-        float weight = 1.15f;
-        for (int period = 8, octave = 0; octave < 5; octave++, period *= 2, weight *= 0.52f)
+        Vector2[][] slopes = [.. Enumerable.Range(0, 5).Select(o => Points(new(71, o), 8 << o, -1.4f, 1.4f))];
+        return new(Size / 8f, (x, y) =>
         {
-            var rng = new Rng(71, octave);
-            var slopes = new (float X, float Y)[period * period];
-            for (int i = 0; i < slopes.Length; i++) slopes[i] = (rng.Range(-1.4f, 1.4f), rng.Range(-1.4f, 1.4f));
-            for (int y = 0; y < Size; y++)
-                for (int x = 0; x < Size; x++)
+            float sum = 0, weight = 1.15f;
+            for (int octave = 0, period = 8; octave < slopes.Length; octave++, period *= 2, weight *= .52f)
+            {
+                float px = x * period, py = y * period;
+                int cx = (int)px, cy = (int)py;
+                float Slope(int ox, int oy)
                 {
-                    float px = x * (float)period / Size, py = y * (float)period / Size;
-                    int cx = (int)px, cy = (int)py;
-                    float fx = px - cx, fy = py - cy, u = fx * fx * fx * (fx * (fx * 6 - 15) + 10),
-                        v = fy * fy * fy * (fy * (fy * 6 - 15) + 10);
-                    float Slope(int ox, int oy)
-                    {
-                        var (sx, sy) = slopes[(cy + oy) % period * period + (cx + ox) % period];
-                        return sx * (fx - ox) + sy * (fy - oy);
-                    }
-                    float top = Slope(0, 0) + u * (Slope(1, 0) - Slope(0, 0)),
-                        bottom = Slope(0, 1) + u * (Slope(1, 1) - Slope(0, 1));
-                    sum[y * Size + x] += weight * (top + v * (bottom - top));
+                    Vector2 slope = slopes[octave][(cy + oy) % period * period + (cx + ox) % period];
+                    return slope.X * (px - cx - ox) + slope.Y * (py - cy - oy);
                 }
-        }
-        return sum;
+                float u = Fade(px - cx);
+                sum += weight * Blend(Blend(Slope(0, 0), Slope(1, 0), u), Blend(Slope(0, 1), Slope(1, 1), u),
+                    Fade(py - cy));
+            }
+            return sum;
+        });
     }
 
-    private static float[] MakeCells(bool border)
+    private static float Fade(float t) => t * t * t * (t * (t * 6 - 15) + 10);
+
+    // Value takes the distances to the nearest two points.
+    private static Noise MakeCells(Func<float, float, float> value)
     {
-        var rng = new Rng(72, 0);
-        var points = new (float X, float Y)[Cells * Cells];
-        for (int i = 0; i < points.Length; i++) points[i] = (rng.Range(0.08f, 0.92f), rng.Range(0.08f, 0.92f));
-        var result = new float[Size * Size];
-        for (int y = 0; y < Size; y++)
-            for (int x = 0; x < Size; x++)
+        Vector2[] points = Points(new(72, 0), Cells, .08f, .92f);
+        return new(Size / (float)Cells, (x, y) =>
+        {
+            float px = x * Cells, py = y * Cells, first = 9, second = 9;
+            int cx = (int)px, cy = (int)py;
+            for (int n = 0; n < 9; n++)
             {
-                float px = x * (float)Cells / Size, py = y * (float)Cells / Size, first = 9, second = 9;
-                int cx = (int)px, cy = (int)py;
-                for (int oy = -1; oy <= 1; oy++)
-                    for (int ox = -1; ox <= 1; ox++)
-                    {
-                        var (jx, jy) = points[(cy + oy + Cells) % Cells * Cells + (cx + ox + Cells) % Cells];
-                        float dx = cx + ox + jx - px, dy = cy + oy + jy - py, d = dx * dx + dy * dy;
-                        if (d < first) (first, second) = (d, first);
-                        else if (d < second) second = d;
-                    }
-                result[y * Size + x] = border ? MathF.Sqrt(second) - MathF.Sqrt(first) : MathF.Sqrt(first);
+                int nx = cx + n % 3 - 1, ny = cy + n / 3 - 1;
+                Vector2 point = points[(ny + Cells) % Cells * Cells + (nx + Cells) % Cells];
+                float dx = nx + point.X - px, dy = ny + point.Y - py, d = dx * dx + dy * dy;
+                second = Math.Min(second, Math.Max(first, d));
+                first = Math.Min(first, d);
             }
-        return result;
+            return value(MathF.Sqrt(first), MathF.Sqrt(second));
+        });
     }
 }

@@ -4,8 +4,8 @@ using static DermKit.Data.Noise;
 
 namespace DermKit.Data;
 
-/// <summary>Draws one image: skin, lesion, light, then artefacts. Owns buffers: one for each thread.</summary>
-internal sealed class PhotoPainter(int seed) : IDisposable
+/// <summary>Draws images: skin, lesion, light, then artefacts. Its buffers serve one thread.</summary>
+internal sealed class PhotoPainter(int seed)
 {
     public const int Size = 224;
 
@@ -18,39 +18,27 @@ internal sealed class PhotoPainter(int seed) : IDisposable
     private readonly LesionMaps maps = new(Size);
     private readonly Vector3[] colours = new Vector3[Size * Size];
     private readonly float[] height = new float[Size * Size];
-    private readonly SKBitmap image = NewBitmap(), blurred = NewBitmap();
-
-    public void Dispose()
-    {
-        maps.Dispose();
-        image.Dispose();
-        blurred.Dispose();
-    }
 
     public (byte[] Jpeg, float LesionFraction) Draw(Photo photo)
     {
         Photo source = photo.Original ?? photo;
         var rng = new Rng(seed, source.Index);
-        float zoom = source.Dermoscopic ? rng.Range(1.1f, 1.7f) : rng.Range(1.5f, 2.8f);
-        float drift = source.Dermoscopic ? .09f : .17f;
-        float field = Math.Clamp(source.Lesion.Diameter * zoom, source.Dermoscopic ? 6.5f : 10,
-            source.Dermoscopic ? 19 : 60);
+        float mm = source.Lesion.Diameter, drift = source.Dermoscopic ? .09f : .17f;
+        float field = source.Dermoscopic ? Math.Clamp(mm * rng.Range(1.1f, 1.7f), 6.5f, 19)
+            : Math.Clamp(mm * rng.Range(1.5f, 2.8f), 10, 60);
         var view = new View(Size * (.5f + rng.Range(-drift, drift)), Size * (.5f + rng.Range(-drift, drift)),
-            field / Size, rng.Range(0, MathF.Tau), !source.Dermoscopic);
+            field / Size, rng.Angle(), !source.Dermoscopic);
         maps.Paint(source.Lesion, view);
         PaintSkin(source, view);
-        Light(source, view, rng);
+        using SKBitmap image = NewBitmap(Size), blurred = NewBitmap(Size);
+        Light(image, source, view, rng);
         float fraction = maps.Mask.Sum() / (Size * Size);
-        using (var canvas = new SKCanvas(image)) Overlay.OnSkin(canvas, source, view, rng);
-        SKBitmap sharp = image;
-        if (source.Artefacts.HasFlag(Artefacts.Blur))
-        {
-            LesionInk.Blur(image, blurred, rng.Range(1.2f, 2.2f));
-            sharp = blurred;
-        }
-        using (var canvas = new SKCanvas(sharp)) Overlay.OnLens(canvas, source, rng);
-        AddNoise(sharp, rng);
-        return (photo.Original is null ? Jpeg(sharp, 92) : Repeat(sharp, new Rng(seed, photo.Index, 1)), fraction);
+        Overlay.OnSkin(image, source, view, rng);
+        SKBitmap seen = source.Has(Artefacts.Blur) ? blurred : image;
+        if (seen == blurred) LesionInk.Blur(image, blurred, rng.Range(1.2f, 2.2f));
+        Overlay.OnLens(seen, source, rng);
+        AddNoise(seen, rng);
+        return (photo.Original is null ? Jpeg(seen, 92) : Repeat(seen, new Rng(seed, photo.Index, 1)), fraction);
     }
 
     private void PaintSkin(Photo photo, View view)
@@ -110,47 +98,48 @@ internal sealed class PhotoPainter(int seed) : IDisposable
     }
 
     // Lights the relief, shades the body part, sets white balance and exposure, adds shine to clinical images.
-    private unsafe void Light(Photo photo, View view, Rng rng)
+    private unsafe void Light(SKBitmap image, Photo photo, View view, Rng rng)
     {
         bool clinical = !photo.Dermoscopic, limb = photo.Lesion.Site is "arm" or "leg" or "hand" or "neck" or "foot";
-        float from = rng.Range(0, MathF.Tau), lx = MathF.Cos(from), ly = MathF.Sin(from);
+        float from = rng.Angle(), lx = MathF.Cos(from), ly = MathF.Sin(from);
         float relief = clinical ? rng.Range(.45f, .85f) : .1f, exposure = rng.Range(.76f, 1.14f);
         float warm = rng.Range(-.05f, .08f), green = rng.Range(-.02f, .02f);
         float fall = clinical ? rng.Range(.05f, .28f) : rng.Range(0, .08f);
-        float axis = rng.Range(0, MathF.Tau), ax = MathF.Cos(axis), ay = MathF.Sin(axis);
+        float axis = rng.Angle(), ax = MathF.Cos(axis), ay = MathF.Sin(axis);
         float round = !clinical ? 0 : limb ? rng.Range(.25f, .6f) : rng.Range(0, .16f), ridge = rng.Range(-.3f, .3f);
         float sx = rng.Range(.2f, .8f), sy = rng.Range(.2f, .8f);
-        float gloss = !clinical ? 0 : photo.Artefacts.HasFlag(Artefacts.Glare) ? rng.Range(.55f, 1.0f) : .12f;
+        float gloss = !clinical ? 0 : photo.Has(Artefacts.Glare) ? rng.Range(.55f, 1.0f) : .12f;
         float wet = rng.Range(.2f, .4f);
         Vector3 cloth = Overlay.Cloths[rng.Int(0, Overlay.Cloths.Length - 1)];
         float side = rng.Chance(.5) ? 1 : -1, edge = rng.Range(.34f, .46f), wave = rng.Range(0, 40);
         byte* pixel = (byte*)image.GetPixels();
-        for (int y = 0, i = 0; y < Size; y++)
-            for (int x = 0; x < Size; x++, i++, pixel += 4)
+        for (int i = 0; i < Size * Size; i++, pixel += 4)
+        {
+            int x = i % Size, y = i / Size;
+            float u = (x + .5f) / Size, v = (y + .5f) / Size;
+            int left = x > 0 ? 1 : 0, right = x < Size - 1 ? 1 : 0;
+            int up = y > 0 ? Size : 0, down = y < Size - 1 ? Size : 0;
+            float gx = (height[i + right] - height[i - left]) / view.Scale * .5f;
+            float gy = (height[i + down] - height[i - up]) / view.Scale * .5f;
+            float slope = gx * lx + gy * ly, across = (u - .5f) * ax + (v - .5f) * ay, t = across - ridge * round;
+            float shade = exposure * (1 + Math.Clamp(relief * slope, -.38f, .26f))
+                * (1 - fall * ((u - .5f) * lx + (v - .5f) * ly)) * (1 - round * t * t * 1.8f);
+            float near = (u - sx) * (u - sx) + (v - sy) * (v - sy);
+            float spark = gloss
+                * Step(.62f, 1.15f, .9f * MathF.Exp(-near / (wet * wet)) + slope * .9f - .25f * (gx * gx + gy * gy))
+                * .55f;
+            Vector3 c = colours[i] * shade * new Vector3(1 + warm, 1 + green, 1 - warm);
+            c += spark * (Vector3.One - c);
+            if (photo.Has(Artefacts.Background))
             {
-                float u = (x + .5f) / Size, v = (y + .5f) / Size;
-                int right = x < Size - 1 ? 1 : 0, left = x > 0 ? 1 : 0, down = y < Size - 1 ? Size : 0;
-                float gx = (height[i + right] - height[i - left]) / view.Scale * .5f;
-                float gy = (height[i + down] - height[i - (y > 0 ? Size : 0)]) / view.Scale * .5f;
-                float slope = gx * lx + gy * ly, across = (u - .5f) * ax + (v - .5f) * ay, t = across - ridge * round;
-                float shade = exposure * (1 + Math.Clamp(relief * slope, -.38f, .26f))
-                    * (1 - fall * ((u - .5f) * lx + (v - .5f) * ly)) * (1 - round * t * t * 1.8f);
-                float near = (u - sx) * (u - sx) + (v - sy) * (v - sy);
-                float spark = gloss
-                    * Step(.62f, 1.15f, .9f * MathF.Exp(-near / (wet * wet)) + slope * .9f - .25f * (gx * gx + gy * gy))
-                    * .55f;
-                Vector3 c = colours[i] * shade * new Vector3(1 + warm, 1 + green, 1 - warm);
-                c += spark * (Vector3.One - c);
-                if (photo.Artefacts.HasFlag(Artefacts.Background))
-                {
-                    float rim = across * side - edge - .03f * Fractal.At(v * .8f + wave, u * .8f);
-                    float behind = Step(-.008f, .02f, rim), dusk = 1 - .45f * Step(-.16f, .01f, rim);
-                    Vector3 lit = cloth * (exposure * (.86f + .1f * Fractal.At(u * 2 + wave, v * 2)));
-                    c = c * dusk + behind * (lit - c * dusk);
-                }
-                for (int k = 0; k < 3; k++) pixel[k] = Byte(c[k]);
-                pixel[3] = 255;
+                float rim = across * side - edge - .03f * Fractal.At(v * .8f + wave, u * .8f);
+                float behind = Step(-.008f, .02f, rim), dusk = 1 - .45f * Step(-.16f, .01f, rim);
+                Vector3 lit = cloth * (exposure * (.86f + .1f * Fractal.At(u * 2 + wave, v * 2)));
+                c = c * dusk + behind * (lit - c * dusk);
             }
+            for (int k = 0; k < 3; k++) pixel[k] = Byte(c[k]);
+            pixel[3] = 255;
+        }
     }
 
     // Bright parts roll off as on a camera.
@@ -173,34 +162,32 @@ internal sealed class PhotoPainter(int seed) : IDisposable
         }
     }
 
-    // A second upload: a little cropped, turned, brighter or darker, encoded again.
+    // A second upload: slightly cropped, turned, brighter or darker, and encoded again.
     private static byte[] Repeat(SKBitmap photo, Rng rng)
     {
-        using SKBitmap surface = NewBitmap();
+        using SKBitmap surface = NewBitmap(Size);
         float zoom = rng.Range(1.03f, 1.13f), light = rng.Range(.9f, 1.1f);
         float turn = rng.Chance(.4) ? rng.Range(-4, 4) : 0;
         using (var canvas = new SKCanvas(surface))
         using (SKColorFilter filter =
             SKColorFilter.CreateColorMatrix([light, 0, 0, 0, 0, 0, light, 0, 0, 0, 0, 0, light, 0, 0, 0, 0, 0, 1, 0]))
         using (var paint = new SKPaint { ColorFilter = filter })
-        using (SKImage image = SKImage.FromPixels(photo.PeekPixels()))
         {
             canvas.Clear(SKColors.Black);
             canvas.Translate(Size / 2f, Size / 2f);
             canvas.Scale(zoom + Math.Abs(turn) * .018f);
             canvas.RotateDegrees(turn);
             canvas.Translate(-Size / 2f + rng.Range(-5, 5), -Size / 2f + rng.Range(-5, 5));
-            canvas.DrawImage(image, 0, 0, new SKSamplingOptions(SKCubicResampler.Mitchell), paint);
+            canvas.DrawBitmap(photo, 0, 0, new SKSamplingOptions(SKCubicResampler.Mitchell), paint);
         }
         return Jpeg(surface, rng.Int(70, 88));
     }
 
     private static byte[] Jpeg(SKBitmap bitmap, int quality)
     {
-        using SKImage image = SKImage.FromPixels(bitmap.PeekPixels());
-        using SKData data = image.Encode(SKEncodedImageFormat.Jpeg, quality);
+        using SKData data = bitmap.Encode(SKEncodedImageFormat.Jpeg, quality);
         return data.ToArray();
     }
 
-    private static SKBitmap NewBitmap() => new(Size, Size, SKColorType.Rgba8888, SKAlphaType.Opaque);
+    public static SKBitmap NewBitmap(int size) => new(size, size, SKColorType.Rgba8888, SKAlphaType.Opaque);
 }

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Text.RegularExpressions;
+using static System.FormattableString;
 
 namespace DermKit.Data;
 
@@ -14,9 +14,18 @@ internal static class SyntheticDataSet
     // Raised when images or columns change, so that older folders are not mixed in.
     private const int Version = 4;
 
-    // Appears by rename when all is drawn.
+    // duplicate_of is the image_id of the original, or empty; border_index is 1 for a circle; lesion_fraction is a
+    // share of the image.
+    private static readonly string[] Columns =
+    [
+        .. "image_id diagnosis malignant skin_type site age sex patient_id lesion_id modality split".Split(' '),
+        "duplicate_of",
+        .. Enum.GetNames<Artefacts>().Skip(1).Concat(Enum.GetNames<Trait>()).Select(Snake),
+        .. "elevation area_mm2 diameter_mm asymmetry border_index colours lesion_fraction bytes".Split(' '),
+    ];
+
     public static string Folder(string cacheDir, int images = 2400, int seed = 7) =>
-        Path.Combine(Path.GetFullPath(cacheDir), FormattableString.Invariant($"{Name}-v{Version}-{images}-seed{seed}"));
+        Path.Combine(Path.GetFullPath(cacheDir), Invariant($"{Name}-v{Version}-{images}-seed{seed}"));
 
     // Draws 224 x 224 JPEGs if the folder is absent or files lack bytes (a power cut can leave names without contents).
     // (images, seed) gives the same files for any number of threads; of two processes that draw at once, one wins.
@@ -39,23 +48,21 @@ internal static class SyntheticDataSet
         return folder;
     }
 
-    // duplicate_of is the image_id that this one repeats, or null; border_index is 1 for a circle; lesion_fraction is a
-    // share of the image. Throws on another version, and on missing or truncated files.
+    // Throws on another version, and on missing or truncated files.
     public static ImageTable Load(string folder)
     {
         CsvFile file = CsvFile.Read(Path.Combine(folder, "metadata.csv"));
         file.Require(Columns);
-        ImageTable table = ImageFiles.Table(Name, folder, file.Column("image_id"),
-            [.. Columns.Skip(1).Select(c => (c, (string?[])file.Column(c)))]);
-        string[] ids = file.Column("image_id");
-        string[] bytes = file.Column("bytes");
-        string[] lost =
-            [.. ids.Where((id, i) => new FileInfo(Path.Combine(folder, "images", $"{id}.jpg")) is var f
-                && (!f.Exists || f.Length.ToString(CultureInfo.InvariantCulture) != bytes[i]))];
-        return lost.Length == 0 ? table
-            : throw new KitException($"{folder}: expected {file.Count} images, {lost.Length} are missing or cut short, "
-                + $"the first {lost[0]}.jpg; delete the folder and it is drawn again.");
+        string[] ids = file.Column("image_id"), bytes = file.Column("bytes");
+        string[] lost = [.. ids.Where((id, i) => new FileInfo(ImagePath(folder, id)) is var image
+            && (!image.Exists || Invariant($"{image.Length}") != bytes[i]))];
+        return lost.Length == 0
+            ? ImageFiles.Table(Name, folder, ids, [.. Columns.Skip(1).Select(c => (c, (string?[])file.Column(c)))])
+            : throw new KitException($"{folder}: expected {file.Count} images, {lost.Length} are missing or truncated, "
+                + $"the first is {lost[0]}.jpg; delete the folder to draw it again.");
     }
+
+    private static string ImagePath(string folder, string id) => Path.Combine(folder, "images", $"{id}.jpg");
 
     private static bool IsWhole(string folder)
     {
@@ -85,29 +92,16 @@ internal static class SyntheticDataSet
                 foreach (Photo photo in photos)
                 {
                     var (jpeg, fraction) = tools.Painter.Draw(photo);
-                    File.WriteAllBytes(Path.Combine(folder, "images", $"{photo.Id}.jpg"), jpeg);
+                    File.WriteAllBytes(ImagePath(folder, photo.Id), jpeg);
                     rows[photo.Index] = Row(photo, truth, fraction, jpeg.Length);
                     lock (report) progress?.Invoke(++done, images);
                 }
                 return tools;
             },
-            tools =>
-            {
-                tools.Painter.Dispose();
-                tools.Maps.Dispose();
-            });
+            _ => { });
         AtomicFile.WriteAllText(Path.Combine(folder, "metadata.csv"),
             string.Join('\n', [string.Join(',', Columns), .. rows, ""]));
     }
-
-    private static readonly string[] Columns =
-    [
-        "image_id", "diagnosis", "malignant", "skin_type", "site", "age", "sex", "patient_id", "lesion_id", "modality",
-        "split", "duplicate_of",
-        .. Enum.GetValues<Artefacts>().Skip(1).Select(a => Snake(a.ToString())),
-        .. Enum.GetNames<Trait>().Select(Snake),
-        "elevation", "area_mm2", "diameter_mm", "asymmetry", "border_index", "colours", "lesion_fraction", "bytes",
-    ];
 
     internal static string Snake(string name) => Regex.Replace(name, "(?<=[a-z])[A-Z]", "_$0").ToLowerInvariant();
 
@@ -116,19 +110,12 @@ internal static class SyntheticDataSet
         Lesion lesion = photo.Lesion;
         Patient patient = lesion.Patient;
         LesionKind kind = LesionKind.All[lesion.Kind];
-        static string Flag(bool value) => value ? "1" : "0";
-        static string Number(float value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
-        return string.Join(',',
-        [
-            photo.Id, kind.Name, Flag(kind.Malignant), Number(patient.SkinType, "0"), lesion.Site,
-            Number(patient.Age, "0"), patient.Sex, patient.Id, lesion.Id,
-            photo.Dermoscopic ? "dermoscopic" : "clinical", patient.Test ? "test" : "train", photo.Original?.Id ?? "",
-            .. Enum.GetValues<Artefacts>().Skip(1).Select(a => Flag(photo.Artefacts.HasFlag(a))),
-            .. lesion.Traits.Select(Flag),
-            Number(lesion.Elevation, "0.00"), Number(truth.AreaMm2, "0.0"), Number(truth.DiameterMm, "0.0"),
-            Number(truth.Asymmetry, "0.000"),
-            Number(truth.BorderIndex, "0.000"), Number(truth.Colours, "0"), Number(fraction, "0.0000"),
-            Number(bytes, "0"),
-        ]);
+        IEnumerable<bool> flags = Enum.GetValues<Artefacts>().Skip(1).Select(photo.Has).Concat(lesion.Traits);
+        return Invariant($"{photo.Id},{kind.Name},{(kind.Malignant ? 1 : 0)},{patient.SkinType},{lesion.Site},")
+            + Invariant($"{patient.Age:0},{patient.Sex},{patient.Id},{lesion.Id},")
+            + $"{(photo.Dermoscopic ? "dermoscopic" : "clinical")},{(patient.Test ? "test" : "train")},"
+            + $"{photo.Original?.Id},{string.Join(',', flags.Select(flag => flag ? 1 : 0))},"
+            + Invariant($"{lesion.Elevation:0.00},{truth.AreaMm2:0.0},{truth.DiameterMm:0.0},{truth.Asymmetry:0.000},")
+            + Invariant($"{truth.BorderIndex:0.000},{truth.Colours},{fraction:0.0000},{bytes}");
     }
 }
