@@ -80,6 +80,7 @@ public sealed class FixtureNotebookTests
     [Fact]
     public async Task WhatRestsOnTheFixtureIsStampedInConceptsAndRetrieval()
     {
+        SlowTier.Need("runs notebook 11 on fixtures");
         using var cache = new TemporaryFolder();
         (_, Dictionary<string, string> outputs) = await RunWithFixture(cache, "11-concepts-and-retrieval.ipynb");
         AssertStamped(outputs, "models", "run", "width", "width-figure", "width-means", "one-right", "one-right-images",
