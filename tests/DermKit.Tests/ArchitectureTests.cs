@@ -26,6 +26,8 @@ public sealed class ArchitectureTests
     /// the named thing lies in.</summary>
     private static readonly Lazy<HashSet<(string File, string Namespace)>> Names = new(Bind);
 
+    private static readonly Lazy<(CSharpCompilation Compilation, SyntaxTree[] Trees)> Core = new(Compile);
+
     [Fact]
     public void ArrowsPointOneWay()
     {
@@ -43,6 +45,30 @@ public sealed class ArchitectureTests
         Assert.Equal([Path.Combine("Reporting", "Provenance.cs")],
             Names.Value.Where(n => Folder(n.File) == "Reporting" && n.Namespace.Split('.')[0] == "TorchSharp")
                 .Select(n => n.File).Distinct());
+
+    /// <summary>A scalar that only an expression holds may be collected during the native call; see
+    /// <see cref="KeptScalar"/>. A field or a using variable holds its own.</summary>
+    [Fact]
+    public void NoExpressionMakesAScalarThatNothingHolds()
+    {
+        (CSharpCompilation compilation, SyntaxTree[] trees) = Core.Value;
+        string[] found = [.. trees.Where(t => Path.GetFileName(t.FilePath) != "KeptScalar.cs").AsParallel()
+            .SelectMany(tree =>
+            {
+                SemanticModel model = compilation.GetSemanticModel(tree);
+                return tree.GetRoot().DescendantNodes().OfType<ExpressionSyntax>()
+                    .Where(e => e.Parent is not EqualsValueClauseSyntax && MakesScalar(model, e))
+                    .Select(e => $"{tree.FilePath}: {e}");
+            })];
+        Assert.Empty(found);
+
+        static bool MakesScalar(SemanticModel model, ExpressionSyntax e) =>
+            model.GetConversion(e) is { IsUserDefined: true, MethodSymbol.ContainingType.Name: "Scalar" }
+            || e is BinaryExpressionSyntax && model.GetSymbolInfo(e).Symbol is IMethodSymbol { Parameters.Length: 2 }
+                operation && operation.ContainingType?.Name == "Tensor"
+                && (operation.Parameters.Any(p => p.Type.Name is not ("Tensor" or "Scalar"))
+                    || operation.Name == "op_Addition");
+    }
 
     [Fact]
     public void OneAssemblyKnowsEachHeavyPackage()
@@ -150,7 +176,7 @@ public sealed class ArchitectureTests
     private static string Folder(string file) => Path.GetDirectoryName(file) is { Length: > 0 } folder
         ? folder.Split(Path.DirectorySeparatorChar)[0] : ".";
 
-    private static HashSet<(string, string)> Bind()
+    private static (CSharpCompilation, SyntaxTree[]) Compile()
     {
         const string Usings = "global using System; global using System.IO; global using System.Linq; global using "
             + "System.Threading; global using System.Threading.Tasks; global using System.Collections.Generic; global "
@@ -169,6 +195,12 @@ public sealed class ArchitectureTests
         // A name that does not bind would slip through.
         Assert.Empty(compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error)
             .Select(d => d.ToString()));
+        return (compilation, trees);
+    }
+
+    private static HashSet<(string, string)> Bind()
+    {
+        (CSharpCompilation compilation, SyntaxTree[] trees) = Core.Value;
         return [.. trees.AsParallel().SelectMany(tree =>
         {
             SemanticModel model = compilation.GetSemanticModel(tree);

@@ -77,7 +77,7 @@ internal sealed class TunedNetwork : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         long classes = logits.shape[1];
         Tensor log = logits.log_softmax(1);
-        Tensor hit = labels.unsqueeze(1).eq(arange(classes, device: logits.device)).to(logits.dtype);
+        Tensor hit = labels.unsqueeze(1).eq(arange(Kept(classes), device: logits.device)).to(logits.dtype);
         Tensor each = -(log * hit.mul(Kept(1 - smoothing)).Plus(Kept(smoothing / classes))).sum(1);
         if (weights is null) return each.mean().MoveToOuterDisposeScope();
         Tensor own = (hit * weights).sum(1);

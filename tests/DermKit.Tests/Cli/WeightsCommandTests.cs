@@ -2,6 +2,7 @@ using DermKit.Evaluation;
 using DermKit.Models;
 using DermKit.Tests.Models;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Cli;
@@ -83,7 +84,7 @@ public sealed class WeightsCommandTests : IDisposable
             (Altered("stray", zeros(1)), "extra: stray"),
             (Altered("norm.bias", zeros(3)), "misshapen: norm.bias [3] for [192]"),
             (Altered("norm.bias", zeros(192, ScalarType.Int64)), "norm.bias Int64 for Float32"),
-            (Altered("norm.bias", full(192, float.NaN)), "norm.bias (192 of 192)"),
+            (Altered("norm.bias", full(192, Kept(float.NaN))), "norm.bias (192 of 192)"),
             (Altered("blocks.0.ls1.gamma", ones(192)), "LayerScale"),
             (Altered("norm.bias", zeros(24), narrow), "24 wide with 1 blocks is none of tiny"),
         })
@@ -92,7 +93,7 @@ public sealed class WeightsCommandTests : IDisposable
             Assert.Contains(expected, refusal.Message);
             Assert.Contains(path, refusal.Message);
         }
-        string broken = Altered("norm.bias", full(192, float.NaN));
+        string broken = Altered("norm.bias", full(192, Kept(float.NaN)));
         (int code, string text, string error) = await KitProcess.Run(["weights", "convert", broken, target]);
         Assert.Equal(2, code);
         Assert.Contains("norm.bias (192 of 192)", error + text);

@@ -4,6 +4,7 @@ using DermKit.Tests.Pretraining;
 using System.Reflection;
 using System.Text.Json;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Faults;
@@ -379,7 +380,7 @@ public sealed class CheckpointFaults : IDisposable
             if (broken.Contains(step) && !broken.Contains(step - 1))
             {
                 kept.copy_(weight);
-                weight.fill_(float.NaN);
+                weight.fill_(Kept(float.NaN));
             }
             else if (!broken.Contains(step) && broken.Contains(step - 1))
             {

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Faults;
@@ -82,7 +83,7 @@ public sealed class HostileNames : IDisposable
         foreach ((string key, Tensor value) in model.state_dict())
         {
             two[$"{name}.{key}"] = value;
-            two[$"other.{name}.{key}"] = value + 1;
+            two[$"other.{name}.{key}"] = value + Kept(1);
         }
         Save(two, name);
         Refused();

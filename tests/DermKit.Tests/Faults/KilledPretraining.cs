@@ -53,7 +53,7 @@ public sealed class KilledPretraining : IDisposable
     public async Task KilledAtTenRandomMomentsARunEndsWithTheSameBits()
     {
         CancellationToken token = TestContext.Current.CancellationToken;
-        Write(TinyPretraining.Options with { Epochs = 80, CheckpointEvery = 1, KeepLast = 2 });
+        Write(TinyPretraining.Options with { Epochs = 160, CheckpointEvery = 1, KeepLast = 2 });
         using Process whole = await Training("whole", token);
         await whole.WaitForExitAsync(token);
         Assert.Equal(0, whole.ExitCode);
@@ -62,8 +62,8 @@ public sealed class KilledPretraining : IDisposable
         for (int kill = 0; kill < 10; kill++)
         {
             using Process process = await Training("killed", token);
-            // Some steps further and at any moment of a step; all ten together come to the
-            // middle of the run on average.
+            // Some steps further and at any moment of a step: on average all ten together come to a fifth of the run,
+            // because on a busy machine a look at the log may be many steps late.
             for (int target = Done() + random.Next(1, 20); Done() < target && !process.HasExited;)
                 await Task.Delay(1, token);
             await Task.Delay(random.Next(20), token);
@@ -74,12 +74,12 @@ public sealed class KilledPretraining : IDisposable
         }
         (int code, string text, string error) = await KitProcess.Run(Command("killed"), Environment);
         Assert.True(code == 0, text + error);
-        Assert.True(steps.Distinct().Count() == 10 && steps[^1] < 240,
+        Assert.True(steps.Distinct().Count() == 10 && steps[^1] < 480,
             $"killed after steps {string.Join(", ", steps)}");
         Assert.Equal(tiny.Result("whole").Log, tiny.Result("killed").Log);
         Assert.Equal(tiny.Result("whole").Checkpoint, tiny.Result("killed").Checkpoint);
         // What a killed process was writing does not pile up.
-        string[] epochs = ["epoch-0079.safetensors", "epoch-0080.safetensors"];
+        string[] epochs = ["epoch-0159.safetensors", "epoch-0160.safetensors"];
         Assert.Equal(["checkpoint.safetensors", .. epochs, "log.jsonl"],
             Directory.GetFiles(tiny.Folder("killed")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         foreach (string name in epochs)

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Parity;
@@ -79,7 +80,7 @@ public sealed class ColorParity
             foreach (Tensor ours in both)
             {
                 Assert.Equal(stored.shape, ours[0].shape);
-                double excess = ((ours[0] - stored).abs() - stored.abs() / 2048).max().item<double>(),
+                double excess = ((ours[0] - stored).abs() - stored.abs() / Kept(2048)).max().item<double>(),
                     largest = stored.abs().max().item<double>();
                 Assert.True(excess <= 1e-5 * largest,
                     $"{key}: a value is off by {excess:g3} more than half precision explains, at a largest of "
@@ -90,7 +91,7 @@ public sealed class ColorParity
 
     private static RgbImage Bytes(Tensor image) =>
         new((int)image.shape[3], (int)image.shape[2],
-            image.mul(255).round().to(uint8).permute(0, 2, 3, 1).contiguous().bytes.ToArray());
+            image.mul(Kept(255)).round().to(uint8).permute(0, 2, 3, 1).contiguous().bytes.ToArray());
 }
 
 [Takes("random_resized_crop_statistics*.json")]

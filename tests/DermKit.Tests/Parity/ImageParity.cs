@@ -2,6 +2,7 @@ using DermKit.Imaging;
 using DermKit.Models;
 using System.Text.RegularExpressions;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Parity;
@@ -33,7 +34,8 @@ internal static class Images
     }
 
     /// <summary>float32 [1, 3, H, W] in 0 to 1.</summary>
-    public static Tensor Floats(RgbImage image) => Bytes(image).to(float32).div_(255).permute(0, 3, 1, 2).contiguous();
+    public static Tensor Floats(RgbImage image) =>
+        Bytes(image).to(float32).div_(Kept(255)).permute(0, 3, 1, 2).contiguous();
 
     /// <summary>uint8 [1, H, W, 3].</summary>
     public static Tensor Bytes(RgbImage image) =>

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using DermKit.Evaluation;
 using DermKit.Models;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Parity;
@@ -99,7 +100,7 @@ public sealed class KnnParity
     {
         if (k >= train.shape[0]) return new bool[test.shape[0]];
         Tensor cosine = cat([.. CosineSearch.Nearest(train, test, k + 1).Select(f => f.Cosine)], 0).to(float64);
-        return [.. (cosine.select(1, k - 1) - cosine.select(1, k) < 1e-6).data<bool>()];
+        return [.. (cosine.select(1, k - 1) - cosine.select(1, k) < Kept(1e-6)).data<bool>()];
     }
 
     private static Tensor Cosine(Tensor train, Tensor test, Tensor index)

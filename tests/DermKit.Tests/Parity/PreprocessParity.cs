@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Parity;
@@ -83,7 +84,8 @@ public sealed class PreprocessParity
                     new[] { transform.Std.R, transform.Std.G, transform.Std.B });
                 Tensor all = transform.Normalise(Images.Bytes(transform.Apply(image)))[0];
                 long step = all.shape[1] / expected.shape[1];
-                Fixtures.Close(all.index_select(1, arange(0, expected.shape[1]) * step), expected, 1e-5, key);
+                Fixtures.Close(all.index_select(1, arange(Kept(0), Kept(expected.shape[1])) * Kept(step)), expected,
+                    1e-5, key);
             }
             else if (Regex.Match(key, @"^tensor_resize(\d+)_(bicubic|bilinear)_(no)?antialias$")
                 is { Success: true } resized)
@@ -102,7 +104,7 @@ public sealed class PreprocessParity
                         $"{key}: the antialiased result should differ.");
                 }
                 // Bicubic weights overshoot at hard edges; a view is clipped.
-                else Fixtures.Close(ours, file.Load(key).clamp(0, 1), 1e-5, key);
+                else Fixtures.Close(ours, file.Load(key).clamp(Kept(0), Kept(1)), 1e-5, key);
             }
             else if (Regex.IsMatch(key, @"^resized_crop_\d+$"))
                 ResizedCrop(name, key, image, file.Image(key));
@@ -128,7 +130,7 @@ public sealed class PreprocessParity
         Images.Same(Exact(box), expected, $"{key} {box}");
 
         // The float path of views, brought to 8 bits: at most 0.3 of a level on average.
-        Tensor floats = Cropped(image, box, expected.Width, ResizeFilter.Bicubic).mul_(255).round_();
+        Tensor floats = Cropped(image, box, expected.Width, ResizeFilter.Bicubic).mul_(Kept(255)).round_();
         double error = (floats.permute(0, 2, 3, 1) - Images.Bytes(expected)).abs().mean().item<float>();
         Assert.True(error <= 0.3, $"{key}: the float path is off by {error:g3} levels on average.");
     }

@@ -2,6 +2,7 @@ using DermKit.Studies;
 using DermKit.Data;
 using DermKit.Evaluation;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Studies;
@@ -50,7 +51,7 @@ public sealed class RareConditionsTests
     internal static Tensor Features(int seed = 1, double apart = 1)
     {
         using var scope = NewDisposeScope();
-        Tensor centres = randn([4, 16], generator: new Generator(7)) * apart;
+        Tensor centres = randn([4, 16], generator: new Generator(7)) * Kept(apart);
         return (centres.index_select(0, ProbeInput.ToTensor(Labels, CPU))
             + randn([Images, 16], generator: new Generator((ulong)seed))).MoveToOuterDisposeScope();
     }

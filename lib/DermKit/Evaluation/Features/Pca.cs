@@ -36,7 +36,7 @@ internal sealed class Pca
         using var noGrad = no_grad();
         Tensor rows = train.to(float64).cpu();
         long n = rows.shape[0], d = rows.shape[1];
-        if (Math.Min(n, d) > Largest) rows = rows.index_select(0, arange(0, n, (n + Largest - 1) / Largest, int64));
+        if (Math.Min(n, d) > Largest) rows = rows[TensorIndex.Slice(step: (n + Largest - 1) / Largest)];
         Tensor mean = rows.mean([0L]), centred = rows - mean;
         bool isTall = rows.shape[0] >= d;
         int side = (int)Math.Min(rows.shape[0], d);

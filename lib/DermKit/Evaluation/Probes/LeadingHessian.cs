@@ -40,7 +40,7 @@ internal sealed record LeadingHessian(Tensor Inverse, Tensor Rest)
     private static Tensor Factor(Tensor blocks)
     {
         var (factor, info) = linalg.cholesky_ex(blocks);
-        Tensor failed = info != 0;
+        Tensor failed = info != Kept(0);
         if (!failed.any().item<bool>()) return factor;
         Tensor diagonal = blocks.diagonal(0, 2, 3);
         diagonal = where(diagonal.isfinite() & (diagonal > Kept(0)), diagonal, ones_like(diagonal)).sqrt().diag_embed();

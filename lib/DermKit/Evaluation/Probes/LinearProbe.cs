@@ -134,7 +134,7 @@ public sealed record LinearProbe(double C = 1, bool Balanced = false, bool Stand
     {
         var (values, vectors) = linalg.eigh(x.matmul(x.transpose(1, 2)));
         Tensor smallest = values.narrow(-1, values.shape[^1] - 1, 1) * Kept(1e-13);
-        Tensor inverse = where(values > smallest, values.clamp_min(double.Epsilon).rsqrt(), zeros_like(values));
+        Tensor inverse = where(values > smallest, values.clamp_min(Kept(double.Epsilon)).rsqrt(), zeros_like(values));
         return x.transpose(1, 2).matmul((vectors * inverse.unsqueeze(1)).flip(-1));
     }
 }

@@ -3,6 +3,7 @@ using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Models;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Data;
@@ -91,7 +92,7 @@ public sealed class SyntheticHardnessTests
     }
 
     private static Tensor Normalised(Tensor images, int[] rows) =>
-        images.index_select(0, tensor(rows.Select(i => (long)i).ToArray())).to(float32) / 255 - 0.5;
+        images.index_select(0, tensor(rows.Select(i => (long)i).ToArray())).to(float32) / Kept(255) - Kept(0.5);
 
     private static Tensor Images(ProbeTask task)
     {

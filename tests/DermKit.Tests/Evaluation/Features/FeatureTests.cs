@@ -3,6 +3,7 @@ using DermKit.Imaging;
 using DermKit.Models;
 using DermKit.Tests.Imaging;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Evaluation;
@@ -59,7 +60,7 @@ public sealed class FeatureTests : IDisposable
         Assert.Equal(256, head.Width);
         Tensor standard = raw.ToTensor().view(10, 4, 24);
         standard = (standard - standard.mean([-1], keepdim: true))
-            / (standard.var(-1, unbiased: false, keepdim: true) + 1e-6).sqrt();
+            / (standard.var(-1, unbiased: false, keepdim: true) + Kept(1e-6)).sqrt();
         Assert.True(standard.flatten(1).allclose(normed.ToTensor(), 1e-3, 1e-4));
         Assert.Equal(head.Values, again.Values);
         Assert.NotEqual(head.Values, other.Values);
@@ -129,7 +130,7 @@ public sealed class FeatureTests : IDisposable
     public void FeaturesThatAreNotFiniteAreNotKept()
     {
         using ImageCache cache = Cache(paths);
-        using (no_grad()) model.parameters().First().fill_(float.NaN);
+        using (no_grad()) model.parameters().First().fill_(Kept(float.NaN));
         var store = new FeatureStore(folder.Path);
         model.Origin = "Model 'mine' (mine.pth)";
         string message = Assert.Throws<KitException>(() => store.Extract(model, cache, rows: [4, 2])).Message;
@@ -145,7 +146,7 @@ public sealed class FeatureTests : IDisposable
     public void FiniteWeightsAreNotBlamed()
     {
         using ImageCache cache = Cache(paths);
-        using (no_grad()) model.state_dict()["norm.weight"].fill_(3e38f);
+        using (no_grad()) model.state_dict()["norm.weight"].fill_(Kept(3e38f));
         string message = Assert.Throws<KitException>(() => FeatureExtractor.Extract(model, cache)).Message;
         Assert.Contains("the weights are finite, but values in the network exceed the range of fp32", message);
     }

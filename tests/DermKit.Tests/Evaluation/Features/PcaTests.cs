@@ -3,6 +3,7 @@ using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Reporting;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Evaluation;
@@ -60,7 +61,7 @@ public sealed class PcaTests
         if (width == 256) Assert.Equal(1, pca.Kept.Share, 1e-6);
         // Lengths do not grow: the axes are an orthonormal set.
         Tensor other = randn([5, d], generator: generator);
-        Assert.True((pca.Project(other).norm(1) <= (other - rows.mean([0L])).norm(1) + 1e-4).all().item<bool>());
+        Assert.True((pca.Project(other).norm(1) <= (other - rows.mean([0L])).norm(1) + Kept(1e-4)).all().item<bool>());
         Assert.Equal(Values(projected), Values(Pca.Fit(rows, width).Project(rows)));
         Assert.Equal(Values(before), Values(rows));
     }
@@ -87,7 +88,7 @@ public sealed class PcaTests
         ProbeTask task = new(definition, table, [.. Enumerable.Range(0, 90).Select(i => i % 3)], ["a", "b", "c"],
             [.. Enumerable.Range(0, 90).Select(i => i >= 60)]);
         Tensor features = ProbeTests.Blobs(90, 12, 3, 1, 1.0).X, changed = features.clone();
-        changed.narrow(0, 61, 29).add_(5);
+        changed.narrow(0, 61, 29).add_(Kept(5));
         var fits = new Dictionary<string, Pca>();
         TaskResult[] Run(Tensor x, int? width, string key, Dictionary<string, Pca>? kept = null) => [.. Probing.Run(x,
             new FeatureSource("m", "cls4", "w", key), task, 1, new() { Width = width, Resamples = 20 }, results,

@@ -2,6 +2,7 @@ using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Reporting;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Evaluation;
@@ -44,7 +45,7 @@ public sealed class LabelEfficiencyTests
     private static Tensor Features(int seed = 1, double apart = 1)
     {
         using var scope = NewDisposeScope();
-        Tensor centres = randn([3, 16], generator: new Generator(7)) * apart;
+        Tensor centres = randn([3, 16], generator: new Generator(7)) * Kept(apart);
         return (centres.index_select(0, ProbeInput.ToTensor(Labels, CPU))
             + randn([Images, 16], generator: new Generator((ulong)seed))).MoveToOuterDisposeScope();
     }
@@ -139,7 +140,7 @@ public sealed class LabelEfficiencyTests
         int far = ten[0];
         int twin = ten.First(r => labels[r] != labels[ten[0]]);
         Tensor features = Features();
-        features[train[far]] = features[train[far]] * 1e25;
+        features[train[far]] = features[train[far]] * Kept(1e25);
         features[train[twin]] = features[train[far]];
         ProbingOptions few = Plan.Suite.Probing with { Probes = ["knn", new LinearProbe(MaxIterations: 1000)] };
         LabelPlan plan = Plan with { Suite = Plan.Suite with { Probing = few } };

@@ -5,6 +5,7 @@ using DermKit.Imaging;
 using DermKit.Models;
 using DermKit.Reporting;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Evaluation;
@@ -78,7 +79,7 @@ public sealed class OnlineKnnTests : IDisposable
         using (var broken = VisionTransformer.Random(model.Config, 2))
         {
             using (no_grad())
-                ((Tensor)broken.named_parameters().First(p => p.name == "cls_token").parameter).fill_(float.NaN);
+                ((Tensor)broken.named_parameters().First(p => p.name == "cls_token").parameter).fill_(Kept(float.NaN));
             Assert.ThrowsAny<Exception>(() => knn.Score(broken));
             Assert.All(broken.modules(), m => Assert.True(m.training));
         }

@@ -1,4 +1,5 @@
 using DermKit.Evaluation;
+using DermKit.Tests.Data;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -46,7 +47,7 @@ public sealed class OwnProbeTests
     public void AnOwnProbeRunsThroughTheSuite()
     {
         using var folder = new TemporaryFolder();
-        SuiteRun run = Run(KitSettings.FromEnvironment() with { CacheDir = folder.Path });
+        SuiteRun run = Run(DrawnOnce.In(folder));
         Assert.Equal(["knn", "nearest-centroid"], run.Results.Select(r => r.Probe));
         TaskResult own = run.Results[1];
         Assert.InRange(own.Metrics["accuracy"], 0.4, 1);

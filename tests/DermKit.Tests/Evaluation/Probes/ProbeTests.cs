@@ -1,5 +1,6 @@
 using DermKit.Evaluation;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Evaluation;
@@ -12,7 +13,7 @@ public sealed class ProbeTests
         using var scope = NewDisposeScope();
         var generator = new Generator((ulong)seed);
         int[] y = [.. Enumerable.Range(0, rows).Select(i => i % classes)];
-        Tensor centres = randn([classes, columns], generator: new Generator(7)) * apart;
+        Tensor centres = randn([classes, columns], generator: new Generator(7)) * Kept(apart);
         return ((centres.index_select(0, ProbeInput.ToTensor(y, CPU)) + randn([rows, columns], generator: generator))
             .MoveToOuterDisposeScope(), y);
     }
@@ -171,7 +172,7 @@ public sealed class ProbeTests
         Tensor logits = x.to(float64).mm(w.t()) + b;
         if (classes == 2) logits = cat([zeros_like(logits), logits], 1);
         Tensor loss = nn.functional.cross_entropy(logits, ProbeInput.ToTensor(y, CPU), reduction: nn.Reduction.Sum)
-            + 0.25 * w.square().sum();
+            + Kept(0.25) * w.square().sum();
         loss.backward();
         Assert.Equal(fit.Objective, loss.item<double>(), 1e-9 * Math.Abs(fit.Objective));
         Assert.InRange(w.grad!.abs().max().item<double>(), 0, 1e-5);
@@ -213,7 +214,7 @@ public sealed class ProbeTests
         using var scope = NewDisposeScope();
         (Tensor x, int[] y) = Blobs(80, 10, 3, 9, 0.5);
         Tensor target = nn.functional.one_hot(ProbeInput.ToTensor(y, CPU), 3).to(float64);
-        Tensor weights = stack([ones(80, float64), (arange(80) < 30).to(float64)]);
+        Tensor weights = stack([ones(80, float64), (arange(Kept(80)) < Kept(30)).to(float64)]);
         Tensor both = x.to(float64).unsqueeze(0).expand(2, 80, 10).contiguous();
         var batch = LogisticSolver.Solve(both, stack([target, target]), weights, 1, 1e-8, 1000);
         Assert.All(batch.GradientNorm, n => Assert.InRange(n, 0, 1e-8));
@@ -236,9 +237,9 @@ public sealed class ProbeTests
                 ones([problems.Length, 80], float64), 1, 1e-8, 1000);
         // Squares beyond float64: no curvature, no step. And numbers that rounding does
         // not let come near the tolerance.
-        foreach (Tensor hopeless in new[] { wide * 1e200, wide * 1e30, wide * double.NaN })
+        foreach (Tensor hopeless in new[] { wide * Kept(1e200), wide * Kept(1e30), wide * Kept(double.NaN) })
         {
-            LogisticSolver.Solution batch = Solve(wide, hopeless, wide * 2), alone = Solve(wide, wide * 2);
+            LogisticSolver.Solution batch = Solve(wide, hopeless, wide * Kept(2)), alone = Solve(wide, wide * Kept(2));
             Assert.False(batch.GradientNorm[1] <= 1e-8);
             foreach ((int there, int here) in new[] { (0, 0), (2, 1) })
             {

@@ -3,6 +3,7 @@ using DermKit.Models;
 using DermKit.Reporting;
 using DermKit.Studies;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Evaluation;
@@ -201,7 +202,7 @@ public sealed class UndeclaredModelsTests : IDisposable
         using var scope = NewDisposeScope();
         using VisionTransformer source = VisionTransformer.Random(VitConfig.Tiny, 5);
         Dictionary<string, Tensor> state = source.state_dict();
-        state["blocks.3.norm1.bias"] = full(192, float.NaN);
+        state["blocks.3.norm1.bias"] = full(192, Kept(float.NaN));
         Save("nan", state);
         ModelDefinition model = Assert.Single(Load());
         string message = Assert.Throws<KitException>(() => model.Create(0)).Message;

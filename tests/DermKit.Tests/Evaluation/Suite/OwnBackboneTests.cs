@@ -1,5 +1,6 @@
 using DermKit.Evaluation;
 using DermKit.Models;
+using DermKit.Tests.Data;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -25,7 +26,7 @@ public sealed class OwnBackboneTests
     public void AModuleIsProbedInTenLines()
     {
         using var folder = new TemporaryFolder();
-        TaskResult result = Probe(KitSettings.FromEnvironment() with { CacheDir = folder.Path });
+        TaskResult result = Probe(DrawnOnce.In(folder));
         Assert.Equal(("my-network", "avgpool", "knn"), (result.Model, result.Features, result.Probe));
         Assert.InRange(result.Intervals["accuracy"].Value, 0, 1);
     }

@@ -1,5 +1,6 @@
 using DermKit.Imaging;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Imaging;
@@ -99,13 +100,13 @@ public sealed class AugmentationTests
         using var scope = NewDisposeScope();
         const int Height = 45, Width = 70;
         Tensor bytes = randint(0, 256, [1, 3, Height, Width], uint8, generator: new Generator(6)),
-            unit = bytes.to(float32) / 255;
+            unit = bytes.to(float32) / Kept(255);
         foreach (CropBox box in new CropBox[]
         {
             new(0, 0, Height, Width), new(3, 7, 20, 31), new(44, 69, 1, 1), new(11, 0, 34, 9), new(0, 5, 2, 65)
         })
             foreach (bool flip in new[] { false, true })
-                Near(TorchColor.ResizedCrop(unit, box, size, filter, flip).clamp(0, 1),
+                Near(TorchColor.ResizedCrop(unit, box, size, filter, flip).clamp(Kept(0), Kept(1)),
                     ViewTensors.Crop(bytes, box, size, filter, flip), 2e-5, $"{box}, flip {flip}");
     }
 }

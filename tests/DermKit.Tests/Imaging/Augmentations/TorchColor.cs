@@ -1,4 +1,5 @@
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Imaging;
@@ -7,7 +8,7 @@ namespace DermKit.Tests.Imaging;
 /// reference of the augmentations.</summary>
 internal static class TorchColor
 {
-    public static Tensor Brightness(Tensor images, double factor) => (images * factor).clamp(0, 1);
+    public static Tensor Brightness(Tensor images, double factor) => (images * Kept(factor)).clamp(Kept(0), Kept(1));
 
     public static Tensor Contrast(Tensor images, double factor) =>
         Blend(images, Luma(images).mean([1, 2, 3], keepdim: true), factor);
@@ -16,19 +17,20 @@ internal static class TorchColor
 
     public static Tensor Grayscale(Tensor images) => Luma(images).expand(images.shape).contiguous();
 
-    public static Tensor Solarize(Tensor images) => where(images >= 128 / 255.0, 1 - images, images);
+    public static Tensor Solarize(Tensor images) => where(images >= Kept(128 / 255.0), Kept(1) - images, images);
 
     /// <summary>By HSV's six sectors; the shift is in turns.</summary>
     public static Tensor Hue(Tensor images, double shift)
     {
         Tensor r = images[.., 0], g = images[.., 1], b = images[.., 2];
-        Tensor value = images.amax([1]), range = value - images.amin([1]), safe = range.masked_fill(range.eq(0), 1);
+        Tensor value = images.amax([1]), range = value - images.amin([1]);
+        Tensor safe = range.masked_fill(range.eq(Kept(0)), Kept(1));
         Tensor sector = where(value.eq(r), (g - b) / safe,
-            where(value.eq(g), ((b - r) / safe) + 2, ((r - g) / safe) + 4)) + (shift * 6);
+            where(value.eq(g), ((b - r) / safe) + Kept(2), ((r - g) / safe) + Kept(4))) + Kept(shift * 6);
         Tensor Channel(int n)
         {
-            Tensor k = (sector + n).remainder(6);
-            return value - (minimum(k, 4 - k).clamp(0, 1) * range);
+            Tensor k = (sector + Kept(n)).remainder(Kept(6));
+            return value - (minimum(k, Kept(4) - k).clamp(Kept(0), Kept(1)) * range);
         }
         return stack([Channel(5), Channel(3), Channel(1)], 1);
     }
@@ -36,7 +38,8 @@ internal static class TorchColor
     /// <summary>A sampled Gaussian of 2 half + 1 taps, borders reflected.</summary>
     public static Tensor GaussianBlur(Tensor images, double sigma, int half)
     {
-        Tensor position = arange(-half, half + 1, float32) / sigma, taps = (position * position * -0.5).exp();
+        Tensor position = arange(Kept(-half), Kept(half + 1), float32) / Kept(sigma);
+        Tensor taps = (position * position * Kept(-0.5)).exp();
         taps = (taps / taps.sum()).expand(3, 1, 1, -1).contiguous();
         Tensor padded = nn.functional.pad(images, [half, half, half, half], PaddingModes.Reflect);
         return nn.functional.conv2d(nn.functional.conv2d(padded, taps, groups: 3),
@@ -56,8 +59,8 @@ internal static class TorchColor
     }
 
     private static Tensor Luma(Tensor images) =>
-        (images[.., 0..1] * 0.2989) + (images[.., 1..2] * 0.587) + (images[.., 2..3] * 0.114);
+        (images[.., 0..1] * Kept(0.2989)).Plus(images[.., 1..2] * Kept(0.587)).Plus(images[.., 2..3] * Kept(0.114));
 
     private static Tensor Blend(Tensor images, Tensor other, double factor) =>
-        ((images * factor) + (other * (1 - factor))).clamp(0, 1);
+        (images * Kept(factor)).Plus(other * Kept(1 - factor)).clamp(Kept(0), Kept(1));
 }

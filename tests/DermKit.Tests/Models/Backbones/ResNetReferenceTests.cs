@@ -1,5 +1,6 @@
 using DermKit.Models;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Models;
@@ -24,7 +25,7 @@ public sealed class ResNetReferenceTests
         // Other statistics than the initial ones, or evaluation mode would let values grow from block to block.
         using (no_grad())
             foreach ((string key, Tensor value) in model.state_dict())
-                if (key.EndsWith("bn3.weight", StringComparison.Ordinal)) value.fill_(0.3);
+                if (key.EndsWith("bn3.weight", StringComparison.Ordinal)) value.fill_(Kept(0.3));
         using var generator = new Generator(2, CPU);
         Tensor images = randn([batch, 3, side, side], generator: generator);
         Dictionary<string, Tensor> weights = model.state_dict()
@@ -68,7 +69,7 @@ public sealed class ResNetReferenceTests
             Tensor mean = isTraining ? input.mean([0, 2, 3], keepdim: true) : Wide("running_mean");
             Tensor centred = input - mean;
             Tensor variance = isTraining ? (centred * centred).mean([0, 2, 3], keepdim: true) : Wide("running_var");
-            return centred / (variance + 1e-5).sqrt() * Wide("weight") + Wide("bias");
+            return centred / (variance + Kept(1e-5)).sqrt() * Wide("weight") + Wide("bias");
         }
         Tensor map = Normalise(Convolve(x, "conv1", 2), "bn1").relu();
         map = Convolution.Windows(map, 3, 2, 1, double.NegativeInfinity).amax([4, 5]);

@@ -1,5 +1,6 @@
 using DermKit.Models;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Models;
@@ -36,7 +37,7 @@ public sealed class ResNetTests
     public void TheExplicitConvolutionIsTheSame(long kernel, long stride, long side)
     {
         using var scope = NewDisposeScope();
-        Tensor x = rand(2, 3, side, side + 1), weight = rand(5, 3, kernel, kernel) - 0.5;
+        Tensor x = rand(2, 3, side, side + 1), weight = rand(5, 3, kernel, kernel) - Kept(0.5);
         Tensor expected = nn.functional.conv2d(x, weight, strides: [stride, stride], padding: [kernel / 2, kernel / 2]);
         Assert.True(Convolution.Explicit(x, weight, stride, kernel / 2).allclose(expected, rtol: 1e-4, atol: 1e-4));
     }
@@ -56,7 +57,7 @@ public sealed class ResNetTests
             .state_dict()["layer2.0.conv2.weight"];
         Assert.Equal(Math.Sqrt(2.0 / (64 * 9)), wide.std().item<float>(), 1e-3);
         Assert.All(one.state_dict().Where(p => p.Key.EndsWith("bn1.weight", StringComparison.Ordinal)),
-            p => Assert.True(p.Value.eq(1).all().item<bool>()));
+            p => Assert.True(p.Value.eq(Kept(1)).all().item<bool>()));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using DermKit.Models;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Models;
@@ -62,11 +63,11 @@ public sealed class WeightLoaderTests : IDisposable
         string before = WeightLoader.Hash(model);
         Dictionary<string, Tensor> state = source.state_dict();
         state["norm.weight"] = tensor([1f, float.NaN, 3f, 4f, 5f, 6f, 7f, 8f, 9f, 10f, 11f, float.NegativeInfinity]);
-        state["norm.bias"] = full(12, float.PositiveInfinity, ScalarType.Float16);
+        state["norm.bias"] = full(12, Kept(float.PositiveInfinity), ScalarType.Float16);
         // Finite as it is stored, infinite in the model.
-        state["cls_token"] = full([1, 1, 12], 1e300, ScalarType.Float64);
+        state["cls_token"] = full([1, 1, 12], Kept(1e300), ScalarType.Float64);
         // What is left out may be anything.
-        state["head.weight"] = full(3, float.NaN);
+        state["head.weight"] = full(3, Kept(float.NaN));
         string path = Save(state);
         string message = Assert.Throws<KitException>(() => WeightLoader.LoadStrict(model, path, ["head.*"])).Message;
         Assert.StartsWith($"{path}: expected finite weights", message, StringComparison.Ordinal);

@@ -3,6 +3,7 @@ using DermKit.Models;
 using DermKit.Pretraining;
 using System.Text.Json;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Parity;
@@ -58,7 +59,7 @@ public sealed class IBotParity
         Fixtures.Close(tokens, file.Load("tokens"), Tolerance, "tokens");
         Fixtures.Close(cls, file.Load("head_cls"), Tolerance, "head_cls");
         Fixtures.Close(patches, file.Load("head_patch"), Tolerance, "head_patch");
-        Tensor value = cls.square().sum() + patches.pow(3).sum();
+        Tensor value = cls.square().sum() + patches.pow(Kept(3)).sum();
         Fixtures.Close(value, file.Load("L"), Tolerance, "L");
         value.backward();
         Dictionary<string, Tensor?> gradients = backbone.named_parameters()

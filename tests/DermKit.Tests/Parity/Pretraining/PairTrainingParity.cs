@@ -3,6 +3,7 @@ using DermKit.Pretraining;
 using System.Globalization;
 using System.Text.Json;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Parity;
@@ -123,7 +124,7 @@ public sealed class PairTrainingParity
             .ToDictionary(p => p.name, p => (Tensor)p.parameter);
         foreach ((string key, TorchSharp.Modules.Parameter weight) in method.Student.named_parameters())
         {
-            weight.mul_(1 + (1.2e-7f * randn(weight.shape, generator: random)));
+            weight.mul_(Kept(1) + (Kept(1.2e-7f) * randn(weight.shape, generator: random)));
             if (target.TryGetValue(key, out Tensor? copy)) copy.copy_(weight);
         }
     }

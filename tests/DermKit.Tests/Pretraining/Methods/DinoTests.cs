@@ -1,5 +1,6 @@
 using DermKit.Pretraining;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 using AdamW = DermKit.Pretraining.AdamW;
 using Parameter = TorchSharp.Modules.Parameter;
@@ -56,7 +57,7 @@ public sealed class DinoTests
         using var scope = NewDisposeScope();
         IBotOptions options = TinyPretraining.IBot with { MaskStartEpoch = 1 };
         using var ibot = new IBot(options, CPU);
-        Views Of(int epoch) => new MultiCrop(options).Make(full([4, 3, 48, 48], 100, uint8), [0, 1, 2, 3], epoch);
+        Views Of(int epoch) => new MultiCrop(options).Make(full([4, 3, 48, 48], Kept(100), uint8), [0, 1, 2, 3], epoch);
         using MethodOutput before = ibot.Forward(Of(0), 0, 0), after = ibot.Forward(Of(1), 3, 1);
         Assert.Equal(0, before.PatchLoss!.item<float>());
         Assert.True(after.PatchLoss!.item<float>() > 1);
@@ -73,11 +74,11 @@ public sealed class DinoTests
         Assert.All(slow.Zip(fast), p => Assert.True(p.First.Equals(p.Second)));
         Tensor[] before = [.. slow.Select(p => p.detach().clone())];
         using (no_grad())
-            foreach (Parameter p in fast) p.add_(1);
+            foreach (Parameter p in fast) p.add_(Kept(1));
         dino.AfterStep(0.75);
-        Assert.All(slow.Zip(before), p => Assert.True(p.First.allclose(p.Second + 0.25, atol: 1e-6)));
+        Assert.All(slow.Zip(before), p => Assert.True(p.First.allclose(p.Second + Kept(0.25), atol: 1e-6)));
         dino.AfterStep(1);
-        Assert.All(slow.Zip(before), p => Assert.True(p.First.allclose(p.Second + 0.25, atol: 1e-6)));
+        Assert.All(slow.Zip(before), p => Assert.True(p.First.allclose(p.Second + Kept(0.25), atol: 1e-6)));
     }
 
     [Fact]
@@ -132,7 +133,7 @@ public sealed class DinoTests
         // Uniform on both sides: the loss of a uniform answer is ln K, whatever the number of crops.
         Tensor uniform = loss.Targets(zeros(6, 4), 1);
         Assert.Equal(Math.Log(4), loss.Loss(zeros(12, 4), uniform).item<float>(), 1e-6);
-        loss.UpdateCenter(ones(6, 4) * 2);
+        loss.UpdateCenter(ones(6, 4) * Kept(2));
         Assert.Equal(0.2, loss.Center[0, 3].item<float>(), 1e-6);
         // The centre is taken off before the softmax: a teacher that always says the centre is uniform.
         Assert.Equal(0.25, loss.Targets(loss.Center.expand(6, 4), 0.04)[0, 0].item<float>(), 1e-6);

@@ -3,6 +3,7 @@ using DermKit.Models;
 using DermKit.Pretraining;
 using TorchSharp;
 using Parameter = TorchSharp.Modules.Parameter;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Pretraining;
@@ -47,13 +48,13 @@ public sealed class PairTests : IDisposable
         Assert.All(byol.Target.parameters(), p => Assert.False(p.requires_grad));
         Assert.True(byol.Target.training && byol.Student.training);
         using (no_grad())
-            foreach (Parameter p in byol.Student.parameters()) p.add_(1);
+            foreach (Parameter p in byol.Student.parameters()) p.add_(Kept(1));
         Tensor before = Of("projection_head_momentum.layers.3.weight"),
             statistics = Of("backbone_momentum.bn1.running_mean");
         byol.BeforeStep(0.75);
-        Assert.True(Of("projection_head_momentum.layers.3.weight").allclose(before + 0.25, atol: 1e-6));
+        Assert.True(Of("projection_head_momentum.layers.3.weight").allclose(before + Kept(0.25), atol: 1e-6));
         byol.AfterStep(0.5);
-        Assert.True(Of("projection_head_momentum.layers.3.weight").allclose(before + 0.25, atol: 1e-6));
+        Assert.True(Of("projection_head_momentum.layers.3.weight").allclose(before + Kept(0.25), atol: 1e-6));
         // Batch statistics are no weights: the target has its own, which change as it sees the views.
         Assert.True(Of("backbone_momentum.bn1.running_mean").Equals(statistics));
         using var views = new Views(rand(8, 3, 32, 32), null);
@@ -75,12 +76,12 @@ public sealed class PairTests : IDisposable
     {
         using var scope = NewDisposeScope();
         Tensor same = ones(4, 5), unit = eye(4, 5);
-        Assert.Equal(Math.Log(7), SimClr.NtXent(same, same * 3, 0.5).item<float>(), 1e-5);
+        Assert.Equal(Math.Log(7), SimClr.NtXent(same, same * Kept(3), 0.5).item<float>(), 1e-5);
         // The partner at cosine 1, six others at 0.
-        Assert.Equal(Math.Log(1 + 6 * Math.Exp(-2)), SimClr.NtXent(unit, unit * 2, 0.5).item<float>(), 1e-5);
+        Assert.Equal(Math.Log(1 + 6 * Math.Exp(-2)), SimClr.NtXent(unit, unit * Kept(2), 0.5).item<float>(), 1e-5);
         Assert.Contains("[3, 5]",
             Assert.Throws<ArgumentException>(() => SimClr.NtXent(unit, unit.narrow(0, 0, 3), 0.5)).Message);
-        Assert.Equal(-1, Byol.NegativeCosine(unit, unit * 7).item<float>(), 1e-6);
+        Assert.Equal(-1, Byol.NegativeCosine(unit, unit * Kept(7)).item<float>(), 1e-6);
         Assert.Equal(0, Byol.NegativeCosine(unit, zeros(4, 5)).item<float>(), 1e-6);
         Assert.Equal(0, Byol.Symmetric(unit, unit, -unit, unit).item<float>(), 1e-6);
     }

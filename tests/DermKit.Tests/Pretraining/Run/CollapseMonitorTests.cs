@@ -1,5 +1,6 @@
 using DermKit.Pretraining;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Pretraining;
@@ -10,7 +11,8 @@ public sealed class CollapseMonitorTests
     public void RowsOnOneLineHaveRankOne()
     {
         using var scope = NewDisposeScope();
-        Tensor line = arange(1, 9, float32).view(8, 1) * tensor(new[] { 3f, -1f, 2f, 0.5f }).view(1, 4) + 7;
+        Tensor slope = tensor(new[] { 3f, -1f, 2f, 0.5f }).view(1, 4);
+        Tensor line = (arange(Kept(1), Kept(9), float32).view(8, 1) * slope).Plus(Kept(7));
         Assert.Equal(1, CollapseMonitor.EffectiveRank(line), 1e-6);
     }
 
@@ -19,7 +21,7 @@ public sealed class CollapseMonitorTests
     {
         using var scope = NewDisposeScope();
         // Plus and minus each axis: centred, all D singular values are equal.
-        Tensor axes = cat([eye(6), -eye(6)], 0) * 5;
+        Tensor axes = cat([eye(6), -eye(6)], 0) * Kept(5);
         Assert.Equal(6, CollapseMonitor.EffectiveRank(axes), 1e-9);
         // B corners of a simplex lie in B - 1 directions.
         Assert.Equal(4, CollapseMonitor.EffectiveRank(cat([eye(5), zeros(5, 7)], 1)), 1e-9);
@@ -44,7 +46,7 @@ public sealed class CollapseMonitorTests
         Assert.Equal(0, CollapseMonitor.EffectiveRank(zeros(4, 3)));
         Assert.Equal(0, CollapseMonitor.FeatureStd(zeros(4, 3)));
         using var generator = new Generator(1, CPU);
-        Tensor rounded = ones(50, 64) + randn(50, 64, generator: generator) * 1e-7;
+        Tensor rounded = ones(50, 64) + randn(50, 64, generator: generator) * Kept(1e-7);
         Assert.Equal(0, CollapseMonitor.EffectiveRank(rounded));
     }
 
@@ -54,7 +56,7 @@ public sealed class CollapseMonitorTests
         using var scope = NewDisposeScope();
         Tensor axes = cat([eye(6), -eye(6)], 0);
         Assert.Equal(1, CollapseMonitor.FeatureStd(axes), 1e-9);
-        Tensor lengths = arange(1, 13, float32).view(12, 1);
+        Tensor lengths = arange(Kept(1), Kept(13), float32).view(12, 1);
         Assert.Equal(1, CollapseMonitor.FeatureStd(axes * lengths), 1e-6);
         using var generator = new Generator(2, CPU);
         Assert.InRange(CollapseMonitor.FeatureStd(randn(512, 192, generator: generator)), 0.98, 1.0);
@@ -64,9 +66,9 @@ public sealed class CollapseMonitorTests
     public void EntropyIsOneForUniformAndZeroForCertain()
     {
         using var scope = NewDisposeScope();
-        Assert.Equal(1, CollapseMonitor.Entropy(full([2, 3, 8], 0.125f)), 1e-12);
+        Assert.Equal(1, CollapseMonitor.Entropy(full([2, 3, 8], Kept(0.125f))), 1e-12);
         Assert.Equal(0, CollapseMonitor.Entropy(eye(8)));
-        Assert.Equal(0.5, CollapseMonitor.Entropy(stack([eye(4)[0], full([4], 0.25f)])), 1e-12);
+        Assert.Equal(0.5, CollapseMonitor.Entropy(stack([eye(4)[0], full([4], Kept(0.25f))])), 1e-12);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using DermKit.Imaging;
 using DermKit.Pretraining;
 using DermKit.Tests.Imaging;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Pretraining;
@@ -52,7 +53,7 @@ public sealed class CropViewsTests
                 // torch takes its weights in float32. A value at the threshold of solarisation may fall on its other
                 // side, which moves it by up to 1 - 2 * 128 / 255.
                 Assert.InRange(off.max().item<float>(), 0, group == 2 ? 2e-4 : 0.02);
-                Assert.InRange((off > 2e-4).to(float32).mean().item<float>(), 0, 1e-4);
+                Assert.InRange((off > Kept(2e-4)).to(float32).mean().item<float>(), 0, 1e-4);
             }
         }
     }
@@ -75,7 +76,8 @@ public sealed class CropViewsTests
         bool blurred = random.Uniform() < blur.Chance;
         double sigma = random.Uniform(blur.MaxSigma / 20, blur.MaxSigma);
         bool solarized = random.Uniform() < ((Solarize)recipe.Augmentations[3]).Chance;
-        Tensor x = TorchColor.ResizedCrop(image.to(float32) / 255, box, recipe.Size, recipe.Filter, flip).clamp(0, 1);
+        Tensor unit = image.to(float32) / Kept(255);
+        Tensor x = TorchColor.ResizedCrop(unit, box, recipe.Size, recipe.Filter, flip).clamp(Kept(0), Kept(1));
         if (changed)
             foreach (Jitter kind in ColorJitter.Orders[random.Integer(24)])
                 x = kind switch
@@ -97,7 +99,7 @@ public sealed class CropViewsTests
     public void AnImageInTheCornerOfALargerBatchGivesTheViewsThatItGivesAlone()
     {
         using var scope = NewDisposeScope();
-        Tensor images = Images(64, 48), large = full(12, 3, 80, 90, (byte)9, dtype: uint8);
+        Tensor images = Images(64, 48), large = full(12, 3, 80, 90, Kept(9), dtype: uint8);
         large.narrow(2, 0, 64).narrow(3, 0, 48).copy_(images);
         IReadOnlyList<ViewRecipe[]> recipes = [[new(new(0.3, 1), 32, Strong())]];
         int[] ids = [.. Enumerable.Range(0, 12)];

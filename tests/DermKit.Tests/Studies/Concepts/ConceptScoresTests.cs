@@ -4,6 +4,7 @@ using DermKit.Models;
 using DermKit.Tests.Models;
 using DermKit.Tests.Parity;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Studies;
@@ -46,7 +47,7 @@ public sealed class ConceptScoresTests : IDisposable
         using var noGrad = no_grad();
         using ClipModel model = ClipModel.Random(ClipModelTests.Vision, Text, 3);
         foreach ((_, TorchSharp.Modules.Parameter parameter) in model.Text.named_parameters())
-            parameter.copy_(randn(parameter.shape, generator: new Generator(4)) * 0.2);
+            parameter.copy_(randn(parameter.shape, generator: new Generator(4)) * Kept(0.2));
         Tensor images = randn(5, 10);
         List<string> captions = [];
         Func<IReadOnlyList<string>, Tensor> tokenise = Words(captions);

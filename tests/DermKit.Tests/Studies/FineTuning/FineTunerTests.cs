@@ -2,6 +2,7 @@ using DermKit.Evaluation;
 using DermKit.Studies;
 using DermKit.Models;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Tests.Studies;
@@ -89,7 +90,8 @@ public sealed class FineTunerTests : IDisposable
         foreach (TunedNetwork n in new[] { network, twin })
             using (no_grad())
                 foreach (var p in n.named_parameters().Where(p => p.name.StartsWith("head", StringComparison.Ordinal)))
-                    p.parameter.fill_(0.1).sub_(arange(2).view(p.parameter.dim() == 2 ? [2, 1] : [2]) * 0.05);
+                    p.parameter.fill_(Kept(0.1))
+                        .sub_(arange(Kept(2)).view(p.parameter.dim() == 2 ? [2, 1] : [2]) * Kept(0.05));
         FineTuningOptions options = Options with { LayerDecay = 0.5, WeightDecay = 0.3, ClipGradient = 0.01 };
         using var tuner = new FineTuner(network, options, [3, 3], CPU);
         network.train();
@@ -107,7 +109,7 @@ public sealed class FineTunerTests : IDisposable
             double norm = gradient.norm().item<float>();
             Assert.Equal(norm, norms[i].item<float>(), 1e-5);
             if (norm > 0.01) clipped++;
-            gradient = norm > 0.01 ? gradient * (0.01 / (norm + 1e-6)) : gradient;
+            gradient = norm > 0.01 ? gradient * Kept(0.01 / (norm + 1e-6)) : gradient;
             int layer = name switch
             {
                 _ when name.StartsWith("backbone.blocks.", StringComparison.Ordinal) => 1 + (name[16] - '0'),
@@ -118,7 +120,7 @@ public sealed class FineTunerTests : IDisposable
             double rate = 0.01 * Math.Pow(0.5, 5 - layer),
                 decay = name.EndsWith("weight", StringComparison.Ordinal) && start.dim() > 1 ? 0.3 : 0;
             // Adam's first step: mean / root of the mean square is the gradient over its size.
-            Tensor next = start * (1 - rate * decay) - rate * gradient / (gradient.abs() + 1e-8);
+            Tensor next = start * Kept(1 - rate * decay) - Kept(rate) * gradient / (gradient.abs() + Kept(1e-8));
             Assert.True(moved.allclose(next, rtol: 1e-4, atol: 1e-6), name);
             Assert.Null(moved.grad);
         }
@@ -159,7 +161,7 @@ public sealed class FineTunerTests : IDisposable
         using TunedNetwork network = TinyTuning.Vit();
         // At 24 values a token, weights of deviation 0.02 let hardly anything of a patch through to the CLS token.
         using (no_grad())
-            foreach (var p in network.Backbone.parameters().Where(p => p.dim() > 1)) p.mul_(8);
+            foreach (var p in network.Backbone.parameters().Where(p => p.dim() > 1)) p.mul_(Kept(8));
         using var tuner = new FineTuner(network,
             Options with { Epochs = 20, BaseLearningRate = 0.02, LabelSmoothing = 0, Precision = precision },
             [48, 48], CPU);
