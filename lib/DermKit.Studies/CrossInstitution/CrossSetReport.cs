@@ -21,7 +21,7 @@ public static class CrossSetReport
             ("Test units", t => t.Split.Test.Select(t.Task.UnitOf).Distinct().Count())) with
         {
             Stamp = Stamps.Of(tasks),
-            Note = $"{size}{equal} A unit is a lesion or patient where the set has ids, else an image.",
+            Note = $"{size}{equal} A unit is a lesion or patient if known, else an image.",
         };
     }
 

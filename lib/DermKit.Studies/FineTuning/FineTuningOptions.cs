@@ -22,11 +22,11 @@ public sealed record FineTuningOptions
     public int Batch { get; init; } = 64;
 
     /// <summary>The head's learning rate for 256 images; the peak is this times <see cref="Batch"/> / 256.</summary>
-    [Allowed(0, 100, IsMinExcluded = true)]
+    [Allowed(0, IsMinExcluded = true)]
     public double BaseLearningRate { get; init; } = 5e-4;
 
     /// <summary>Learning rate that the cosine tends to.</summary>
-    [Allowed(0, 100)]
+    [Allowed(0)]
     public double MinLearningRate { get; init; } = 1e-6;
 
     /// <summary>Epochs of linear warm-up; may be fractional.</summary>
@@ -39,7 +39,7 @@ public sealed record FineTuningOptions
     public double LayerDecay { get; init; } = 0.65;
 
     /// <summary>AdamW's weight decay; none on biases, norms, position embedding and CLS token.</summary>
-    [Allowed(0, 100)]
+    [Allowed(0)]
     public double WeightDecay { get; init; } = 0.05;
 
     /// <summary>Rate of stochastic depth in a ViT's last block.</summary>
@@ -95,7 +95,8 @@ public sealed record FineTuningOptions
     {
         foreach (PropertyInfo key in GetType().GetProperties())
             if (key.GetCustomAttribute<AllowedAttribute>() is { } range)
-                Expect(range.Allows(key.GetValue(this)!), key.Name, range);
+                Expect(key.GetValue(this) is not double.PositiveInfinity and { } value && range.Allows(value),
+                    key.Name, range);
         Expect(WarmupEpochs <= Epochs, nameof(WarmupEpochs), $"at most the {Epochs} epochs");
         Expect(Precision is "fp32" or "bf16", nameof(Precision), "fp32 or bf16");
 

@@ -130,7 +130,7 @@ public static class MultimodalReport
                 + "predicted out of fold", "1, one set of folds", TableFootnote.Bootstrap("these patients"),
                 TableFootnote.Paired("all metadata minus all without the group", $"the {names.Length} groups",
                 adds.Any(a => a.IsBound))),
-            Note = "A group that adds nothing may still tell much that the others tell too: see it alone.",
+            Note = "A group that adds nothing may still tell what the others tell too.",
         };
     }
 

@@ -33,7 +33,7 @@ public static class RareReport
             ("Test units", r => r.Test.Select(r.Task.UnitOf).Distinct().Count())) with
         {
             Stamp = Stamps.Of(tasks),
-            Note = $"A unit is a patient or lesion where the set has ids, else an image. Rare: {rare}; a class without "
+            Note = $"A unit is a patient or lesion if known, else an image. Rare: {rare}; a class without "
                 + $"a test image is not scored.{thinned}",
         };
     }

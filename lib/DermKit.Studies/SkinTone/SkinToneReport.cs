@@ -118,7 +118,7 @@ public static class SkinToneReport
             Footnote = new(Patients, Seeds(gaps), TableFootnote.Bootstrap("the patients of both groups together"),
                 TableFootnote.Paired("lighter minus darker, within one model and probe",
                 $"all {family} gaps of the run", gaps.Any(g => g.IsBound))),
-            Note = gaps.Count == 0 ? "No two groups of skin types have enough patients: no gap can be taken."
+            Note = gaps.Count == 0 ? "No two groups of skin types have enough patients for a gap."
                 : "Positive: better on lighter skin. Macro F1 over the classes that both groups have, else F1 of the "
                 + $"positive class; {gaps.Sum(g => g.Difference!.Difference.Undefined)} resamples without a positive "
                 + "row are left out. An interval that includes 0 shows no gap, but does not exclude one.",
