@@ -122,8 +122,8 @@ internal static class Charts
         Look.Fill(layout,
             ("annotations", cells.ToArray()),
             ("meta", Names(columns, figure.Columns)),
-            ("xaxis", Axis(figure.ColumnAxis, columns, figure.Columns, 10)),
-            ("yaxis", Look.Fill(Axis(figure.RowAxis, rows, figure.Rows, 14), ("autorange", "reversed"))));
+            ("xaxis", Axis(HeatmapFigure.ColumnAxis, columns, figure.Columns, 10)),
+            ("yaxis", Look.Fill(Axis(HeatmapFigure.RowAxis, rows, figure.Rows, 14), ("autorange", "reversed"))));
         return ([trace], layout);
 
         string Hover(int r, int c) => $"{Look.Text(figure.Rows[r])} → {Look.Text(figure.Columns[c])}<br>"

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using DermKit.Data;
 using TorchSharp;
@@ -45,21 +44,11 @@ internal static class Doctor
     }
 
     // Null when the program is missing or fails.
-    internal static string? Output(string file, string arguments)
+    internal static string? Output(string file, string argument)
     {
-        var start = new ProcessStartInfo(file, arguments)
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
         try
         {
-            using Process process = Process.Start(start)!;
-            process.ErrorDataReceived += (_, _) => { };
-            process.BeginErrorReadLine();
-            string text = process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0 ? text.Trim() : null;
+            return ProgramOutput.Of(file, [argument]);
         }
         catch (Win32Exception)
         {

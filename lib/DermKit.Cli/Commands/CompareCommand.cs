@@ -44,11 +44,10 @@ internal static class CompareCommand
                     + $"seeds, found {plan.Epochs} and {plan.Seeds}.");
             string folder = parsed.GetValue(output) ?? Path.Combine(settings.CacheDir, "comparison");
             SuitePlan suite = SuitePlan.For(settings.Mode) with { Tasks = parsed.Named(tasks) };
-            var runs = new ComparisonRuns(settings, plan,
-                SuiteRun.Open(settings, EvaluateCommand.Tasks(settings), suite), parsed.Named(sets), folder,
-                parsed.GetValue(export), Console.WriteLine);
             string[] chosen = parsed.GetValue(methods) is { Length: > 0 } some ? some : [.. PretrainOptions.Methods];
-            MethodComparison comparison = runs.Run(chosen, CommandLine(parsed), cancellation);
+            MethodComparison comparison = ComparisonRuns.Run(settings, plan,
+                SuiteRun.Open(settings, EvaluateCommand.Tasks(settings), suite), chosen, parsed.Named(sets), folder,
+                parsed.GetValue(export), CommandLine(parsed), Console.WriteLine, cancellation);
             Console.WriteLine(ProbingReport.Scores("Comparison", [.. comparison.Means, .. comparison.Rows]));
             Console.WriteLine(Path.Combine(parsed.GetValue(export) ?? folder, MethodComparison.FileName));
             return 0;

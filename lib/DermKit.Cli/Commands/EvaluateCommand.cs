@@ -84,8 +84,8 @@ internal static class EvaluateCommand
         if (run.Quarantine.Count > 0) Console.WriteLine(ProbingReport.Quarantine(run));
         string results = Path.Combine(folder, "results.csv");
         string leaderboard = Path.Combine(folder, "leaderboard.csv");
-        Leaderboard.Save(Leaderboard.Results(run.Results), results);
-        Leaderboard.Save(Leaderboard.Rows(rows), leaderboard);
+        TableFiles.WriteCsv(Leaderboard.Results(run.Results).ToDataFrame(), results);
+        TableFiles.WriteCsv(Leaderboard.Rows(rows).ToDataFrame(), leaderboard);
         Console.WriteLine($"{run.Results.Count} results in {Path.Combine(settings.CacheDir, "results")}; {results}; "
             + leaderboard);
     }

@@ -1,5 +1,4 @@
-using DermKit.Evaluation;
-using DermKit.Reporting;
+using DermKit.Models;
 
 namespace DermKit.Studies;
 
@@ -27,15 +26,21 @@ public static class ClipReport
         var rows = clips.Select(m => (Model: m, Extraction: run.Extractions.First(e => e.Model == m.Name))).ToArray();
         bool IsFirst(Extraction e) => e.FeaturesHash == rows[0].Extraction.FeaturesHash;
         return Tables.From("Weights files, and the features they give", rows,
-            ("Model", r => r.Model.Name), ("File", r => r.Model.DescribeFile()),
+            ("Model", r => r.Model.Name), ("File", r => Described(r.Model)),
             ("Weights", r => r.Extraction.WeightsHash[..12]),
             ("Features of all images", r => r.Extraction.FeaturesHash[..12]),
             ("Same as the first", r => IsFirst(r.Extraction) ? "yes, bit for bit" : "no")) with
         {
             Stamp = run.Stamp,
-            Note = "SHA-256, first 12 digits: of the weights under the kit's key names, and of the features of every "
-                + "image of this run.",
+            Note = "First 12 digits of SHA-256, of the weights under the kit's key names and of all features.",
         };
+    }
+
+    // Format and key names of the weights file.
+    internal static string Described(ModelDefinition model)
+    {
+        using MappedWeights file = MappedWeights.Open(model.WeightsPath);
+        return $"{file.Format}; {file.Description}";
     }
 
     /// <summary>Mean score of each concept in each class.</summary>

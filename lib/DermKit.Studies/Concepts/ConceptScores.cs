@@ -1,4 +1,3 @@
-using DermKit.Evaluation;
 using DermKit.Models;
 using TorchSharp;
 using static DermKit.KeptScalar;
@@ -50,11 +49,11 @@ public static class ConceptScores
             [("clinical", Clinical), ("dermoscopic", Dermoscopic)];
         var rows = new List<ConceptRow>();
         SuitePlan oneSeed = plan with { Seeds = [plan.Seeds[0]] };
-        SuiteRun.Visit(settings, tasks, [clip.ClipForms()[^1]], oneSeed, (features, _, visited, seed, rowOf) =>
+        SuiteRun.Visit(settings, tasks, [Forms(clip)[^1]], oneSeed, null, v =>
         {
-            if (visited != task) return;
-            int[] test = [.. task.SplitFor(seed).Test.Where(r => rowOf[r] >= 0)];
-            using Tensor embeddings = features.Rows(Array.ConvertAll(test, r => rowOf[r]), device);
+            if (v.Task != task) return;
+            int[] test = v.Read(task.SplitFor(v.Seed).Test);
+            using Tensor embeddings = ProbeInput.Rows(v.Features, test, v.RowOf);
             foreach (string[] terms in concepts)
                 foreach ((string name, IReadOnlyList<string> templates) in captions)
                 {
@@ -75,6 +74,21 @@ public static class ConceptScores
                 yield return new(concept, captions, task.ClassNames[c], own.Length, mean);
             }
         }
+    }
+
+    // A CLIP tower with the paper's and with MONET's transform, each with hidden states (4 D values) and with the
+    // projected embedding.
+    internal static ModelDefinition[] Forms(ModelDefinition clip)
+    {
+        return [Form(false, false), Form(false, true), Form(true, false), Form(true, true)];
+
+        ModelDefinition Form(bool isOwn, bool isProjected) => clip with
+        {
+            Name = clip.Name + (isOwn ? "-own-transform" : "") + (isProjected ? "-projected" : ""),
+            Title = clip.Title + (isOwn ? ", own transform" : "") + (isProjected ? ", projected" : ""),
+            Features = isProjected ? FeatureVariant.Projected : FeatureVariant.Cls4PreNorm,
+            Preprocessing = isOwn ? Preprocessing.Monet : Preprocessing.Paper,
+        };
     }
 
     // Projected features [N, projection] of any length; captions as int64 [captions, context]. Averages cosines over

@@ -1,6 +1,3 @@
-using DermKit.Evaluation;
-using DermKit.Reporting;
-
 namespace DermKit.Studies;
 
 /// <summary>Parts of the notebook on concepts and retrieval whose model may be absent.</summary>
@@ -33,7 +30,7 @@ public static class ConceptsReport
         CancellationToken cancellation = default)
     {
         if (Clips(models) is not [var clip, ..]) return "No CLIP in this run, so there are no forms to compare.";
-        IReadOnlyList<ModelDefinition> forms = clip.ClipForms();
+        ModelDefinition[] forms = ConceptScores.Forms(clip);
         SuiteRun run = SuiteRun.Run(settings, tasks, forms, plan, progress, cancellation);
         string caption = $"Four forms; differences to {forms[0].Name} as in the paper";
         return ProbingReport.Scores(caption,

@@ -1,4 +1,3 @@
-using DermKit.Evaluation;
 using MathNet.Numerics.Distributions;
 
 namespace DermKit.Studies;

@@ -1,6 +1,3 @@
-using DermKit.Evaluation;
-using DermKit.Reporting;
-
 namespace DermKit.Studies;
 
 /// <summary>Images that only one of two models predicts right.</summary>
@@ -9,7 +6,7 @@ public static class DisagreementReport
     /// <summary>Number of images of each task that only one model predicts right.</summary>
     public static Table Counts(IReadOnlyList<Disagreement> all)
     {
-        double[] adjusted = PairedTest.Holm([.. all.Select(d => d.P)]);
+        double[] adjusted = PairedTest.Holm(all.Select(d => d.P));
         Disagreement? first = all.FirstOrDefault();
         string caption = first is null ? "One right, the other wrong"
             : $"{first.First} against {first.Second}: one right, the other wrong";
@@ -23,10 +20,9 @@ public static class DisagreementReport
             Stamp = Stamps.Join(all.Select(d => d.Stamp)),
             Footnote = new("test images in a column", $"1, seed {first?.Seed ?? 0}", "none, these are counts",
                 $"first against second; McNemar's exact two-sided p over {TableFootnote.Units}, Holm over the "
-                + $"{all.Count} "
-                + "rows"),
-            Note = "p: for each patient, lesion or image, which model gets more of its images right. It is about "
-                + "accuracy, in which frequent classes count most, and not about F1.",
+                + $"{all.Count} rows"),
+            Note = "p: for each patient, lesion or image, which model gets more of its images right: about accuracy, "
+                + "in which frequent classes count most, not F1.",
         };
     }
 
@@ -45,8 +41,6 @@ public static class DisagreementReport
             + $"{found.First} gets right and {found.OnlySecond.Count} that only {found.Second} does; the first {each} "
             + "of each in the order of the set, not chosen. Look for what they share before you say why.",
             $"A grid of {tiles.Length} skin images with the true class and what both models say.", tiles)
-        {
-            Stamp = found.Stamp,
-        };
+        { Stamp = found.Stamp };
     }
 }

@@ -1,5 +1,3 @@
-using DermKit.Evaluation;
-
 namespace DermKit.Studies;
 
 /// <summary>A model and probe over the tasks of a mean (<see cref="Comparison.Means"/>): principal components minus own
@@ -36,7 +34,8 @@ public static class FeatureWidth
             TestRows[] few = [.. g.Select(p => p.Narrow.Rows)];
             return new WidthRow(g.Key.Model, g.Key.Probe, g.Key.IsSeen ? Comparison.Inside : Comparison.Outside,
                 g.Select(p => p.Own.Task).Distinct().Count(), [.. g.Select(p => p.Narrow.Pca).OfType<Reduction>()],
-                StudyReport.Score(wide, null, resamples), StudyReport.Score(few, null, resamples), g.Key.BothStamps)
+                Bootstrap.MeanInterval(wide, null, resamples), Bootstrap.MeanInterval(few, null, resamples),
+                g.Key.BothStamps)
             {
                 Difference = PairedTest.Difference(few, wide, resamples: forDifferences),
                 Units = Bootstrap.UnitsOf(wide),

@@ -1,5 +1,3 @@
-using DermKit.Evaluation;
-
 namespace DermKit.Studies;
 
 /// <summary>The kit's models, with a stand-in for MONET on request.</summary>

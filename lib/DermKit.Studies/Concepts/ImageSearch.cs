@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Evaluation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -48,18 +47,19 @@ public sealed record ImageSearch(string Model, bool Across, IReadOnlyList<Answer
             .Select(g => g.MaxBy(t => t.ClassNames.Length)!)];
         if (chosen.Length == 0)
             throw new KitException("Search: none of the tasks counts in means; name one that does (taskNames).");
-        FeatureSet? features = null;
+        using var scope = NewDisposeScope();
+        Tensor? features = null;
         List<Image> test = [];
         List<Image> train = [];
         // All tasks are visited, to find their stored features.
         SuitePlan oneSeed = plan with { Seeds = [plan.Seeds[0]] };
-        SuiteRun.Visit(settings, tasks, [model], oneSeed, (set, _, task, seed, rowOf) =>
+        SuiteRun.Visit(settings, tasks, [model], oneSeed, null, v =>
         {
-            if (!chosen.Contains(task)) return;
-            features = set;
-            Split split = task.SplitFor(seed);
-            test.AddRange(Read(task, split.Test, rowOf));
-            train.AddRange(Read(task, split.Train, rowOf));
+            if (!chosen.Contains(v.Task)) return;
+            features ??= v.Features.clone();
+            Split split = v.Task.SplitFor(v.Seed);
+            test.AddRange(Read(v.Task, v.Read(split.Test), v.RowOf));
+            train.AddRange(Read(v.Task, v.Read(split.Train), v.RowOf));
         }, progress, cancellation);
         var answers = new List<Answer>();
         foreach (var asked in test.GroupBy(t => t.Source))
@@ -67,7 +67,7 @@ public sealed record ImageSearch(string Model, bool Across, IReadOnlyList<Answer
             Image[] queries = [.. asked];
             Image[] pool = [.. train.Where(t => !across || t.Source != asked.Key)];
             if (pool.Length == 0) continue;
-            var found = Nearest(features!, queries, pool, k, settings.TorchDevice());
+            var found = Nearest(features!, queries, pool, k);
             var share = pool.CountBy(p => p.Label).ToDictionary(c => c.Key, c => c.Value / (double)pool.Length);
             answers.AddRange(queries.Zip(found, (query, images) =>
                 new Answer(query, images, share.GetValueOrDefault(query.Label))));
@@ -86,12 +86,11 @@ public sealed record ImageSearch(string Model, bool Across, IReadOnlyList<Answer
         return StudyReport.Mean([.. counted.Select(Hits)], [.. counted.Select(a => Unit(a.Asked))], resamples);
     }
 
-    private static IReadOnlyList<(Image, float)[]> Nearest(FeatureSet features, Image[] queries, Image[] pool, int k,
-        Device device)
+    private static IReadOnlyList<(Image, float)[]> Nearest(Tensor features, Image[] queries, Image[] pool, int k)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        Tensor Values(Image[] images) => features.Rows(Array.ConvertAll(images, i => i.FeatureRow), device);
+        Tensor Values(Image[] images) => ProbeInput.Rows(features, Array.ConvertAll(images, i => i.FeatureRow));
         int width = Math.Min(k, pool.Length);
         var found = new List<(Image, float)[]>();
         foreach ((Tensor index, Tensor cosine) in CosineSearch.Nearest(Values(pool), Values(queries), width))
@@ -106,14 +105,12 @@ public sealed record ImageSearch(string Model, bool Across, IReadOnlyList<Answer
     private static IEnumerable<Image> Read(ProbeTask task, int[] rows, int[] rowOf)
     {
         string?[]? kinds = task.Table.Has("modality") ? task.Table.Column("modality") : null;
-        foreach (int row in rows.Where(r => rowOf[r] >= 0))
+        foreach (int row in rows)
         {
             string label = task.ClassNames[task.Labels[row]];
             string kind = kinds?[row] is { } known ? $", {known}" : "";
             yield return new(task, row, task.Table.Name + kind, Shared.GetValueOrDefault(label, label))
-            {
-                FeatureRow = rowOf[row],
-            };
+            { FeatureRow = rowOf[row] };
         }
     }
 }

@@ -1,6 +1,3 @@
-using DermKit.Evaluation;
-using DermKit.Reporting;
-
 namespace DermKit.Studies;
 
 /// <summary>Nearest images, and how often they share the label.</summary>
@@ -22,11 +19,10 @@ public static class SearchReport
             Stamp = Stamps.Join(searches.Select(s => s.Stamp)),
             Footnote = new("test images in a column", "1, the first of the run", TableFootnote.Bootstrap(),
                 "with what images drawn blindly would have, in a column; no p"),
-            Note = "Precision: the share of the nearest training images, by the cosine of frozen features, that have "
-                + "the test image's label; means over test images. By chance: the share that images drawn blindly "
-                + "would have. No match: test images whose label none of the searched images has; they are left out. "
-                + "Nothing is trained. Public data sets share photographs (see notebook 06); where the searched images "
-                + "hold the one that is asked for, it is found and counts.",
+            Note = "Precision: mean share of the nearest training images, by the cosine of frozen features, that have "
+                + "the test image's label. By chance: that share of images drawn blindly. No match: test images whose "
+                + "label no searched image has; they are left out. Public data sets share photographs (see notebook "
+                + "06): where the searched images hold the one that is asked for, it is found and counts.",
         };
     }
 

@@ -1,5 +1,3 @@
-using DermKit.Evaluation;
-using DermKit.Reporting;
 using System.Globalization;
 
 namespace DermKit.Studies;
@@ -11,11 +9,10 @@ public static class WidthReport
     public static Table Table(IReadOnlyList<WidthRow> rows, int width)
     {
         string fewer = rows.SelectMany(r => r.Kept).All(k => k.Width >= width) ? ""
-            : $"Fewer than {width}: the training images differ in no more directions, of which there are at most as "
-            + "many as features, and as images minus one. ";
+            : $"Fewer than {width}: the training images differ in no more directions. ";
         return Tables.From($"Own width against {width} principal components", rows,
             ("Model", r => r.Model), ("Probe", r => r.Probe),
-            ("Tasks (n)", r => $"{ProbingReport.MeanOver(r.Task, r.Tasks)} ({r.Units})"),
+            ("Tasks (n)", r => $"{StudyReport.MeanOver(r.Task, r.Tasks)} ({r.Units})"),
             ("Width", r => $"{Range(r.Kept, k => k.From, "0")} → {Range(r.Kept, k => k.Width, "0")}"),
             ("Variance kept", r => Range(r.Kept, k => k.Share, "0.0000")),
             ("F1, own [95 %]", r => Estimate.Of(r.Own)), ("F1, components [95 %]", r => Estimate.Of(r.Narrow)),
@@ -27,8 +24,8 @@ public static class WidthReport
                 TableFootnote.Bootstrap(), TableFootnote.Paired("components minus own width", $"the {rows.Count} rows",
                 rows.Any(r => r.IsBound))),
             Note = "Components are learned from the training images of each task and seed alone, centred and not "
-                + $"scaled (kNN measures angles around the mean then, not around zero). {fewer}Variance kept: of the "
-                + $"training images, from the least to the most over tasks and seeds. {ProbingReport.SeenNote}",
+                + $"scaled. {fewer}Variance kept: of the training images, "
+                + $"least to most over tasks and seeds. {StudyReport.SeenNote}",
         };
     }
 
@@ -38,13 +35,13 @@ public static class WidthReport
         bool severalMeans = rows.Select(x => x.Task).Distinct().Count() > 1;
         string Mean(WidthRow r) => !severalMeans ? "" : r.Task == Comparison.Inside ? ", seen" : ", unseen";
         string Name(WidthRow r) => $"{r.Model}, {r.Probe}{Mean(r)}";
-        string seen = rows.Any(r => r.Task == Comparison.Inside) ? $" {ProbingReport.SeenNote}" : "";
+        string seen = rows.Any(r => r.Task == Comparison.Inside) ? $" {StudyReport.SeenNote}" : "";
         var points = rows.Select(r => $"{Name(r)} {Tables.Interval(r.Own)} at its own width and "
             + $"{Tables.Interval(r.Narrow)} with components");
         return new("width", $"F1 at own width and at {width}",
-            "Mean over tasks; bars are 95 % bootstrap intervals over test patients, lesions or images. Both scores of "
-            + "a line share their test images, so the table's paired difference says more than the overlap of the "
-            + $"bars.{seen}", $"Points with intervals: {string.Join("; ", points)}.", [.. rows.Select(Name)],
+            $"Mean over tasks; bars are 95 % bootstrap intervals over {TableFootnote.Units}. Overlapping bars do not "
+            + $"settle a difference: the table pairs them.{seen}",
+            $"Points with intervals: {string.Join("; ", points)}.", [.. rows.Select(Name)],
             [new("own width", [.. rows.Select(r => Estimate.Of(r.Own))]),
             new($"{width} components", [.. rows.Select(r => Estimate.Of(r.Narrow))])],
             "Model and probe", "Mean F1 (0-1)")

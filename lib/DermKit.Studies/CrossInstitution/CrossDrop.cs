@@ -1,5 +1,3 @@
-using DermKit.Evaluation;
-
 namespace DermKit.Studies;
 
 /// <summary>Drop of a probe's score on another set: within minus across, on the same resampled units.</summary>

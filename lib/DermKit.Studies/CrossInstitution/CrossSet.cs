@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Evaluation;
 using DermKit.Imaging;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -77,7 +76,7 @@ public static class CrossSet
         IReadOnlyList<ProbeTask> brought = SuiteRun.Bring(settings, tasks, plan.Suite, progress, cancellation);
         var rows = new List<CrossRows>();
         int[]? firstRows = null;
-        SuiteRun suite = StudyLoop.Run(settings, brought, models, plan.Suite, "probing across sets", visit =>
+        SuiteRun suite = SuiteRun.Visit(settings, brought, models, plan.Suite, "probing across sets", visit =>
         {
             // One feature set holds both sets' images: the first visit notes its rows, the second runs.
             if (visit.Task == brought[0]) firstRows = visit.RowOf;

@@ -1,6 +1,4 @@
 using DermKit.Data;
-using DermKit.Evaluation;
-using DermKit.Reporting;
 
 namespace DermKit.Studies;
 
@@ -12,8 +10,8 @@ public static class CrossSetReport
     {
         static int Positives((ProbeTask Task, Split Split) set, int[] rows) => rows.Count(i => set.Task.Labels[i] == 1);
         string size = plan.Suite.Geometry is var (width, height)
-            ? $"Every image is resized to {width} x {height} pixels (bilinear, antialiased) before the protocol's "
-            + "transform; its compression stays what it was."
+            ? $"Every image is resized to {width} x {height} pixels before the protocol's transform; its compression "
+            + "stays what it was."
             : "Images keep their own sizes.";
         string equal = plan.EqualTraining ? " Both sets are cut to the training images of the smaller one." : "";
         return Tables.From("The two sets", tasks.Select(t => (Task: t, Split: t.SplitFor(1))),
@@ -23,7 +21,7 @@ public static class CrossSetReport
             ("Test units", t => t.Split.Test.Select(t.Task.UnitOf).Distinct().Count())) with
         {
             Stamp = Stamps.Of(tasks),
-            Note = $"{size}{equal} A unit is a lesion or patient where the set has ids, else an image.",
+            Note = $"{size}{equal} A unit is a lesion or patient if known, else an image.",
         };
     }
 
@@ -44,9 +42,8 @@ public static class CrossSetReport
                 TableFootnote.Mean(drops.Select(d => d.Seeds)),
                 TableFootnote.Bootstrap(), TableFootnote.Paired("drop: within minus across", $"the {drops.Count} rows",
                 drops.Any(d => d.IsBound))),
-            Note = "Within: trained on the test set's own training part; across: on that of the other set. F1 is that "
-                + "of the positive class at probability 0.5, and depends on how frequent it is in either training "
-                + "part; AUROC does so little.",
+            Note = "Within: trained on the test set's own training part; across: on the other set's. F1 of the "
+                + "positive class depends on how frequent it is in training; AUROC hardly does.",
         };
     }
 
@@ -70,8 +67,8 @@ public static class CrossSetReport
         var pairs = auroc.Select((d, i) =>
             $"{names[i]} {Tables.Interval(d.Within)} within, {Tables.Interval(d.Across)} across");
         return new("cross-auroc", "AUROC within a set and from the other",
-            "Bars are 95 % bootstrap intervals over test units; two that overlap may still differ, because both "
-            + "probes are scored on the same images: the table pairs them.",
+            "Bars are 95 % bootstrap intervals over test units. Overlapping bars do not settle a difference: the table "
+            + "pairs them.",
             $"Pairs of points with intervals: {string.Join("; ", pairs)}.", names, series,
             "Test set, model and probe", "AUROC (0-1)")
         {

@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Models;
 using DermKit.Pretraining;

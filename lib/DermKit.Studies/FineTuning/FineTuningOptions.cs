@@ -1,5 +1,6 @@
 using DermKit.Imaging;
 using DermKit.Pretraining;
+using System.Reflection;
 
 namespace DermKit.Studies;
 
@@ -9,34 +10,44 @@ namespace DermKit.Studies;
 public sealed record FineTuningOptions
 {
     /// <summary>Side in pixels of the network's images, in training and tests.</summary>
+    [Allowed(16)]
     public int Side { get; init; } = 224;
 
     /// <summary>Passes over the training images; the best validation F1 chooses the epoch.</summary>
+    [Allowed(1)]
     public int Epochs { get; init; } = 100;
 
     /// <summary>Images of a step, at most all training images (MAE: 1,024).</summary>
+    [Allowed(2)]
     public int Batch { get; init; } = 64;
 
     /// <summary>The head's learning rate for 256 images; the peak is this times <see cref="Batch"/> / 256.</summary>
+    [Allowed(0, IsMinExcluded = true)]
     public double BaseLearningRate { get; init; } = 5e-4;
 
     /// <summary>Learning rate that the cosine tends to.</summary>
+    [Allowed(0)]
     public double MinLearningRate { get; init; } = 1e-6;
 
     /// <summary>Epochs of linear warm-up; may be fractional.</summary>
+    [Allowed(0)]
     public double WarmupEpochs { get; init; } = 5;
 
     /// <summary>Layer l of L learns with this to the power L + 1 - l: 0 is the embedding or stem, L + 1 the
     /// head.</summary>
+    [Allowed(0, 1, IsMinExcluded = true)]
     public double LayerDecay { get; init; } = 0.65;
 
     /// <summary>AdamW's weight decay; none on biases, norms, position embedding and CLS token.</summary>
+    [Allowed(0)]
     public double WeightDecay { get; init; } = 0.05;
 
     /// <summary>Rate of stochastic depth in a ViT's last block.</summary>
+    [Allowed(0, 1, IsMaxExcluded = true)]
     public double DropPath { get; init; } = 0.1;
 
     /// <summary>Share of the target that is spread over all classes.</summary>
+    [Allowed(0, 1, IsMaxExcluded = true)]
     public double LabelSmoothing { get; init; } = 0.1;
 
     /// <summary>Weighs each class by N / (classes * its images) in the loss
@@ -47,9 +58,11 @@ public sealed record FineTuningOptions
     public double ClipGradient { get; init; } = 3;
 
     /// <summary>Smallest share of the image's area in a training crop (MAE: 0.08, often without the lesion).</summary>
+    [Allowed(0, 1, IsMinExcluded = true)]
     public double MinArea { get; init; } = 0.5;
 
     /// <summary>Strength of the colour jitter, 1 as in DINO. Colour is part of a diagnosis.</summary>
+    [Allowed(0, 1)]
     public double ColorStrength { get; init; } = 0.25;
 
     /// <summary>Matrix products in training: fp32, or bf16 with weights, norms and moments in fp32. Scores use
@@ -80,25 +93,19 @@ public sealed record FineTuningOptions
 
     internal void Check()
     {
-        static void Expect(bool condition, string key, object value, string expected)
+        foreach (PropertyInfo key in GetType().GetProperties())
+            if (key.GetCustomAttribute<AllowedAttribute>() is { } range)
+                Expect(key.GetValue(this) is not double.PositiveInfinity and { } value && range.Allows(value),
+                    key.Name, range);
+        Expect(WarmupEpochs <= Epochs, nameof(WarmupEpochs), $"at most the {Epochs} epochs");
+        Expect(Precision is "fp32" or "bf16", nameof(Precision), "fp32 or bf16");
+
+        void Expect(bool condition, string key, object expected)
         {
             if (condition) return;
-            throw new KitException(FormattableString.Invariant($"Fine-tuning, {key} is {value}; expected {expected}."));
+            object? found = GetType().GetProperty(key)!.GetValue(this);
+            throw new KitException(FormattableString.Invariant(
+                $"Fine-tuning, {PretrainOptions.Spelled(key)} is {found}; expected {expected}."));
         }
-        Expect(Side >= 16, "side", Side, "16 or more pixels");
-        Expect(Epochs >= 1, "epochs", Epochs, "1 or more");
-        Expect(Batch >= 2, "batch", Batch, "2 or more");
-        Expect(BaseLearningRate > 0 && double.IsFinite(BaseLearningRate), "baseLearningRate", BaseLearningRate,
-            "a number above 0");
-        Expect(MinLearningRate >= 0 && double.IsFinite(MinLearningRate), "minLearningRate", MinLearningRate,
-            "0 or more");
-        Expect(WarmupEpochs >= 0 && WarmupEpochs <= Epochs, "warmupEpochs", WarmupEpochs, $"0 to the {Epochs} epochs");
-        Expect(LayerDecay is > 0 and <= 1, "layerDecay", LayerDecay, "more than 0 and at most 1");
-        Expect(WeightDecay >= 0 && double.IsFinite(WeightDecay), "weightDecay", WeightDecay, "0 or more");
-        Expect(DropPath is >= 0 and < 1, "dropPath", DropPath, "0 or more and less than 1");
-        Expect(LabelSmoothing is >= 0 and < 1, "labelSmoothing", LabelSmoothing, "0 or more and less than 1");
-        Expect(MinArea is > 0 and <= 1, "minArea", MinArea, "more than 0 and at most 1");
-        Expect(ColorStrength is >= 0 and <= 1, "colorStrength", ColorStrength, "0 to 1");
-        Expect(Precision is "fp32" or "bf16", "precision", Precision, "fp32 or bf16");
     }
 }

@@ -1,5 +1,3 @@
-using DermKit.Evaluation;
-
 namespace DermKit.Studies;
 
 /// <summary>A way to make a classifier: pre-trained or random weights, frozen (null options) or trained.</summary>
@@ -71,7 +69,7 @@ public sealed record FineTuningPlan
         };
         SuitePlan suite = plan.Suite with
         {
-            Tasks = StudyPlans.Names(tasks),
+            Tasks = PlanSettings.Names(tasks),
             Geometry = SuitePlan.GeometryOf(geometry),
             Probing = new() { Resamples = resamples },
         };

@@ -1,6 +1,3 @@
-using DermKit.Evaluation;
-using DermKit.Reporting;
-
 namespace DermKit.Studies;
 
 /// <summary>Tables and figures of fine-tuned networks and frozen probes.</summary>
@@ -27,9 +24,8 @@ public static class FineTuningReport
                 TableFootnote.Paired($"each arm minus {run.Plan.Arms[0].Name}", $"the {rows[0].Family} differences",
                 rows.Any(r => r.IsBound))),
             Note = $"Pre-trained: {run.Plan.Model}; random: {run.Plan.Scratch}. Frozen: the linear probe on all "
-                + $"training images, at the same {run.Plan.Options.Side} pixels. Fine-tuning is trained on 85 % of "
-                + "those images and chooses its epoch on the rest. SD is over seeds; –: no seed changes the outcome. "
-                + "F1 is macro with more than two classes.",
+                + $"training images at the same {run.Plan.Options.Side} pixels. Fine-tuning trains on 85 % of them and "
+                + "chooses its epoch on the rest. SD is over seeds; –: no seed changes the outcome.",
         };
     }
 
@@ -40,11 +36,9 @@ public static class FineTuningReport
         string[] tasks = [.. rows.Select(r => r.Task).Distinct()];
         BarSeries[] series = [.. run.Plan.Arms.Select(arm => new BarSeries(arm.Name, [.. tasks.Select(task =>
             Estimate.Of(rows.Single(r => r.Task == task && r.Model == arm.Name).Score))]))];
-        int seeds = run.Plan.Suite.Seeds.Count;
         return new("fine-tuning", "Frozen and fine-tuned",
-            $"Means over {(seeds == 1 ? "one seed" : $"{seeds} seeds")}; bars are 95 % bootstrap intervals over test "
-            + "patients, lesions or images. The arms are scored on the same test images, so overlapping bars do not "
-            + "settle a difference: the table pairs them.",
+            $"Means over {Tables.Counted(run.Plan.Suite.Seeds.Count, "seed")}; bars are 95 % bootstrap intervals over "
+            + $"{TableFootnote.Units}. Overlapping bars do not settle a difference: the table pairs the arms.",
             $"Points with intervals for {series.Length} arms on {tasks.Length} tasks: "
             + $"{string.Join("; ", rows.Select(r => $"{r.Task}, {r.Model} {Tables.Interval(r.Score)}"))}.",
             tasks, series, "Task", "F1 (0-1)")
@@ -74,9 +68,8 @@ public static class FineTuningReport
             var ends = lines.Select(l => $"{l.Name} {Tables.Number(l.Y[0])} to {Tables.Number(l.Y[^1])}");
             return new($"loss-{task.Key}", $"Loss while fine-tuning: {task.Key}",
                 $"Training: mean over the epoch, on random crops and with label smoothing {smoothing}, which keeps it "
-                + $"above 0. Validation: log loss on {validation} training images that are not trained on; epoch 0 is "
-                + "the frozen probe, or a head of zeros from scratch. Where validation rises while training falls, "
-                + "the network overfits its training images.",
+                + $"above 0. Validation: log loss on {validation} held-back training images; epoch 0 is the frozen "
+                + "probe, or a head of zeros from scratch. Validation that rises while training falls is overfitting.",
                 $"{lines.Length} lines over the epochs; from first to last: {string.Join("; ", ends)}.", lines,
                 "Epoch", "Loss (nats)")
             {
@@ -98,10 +91,9 @@ public static class FineTuningReport
         }
         BarSeries[] series = [.. run.Plan.Arms.Select(arm =>
             new BarSeries(arm.Name, [.. tasks.Select(task => Seconds(arm.Name, task))]))];
-        string[] extractions = [.. run.Suite.Extractions.Where(e => e.Seconds > 0.5)
-            .Select(e => $"{Tables.Number(e.Seconds)} s")];
-        string extracted = extractions.Length > 0 ? string.Join(", ", extractions)
-            : "no time, because they were kept";
+        string extracted = string.Join(", ", run.Suite.Extractions.Where(e => e.Seconds > 0.5)
+            .Select(e => $"{Tables.Number(e.Seconds)} s"));
+        if (extracted.Length == 0) extracted = "no time, because they were kept";
         var all = series.Select(s => $"{s.Name} {string.Join(", ", s.Values.Select(v => Tables.Number(v.Value)))}");
         return new("fine-tuning-cost", "What one run costs",
             $"Seconds of one run on {Environment.ProcessorCount} threads: training, validation and test, or fitting "
@@ -126,9 +118,8 @@ public static class FineTuningReport
         Footnote = new("validation images, in a column", "one a row, none averaged",
             "none: these numbers choose an epoch and are no result", "none"),
         Note = "F1 on the validation images. Before: the frozen probe of the same training images; from scratch, a "
-            + "head of zeros. The chosen epoch is the best of several on these very images, so its validation F1 is "
-            + "too good; the test images were not used. Images/s counts training images over all the time of a "
-            + "run, validation and test included.",
+            + "head of zeros. The epoch is the best of several on these images, so its F1 is too good. Images/s: "
+            + "training images over all the time of a run, validation and test included.",
     };
 
     /// <summary>Adds data, weights and seeds to the report's footer; returns <see cref="Trainings"/>.</summary>

@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Evaluation;
 using DermKit.Imaging;
 using System.Diagnostics;
 using System.Text.Json;
@@ -51,7 +50,7 @@ public sealed record FineTuningRun(IReadOnlyList<TunedResult> Results, FineTunin
             string decoding = $"decoding for crops: {task.Definition.Name}";
             using ImageCache source = ImageCache.Build(settings.CacheDir, paths, plan.Options.Source,
                 (done, all) => progress?.Invoke(decoding, done, all), cancellation);
-            parts.Add(StudyLoop.Run(settings, [task], models, suite, null, visit =>
+            parts.Add(SuiteRun.Visit(settings, [task], models, suite, null, visit =>
             {
                 using ImageCache seen = ImageCache.Build(settings.CacheDir, paths, visit.Model.Transform,
                     cancellation: cancellation);
@@ -68,7 +67,7 @@ public sealed record FineTuningRun(IReadOnlyList<TunedResult> Results, FineTunin
     }
 
     // Features and both caches hold the task's images, row by row.
-    private static TunedResult Run(KitSettings settings, StudyVisit visit, ImageCache source, ImageCache seen,
+    private static TunedResult Run(KitSettings settings, TaskFeatures visit, ImageCache source, ImageCache seen,
         TuningArm arm, ProbingOptions probing, Action<string, int, int>? progress, CancellationToken cancellation)
     {
         ProbeTask task = visit.Task;

@@ -1,4 +1,3 @@
-using DermKit.Evaluation;
 using DermKit.Models;
 using DermKit.Pretraining;
 using TorchSharp;

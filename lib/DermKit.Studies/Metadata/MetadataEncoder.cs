@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Evaluation;
 using System.Globalization;
 
 namespace DermKit.Studies;

@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Evaluation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -48,8 +47,8 @@ public static class Multimodal
         double[] recorded = MetadataGroup.Recorded(task.Table, MetadataGroup.In(task.Table));
         int[] rows = [.. Enumerable.Range(0, task.Table.Count).Where(i => recorded[i] >= plan.Recorded)];
         return rows.Length > 0 ? task.Only(rows)
-            : throw new KitException($"Task '{task.Definition.Name}': no image has "
-                + $"values in {plan.Recorded:P0} of its metadata columns.");
+            : throw new KitException($"Task '{task.Definition.Name}': no image has values in {plan.Recorded:P0} of its "
+                + "metadata columns.");
     }
 
     /// <summary>Runs all arms, models and seeds, and scores each metadata group.</summary>
@@ -59,7 +58,7 @@ public static class Multimodal
     {
         task = SuiteRun.Bring(settings, [task], plan.Suite, progress, cancellation)[0];
         var arms = new List<ArmRows>();
-        SuiteRun suite = StudyLoop.Run(settings, [task], models, plan.Suite, "joining image and metadata",
+        SuiteRun suite = SuiteRun.Visit(settings, [task], models, plan.Suite, "joining image and metadata",
             visit => arms.AddRange(Run(visit.Features, visit.Model.Name, task, visit.Seed, plan, visit.RowOf,
                 cancellation)), progress, cancellation);
         return new(task, arms, WhichHelps(task, plan, plan.Suite.Seeds[0], progress, cancellation), suite);

@@ -1,6 +1,3 @@
-using DermKit.Evaluation;
-using DermKit.Reporting;
-
 namespace DermKit.Studies;
 
 /// <summary>Tables and figures of image features with and without metadata.</summary>
@@ -22,7 +19,7 @@ public static class MultimodalReport
         {
             Stamp = all.Definition.Stamp,
             Note = $"{all.Table.Count - kept.Table.Count} images without metadata take no part in what follows. Where "
-                + "the share differs between classes, whether metadata was recorded would tell the class by itself.",
+                + "the share differs between classes, recorded metadata would tell the class by itself.",
         };
     }
 
@@ -36,8 +33,8 @@ public static class MultimodalReport
             ("Different values", r => r.Values.OfType<string>().Distinct().Count())) with
         {
             Stamp = task.Definition.Stamp,
-            Note = $"Missing: empty or UNK, of {task.Table.Count}. A missing number becomes the median of the training "
-                + "rows, a missing category a category of its own; in either case a column says so.",
+            Note = $"Missing: empty or UNK, of {task.Table.Count}. A missing number becomes the training median, a "
+                + "missing category its own category; a column says so.",
         };
     }
 
@@ -62,9 +59,9 @@ public static class MultimodalReport
         string Shown((string, string) key, string other) => Minus(key, other)?.Shown ?? "–";
         string P((string, string) key, string other) => Minus(key, other)?.ShownP ?? "–";
         string F1((string Model, string Arm) key) =>
-            Tables.Interval(StudyReport.Score(Rows(key.Model, key.Arm), null, resamples));
+            Tables.Interval(Bootstrap.MeanInterval(Rows(key.Model, key.Arm), null, resamples));
         string Balanced((string Model, string Arm) key) =>
-            Tables.Interval(StudyReport.Score(Rows(key.Model, key.Arm), c => c.BalancedAccuracy, resamples));
+            Tables.Interval(Bootstrap.MeanInterval(Rows(key.Model, key.Arm), c => c.BalancedAccuracy, resamples));
         var best = sets.Keys.Where(k => k.Arm is "late fusion" or "concatenation")
             .MaxBy(k => Bootstrap.Mean(Rows(k.Model, k.Arm), null, 0).Value);
         TestRows first = run.Arms[0].Rows;
@@ -78,16 +75,15 @@ public static class MultimodalReport
         {
             Stamp = Stamp(run),
             Headline = $"{Stamps.Bracket(Stamp(run))}{run.Task.Definition.Name}: {best.Model} with metadata by "
-                + $"{best.Arm}, F1 {F1(best)}; minus image alone {Shown(best, "image")} (p {P(best, "image")}), "
-                + $"minus metadata alone {Shown(best, "metadata")} (p {P(best, "metadata")}), n = {patients} test "
-                + "patients.",
+                + $"{best.Arm}, F1 {F1(best)}; minus image alone {Shown(best, "image")} (p {P(best, "image")}), minus "
+                + $"metadata alone {Shown(best, "metadata")} (p {P(best, "metadata")}), n = {patients} test patients.",
             Footnote = new($"{first.Truth.Length} test images of {patients} patients",
                 TableFootnote.Mean(sets.Values.Select(s => s.Length)), TableFootnote.Bootstrap("test patients"),
                 TableFootnote.Paired("F1 of each arm minus image alone and minus metadata alone",
                 $"the {compared.Length} differences", compared.Any(c => c.IsBound))),
-            Note = "Every arm chooses its penalty from the same values, by F1 of its own out-of-fold predictions over "
-                + "folds of the training patients; late fusion has one for both regressions. With a frozen test part a "
-                + "seed draws these folds and random weights, and nothing else. " + OneFit(sets),
+            Note = "Every arm chooses its penalty by F1 of its own predictions out of fold on the training patients; "
+                + "late fusion has one for both regressions. With a frozen test part a seed draws only these folds and "
+                + "random weights. " + OneFit(sets),
         };
     }
 
@@ -95,13 +91,13 @@ public static class MultimodalReport
     public static BarFigure Figure(MultimodalRun run, int resamples = 1000)
     {
         Estimate F1(IEnumerable<ArmRows> model, string arm) => Estimate.Of(
-            StudyReport.Score([.. model.Where(a => a.Arm == arm).Select(a => a.Rows)], null, resamples));
+            Bootstrap.MeanInterval([.. model.Where(a => a.Arm == arm).Select(a => a.Rows)], null, resamples));
         BarSeries[] series = [.. run.Arms.GroupBy(a => a.Model).Select(m =>
             new BarSeries(m.Key, [.. Multimodal.Arms.Select(arm => F1(m, arm))]))];
         int patients = run.Arms[0].Rows.Units.Distinct().Count();
         return new("multimodal", $"Image, metadata, and both: {run.Task.Definition.Name}",
-            $"Bars are 95 % bootstrap intervals over {patients} test patients. The arms are scored on the same "
-            + "patients, so overlapping bars do not settle a difference: the table pairs them.",
+            $"Bars are 95 % bootstrap intervals over {patients} test patients. Overlapping bars do not settle a "
+            + "difference: the table pairs the arms.",
             $"Points with intervals for {series.Length} models in four arms: "
             + $"{StudyReport.Listed(series, Multimodal.Arms)}.",
             [.. Multimodal.Arms], series, "Arm", "F1 (0-1)")
@@ -117,7 +113,7 @@ public static class MultimodalReport
     {
         TestRows Rows(string kind, string group) => run.Groups.Single(g => g.Kind == kind && g.Group == group).Rows;
         TestRows all = Rows("all", "");
-        string F1(TestRows rows) => Tables.Interval(StudyReport.Score([rows], null, resamples));
+        string F1(TestRows rows) => Tables.Interval(Bootstrap.MeanInterval([rows], null, resamples));
         string[] names = [.. run.Groups.Where(g => g.Kind == "without").Select(g => g.Group)];
         int forDifferences = PairedTest.Resamples(resamples, names.Length);
         GroupDifference[] adds = TestedDifference.Correct(names.Select(name => new GroupDifference(name)
@@ -134,8 +130,7 @@ public static class MultimodalReport
                 + "predicted out of fold", "1, one set of folds", TableFootnote.Bootstrap("these patients"),
                 TableFootnote.Paired("all metadata minus all without the group", $"the {names.Length} groups",
                 adds.Any(a => a.IsBound))),
-            Note = "Metadata without images. A group that adds nothing may still tell much that the others tell too: "
-                + "see it alone.",
+            Note = "A group that adds nothing may still tell what the others tell too.",
         };
     }
 

@@ -1,5 +1,3 @@
-using DermKit.Evaluation;
-
 namespace DermKit.Studies;
 
 /// <summary>A comparison of methods in one file. Provenance: command, commit, hardware, images, configs with changed

@@ -1,6 +1,4 @@
-using DermKit.Evaluation;
 using DermKit.Pretraining;
-using DermKit.Reporting;
 
 namespace DermKit.Studies;
 
@@ -19,9 +17,25 @@ public static class MethodReport
             ("Config of data/pretraining, and what is changed in it", Changes));
     }
 
-    /// <summary><see cref="PretrainingReport.Budget"/> of the runs.</summary>
-    public static Table Budget(MethodStudy study, string stamp = "") =>
-        PretrainingReport.Budget([.. study.Runs.Select(r => (r.Options.Method, r.Options, r.Log, r.Time))], stamp);
+    /// <summary>The work of each run.</summary>
+    public static Table Budget(MethodStudy study, string stamp = "") => Tables.From("The budget of each run",
+        study.Runs,
+        ("Method", r => r.Options.Method),
+        ("Seed", r => r.Options.Seed),
+        ("Backbone", r => r.Options.Network == NetworkKind.ViT
+            ? $"ViT {r.Options.Size}" : r.Options.Network.Spelled()),
+        ("Steps", r => r.Log.Count),
+        ("Images seen", r => r.Log.Count * r.Options.Batch),
+        ("Views of each", r => r.Options.Recipes().Sum(g => g.Length)),
+        ("Minutes", r => r.Time.TotalMinutes),
+        ("Feature std", r => CollapseReport.Last(r.Log, s => s.FeatureStd)),
+        ("Effective rank", r => CollapseReport.Last(r.Log, s => s.EffectiveRank))) with
+        {
+            Stamp = stamp,
+            Note = "Every run sees the same images equally often; DINO and iBOT make more views of each. Feature std "
+                + "and effective rank are the last measured ones and reveal a collapsed run; losses of different "
+                + "methods are not comparable.",
+        };
 
     /// <summary>Scores of each method, paired with untrained weights.</summary>
     public static Table Scores(MethodStudy study) => ProbingReport.Scores("Scores after training at one budget",

@@ -1,8 +1,5 @@
-using DermKit.Evaluation;
 using DermKit.Models;
 using DermKit.Pretraining;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Studies;
 
@@ -21,29 +18,41 @@ public sealed record MethodStudy(IReadOnlyList<MethodRun> Runs, IReadOnlyList<Ta
     /// Progress gets (run, steps done, all steps).</summary>
     public static MethodStudy Run(KitSettings settings, MethodPlan plan, PretrainData data,
         IReadOnlyList<ProbeTask> tasks, Action<string, int, int>? progress = null,
-        CancellationToken cancellation = default)
+        CancellationToken cancellation = default) => Run(settings, plan, PretrainOptions.Methods, tasks,
+        (options, probe) =>
+        {
+            using var trainer = new Pretrainer(options, data, settings.TorchDevice());
+            string name = $"{options.Method}, seed {options.Seed}";
+            trainer.Run(step => progress?.Invoke(name, step.Step, step.Steps), cancellation);
+            probe(trainer);
+        }, cancellation);
+
+    // train gets the options of a run and calls a function on the trained run, which returns its scores.
+    internal static MethodStudy Run(KitSettings settings, MethodPlan plan, IReadOnlyList<string> methods,
+        IReadOnlyList<ProbeTask> tasks, Action<PretrainOptions, Func<Pretrainer, TaskResult[]>> train,
+        CancellationToken cancellation)
     {
-        Device device = settings.TorchDevice();
-        ModelDefinition random = ModelRegistry.Load(Path.Combine(settings.Root, "data"))["vit-tiny-random"];
+        ModelDefinition random = ModelRegistry.Load(Path.Combine(settings.Root, "data"))[StudyPlans.Baseline];
         var runs = new List<MethodRun>();
         var results = new List<TaskResult>();
         foreach (int seed in TaskSuite.Seeds.Take(plan.Seeds))
         {
-            using Backbone untrained = random.Create(seed, device);
-            Probe(untrained, MethodComparison.Untrained, seed);
-            foreach (string method in PretrainOptions.Methods)
-            {
-                string name = $"{method}, seed {seed}";
-                using var trainer = new Pretrainer(plan.Run(settings, method, seed), data, device);
-                trainer.Run(step => progress?.Invoke(name, step.Step, step.Steps), cancellation);
-                runs.Add(new(trainer.Options, trainer.Log, trainer.Elapsed));
-                Probe(trainer.Backbone, method, seed);
-            }
+            using (Backbone untrained = random.Create(seed, settings.TorchDevice()))
+                Probe(untrained, MethodComparison.Untrained, seed);
+            foreach (string method in methods)
+                train(plan.Run(settings, method, seed), trainer =>
+                {
+                    runs.Add(new(trainer.Options, trainer.Log, trainer.Elapsed));
+                    return Probe(trainer.Backbone, method, seed);
+                });
         }
         return new(runs, results);
 
-        void Probe(Backbone backbone, string name, int seed) =>
+        TaskResult[] Probe(Backbone backbone, string name, int seed)
+        {
             results.AddRange(BackboneProbing.Run(settings, backbone, name, tasks, seed, cancellation: cancellation));
+            return [.. results.Where(r => r.Model == name && r.Seed == seed)];
+        }
     }
 
     /// <summary>Method and log of each run in a folder of <c>kit compare --export</c>.</summary>

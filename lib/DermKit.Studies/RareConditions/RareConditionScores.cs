@@ -1,5 +1,3 @@
-using DermKit.Evaluation;
-
 namespace DermKit.Studies;
 
 /// <summary>A class with its numbers of images; units are patients, lesions or images. Test numbers are the first
@@ -123,9 +121,7 @@ public static class RareConditionScores
         ClassRows rows = seeds[0];
         string[] units = [.. rows.Units.Where((_, i) => rows.Truth[i] == c)];
         return new(rows.Task, rows.ClassNames[c], rows.TrainImages[c], units.Length, units.Distinct().Count())
-        {
-            Seeds = seeds.Length,
-        };
+        { Seeds = seeds.Length };
     }
 
     // [class] as is, NaN where undefined, and [resample][class]. A unit is drawn once for all seeds; a seed without

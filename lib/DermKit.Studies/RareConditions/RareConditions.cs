@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Evaluation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -53,7 +52,7 @@ public static class RareConditions
             throw new KitException($"Rare classes: task '{name}' has none of {Names.Listed(plan.Named)}; name one of "
                 + $"{Names.Listed(task.ClassNames)} as well, or leave the task out.");
         string[] untested = [.. named.Where(c => In(split.Test, c) == 0).Select(c => task.ClassNames[c])];
-        return untested.Length == 0 ? named : throw new KitException($"Rare classes: no test image of "
+        return untested.Length == 0 ? named : throw new KitException("Rare classes: no test image of "
             + $"{Names.Listed(untested)} in this run of '{name}', so nothing can be scored; take more test images, or "
             + "name other classes.");
     }
@@ -74,7 +73,7 @@ public static class RareConditions
         var curves = new List<LabelCurve>();
         string probed = Path.Combine(settings.CacheDir, "rare-conditions");
         string drawn = Path.Combine(settings.CacheDir, "label-efficiency");
-        SuiteRun suite = StudyLoop.Run(settings, brought, models, all, "probing class by class", v =>
+        SuiteRun suite = SuiteRun.Visit(settings, brought, models, all, "probing class by class", v =>
         {
             rows.AddRange(Probe(v.Features, v.Source, v.Task, v.Seed, plan, probed, v.RowOf, cancellation));
             curves.AddRange(FewShot(v.Features, v.Source, v.Task, v.Seed, plan, drawn, v.RowOf, cancellation));

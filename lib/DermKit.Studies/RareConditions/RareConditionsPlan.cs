@@ -1,4 +1,3 @@
-using DermKit.Evaluation;
 using DermKit.Imaging;
 using System.ComponentModel;
 
@@ -39,7 +38,7 @@ public sealed record RareConditionsPlan
             Labels = LabelPlan.For(mode) with { Suite = suite },
             Fewest = mode == RunMode.Quick ? 10 : 0,
             Rare = rare,
-            Named = isNumber ? null : StudyPlans.Names(rareClasses),
+            Named = isNumber ? null : PlanSettings.Names(rareClasses),
             Geometry = oneGeometry ? (200, 150) : null,
         };
     }

@@ -1,14 +1,11 @@
 using DermKit.Data;
-using DermKit.Evaluation;
-using DermKit.Reporting;
 
 namespace DermKit.Studies;
 
 /// <summary>Tables and figures of scores by class.</summary>
 public static class RareReport
 {
-    private const string Undefined =
-        "Resamples of test units without the class are left out.";
+    private const string Undefined = "Resamples of test units without the class are left out.";
     private const string InColumns = "test images and units of the class in a column";
 
     /// <summary>Training images of every class, and whether it is rare.</summary>
@@ -28,8 +25,7 @@ public static class RareReport
             : "the third of a task's classes with the fewest training images, rounded up";
         string thinned = plan.Fewest == 0 ? ""
             : $" This mode thins the tasks: the rarest class keeps {plan.Fewest} training and {plan.Fewest} test "
-            + "images, one with four times as many keeps twice as many. Rare classes are therefore less rare here "
-            + "than in the whole set.";
+            + "images, one with four times as many keeps twice as many, so rare classes are less rare here.";
         return Tables.From("Classes by training images", rows,
             ("Task", r => r.Task.Definition.Name), ("Class", r => r.Name), ("Rare", r => r.IsRare ? "rare" : ""),
             ("Training images", r => r.Train), ("Share", r => $"{Math.Round(100.0 * r.Train / r.All, 1)} %"),
@@ -37,7 +33,7 @@ public static class RareReport
             ("Test units", r => r.Test.Select(r.Task.UnitOf).Distinct().Count())) with
         {
             Stamp = Stamps.Of(tasks),
-            Note = $"A unit is a patient or lesion where the set has ids, else an image. Rare: {rare}; a class without "
+            Note = $"A unit is a patient or lesion if known, else an image. Rare: {rare}; a class without "
                 + $"a test image is not scored.{thinned}",
         };
     }
@@ -58,11 +54,11 @@ public static class RareReport
             [.. rows.Select(g => Row(g.Key.Size, g.Key.Model, g))])
         {
             Stamp = Stamps.Join(own.Select(s => s.Stamp)),
-            Footnote = new("training images, test images and test units of the class in columns",
+            Footnote = new("training and test images and test units of the class in columns",
                 Seeds(own.Select(s => s.Size)), TableFootnote.Bootstrap(),
                 "none here; differences are in a separate table"),
-            Note = $"{Undefined} An interval without width, such as 0.00 [0.00, 0.00], says that no resample could "
-                + "change the score, not that it is certain.",
+            Note = $"{Undefined} An interval without width, such as 0.00 [0.00, 0.00], says that no resample changes "
+                + "the score, not that it is certain.",
         };
     }
 
@@ -93,9 +89,8 @@ public static class RareReport
             : $" Without a test image and not shown: {string.Join(", ", untested)}.";
         var points = shown.Select(s => $"{s.Size.Class} ({s.Size.TrainImages}), {s.Model} {Cell(s)}");
         return new($"rare-{metric}-{task}", $"{Name(metric)} of each class: {task}",
-            $"The {probe} probe on frozen features, trained on all labels. A point is a class, its place the number of "
-            + "its training images; bars are 95 % bootstrap intervals over test units, and models stand side by side. "
-            + $"Test images: {tests}.{absent}",
+            $"The {probe} probe on frozen features, trained on all labels. A point is a class; bars are 95 % bootstrap "
+            + $"intervals over test units, and models stand side by side. Test images: {tests}.{absent}",
             $"Points with intervals over the logarithm of training images: {string.Join("; ", points)}.",
             [.. models.Select(Group)], "Training images of the class (logarithmic)", $"{Name(metric)} (0-1)")
         {
@@ -170,9 +165,8 @@ public static class RareReport
                 "standard error from the resampled differences", $"{compared}; no test is made here"),
             Note = differences.Count == 0 ? "There is no second model to compare with."
                 : $"Found four times in five: {StudyReport.Power(differences)}. No standard error (–): both predict "
-                + "the class alike in every resample, for example never. Recall that no hit leaves open: if "
-                + "not one of the class's n test units is predicted right, its recall can still be this much "
-                + "(1 - 0.05^(1/n), one-sided 95 %).",
+                + "the class alike in every resample, for example never. Recall that no hit leaves open: what recall "
+                + "can be if none of the class's n test units is predicted right (1 - 0.05^(1/n), one-sided 95 %).",
         };
     }
 
@@ -189,14 +183,14 @@ public static class RareReport
         static string Ends(MeanCurve c) => $"{LabelReport.Name(c)} from {Tables.Interval(c.F1[0])} with {c.Sizes[0]} "
             + $"to {Tables.Interval(c.F1[^1])} with {c.Sizes[^1]}";
         static double[] Numbers(IEnumerable<int> sizes) => [.. sizes.Select(n => (double)n)];
-        static LineSeries Line(MeanCurve c) => new(LabelReport.Name(c), Numbers(c.Sizes),
-            [.. c.F1.Select(f => f.Value)], [.. c.F1.Select(f => f.Low)], [.. c.F1.Select(f => f.High)]);
+        static LineSeries Line(MeanCurve c) =>
+            LineSeries.Of(LabelReport.Name(c), Numbers(c.Sizes), c.F1.Select(Estimate.Of));
         string inId = new([.. className.Where(char.IsAsciiLetterOrDigit)]);
         return new($"few-{metric}-{name}-{inId}", $"Few labels: {Name(metric)} of {className}",
-            $"{task.Definition.Title}. n images of every class are drawn, so that all classes count alike. Mean over "
-            + $"{own[0].Curves.Length} seeds x {one.F1[0].Length} draws; the band is its 95 % bootstrap interval over "
-            + $"{LabelReport.Seeds}. {one.TestRows} test images, {size.TestImages} of them {className}. With all "
-            + $"labels, as frequent as they are ({size.TrainImages} of {className}): "
+            $"{task.Definition.Title}. n images of every class are drawn. Mean over {own[0].Curves.Length} seeds x "
+            + $"{one.F1[0].Length} draws; the band is its 95 % bootstrap interval over {LabelReport.Seeds}. "
+            + $"{one.TestRows} test images, {size.TestImages} of them {className}. With all labels, as frequent as "
+            + $"they are ({size.TrainImages} of {className}): "
             + $"{string.Join("; ", all.Select(s => $"{s.Model}, {s.Probe} {Cell(s)}"))}.",
             $"{own.Length} lines over {own[0].Sizes.Length} numbers of labels: "
             + $"{string.Join("; ", own.Select(Ends))}.", [.. own.Select(Line)],
@@ -226,9 +220,7 @@ public static class RareReport
         }
         IReadOnlyList<object?> Row(string label, MeanCurve curve) =>
         [
-            label,
-            curve.Model,
-            curve.Probe,
+            label, curve.Model, curve.Probe,
             .. first.Sizes.Select((_, i) => Tables.Interval(curve.F1[i])),
             All(label, curve.Model, curve.Probe),
             curve.Probe == "linear" ? All(label, curve.Model, RareConditions.Weighted) : "–",
@@ -239,12 +231,11 @@ public static class RareReport
         {
             Stamp = Stamp(rows.Select(r => r.Curve), scores.Where(s => s.Size.Task == name)),
             Footnote = new($"{first.Curves[0].TestRows} test images",
-                $"{seeds} seed{(seeds == 1 ? "" : "s")} x {first.Curves[0].F1[0].Length} draws, averaged",
+                $"{Tables.Counted(seeds, "seed")} x {first.Curves[0].F1[0].Length} draws, averaged",
                 $"95 %, percentile bootstrap over {TableFootnote.Units}; those of draws resample {LabelReport.Seeds}",
                 "none here"),
-            Note = "n labels of each class, drawn; then all training images as frequent as they are; then all of them "
-                + "with each class weighing the same in the loss (linear probe). A size stops where the smallest "
-                + "class has no more images.",
+            Note = "n labels of each class, drawn; then all training images as frequent as they are; then with each "
+                + "class weighing the same in the loss (linear probe). The smallest class limits n.",
         };
     }
 
@@ -277,13 +268,8 @@ public static class RareReport
     private static string Stamp(IEnumerable<MeanCurve> curves, IEnumerable<ClassScore> scores) =>
         Stamps.Join([Stamps.Of(curves.SelectMany(c => c.Curves)), .. scores.Select(s => s.Stamp)]);
 
-    private static string Name(string metric) => metric switch
-    {
-        "auroc" => "AUROC",
-        "f1" => "F1",
-        "recall" => "Recall",
-        _ => metric,
-    };
+    private static string Name(string metric) =>
+        metric switch { "auroc" => "AUROC", "f1" => "F1", "recall" => "Recall", _ => metric };
 
     private static string Seeds(IEnumerable<ClassSize> sizes) => TableFootnote.Mean(sizes.Select(s => s.Seeds));
 

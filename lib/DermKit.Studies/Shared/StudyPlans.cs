@@ -1,5 +1,3 @@
-using DermKit.Evaluation;
-
 namespace DermKit.Studies;
 
 internal static class StudyPlans
@@ -10,18 +8,10 @@ internal static class StudyPlans
     public static SuitePlan Suite(RunMode mode, int quickTrain, int quickTest, string tasks, string baseline,
         int mostImages, int resamples)
     {
-        SuitePlan suite = SuitePlan.For(mode) with
-        {
-            Tasks = Names(tasks),
-            Baseline = baseline,
-            Probing = new() { Resamples = resamples },
-        };
+        SuitePlan suite = SuitePlan.For(mode).With(tasks, baseline: baseline, resamples: resamples);
         if (mode == RunMode.Quick) suite = suite with { MostTrain = quickTrain, MostTest = quickTest };
         return mostImages > 0 ? suite with { MostTrain = mostImages, MostTest = mostImages } : suite;
     }
-
-    public static string[]? Names(string text) =>
-        text.Length > 0 ? text.Split(',', StringSplitOptions.TrimEntries) : null;
 
     // The plan's tasks, else available real ones, else the drawn ones.
     public static IReadOnlyList<ProbeTask> Open(KitSettings settings, TaskSuite suite, SuitePlan plan,

@@ -1,6 +1,3 @@
-using DermKit.Evaluation;
-using DermKit.Reporting;
-
 namespace DermKit.Studies;
 
 /// <summary>A paired difference of two scores, with Holm's correction over a family.</summary>
@@ -25,11 +22,11 @@ public abstract record TestedDifference
     public bool IsFound => AdjustedP < 0.05;
 
     /// <summary>Difference that this sample would find four times in five, with the same correction.</summary>
-    public double Detectable => DetectableDifference.Of(StandardError, Family);
+    public double Detectable => DetectableDifference.ErrorsToFind(Family) * StandardError;
 
-    /// <summary>Factor on the test units to find a difference of that size four times in five.</summary>
-    public double TimesTheUnits(double difference) =>
-        DetectableDifference.TimesTheUnits(StandardError, difference, Family);
+    /// <summary>Factor on the test units to find a difference of that size four times in five; the standard error falls
+    /// with their root.</summary>
+    public double TimesTheUnits(double difference) => Math.Pow(Detectable / difference, 2);
 
     // Such as 0.10 [0.02, 0.18].
     internal string Shown => Difference is { } d ? Tables.Interval(d.Difference) : "–";

@@ -1,5 +1,3 @@
-using DermKit.Evaluation;
-
 namespace DermKit.Studies;
 
 /// <summary>Mean score over seeds of a skin type or group; null with too few units.</summary>
@@ -39,7 +37,7 @@ public static class GroupGaps
             TestRows[] within = [.. all.Where(r => r.Truth.Length > 0)];
             int units = Units(within);
             Interval? Of(Func<ClassCounts, double>? metric) =>
-                units < fewestUnits ? null : StudyReport.Score(within, metric, resamples);
+                units < fewestUnits ? null : Bootstrap.MeanInterval(within, metric, resamples);
             return new(name, within[0].Truth.Length, units, Of(null), Of(c => c.BalancedAccuracy));
         }
     }

@@ -1,4 +1,3 @@
-using DermKit.Evaluation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,16 +8,7 @@ namespace DermKit.Studies;
 public sealed record TypedRows(TestRows Rows, string[] Types, string[] ClassNames, string Part, string Model,
     string Probe, int Seed, string Stamp)
 {
-    internal TestRows Within(Func<string, bool> isIn)
-    {
-        int[] kept = [.. Enumerable.Range(0, Types.Length).Where(i => isIn(Types[i]))];
-        return Rows with
-        {
-            Units = [.. kept.Select(i => Rows.Units[i])],
-            Truth = [.. kept.Select(i => Rows.Truth[i])],
-            Predicted = [.. kept.Select(i => Rows.Predicted[i])],
-        };
-    }
+    internal TestRows Within(Func<string, bool> isIn) => Rows.Where(i => isIn(Types[i]));
 }
 
 /// <summary>Predictions by skin type.</summary>
@@ -56,7 +46,7 @@ public static class SkinTone
         var folder = new Results(Path.Combine(settings.CacheDir, "results"));
         tasks = SuiteRun.Bring(settings, tasks, plan.Suite, progress, cancellation);
         var rows = new List<TypedRows>();
-        SuiteRun suite = StudyLoop.Run(settings, tasks, models, plan.Suite, "probing by skin type", visit =>
+        SuiteRun suite = SuiteRun.Visit(settings, tasks, models, plan.Suite, "probing by skin type", visit =>
             rows.AddRange(Run(visit.Features, visit.Source, visit.Task, visit.Seed, plan, folder, visit.RowOf,
                 cancellation)), progress, cancellation);
         return new(rows, suite);

@@ -1,5 +1,3 @@
-using DermKit.Evaluation;
-
 namespace DermKit.Studies;
 
 /// <summary>Settings of the skin tone study.</summary>

@@ -1,6 +1,3 @@
-using DermKit.Evaluation;
-using DermKit.Reporting;
-
 namespace DermKit.Studies;
 
 /// <summary>Tables and figures of scores by skin type.</summary>
@@ -31,8 +28,8 @@ public static class SkinToneReport
             ("Images of each class", r => Classes(r.Set.ClassNames, r.Rows))) with
         {
             Stamp = Stamp(run),
-            Note = "Where a set has no patient ids, images are counted as patients. Types are those in the sets' "
-                + "files; images without one are in training and in no score here.",
+            Note = "Without patient ids images count as patients. Types are those in the sets' files; images without "
+                + "one are in training and in no score here.",
         };
     }
 
@@ -60,8 +57,8 @@ public static class SkinToneReport
             Footnote = new("images and patients in columns", TableFootnote.Mean(sets.Select(s => s.Length)),
                 TableFootnote.Bootstrap("patients, images where a set names none"),
                 "none here, because types differ in their classes; gaps are in a separate table"),
-            Note = "Over the classes that occur in a type, so types with other classes do not compare; fewer than "
-                + $"{plan.FewestUnits} patients are counted and not scored (–).",
+            Note = "Over the classes of a type, so types with other classes do not compare; fewer than "
+                + $"{plan.FewestUnits} patients are not scored (–).",
         };
     }
 
@@ -81,8 +78,8 @@ public static class SkinToneReport
         return new($"skin-{task}", $"F1 by skin type: {task}",
             $"{part}; bars are 95 % bootstrap intervals over patients. Groups of fewer than {plan.FewestUnits} "
             + "patients have no point. Groups differ in their mix of diagnoses too, which moves F1.",
-            $"Points with intervals for {series.Length} model and probe pairs in {groups.Length} groups of skin "
-            + $"types: {StudyReport.Listed(series, groups)}.",
+            $"Points with intervals for {series.Length} model and probe pairs in {groups.Length} groups: "
+            + $"{StudyReport.Listed(series, groups)}.",
             [.. groups.Select(Name)], series, "Skin types", "F1 (0-1)")
         {
             Points = true,
@@ -120,9 +117,8 @@ public static class SkinToneReport
             Headline = gaps.Count == 0 ? "" : Stamps.Bracket(stamp) + Headline(gaps),
             Footnote = new(Patients, Seeds(gaps), TableFootnote.Bootstrap("the patients of both groups together"),
                 TableFootnote.Paired("lighter minus darker, within one model and probe",
-                $"all {family} gaps of the run",
-                gaps.Any(g => g.IsBound))),
-            Note = gaps.Count == 0 ? "No two groups of skin types have enough patients: no gap can be taken."
+                $"all {family} gaps of the run", gaps.Any(g => g.IsBound))),
+            Note = gaps.Count == 0 ? "No two groups of skin types have enough patients for a gap."
                 : "Positive: better on lighter skin. Macro F1 over the classes that both groups have, else F1 of the "
                 + $"positive class; {gaps.Sum(g => g.Difference!.Difference.Undefined)} resamples without a positive "
                 + "row are left out. An interval that includes 0 shows no gap, but does not exclude one.",

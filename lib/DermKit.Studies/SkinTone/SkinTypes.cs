@@ -1,5 +1,4 @@
 using DermKit.Data;
-using DermKit.Evaluation;
 
 namespace DermKit.Studies;
 

@@ -41,9 +41,8 @@ public static class LabelReport
             ("Draws/s", r => r.Draws / Math.Max(r.Seconds, 1e-3))) with
         {
             Stamp = Stamps.Of(run.Curves),
-            Note = "A draw is one labelled set: chosen, fitted, scored on all test images and on their bootstrap "
-                + "resamples. Feature extraction is not included. A curve from the cache has the time of its first "
-                + "run.",
+            Note = "A draw is one labelled set: chosen, fitted, scored on all test images and their resamples, without "
+                + "feature extraction. A curve from the cache has the time of its first run.",
         };
     }
 
@@ -51,7 +50,7 @@ public static class LabelReport
     public static object Remarks(LabelRun run) => ProbingReport.Remarks(
         run.Curves.Select(c => (c.Task, c.Model, c.Probe, c.Seed, c.Note)), Stamps.Of(run.Curves));
 
-    /// <summary>Mean F1 over labels of each class on one task; a headline for the task with the most labels.</summary>
+    /// <summary>Mean F1 over labels of each class on one task; the task with the most labels has a headline.</summary>
     /// <exception cref="KitException">The task has no curve.</exception>
     public static LineFigure Curves(IReadOnlyList<MeanCurve> curves, ProbeTask task)
     {
@@ -61,8 +60,8 @@ public static class LabelReport
         double[] ticks = [.. own.SelectMany(c => c.Sizes).Distinct().Order().Select(n => (double)n)];
         string[] falling = [.. own.Where(c => !c.Rises).Select(Name)];
         string falls = falling.Length > 0 ? $" Not rising everywhere: {string.Join("; ", falling)}." : "";
-        IEnumerable<string> spans = own.Select(c => $"{Name(c)} goes from {Tables.Number(c.F1[0].Value)} to "
-            + Tables.Number(c.F1[^1].Value));
+        IEnumerable<string> spans = own.Select(c =>
+            $"{Name(c)} goes from {Tables.Number(c.F1[0].Value)} to {Tables.Number(c.F1[^1].Value)}");
         LineSeries[] lines = Array.ConvertAll(own, c =>
             LineSeries.Of(Name(c), c.Sizes.Select(n => (double)n), c.F1.Select(Estimate.Of)));
         return new($"curve-{task.Definition.Name}", $"Labels and score: {task.Definition.Title}",
@@ -77,7 +76,8 @@ public static class LabelReport
             LogX = true,
             XTicks = ticks,
             Stamp = Stamp(own),
-            Headline = Longest(curves) is { } longest && longest.Task == task.Definition.Name ? Span(longest) : "",
+            Headline = Counted(curves).MaxBy(c => (c.Sizes[^1], c.F1[^1].Value)) is { } longest && own.Contains(longest)
+                ? Span(longest) : "",
         };
     }
 
@@ -94,16 +94,15 @@ public static class LabelReport
             Note = "–: some class has fewer training images.",
         };
 
-        IReadOnlyList<object?> Row(MeanCurve c)
-        {
-            return [$"{c.Task} ({c.Curves[0].TestRows})", c.Model, c.Probe, .. sizes.Select(At)];
+        IReadOnlyList<object?> Row(MeanCurve c) =>
+            [$"{c.Task} ({c.Curves[0].TestRows})", c.Model, c.Probe, .. sizes.Select(size => At(c, size))];
 
-            object At(int size) => Array.IndexOf(c.Sizes, size) is >= 0 and var i ? Estimate.Of(c.F1[i]) : "–";
-        }
+        static object At(MeanCurve c, int size) =>
+            Array.IndexOf(c.Sizes, size) is >= 0 and var i ? Estimate.Of(c.F1[i]) : "–";
     }
 
     /// <summary>Labels that kNN needs for one of the linear probe on the first trained model, else the first model; a
-    /// sentence where only one probe was run.</summary>
+    /// sentence if one probe was not run.</summary>
     public static object Probes(IReadOnlyList<MeanCurve> curves, IReadOnlyList<ModelDefinition> models)
     {
         string model = (models.FirstOrDefault(m => m.Source != "random") ?? models[0]).Name;
@@ -150,12 +149,11 @@ public static class LabelReport
                 $"{ours} against {theirs}, on the same draws and resamples"),
             Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model at "
                 + "the same mean F1, interpolated over log n. ≥ (at least): the model is above that F1 with the "
-                + "fewest labels already. ≤ (at most): the model does not reach it. Median ratio: over all pairs, the "
-                + "same ones in every resample; a bounded ratio stands for all values that it may have, so the median "
-                + "may be bounded too, and the interval is that of the bounds. Geometric mean: over the pairs read "
-                + "off alone; which pairs these are depends on the sample, so it has no interval. Falling: curves "
-                + "whose mean falls somewhere; where a curve has an F1 more than once, the n nearest to the "
-                + "baseline's counts. F1 gain: model minus baseline with the most labels.",
+                + "fewest labels. ≤ (at most): it does not reach it. The median is over all pairs, the same ones in "
+                + "every resample; bounded ratios may bound it, and the interval is that of the bounds. The geometric "
+                + "mean is over the pairs read off alone, which depend on the sample: it has no interval. Falling: "
+                + "curves whose mean falls somewhere; of several n with one F1 the one nearest to the baseline's "
+                + "counts. F1 gain: model minus baseline with the most labels.",
         };
     }
 
@@ -170,11 +168,9 @@ public static class LabelReport
     internal static string Median(SavingMedian median)
     {
         (double lower, double upper, double low, double high) = median;
-        bool hasLower = lower > 0;
-        bool hasUpper = !double.IsPositiveInfinity(upper);
-        if (!hasLower && !hasUpper) return "not bounded";
-        string known = Two(lower) == Two(upper) ? Two(lower) : $"{Two(lower)} to {Two(upper)}";
-        string value = !hasUpper ? $"≥ {Two(lower)}" : !hasLower ? $"≤ {Two(upper)}" : known;
+        if (lower == 0 && double.IsPositiveInfinity(upper)) return "not bounded";
+        string value = lower == 0 ? $"≤ {Two(upper)}" : double.IsPositiveInfinity(upper) ? $"≥ {Two(lower)}"
+            : Two(lower) == Two(upper) ? Two(lower) : $"{Two(lower)} to {Two(upper)}";
         string end = double.IsPositiveInfinity(high) ? "∞)" : $"{Two(high)}]";
         return $"{value} {(low > 0 ? "[" : "(")}{Two(low)}, {end}";
 
@@ -190,42 +186,30 @@ public static class LabelReport
         MeanCurve[] counted = [.. Counted(compared).Where(c => (c.Model, c.Probe) == model)];
         SavingRow[] tasks = [.. rows.Where(r => counted.Any(c => c.Task == r.Task))];
         if (tasks.Length == 0) return "";
-        (int above, int below, string how) = Shown(tasks, compared, model, baseline);
+        var adjusted = PairedTest.Holm(tasks.Select(Difference));
+        SavingRow[] shown = [.. tasks.Where((_, i) => adjusted[i].P < 0.05)];
+        int above = shown.Count(r => r.Difference.Value > 0);
+        // The least p of R resamples is 2 / (R + 1); Holm's first step multiplies it by the number of tasks.
+        bool isTooFew = tasks.Length * 2.0 / (compared[0].Resampled.Length + 1) >= 0.05;
         string least = Tables.Interval(tasks.MinBy(r => r.Difference.Value)!.Difference);
         string most = Tables.Interval(tasks.MaxBy(r => r.Difference.Value)!.Difference);
         IEnumerable<string> factors = rows.Where(r => isTrained && r.Tasks > 1).Select(r =>
             $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: median of all {r.Pairs} pairs "
             + $"{Median(r.Median)} ({r.Crossing} read off, {r.AtLeast} at least, {r.AtMost} at most).");
         return $"{Stamps.Bracket(Stamp(compared))}{model.Model} against {baseline.Model} ({model.Probe}), each task "
-            + $"with the most labels it has: above on {above}, below on {below} of {tasks.Length} tasks{how} "
-            + $"({Draws(counted[0])}, {TestImages(counted)}); F1 differences from {least} to "
-            + $"{most}.{string.Concat(factors)}";
-    }
-
-    // Tasks whose difference with the most labels is above 0 and below it at 0.05, and the test.
-    private static (int Above, int Below, string How) Shown(
-        SavingRow[] tasks, MeanCurve[] curves, (string, string) model, (string, string) baseline)
-    {
-        var adjusted = PairedTest.Holm(tasks.Select(Difference));
-        SavingRow[] shown = [.. tasks.Where((_, i) => adjusted[i].P < 0.05)];
-        int above = shown.Count(r => r.Difference.Value > 0);
-        // The least p of R resamples is 2 / (R + 1); Holm's first step multiplies it by the number of tasks.
-        bool isTooFew = tasks.Length * 2.0 / (curves[0].Resampled.Length + 1) >= 0.05;
-        return (above, shown.Length - above, $" at 0.05 after Holm's correction over the {tasks.Length}, by the "
-            + $"bootstrap over draws and test units{(isTooFew ? " (so few resamples can show none)" : "")}");
+            + $"with the most labels it has: above on {above}, below on {shown.Length - above} of {tasks.Length} tasks "
+            + $"at 0.05 after Holm's correction over the {tasks.Length}, by the bootstrap over draws and test units"
+            + $"{(isTooFew ? " (so few resamples can show none)" : "")} ({Draws(counted[0])}, {TestImages(counted)}); "
+            + $"F1 differences from {least} to {most}.{string.Concat(factors)}";
 
         PairedDifference Difference(SavingRow row) => PairedDifference.Of(row.Difference.Value,
             [.. Resampled(row.Task, model).Zip(Resampled(row.Task, baseline), (a, b) => a[^1] - b[^1])]);
         double[][] Resampled(string task, (string, string) who) =>
-            curves.First(c => c.Task == task && (c.Model, c.Probe) == who).Resampled;
+            compared.First(c => c.Task == task && (c.Model, c.Probe) == who).Resampled;
     }
 
     private static IEnumerable<MeanCurve> Counted(IEnumerable<MeanCurve> curves) =>
         curves.Where(c => c.Curves[0].InMeans);
-
-    // The curve with the most labels among tasks that count in means; the highest of equals.
-    private static MeanCurve? Longest(IReadOnlyList<MeanCurve> curves) =>
-        Counted(curves).MaxBy(c => (c.Sizes[^1], c.F1[^1].Value));
 
     private static string Span(MeanCurve c) =>
         $"{Stamps.Bracket(Stamp([c]))}{c.Task}, {Name(c)}: mean F1 {Tables.Interval(c.F1[0])} with {c.Sizes[0]} and "
@@ -242,5 +226,5 @@ public static class LabelReport
     }
 
     private static string Draws(MeanCurve curve) =>
-        $"{curve.Curves.Length} seed{(curve.Curves.Length == 1 ? "" : "s")} x {curve.Curves[0].F1[0].Length} draws";
+        $"{Tables.Counted(curve.Curves.Length, "seed")} x {curve.Curves[0].F1[0].Length} draws";
 }

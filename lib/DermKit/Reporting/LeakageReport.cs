@@ -22,8 +22,7 @@ public static class LeakageReport
     public static object Found(ProbeTask task, IReadOnlyList<MatchedPair> pairs)
     {
         string stamp = task.Definition.Stamp;
-        return pairs.Count > 0
-            ? Pairs("Near-duplicates across the split", pairs, task.Table, task.Table, stamp: stamp)
+        return pairs.Count > 0 ? Pairs(pairs, task.Table, stamp)
             : $"{Stamps.Bracket(stamp)}No near-duplicate across the split among {task.Table.Count} images.";
     }
 
@@ -37,27 +36,21 @@ public static class LeakageReport
         return WithoutTouched(own, rows.Select(row => task.Table.Ids[row]).ToHashSet(), resamples);
     }
 
-    /// <summary>Pairs of <see cref="Leakage.Confirm"/> as tiles, the first image on the left.</summary>
-    /// <exception cref="ImageUnreadableException">An image is no longer readable.</exception>
-    internal static ImageGridFigure Pairs(string title, IReadOnlyList<MatchedPair> pairs, ImageTable first,
-        ImageTable second, int most = 24, string stamp = "")
+    // The most similar pairs as tiles, the first image on the left.
+    internal static ImageGridFigure Pairs(IReadOnlyList<MatchedPair> pairs, ImageTable table, string stamp)
     {
-        ImageTile[] tiles = [.. pairs.Take(most).Select(Tile)];
-        return new("near-duplicates", title,
+        ImageTile[] tiles = [.. pairs.Take(24).Select(Tile)];
+        return new("near-duplicates", "Near-duplicates across the split",
             $"The {tiles.Length} of {pairs.Count} confirmed pairs with the most similar features. Pixels agree after "
-            + "turning, mirroring and shifting. Judge for yourself whether a pair is one photograph, one lesion or "
-            + "chance.",
+            + "turning, mirroring and shifting. Judge whether a pair is one photograph, one lesion or chance.",
             $"{tiles.Length} pairs of images side by side.", tiles)
-        {
-            Columns = 3,
-            Stamp = stamp
-        };
+        { Columns = 3, Stamp = stamp };
 
-        ImageTile Tile(MatchedPair p) => ImageTile.From(Beside(first.Paths[p.First], second.Paths[p.Second]),
-            $"{Named(first, p.First)} | {Named(second, p.Second)}",
+        ImageTile Tile(MatchedPair p) => ImageTile.From(Beside(table.Paths[p.First], table.Paths[p.Second]),
+            $"{Named(p.First)} | {Named(p.Second)}",
             Invariant($"features {p.Similarity:0.000}, pixels {p.Correlation:0.000}"));
 
-        static string Named(ImageTable table, int row) => $"{table.Ids[row]} {Cell(table, "split", row)}".TrimEnd();
+        string Named(int row) => $"{table.Ids[row]} {Cell(table, "split", row)}".TrimEnd();
     }
 
     /// <summary>The pairs as a table.</summary>
@@ -71,12 +64,9 @@ public static class LeakageReport
             { Cell(first, "diagnosis", p.First), Cell(second, "diagnosis", p.Second) })),
         ("Features", p => p.Similarity),
         ("Pixels", p => p.Correlation)) with
-        {
-            Stamp = stamp
-        };
+        { Stamp = stamp };
 
-    /// <summary>Mean scores over seeds with and without test images that have a near-duplicate in training.</summary>
-    /// <exception cref="KitException">There is no result, or no test image is left.</exception>
+    // Mean scores over seeds with and without test images that have a near-duplicate in training.
     internal static Table WithoutTouched(
         IReadOnlyList<TaskResult> results, IReadOnlySet<string> touched, int resamples = 1000)
     {
@@ -86,9 +76,9 @@ public static class LeakageReport
         var rows = groups.Select(g =>
         {
             TaskResult[] seeds = [.. g.OrderBy(r => r.Seed)];
-            Estimate all = SubsetScore.Of([.. seeds.Select(r => r.Rows)], null, resamples);
-            Estimate left = SubsetScore.Of(Array.ConvertAll(seeds, Left), null, resamples);
-            return (g.Key, g.First().Ids, All: all, Left: left);
+            Interval all = Bootstrap.MeanInterval([.. seeds.Select(r => r.Rows)], resamples: resamples);
+            Interval left = Bootstrap.MeanInterval(Array.ConvertAll(seeds, Left), resamples: resamples);
+            return (g.Key, g.First().Ids, All: Estimate.Of(all), Left: Estimate.Of(left));
         });
         return Tables.From("Scores without the test images that have a near-duplicate in training", rows,
             ("Task", r => r.Key.Task),
@@ -103,13 +93,13 @@ public static class LeakageReport
             Footnote = new("test images in a column, those of the first seed",
                 TableFootnote.Mean(groups.Select(g => g.Count())), TableFootnote.Bootstrap(),
                 "with and without the touched images, side by side; other images, so no paired difference"),
-            Note = "The classifier is the same in both columns: it was trained on the near-duplicates in both.",
+            Note = "The classifier is the same in both columns, trained on the near-duplicates.",
         };
 
         TestRows Left(TaskResult result)
         {
-            TestRows rows = SubsetScore.Rows(result, id => !touched.Contains(id));
-            return rows.Truth.Length > 0 ? rows : throw new KitException($"Scores without near-duplicates: every test "
+            TestRows rows = result.Rows.Where(i => !touched.Contains(result.Ids[i]));
+            return rows.Truth.Length > 0 ? rows : throw new KitException("Scores without near-duplicates: every test "
                 + $"image of task '{result.Task}' has one in training; nothing is left to score.");
         }
     }

@@ -9,10 +9,6 @@ namespace DermKit.Reporting;
 /// <summary>Tables and figures of a <see cref="SuiteRun"/>: tasks, models and scores.</summary>
 public static partial class ProbingReport
 {
-    // What MeanOver abbreviates.
-    internal const string SeenNote = "F1 is the mean over so many tasks; seen: their training images are in the "
-        + "pre-training data of the kit or of a model here.";
-
     /// <summary>Every task of the registry, and whether its data is present.</summary>
     public static Table Registry(TaskSuite suite, KitSettings settings)
     {
@@ -26,9 +22,8 @@ public static partial class ProbingReport
             ("In the paper's", t => t.InPaperPretraining is { } seen ? YesNo(seen) : "")) with
         {
             Note = "Absent: the card data/tasks/<task>.md says what to get. Outside every mean and rank: "
-                + $"{Names.Listed(suite.Tasks.Where(t => !t.InMeans).Select(t => t.Name))}. In pre-training: the "
-                + "training images of the set, never its frozen test images. The paper's are inferred from the "
-                + "sources it names.",
+                + $"{Names.Listed(suite.Tasks.Where(t => !t.InMeans).Select(t => t.Name))}. In pre-training: its "
+                + "training images, never frozen test images; the paper's are inferred from the sources it names.",
         };
 
         string Data(TaskDefinition task)
@@ -55,21 +50,17 @@ public static partial class ProbingReport
         {
             Stamp = Stamps.Join(models.Models.Select(m => m.Stamp)),
             Note = "Absent weights come by the command in the last column, or by hand as kit data card NAME says. The "
-                + "transform is the paper's unless another one is named with the features. GMACs: billions of "
-                + "multiply-adds for one image.",
+                + "transform is the paper's unless one is named with the features. GMACs are for one image.",
         };
 
-        static string Features(ModelDefinition m)
-        {
-            string transform = m.Preprocessing == Preprocessing.Paper ? "" : $", transform {m.Preprocessing}";
-            return $"{m.Features}{transform}".ToLowerInvariant();
-        }
+        static string Features(ModelDefinition m) =>
+            $"{m.Features}{(m.Preprocessing == Preprocessing.Paper ? "" : $", transform {m.Preprocessing}")}"
+                .ToLowerInvariant();
 
         static string Weights(ModelDefinition m)
         {
             if (m.IsPresent) return m.Stamp.Length > 0 ? $"here, {m.Stamp}" : "here";
-            bool canFetch = m.Problem is null && m.Weights is not null;
-            return canFetch ? $"kit data fetch {m.Name}" : m.Missing!.TrimEnd('.');
+            return m is { Problem: null, Weights: not null } ? $"kit data fetch {m.Name}" : m.Missing!.TrimEnd('.');
         }
     }
 
@@ -102,8 +93,8 @@ public static partial class ProbingReport
             tiles.AddRange(own.Select(i => Tile(task, i, name, task.Table.Ids[i])).OfType<ImageTile>().Take(each));
         }
         return new("images", $"Training images: {task.Definition.Title}",
-            $"The first {each} training images of each class after the paper's transform (256 x 256 bilinear, centre "
-            + "224). Look for what could reveal a class without being the lesion.",
+            $"The first {each} training images of each class after the paper's transform. Look for what could reveal a "
+            + "class without being the lesion.",
             $"A grid of {tiles.Count} skin images, {each} for each of {task.ClassNames.Length} classes.", tiles)
         { Stamp = task.Definition.Stamp };
     }
@@ -118,8 +109,7 @@ public static partial class ProbingReport
         ("Weights", e => e.WeightsHash[..12])) with
     {
         Stamp = run.Stamp,
-        Note = "Features are cached under the hash of weights, transform and images; a rate far above the others is "
-            + "that of reading the cache.",
+        Note = "A rate far above the others is that of reading cached features.",
     };
 
     /// <summary>Unreadable images, with reasons.</summary>
@@ -150,21 +140,15 @@ public static partial class ProbingReport
         foreach (string set in run.Tasks.SelectMany(t => t.Definition.DataSets.Keys).Distinct())
         {
             if (DataSetCatalog.Folder(settings, set) is not { } folder) continue;
-            string fixture = DataSetCatalog.IsFixture(settings, set) ? "fixture " : "";
-            Provenance.Note($"{fixture}data {set}", DataSetCatalog.Hash(folder)[..16]);
+            Note(DataSetCatalog.IsFixture(settings, set), $"data {set}", DataSetCatalog.Hash(folder)[..16]);
         }
-        foreach (var model in run.Extractions.GroupBy(e => (e.Model, e.Stamp)))
-        {
-            string fixture = model.Key.Stamp == Stamps.Fixture ? "fixture " : "";
-            string hashes = string.Join(", ", model.Select(e => e.WeightsHash[..12]));
-            Provenance.Note($"{fixture}weights {model.Key.Model}", hashes);
-        }
+        foreach (var model in run.Extractions.GroupBy(e => (e.Model, e.Stamp), e => e.WeightsHash[..12]))
+            Note(model.Key.Stamp == Stamps.Fixture, $"weights {model.Key.Model}", string.Join(", ", model));
         Provenance.Note("seeds", string.Join(", ", run.Results.Select(r => r.Seed).Distinct()));
-    }
 
-    // Name of a mean over tasks, short enough for a column.
-    internal static string MeanOver(string mean, int tasks) =>
-        $"{tasks} {(mean == Comparison.Inside ? "seen" : "unseen")}";
+        static void Note(bool isFixture, string key, string value) =>
+            Provenance.Note($"{(isFixture ? "fixture " : "")}{key}", value);
+    }
 
     internal static (string Name, int Images) SmallestClass(ProbeTask task, int[] rows) => task.ClassNames
         .Select((name, c) => (name, rows.Count(i => task.Labels[i] == c)))
@@ -198,8 +182,6 @@ public static partial class ProbingReport
             ("Probe", r => r.Key.Probe),
             ("Seeds", r => string.Join(", ", r.Select(x => x.Seed))),
             ("Remark", r => r.Key.Note)) with
-        {
-            Stamp = stamp
-        };
+        { Stamp = stamp };
     }
 }

@@ -14,7 +14,7 @@ public static partial class ProbingReport
         ComparisonRow best = rows.MaxBy(r => r.Score.Value)!;
         return new("scores", "F1 on each task",
             $"Mean over seeds; bars are 95 % bootstrap intervals over {TableFootnote.Units}. Macro F1 with more than "
-            + "two classes, else F1 of the positive class, so heights are comparable within a task only.",
+            + "two classes, else F1 of the positive class: heights compare within a task only.",
             $"Points with intervals for {series.Length} model and probe pairs on {tasks.Length} tasks; the highest is "
             + $"{best.Name} with the {best.Probe} probe on {best.Task} at {Tables.Number(best.Score.Value)}.",
             tasks, series, "Task", "F1 (0-1)")
@@ -31,8 +31,7 @@ public static partial class ProbingReport
         bool arePaired = rows.Any(r => r.AgainstBaseline is not null);
         (string, Func<ComparisonRow, object?>)[] columns =
         [
-            ("Task (n)",
-                r => $"{r.Task} ({(areMeans ? $"{r.Tasks} task{(r.Tasks == 1 ? "" : "s")}, " : "")}{r.Units})"),
+            ("Task (n)", r => $"{r.Task} ({(areMeans ? $"{Tables.Counted(r.Tasks, "task")}, " : "")}{r.Units})"),
             ("Model", r => r.Name),
             ("Probe", r => r.Probe),
             ("F1 [95 %]", r => Estimate.Of(r.Score)),
@@ -68,15 +67,14 @@ public static partial class ProbingReport
     {
         ComparisonRow[] own = [.. rows.Where(r => r.Task.Contains("shortcut", StringComparison.Ordinal))];
         string stamp = Stamps.Bracket(Stamps.Join(rows.Select(r => r.Stamp)));
-        return own.Length == 0
-            ? $"{stamp}The shortcut task needs ISIC-2017 and PAD-UFES-20."
+        return own.Length == 0 ? $"{stamp}The shortcut task needs ISIC-2017 and PAD-UFES-20."
             : Scores("Telling the source apart", own);
     }
 
     /// <summary>Mean ranks over data sets, with signed-rank tests; a sentence for too few data sets.</summary>
     public static object Ranks(IReadOnlyList<TaskResult> results, string baseline)
     {
-        var rows = new List<(string Model, string Probe, double Rank, SignedRankResult? Test)>();
+        var rows = new List<(string Model, string Probe, double Rank, (double P, double Sum)? Test)>();
         foreach (string probe in results.Select(r => r.Probe).Distinct())
         {
             if (Comparison.MeanRanks(results, probe) is not { } ranks) continue;
@@ -89,21 +87,21 @@ public static partial class ProbingReport
             return $"{Stamps.Bracket(Stamps.Of(results))}No ranks and no signed-rank test over tasks: {sets} distinct "
                 + $"real data set(s); both need {PairedTest.FewestDataSets}, because tasks on the same images are one "
                 + "observation.";
-        var adjusted = new Queue<double>(PairedTest.Holm([.. rows.Select(r => r.Test?.P).OfType<double>()]));
-        object[] p = [.. rows.Select(r => r.Test?.P is null ? (object)"–" : adjusted.Dequeue())];
+        var adjusted = new Queue<double>(PairedTest.Holm(rows.Select(r => r.Test?.P).OfType<double>()));
+        object[] p = [.. rows.Select(r => r.Test is null ? (object)"–" : adjusted.Dequeue())];
         IEnumerable<int> seeds = results.GroupBy(r => r.Model).Select(g => g.Select(r => r.Seed).Distinct().Count());
         return Tables.From("Ranks over data sets", rows.Zip(p, (row, p) => (Row: row, P: p)),
             ("Model", r => Comparison.Shown(r.Row.Model, results.First(x => x.Model == r.Row.Model).Features)),
             ("Probe", r => r.Row.Probe),
             ("Mean rank (1 is best)", r => r.Row.Rank),
-            ("Rank sum", r => r.Row.Test?.Statistic is { } sum ? sum : "–"),
+            ("Rank sum", r => r.Row.Test?.Sum is { } sum ? sum : "–"),
             ("p (Holm)", r => r.P)) with
         {
             Footnote = new($"{sets} data sets, tasks of one averaged", TableFootnote.Mean(seeds),
                 "none, ranks have no interval here",
                 $"each model against {baseline}, Wilcoxon's signed-rank test over data sets, exact and two-sided; Holm "
                 + "over the rows that have one"),
-            Note = "Rank sum: the smaller one of the test. Data sets that a model has seen are included.",
+            Note = "Rank sum: the smaller one. Data sets that a model has seen are included.",
         };
     }
 
@@ -128,7 +126,7 @@ public static partial class ProbingReport
                 TableFootnote.Bootstrap(),
                 TableFootnote.Paired("linear minus kNN of the same model", $"the {pairs.Length} rows",
                     adjusted.Any(p => p.IsBound))),
-            Note = "The two probes get different data: kNN is fitted on 85 % of the training images, as in the paper.",
+            Note = "kNN is fitted on 85 % of the training images, as in the paper.",
         };
 
         static TestRows[] Rows(IEnumerable<TaskResult> results, string probe) =>
@@ -161,58 +159,44 @@ public static partial class ProbingReport
         IEnumerable<string> recalls = names.Select((name, c) =>
             $"{name} {Tables.Percent(sum[c, c] / Math.Max(1, results.Sum(r => r.Confusion[c].Sum())))}");
         return new("confusion", $"Confusion: {task}",
-            $"{model} with the {probe} probe, summed over {results.Length} seeds. A row is a true class; its diagonal "
-            + "is the recall.",
+            $"{model} with the {probe} probe, summed over {results.Length} seeds. The diagonal is the recall of a "
+            + "row's true class.",
             $"Confusion matrix of {names.Length} classes on {task}; recalls are {string.Join(", ", recalls)}.",
             names, names, sum)
-        {
-            Stamp = Stamps.Of(results)
-        };
+        { Stamp = Stamps.Of(results) };
     }
 
-    /// <summary><see cref="Groups(SuiteRun, string, string, string, string, int)"/> of the first task that counts in
-    /// means and has the column, or a sentence.</summary>
+    /// <summary>Scores within the groups of a column, such as skin type, of the first task that counts in means and
+    /// has the column, or a sentence.</summary>
     public static object Groups(SuiteRun run, string model, string probe, string column, int resamples = 1000)
     {
-        ProbeTask? task = run.Tasks.FirstOrDefault(t => t.Definition.InMeans && t.Definition.Groups.Contains(column));
-        return task is null
-            ? $"{Stamps.Bracket(run.Stamp)}No task of this run has the column {column}."
-            : Groups(run, task.Definition.Name, model, probe, column, resamples);
-    }
-
-    /// <summary>Scores within the groups of a column, such as skin type.</summary>
-    /// <exception cref="KitException">The task has no such group column.</exception>
-    public static Table Groups(
-        SuiteRun run, string task, string model, string probe, string column, int resamples = 1000)
-    {
-        ProbeTask probed = run.Tasks.First(t => t.Definition.Name == task);
-        if (!probed.Definition.Groups.Contains(column))
-            throw new KitException($"Task '{task}' names no group column '{column}'; it has "
-                + $"{Names.Listed(probed.Definition.Groups)}.");
-        var groupOf = probed.Table.Ids.Zip(probed.Table.Column(column))
+        if (run.Tasks.FirstOrDefault(t => t.Definition.InMeans && t.Definition.Groups.Contains(column)) is not { } task)
+            return $"{Stamps.Bracket(run.Stamp)}No task of this run has the column {column}.";
+        var groupOf = task.Table.Ids.Zip(task.Table.Column(column))
             .ToDictionary(p => p.First, p => p.Second, StringComparer.Ordinal);
-        TaskResult[] results = Of(run, task, model, probe);
+        TaskResult[] results = Of(run, task.Definition.Name, model, probe);
         var groups = groupOf.Values.OfType<string>().Distinct().Order(StringComparer.Ordinal)
             .Select(group => (Name: group, Rows: Within(group))).Where(g => g.Rows.Length > 0);
-        return Tables.From($"{task} by {column}: {model}, {probe} probe", groups,
+        return Tables.From($"{task.Definition.Name} by {column}: {model}, {probe} probe", groups,
             (column, g => g.Name),
             ("Test images", g => g.Rows[0].Truth.Length),
             ("Test units", g => g.Rows[0].Units.Distinct().Count()),
-            ("F1 [95 %]", g => SubsetScore.Of(g.Rows, null, resamples)),
-            ("Balanced accuracy [95 %]", g => SubsetScore.Of(g.Rows, c => c.BalancedAccuracy, resamples))) with
+            ("F1 [95 %]", g => Score(g.Rows, null)),
+            ("Balanced accuracy [95 %]", g => Score(g.Rows, c => c.BalancedAccuracy))) with
         {
             Stamp = Stamps.Of(results),
             Footnote = new("test images and units in columns", TableFootnote.Mean([results.Length]),
                 TableFootnote.Bootstrap(), "none, because groups differ in their classes"),
-            Note = "F1 and balanced accuracy are over the classes that occur in the group, so groups with other "
-                + "classes are not comparable, and a group of a few images is not informative. Groups without test "
-                + "images are left out.",
+            Note = "Scores are over the classes that occur in the group, so groups with other classes are not "
+                + "comparable. Groups without test images are left out.",
         };
 
         // A split drawn by the seed may leave a group out of the test part of one seed.
         TestRows[] Within(string group) => [.. results
-            .Select(r => SubsetScore.Rows(r, id => groupOf[id] == group))
-            .Where(rows => rows.Truth.Length > 0)];
+            .Select(r => r.Rows.Where(i => groupOf[r.Ids[i]] == group)).Where(rows => rows.Truth.Length > 0)];
+
+        Estimate Score(TestRows[] rows, Func<ClassCounts, double>? metric) =>
+            Estimate.Of(Bootstrap.MeanInterval(rows, metric, resamples));
     }
 
     // Half of Student's 95 % interval of a mean over seeds, t SD / sqrt(n) with n - 1 degrees of freedom; null without

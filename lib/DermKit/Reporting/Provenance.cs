@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using static System.FormattableString;
@@ -36,10 +35,10 @@ public static class Provenance
     {
         try
         {
-            string? head = Git(folder, "rev-parse --short=12 HEAD");
+            string? head = ProgramOutput.Of("git", ["rev-parse", "--short=12", "HEAD"], folder);
             if (head is null) return "not a git checkout";
-            bool isChanged = Git(folder, "status --porcelain --untracked-files=no") is { Length: > 0 };
-            return isChanged ? $"{head} + changes" : head;
+            string? changes = ProgramOutput.Of("git", ["status", "--porcelain", "--untracked-files=no"], folder);
+            return changes is { Length: > 0 } ? $"{head} + changes" : head;
         }
         catch (Win32Exception)
         {
@@ -49,22 +48,6 @@ public static class Provenance
 
     internal static string BuiltFrom(Assembly assembly) =>
         Version(assembly) is [_, { Length: >= 12 } commit] ? commit[..12] : "unknown, without a git program";
-
-    private static string? Git(string root, string arguments)
-    {
-        var start = new ProcessStartInfo("git", arguments)
-        {
-            WorkingDirectory = root,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using Process git = Process.Start(start)!;
-        git.ErrorDataReceived += (_, _) => { };
-        git.BeginErrorReadLine();
-        string text = git.StandardOutput.ReadToEnd().Trim();
-        git.WaitForExit();
-        return git.ExitCode == 0 ? text : null;
-    }
 
     // Version, and where the build knew it, the commit.
     private static string[] Version(Assembly assembly)

@@ -241,7 +241,7 @@ public sealed class CrossSetTests
         // What extracts features without bringing the images first is caught.
         Assert.Contains("24x18",
             Assert.Throws<InvalidOperationException>(
-                () => SuiteRun.Visit(settings, tasks, [model], squeezed, (_, _, _, _, _) => { }, null, default))
+                () => SuiteRun.Visit(settings, tasks, [model], squeezed, null, _ => { }, null, default))
                 .Message, StringComparison.Ordinal);
         Assert.Contains("200x150", Assert.Throws<KitException>(() => SuitePlan.GeometryOf("200")).Message,
             StringComparison.Ordinal);

@@ -10,13 +10,9 @@ namespace DermKit.Evaluation;
 /// <summary>Measured cost of a model. ImagesPerSecond is the median over rounds. PeakBytes is the peak memory of one
 /// pass above the process before the model was made; on an NVIDIA GPU, above the memory before the first model, an
 /// upper bound. It is null below the largest batch, on other devices, without nvidia-smi, and where smaller models
-/// reserved as much before.</summary>
+/// reserved as much before. Precision is fp32, or bf16: products in bfloat16, weights and norms in float32.</summary>
 public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSecond, double Slowest, double Fastest,
-    long? PeakBytes)
-{
-    /// <summary>fp32, or bf16: products in bfloat16, weights and norms in float32.</summary>
-    public string Precision { get; init; } = "fp32";
-}
+    long? PeakBytes, string Precision = "fp32");
 
 /// <summary>Time and memory of feature extraction. Models take turns, so that other load slows all alike; one is in
 /// memory at a time. Weights are random, which changes neither time nor memory.</summary>
@@ -104,10 +100,8 @@ public static class CostMeasurement
         return [.. rates.OrderBy(r => r.Key.Model)
             .Select(r => new MeasuredCost(models[r.Key.Model], r.Key.Batch,
                 Bootstrap.Percentile([.. r.Value.Order()], 0.5), r.Value.Min(), r.Value.Max(),
-                r.Key.Batch == most && peaks.TryGetValue((r.Key.Model, r.Key.Precision), out long peak) ? peak : null)
-            {
-                Precision = r.Key.Precision
-            })];
+                r.Key.Batch == most && peaks.TryGetValue((r.Key.Model, r.Key.Precision), out long peak) ? peak : null,
+                r.Key.Precision))];
     }
 
     private static double Rate(Action pass, int batch, double seconds)

@@ -31,7 +31,4 @@ public sealed record CostPlan
         },
         _ => new() { Suite = SuitePlan.For(mode) },
     };
-
-    /// <summary>The suite's plan with MONET as baseline, else its fixture, else the plan's own baseline.</summary>
-    public SuitePlan Paired(ModelRegistry models) => Suite.Paired(models);
 }

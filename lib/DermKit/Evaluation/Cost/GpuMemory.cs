@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
 
 namespace DermKit.Evaluation;
@@ -35,17 +34,8 @@ internal sealed class GpuMemory
         try
         {
             string[] query = ["--query-gpu=memory.used", "--format=csv,noheader,nounits", "-i", gpu];
-            var start = new ProcessStartInfo("nvidia-smi", query)
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true
-            };
-            using Process process = Process.Start(start)!;
-            Task<string> text = process.StandardOutput.ReadToEndAsync();
-            process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            bool isNumber = long.TryParse(text.Result.Trim(), CultureInfo.InvariantCulture, out long mebibytes);
-            return process.ExitCode == 0 && isNumber ? mebibytes << 20 : null;
+            string? text = ProgramOutput.Of("nvidia-smi", query);
+            return long.TryParse(text, CultureInfo.InvariantCulture, out long mebibytes) ? mebibytes << 20 : null;
         }
         catch (Win32Exception)
         {

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 
-/// <summary>All layers of one kind: number, parameters, and multiply-accumulates for one image.</summary>
-public sealed record LayerCost(string Layer, int Times, long Parameters, long Macs);
+/// <summary>Parameters of all layers of one kind, and multiply-accumulates for one image.</summary>
+public sealed record LayerCost(string Layer, long Parameters, long Macs);
 
 /// <summary>Cost of a backbone for one image, counted from its sizes. Multiply-accumulates cover every weight at every
 /// token or map position and both attention products; norms, softmax, activations, additions and a projection behind
@@ -67,13 +67,8 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
         var parts = new Dictionary<string, LayerCost>();
         void Add(string layer, long weights, int size)
         {
-            LayerCost sum = parts.GetValueOrDefault(layer) ?? new(layer, 0, 0, 0);
-            parts[layer] = sum with
-            {
-                Times = sum.Times + 1,
-                Parameters = sum.Parameters + weights,
-                Macs = sum.Macs + weights * size * size
-            };
+            LayerCost sum = parts.GetValueOrDefault(layer) ?? new(layer, 0, 0);
+            parts[layer] = new(layer, sum.Parameters + weights, sum.Macs + weights * size * size);
         }
         void Norm(long channels) => Add("norms", 2 * channels, 0);
         int map = Half(side);
@@ -109,13 +104,13 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
         long kernel = 3L * patch * patch;
         return
         [
-            new("patch embedding", 1, kernel * d + (patchBias ? d : 0), (tokens - 1) * kernel * d),
-            new("CLS token and positions", 1, d + positions * d, 0),
-            new("query, key, value", depth, depth * (3 * d * d + (qkvBias ? 3 * d : 0)), depth * tokens * 3 * d * d),
-            new("attention products", depth, 0, depth * 2 * tokens * tokens * d),
-            new("attention output", depth, depth * (d * d + d), depth * tokens * d * d),
-            new("MLP", depth, depth * (2 * d * hidden + hidden + d), depth * tokens * 2 * d * hidden),
-            new("norms", 2 * depth + norms, (2 * depth + norms) * 2 * d, 0),
+            new("patch embedding", kernel * d + (patchBias ? d : 0), (tokens - 1) * kernel * d),
+            new("CLS token and positions", d + positions * d, 0),
+            new("query, key, value", depth * (3 * d * d + (qkvBias ? 3 * d : 0)), depth * tokens * 3 * d * d),
+            new("attention products", 0, depth * 2 * tokens * tokens * d),
+            new("attention output", depth * (d * d + d), depth * tokens * d * d),
+            new("MLP", depth * (2 * d * hidden + hidden + d), depth * tokens * 2 * d * hidden),
+            new("norms", (2 * depth + norms) * 2 * d, 0),
         ];
     }
 }

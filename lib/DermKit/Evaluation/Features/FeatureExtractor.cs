@@ -25,7 +25,7 @@ internal static class FeatureExtractor
     {
         using var scope = NewDisposeScope();
         Tensor features = options.Variant == FeatureVariant.PaperScript
-            ? RandomHead(model.Features(batch, FeatureVariant.Cls4), options.HeadSeed)
+            ? RandomHead(model.Features(batch, FeatureVariant.Cls4))
             : model.Features(batch, options.Variant);
         return features.MoveToOuterDisposeScope();
     }
@@ -84,10 +84,10 @@ internal static class FeatureExtractor
             + $"No features were stored.{remedy}");
     }
 
-    // Normal 0.02 weights drawn on the cpu, zero biases, exact GELU between.
-    private static Tensor RandomHead(Tensor x, int seed)
+    // Normal 0.02 weights of seed 1, drawn on the cpu, zero biases, exact GELU between.
+    private static Tensor RandomHead(Tensor x)
     {
-        using var generator = new Generator((ulong)seed, CPU);
+        using var generator = new Generator(1, CPU);
         for (int i = 0; i < HeadWidths.Length; i++)
         {
             Tensor weight = randn([HeadWidths[i], x.shape[1]], generator: generator).mul_(Kept(0.02))

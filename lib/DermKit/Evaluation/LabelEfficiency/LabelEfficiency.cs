@@ -24,24 +24,16 @@ public static class LabelEfficiency
         CancellationToken cancellation = default)
     {
         plan.Check();
-        Device device = settings.TorchDevice();
         string folder = Path.Combine(settings.CacheDir, "label-efficiency");
         tasks = SuiteRun.Bring(settings, tasks, plan.Suite, progress, cancellation);
         var curves = new List<LabelCurve>();
-        int all = tasks.Count * models.Count * plan.Suite.Seeds.Count;
-        (var extractions, var quarantine) = SuiteRun.Visit(settings, tasks, models, plan.Suite,
-            (features, model, task, seed, rowOf) =>
-            {
-                using Tensor values = features.ToTensor(device);
-                FeatureSource source = FeatureSource.Of(features, model);
-                curves.AddRange(Run(values, source, task, seed, plan, folder, rowOf, cancellation));
-                progress?.Invoke("drawing labels", curves.Count / plan.Suite.Probing.Probes.Count, all);
-            }, progress, cancellation);
-        return new(curves, new([], tasks, extractions, quarantine));
+        SuiteRun suite = SuiteRun.Visit(settings, tasks, models, plan.Suite, "drawing labels", v => curves.AddRange(
+            Run(v.Features, v.Source, v.Task, v.Seed, plan, folder, v.RowOf, cancellation)), progress, cancellation);
+        return new(curves, suite);
     }
 
-    // One curve for each probe and score (null: the paper's F1). A stored curve for the same inputs is read instead.
-    // The plan's tasks, models and seeds have no effect; other arguments as for Probing.Run.
+    // One curve for each probe and score (null: the paper's F1); a stored one for the same inputs is read. Of the plan,
+    // tasks, models and seeds have no effect; other arguments as for Probing.Run.
     internal static IReadOnlyList<LabelCurve> Run(Tensor features, FeatureSource source, ProbeTask task, int seed,
         LabelPlan plan, string? folder = null, int[]? rowOf = null, CancellationToken cancellation = default,
         IReadOnlyList<(string Name, Func<ClassCounts, double> Of)>? scores = null)
@@ -56,9 +48,8 @@ public static class LabelEfficiency
             truth = Array.ConvertAll(test, r => task.Labels[r]);
         int[] counts = ProbeInput.CountClasses(labels, classes);
         if (Array.IndexOf(counts, 0) is var empty and >= 0)
-            throw new KitException(
-                $"{where}: class '{task.ClassNames[empty]}' has no training image to draw; take more "
-                    + "training images, or leave the class out of the task.");
+            throw new KitException($"{where}: class '{task.ClassNames[empty]}' has no training image to draw; take "
+                + "more training images, or leave the class out of the task.");
         scores ??= [("", c => c.PaperF1())];
         var curves = new List<LabelCurve>();
         foreach (Probe probe in plan.Suite.Probing.Probes)
@@ -79,10 +70,8 @@ public static class LabelEfficiency
             LabelDraw[] draws = [.. Enumerable.Range(0, plan.Repeats)
                 .SelectMany(r => LabelDraws.Draw(labels, classes, plan.Sizes, seed, r))];
             if (draws.Length == 0)
-                throw new KitException(
-                    $"{where}: the smallest class has {counts.Min()} training images, fewer than the "
-                        + $"smallest size to draw ({plan.Sizes[0]}); name smaller sizes, or take more "
-                        + "training images.");
+                throw new KitException($"{where}: the smallest class has {counts.Min()} training images, fewer than "
+                    + $"the smallest size ({plan.Sizes[0]}); name smaller sizes, or take more training images.");
             IReadOnlyList<DrawOutcome> outcomes = probe.RunDraws(ProbeInput.Rows(features, train, rowOf), labels,
                 ProbeInput.Rows(features, test, rowOf), classes, draws, cancellation);
             int[] sizes = [.. draws.Select(d => d.PerClass).Distinct().Order()];
@@ -147,6 +136,6 @@ public static class LabelEfficiency
     }
 
     private static string Unconverged(LabelDraw[] open, int all) => open.Length == 0 ? ""
-        : $"{open.Length} of {all} regressions did not converge, and their scores are lower "
-            + $"bounds: {Names.Listed(open.Select(d => $"n = {d.PerClass} draw {d.Repeat + 1}"), 5)}.";
+        : $"{open.Length} of {all} regressions did not converge, so that their scores are lower bounds: "
+            + $"{Names.Listed(open.Select(d => $"n = {d.PerClass} draw {d.Repeat + 1}"), 5)}.";
 }

@@ -35,9 +35,8 @@ internal static class Probing
     public static string Kit => typeof(Probing).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
         ?.InformationalVersion ?? "";
 
-    // One result for each probe; a stored one for the same inputs is read. features is [n, D]; rowOf has the feature
-    // row of each table row, -1 where unreadable (null: the same rows). The call adds to components, shared by tasks
-    // with the same training rows.
+    // One result for each probe; a stored one for the same inputs is read. rowOf has the row of features [n, D] of each
+    // table row, -1 where unreadable (null: the same rows). Tasks with the same training rows share components.
     public static IReadOnlyList<TaskResult> Run(Tensor features, FeatureSource source, ProbeTask task, int seed,
         ProbingOptions? options = null, Results? results = null, int[]? rowOf = null,
         Dictionary<string, Pca>? components = null)
@@ -56,8 +55,8 @@ internal static class Probing
         foreach (Probe probe in options.Probes)
         {
             string key = Key(source, task, dataHash, seed, probe.Name, probe, [.. settings]);
-            TaskResult? result = results?.Find(task.Definition.Name, source.Model, source.Features,
-                probe.Name, seed, key);
+            TaskResult? result =
+                results?.Find(task.Definition.Name, source.Model, source.Features, probe.Name, seed, key);
             if (result is null)
             {
                 var clock = Stopwatch.StartNew();

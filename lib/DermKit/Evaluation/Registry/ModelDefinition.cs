@@ -11,8 +11,7 @@ namespace DermKit.Evaluation;
 [JsonConverter(typeof(JsonStringEnumConverter<Preprocessing>))]
 public enum Preprocessing
 {
-    /// <summary>Resize((256, 256)) bilinear, CenterCrop 224, ImageNet statistics: the paper's for every
-    /// model.</summary>
+    /// <summary>The paper's: Resize((256, 256)) bilinear, CenterCrop 224, ImageNet statistics.</summary>
     [JsonStringEnumMemberName("paper")]
     Paper,
     /// <summary>DINO's: short side 256 bicubic, CenterCrop 224, ImageNet statistics.</summary>
@@ -23,8 +22,7 @@ public enum Preprocessing
     Monet,
 }
 
-/// <summary>A frozen model as data/models/&lt;name&gt;.json or the keys of an undeclared weights file define
-/// it.</summary>
+/// <summary>A frozen model, data/models/&lt;name&gt;.json or an undeclared weights file.</summary>
 public sealed record ModelDefinition
 {
     /// <summary>Name of the model and its file.</summary>
@@ -61,8 +59,7 @@ public sealed record ModelDefinition
     /// <summary>Billions of multiply-adds for one image, to two decimals, checked; null when unknown.</summary>
     public double? GigaMacs { get; init; }
 
-    /// <summary>"random", or a weights file relative to data/; if absent, one with another ending (.pth, .bin, ...) is
-    /// used.</summary>
+    /// <summary>"random", or a weights file relative to data/, of any ending (.pth, .bin, ...).</summary>
     public required string Source { get; init; }
 
     /// <summary>SHA-256 of the weights file in hex; empty accepts any file with matching keys and shapes.</summary>
@@ -92,8 +89,7 @@ public sealed record ModelDefinition
     /// <summary>How to get absent weights that data/sources.json does not list.</summary>
     public string WhatToGet { get; init; } = "";
 
-    /// <summary>FIXTURE for random numbers in a real model's format, else empty; printed with every number from
-    /// them.</summary>
+    /// <summary>FIXTURE for random numbers in a real model's format, else empty.</summary>
     [JsonIgnore]
     public string Stamp { get; internal init; } = "";
 
@@ -112,7 +108,7 @@ public sealed record ModelDefinition
         get
         {
             if (Problem is not null) return Problem;
-            if (Family is not ("vit" or "clip" or "resnet"))
+            if (!IsBuilt)
                 return $"this version of the kit does not build the family '{Family}'. {Remedy}".TrimEnd();
             if (Source == "random" || File.Exists(WeightsPath)) return null;
             return $"weights not here: data/{Source}. {Remedy}".TrimEnd();
@@ -131,20 +127,22 @@ public sealed record ModelDefinition
                 Preprocessing.Monet => EvalTransform.Monet,
                 _ => new(),
             };
-            if (Side == 0) return whole;
-            return whole with { Resize = (int)Math.Round((double)whole.Resize * Side / whole.Crop), Crop = Side };
+            return Side == 0 ? whole
+                : whole with { Resize = (int)Math.Round((double)whole.Resize * Side / whole.Crop), Crop = Side };
         }
     }
 
     /// <summary>Counted from the sizes; null for a family that the kit does not build.</summary>
     [JsonIgnore]
-    public ModelCost? Cost => Problem is not null ? null : Family switch
+    public ModelCost? Cost => Problem is not null || !IsBuilt ? null : Family switch
     {
-        "vit" => ModelCost.Of(Name, Vit),
         "clip" => ModelCost.Of(Name, ClipVision),
         "resnet" => ModelCost.Of(Name, Convolutional),
-        _ => null,
+        _ => ModelCost.Of(Name, Vit),
     };
+
+    // Whether the kit has the family.
+    internal bool IsBuilt => Family is "vit" or "clip" or "resnet";
 
     // Side in pixels to which Transform is scaled; 0 keeps it.
     internal int Side { get; init; }
@@ -169,12 +167,16 @@ public sealed record ModelDefinition
         }
     }
 
-    internal IReadOnlyList<string> AllLeftOut => Family switch
-    {
-        "clip" => [.. ClipVisionTransformer.NotVision, .. LeaveOut],
-        "resnet" => [.. Models.ResNet.NotBackbone, .. LeaveOut],
-        _ => [.. VisionTransformer.NotBackbone, .. LeaveOut],
-    };
+    internal IReadOnlyList<string> AllLeftOut =>
+    [
+        .. Family switch
+        {
+            "clip" => ClipVisionTransformer.NotVision,
+            "resnet" => Models.ResNet.NotBackbone,
+            _ => VisionTransformer.NotBackbone,
+        },
+        .. LeaveOut,
+    ];
 
     internal VitConfig Vit => VitConfig.Named(Size) with { Patch = Patch, ImageSize = ImageSize, DropPath = DropPath };
 
@@ -187,33 +189,9 @@ public sealed record ModelDefinition
         : $"kit data fetch {Name} --accept-licence gets it (licence: {source.Licence}); by hand: "
             + $"{string.Join(", or ", source.Files.Select(f => $"{f.Address} as data/weights/{f.Name}"))}.";
 
-    /// <summary>Format and key names of the weights file, in words.</summary>
-    /// <exception cref="KitException">It is not a weights file.</exception>
-    public string DescribeFile()
-    {
-        using MappedWeights file = MappedWeights.Open(WeightsPath);
-        return $"{file.Format}; {file.Description}";
-    }
-
-    /// <summary>A CLIP tower with the paper's and with MONET's transform, each with the paper's hidden states (4 D
-    /// values) and with the projected embedding.</summary>
-    /// <exception cref="KitException">The model is of another family.</exception>
-    public IReadOnlyList<ModelDefinition> ClipForms()
-    {
-        if (Family != "clip") throw new KitException($"Model '{Name}': expected the family clip, found '{Family}'.");
-        ModelDefinition Form(bool isOwn, bool isProjected) => this with
-        {
-            Name = Name + (isOwn ? "-own-transform" : "") + (isProjected ? "-projected" : ""),
-            Title = Title + (isOwn ? ", own transform" : "") + (isProjected ? ", projected" : ""),
-            Features = isProjected ? FeatureVariant.Projected : FeatureVariant.Cls4PreNorm,
-            Preprocessing = isOwn ? Preprocessing.Monet : Preprocessing.Paper,
-        };
-        return [Form(false, false), Form(false, true), Form(true, false), Form(true, true)];
-    }
-
     /// <summary>Builds the model in evaluation mode (cpu when null); the caller disposes it. The seed is one of
     /// <see cref="Seeds"/>.</summary>
-    /// <exception cref="KitException">The model is absent, or its file has another hash, keys, shapes, or values that
+    /// <exception cref="KitException">The model is absent, or its file has another hash, keys or shapes, or values that
     /// are not finite.</exception>
     public Backbone Create(int seed, Device? device = null)
     {
@@ -221,21 +199,26 @@ public sealed record ModelDefinition
         if (Sha256.Length > 0 && WeightLoader.FileHash(WeightsPath) is var hash && hash != Sha256)
             throw new KitException($"{WeightsPath}: expected SHA-256 {Sha256}, found {hash}. {Remedy}".TrimEnd());
         bool isRandom = Source == "random";
-        Backbone model = isRandom ? Random(seed, device) : Unset(device);
+        Backbone model = isRandom ? Family switch
+        {
+            "clip" => ClipVisionTransformer.Random(ClipVision, seed, device),
+            "resnet" => Models.ResNet.Random(Convolutional, seed, device),
+            _ => VisionTransformer.Random(Vit, seed, device),
+        } : Unset(device);
         try
         {
             if (model.ParameterCount != Parameters)
-                throw new KitException(
-                    $"Model '{Name}': expected {Parameters} parameters, found {model.ParameterCount}; "
-                        + "correct 'size', 'patch' or 'parameters' in its file.");
-            if (!isRandom) LoadInto(model);
+                throw new KitException($"expected {Parameters} parameters, found {model.ParameterCount}; correct "
+                    + "'size', 'patch' or 'parameters' in its file.");
+            if (!isRandom) WeightLoader.LoadStrict(model, WeightsPath, AllLeftOut);
             model.Origin = $"Model '{Name}'" + (isRandom ? $", seed {seed}" : $" ({WeightsPath})");
             model.eval();
             return model;
         }
-        catch
+        catch (Exception e)
         {
             model.Dispose();
+            if (e is KitException) throw new KitException($"Model '{Name}': {e.Message}", e);
             throw;
         }
     }
@@ -246,23 +229,4 @@ public sealed record ModelDefinition
         "resnet" => Models.ResNet.Unset(Convolutional, device),
         _ => VisionTransformer.Unset(Vit, device),
     };
-
-    private Backbone Random(int seed, Device? device) => Family switch
-    {
-        "clip" => ClipVisionTransformer.Random(ClipVision, seed, device),
-        "resnet" => Models.ResNet.Random(Convolutional, seed, device),
-        _ => VisionTransformer.Random(Vit, seed, device),
-    };
-
-    private void LoadInto(Backbone model)
-    {
-        try
-        {
-            WeightLoader.LoadStrict(model, WeightsPath, AllLeftOut);
-        }
-        catch (KitException e)
-        {
-            throw new KitException($"Model '{Name}': {e.Message}", e);
-        }
-    }
 }

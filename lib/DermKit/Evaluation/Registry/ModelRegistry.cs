@@ -28,21 +28,24 @@ public sealed class ModelRegistry
         ?? throw new KitException($"{folder}: no model '{name}', nor a weights file of that path; "
             + $"did you mean '{KitException.Nearest(name, Models.Select(m => m.Name))}'?");
 
-    /// <summary>Reads data/models/*.json of the kit's data/ folder and the keys of other weights files, also in further
-    /// folders; a file of unknown family has the reason.</summary>
+    // The models that a plan takes.
+    internal IEnumerable<ModelDefinition> Of(SuitePlan plan) => plan.Models?.Select(name => this[name])
+        ?? Present.Where(m => m.Parameters <= plan.MostParameters);
+
+    /// <summary>Reads models/*.json of the kit's data/ folder, and the keys of other files in data/weights and further
+    /// folders.</summary>
     /// <exception cref="KitException">A declaration is not valid; file and key are named.</exception>
     public static ModelRegistry Load(string dataRoot, params string[] weightsFolders)
     {
         string folder = Path.Combine(dataRoot, "models");
         if (!Directory.Exists(folder))
             throw new KitException($"{folder}: expected a folder with model files, found none.");
-        bool hasSources = File.Exists(Path.Combine(dataRoot, "sources.json"));
-        IReadOnlyDictionary<string, DataSource> origins =
-            hasSources ? DataSource.All(dataRoot) : new Dictionary<string, DataSource>();
-        string[] files = [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal)];
-        List<ModelDefinition> models = [.. files.Select(f => Read(f, dataRoot, origins))];
-        IEnumerable<ModelDefinition> withFiles = models.Where(m => m.Source != "random");
-        HashSet<string> sources = [.. withFiles.Select(m => Path.GetFullPath(m.WeightsPath))];
+        IReadOnlyDictionary<string, DataSource> origins = File.Exists(Path.Combine(dataRoot, "sources.json"))
+            ? DataSource.All(dataRoot) : new Dictionary<string, DataSource>();
+        List<ModelDefinition> models = [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal)
+            .Select(f => Read(f, dataRoot, origins))];
+        HashSet<string> sources =
+            [.. models.Where(m => m.Source != "random").Select(m => Path.GetFullPath(m.WeightsPath))];
         HashSet<string> names = [.. models.Select(m => m.Name)];
         foreach (string weights in weightsFolders.Prepend(Path.Combine(dataRoot, "weights")))
             models.AddRange(UndeclaredModels.Find(weights, sources, names));
@@ -107,7 +110,7 @@ public sealed class ModelRegistry
         Expect(model.Weights is not { } known || known.Licence == model.Licence, "licence",
             $"that of data/sources.json, '{model.Weights?.Licence}'");
         Expect(isRandom || isInside, "source", "\"random\" or a file inside data/");
-        if (model.Family is not ("vit" or "clip" or "resnet")) return model;
+        if (!model.IsBuilt) return model;
         Expect(model.Patch > 0 && model.ImageSize >= model.Patch, "patch", "a side in pixels, at most imageSize");
         try
         {

@@ -4,16 +4,13 @@ using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 
-/// <summary>Weights files that no data/models/*.json names. One with the keys and shapes of timm's or DINO's ViT,
-/// torchvision's ResNet, Hugging Face's CLIPModel or openai/CLIP is a model; others say what was expected and
-/// found.</summary>
+/// <summary>Weights files that no data/models/*.json names, recognised by their keys and shapes; others say what was
+/// expected and found.</summary>
 internal static class UndeclaredModels
 {
-    private const string Expected = "expected timm's ViT keys (cls_token, pos_embed, patch_embed.proj.weight, "
-        + "blocks.0.attn.qkv.weight, ...) "
-        + "of size tiny, small, base or large, torchvision's ResNet keys (conv1.weight, bn1.weight, "
-        + "layer1.0.conv3.weight, ...), "
-        + "Hugging Face's CLIPModel keys (vision_model.*, visual_projection.weight) or openai/CLIP's (visual.*)";
+    private const string Expected = "expected the keys of timm's ViT (cls_token, patch_embed.proj.weight, ...), "
+        + "torchvision's ResNet (conv1.weight, layer1.0.conv3.weight, ...), Hugging Face's CLIPModel (vision_model.*, "
+        + "visual_projection.weight) or openai/CLIP (visual.*)";
 
     // By name, without declared files. Adds to the names in use.
     public static IEnumerable<ModelDefinition> Find(string folder, IReadOnlySet<string> declared, HashSet<string> taken)
@@ -39,16 +36,9 @@ internal static class UndeclaredModels
         }
         catch (Exception e) when (e is KitException or IOException or UnauthorizedAccessException)
         {
-            return new()
+            return Model(name, path, parameters) with
             {
-                Name = name,
-                Version = 1,
                 Title = "undeclared, not recognised",
-                Family = "",
-                Parameters = parameters,
-                Source = path,
-                Licence = "unknown",
-                IsUndeclared = true,
                 Problem = $"{Path.GetFileName(path)} is here but not recognised: {e.Message.TrimEnd('.')}. "
                     + $"Declare it in data/models/{name}.json, or take it out of the folder.",
             };
@@ -73,20 +63,12 @@ internal static class UndeclaredModels
     // from them, the registry cannot list them.
     internal static ModelDefinition Recognise(MappedWeights file, string name, bool isAnyDepth)
     {
-        IEnumerable<string> sets = (file.Metadata.GetValueOrDefault("pretrainedOn") ?? "").Split(',')
-            .Select(s => s.Trim());
-        ModelDefinition model = new()
+        string[] sets = (file.Metadata.GetValueOrDefault("pretrainedOn") ?? "")
+            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        ModelDefinition model = Model(name, file.Path, Parameters(file)) with
         {
-            Name = name,
-            Version = 1,
-            Title = "",
-            Family = "",
-            Source = file.Path,
-            Licence = "unknown",
-            IsUndeclared = true,
-            Parameters = Parameters(file),
             Stamp = file.Metadata.GetValueOrDefault("stamp") == Stamps.Fixture ? Stamps.Fixture : "",
-            PretrainedOn = [.. sets.Where(s => s.Length > 0).Select(s => Printable.Of(s))],
+            PretrainedOn = Array.ConvertAll(sets, s => Printable.Of(s)),
         };
         if (file.Ambiguity is { } several) throw new KitException(several);
         string unsupported = file.Unsupported([.. file.Entries.Keys]);
@@ -99,6 +81,18 @@ internal static class UndeclaredModels
             _ => throw new KitException($"{Expected}; found {file.Entries.Count} tensors such as {file.Examples(4)}"),
         };
     }
+
+    private static ModelDefinition Model(string name, string path, long parameters) => new()
+    {
+        Name = name,
+        Version = 1,
+        Title = "",
+        Family = "",
+        Source = path,
+        Licence = "unknown",
+        IsUndeclared = true,
+        Parameters = parameters,
+    };
 
     private static long Parameters(MappedWeights file) => file.Entries.Values.Sum(e => e.Count);
 
@@ -139,8 +133,8 @@ internal static class UndeclaredModels
         };
         string blocks = string.Join(", ", sizes.Blocks);
         if (sizes.Planes.Concat(sizes.Blocks).Contains(0))
-            throw new KitException($"a ResNet with planes {string.Join(", ", sizes.Planes)} and blocks {blocks} "
-                + "in its four stages, which lacks some");
+            throw new KitException("a ResNet that lacks planes or blocks in a stage: "
+                + $"{string.Join(", ", sizes.Planes)} and {blocks}");
         model = model with { Family = "resnet", ResNet = sizes, Features = FeatureVariant.AvgPool };
         string title = $"ResNet-{sizes.Depth}";
         string looks = $"torchvision's {title}, blocks {blocks}, {sizes.Features} features{file.Under}";
@@ -158,16 +152,14 @@ internal static class UndeclaredModels
         if (file.Shape(Projection) is not [_, _]) throw Misshapen(file, Projection, "[projection, D]");
         Side("position_embedding", rows);
         bool isTold = file.Metadata.TryGetValue("architecture", out string? text);
-        ClipVisionConfig known;
-        if (isTold) known = Architecture(text!);
-        else if (wide is 768 or 1024) known = ClipVisionConfig.Named(wide == 768 ? "base" : "large");
-        else
-            throw new KitException($"a CLIP image tower {wide} wide: its number of heads cannot be read from shapes; "
+        ClipVisionConfig known = isTold ? Architecture(text!)
+            : wide is 768 or 1024 ? ClipVisionConfig.Named(wide == 768 ? "base" : "large")
+            : throw new KitException($"a CLIP image tower {wide} wide: its number of heads cannot be read from shapes; "
                 + "name it as \"clip\" in a model file");
         ClipVisionConfig clip = ClipVisionConfig.Of(file, known)!;
         if (clip.ImageSize != model.Transform.Crop)
-            throw new KitException($"a CLIP image tower for images of {clip.ImageSize} pixels; "
-                + $"the kit's transforms give {model.Transform.Crop}");
+            throw new KitException($"a CLIP image tower for images of {clip.ImageSize} pixels; the kit's transforms "
+                + $"give {model.Transform.Crop}");
         string owner = file.Family == WeightFamily.OpenAiClip ? "openai/CLIP's" : "Hugging Face's CLIPModel";
         string said = isTold ? "what the file says" : "assumed, as in OpenAI's weights";
         string activation = clip.Activation == ClipActivation.QuickGelu ? "QuickGELU" : "GELU";

@@ -8,7 +8,20 @@ public sealed record Interval(double Value, double Low, double High, int Undefin
 
 /// <summary>Predictions of one model for the test rows of a task and seed. A row's unit is its patient, lesion or else
 /// its id; units are drawn once for all tasks and seeds of a data set.</summary>
-public sealed record TestRows(string Task, string DataSet, int Classes, string[] Units, int[] Truth, int[] Predicted);
+public sealed record TestRows(string Task, string DataSet, int Classes, string[] Units, int[] Truth, int[] Predicted)
+{
+    // The rows whose numbers are kept.
+    internal TestRows Where(Func<int, bool> isKept)
+    {
+        int[] kept = [.. Enumerable.Range(0, Truth.Length).Where(isKept)];
+        return this with
+        {
+            Units = Array.ConvertAll(kept, i => Units[i]),
+            Truth = Array.ConvertAll(kept, i => Truth[i]),
+            Predicted = Array.ConvertAll(kept, i => Predicted[i]),
+        };
+    }
+}
 
 /// <summary>Percentile bootstrap over units (patients or lesions) with all their rows, because rows of a patient are
 /// not independent. A resample is row counts, so that any weighted metric runs without a copy. Draws depend on units

@@ -29,9 +29,7 @@ public sealed record Metric(string Name, Func<ScoredRows, double> Of)
         new("average_precision", r => r.AveragePrecision) { IsBinary = true },
         new("brier",
             r => Metrics.Brier(Metrics.Column(r.Probabilities, 1), Metrics.Is(r.Truth, 1)))
-        {
-            IsBinary = true
-        },
+        { IsBinary = true },
         new("sensitivity", r => r.Counts.Recall(1)) { IsBinary = true },
         new("specificity", r => r.Counts.Recall(0)) { IsBinary = true },
     ];

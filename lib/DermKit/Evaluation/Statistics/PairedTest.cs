@@ -15,9 +15,6 @@ public sealed record PairedDifference(Interval Difference, double P)
     }
 }
 
-/// <summary>Two-sided p and smaller sum of signed ranks, or why the test is refused.</summary>
-internal sealed record SignedRankResult(double? P, double? Statistic, string Refused);
-
 internal static class PairedTest
 {
     // Tasks on the same images are one observation, so data sets are counted.
@@ -29,7 +26,7 @@ internal static class PairedTest
         Func<ClassCounts, double>? metric = null, int resamples = 1000)
     {
         if (model.Count != baseline.Count)
-            throw new KitException($"Paired comparison: {model.Count} results of the model but {baseline.Count} of the "
+            throw new KitException($"Paired comparison: {model.Count} results of the model, {baseline.Count} of the "
                 + "baseline; probe both with the same tasks and seeds.");
         foreach ((TestRows a, TestRows b) in model.Zip(baseline))
             if (a.Task != b.Task || !a.Units.SequenceEqual(b.Units) || !a.Truth.SequenceEqual(b.Truth))
@@ -62,7 +59,7 @@ internal static class PairedTest
     }
 
     // Holm's step-down correction; keeps the order.
-    public static double[] Holm(IReadOnlyList<double> p) =>
+    public static double[] Holm(IEnumerable<double> p) =>
         [.. Holm([.. p.Select(value => (value, false))]).Select(a => a.P)];
 
     public static (double P, bool IsBound)[] Holm(IEnumerable<PairedDifference> family) =>
@@ -83,16 +80,15 @@ internal static class PairedTest
         return adjusted;
     }
 
-    // Wilcoxon signed-rank test over data sets (their tasks averaged), exact by counting all sign patterns. Refused
-    // below FewestDataSets.
-    public static SignedRankResult SignedRank(IReadOnlyList<(string DataSet, double Model, double Baseline)> tasks)
+    // Wilcoxon signed-rank test over data sets (their tasks averaged), exact by counting all sign patterns: two-sided p
+    // and the smaller rank sum, null below FewestDataSets.
+    public static (double P, double Sum)? SignedRank(
+        IReadOnlyList<(string DataSet, double Model, double Baseline)> tasks)
     {
         double[] differences = [.. tasks.GroupBy(t => t.DataSet).Select(g => g.Average(t => t.Model - t.Baseline))];
-        if (differences.Length < FewestDataSets)
-            return new(null, null,
-                $"{differences.Length} distinct data set(s); a test over tasks needs {FewestDataSets}.");
+        if (differences.Length < FewestDataSets) return null;
         double[] nonzero = [.. differences.Where(d => d != 0)];
-        if (nonzero.Length == 0) return new(1, 0, "");
+        if (nonzero.Length == 0) return (1, 0);
         // Doubled mid-ranks are whole numbers, whose sums can be counted.
         int[] doubled = [.. Ranks([.. nonzero.Select(Math.Abs)]).Select(r => (int)Math.Round(2 * r))];
         int total = doubled.Sum(), positive = doubled.Where((_, i) => nonzero[i] > 0).Sum();
@@ -102,7 +98,7 @@ internal static class PairedTest
         foreach (int rank in doubled)
             for (int s = total; s >= rank; s--) ways[s] += ways[s - rank];
         double tail = ways.Take(smaller + 1).Sum() / Math.Pow(2, doubled.Length);
-        return new(Math.Min(1, 2 * tail), smaller / 2.0, "");
+        return (Math.Min(1, 2 * tail), smaller / 2.0);
     }
 
     // Mean rank over data sets (1 = best; ties share the mean); null below FewestDataSets.

@@ -4,9 +4,8 @@ namespace DermKit.Evaluation;
 
 /// <summary>A model on a task, or on the mean of several, with one probe. Score is the mean over tasks of the mean over
 /// seeds, with a 95 % interval over test units. SeedSpread is the standard deviation (n - 1) over seeds; NaN for one
-/// seed and where seeds change no weights, rows or predictions. AgainstBaseline is the paired difference, or null;
-/// AdjustedP is its p after Holm's correction over the <see cref="Family"/>. Stamp covers task, model and
-/// baseline.</summary>
+/// seed or where seeds change nothing. AgainstBaseline is the paired difference, or null; AdjustedP is its p after
+/// Holm's correction over the <see cref="Family"/>. Stamp covers task, model and baseline.</summary>
 public sealed record ComparisonRow(string Model, string Task, string Probe, int Tasks, int Seeds, Interval Score,
     double SeedSpread, PairedDifference? AgainstBaseline, double? AdjustedP, string Stamp)
 {
@@ -27,8 +26,7 @@ public sealed record ComparisonRow(string Model, string Task, string Probe, int 
     public string Name => Comparison.Shown(Model, Features);
 }
 
-/// <summary>Tables over results: model x task, and means that separate tasks inside and outside the pre-training
-/// data.</summary>
+/// <summary>Tables over results: model x task, and means of tasks inside and outside the pre-training data.</summary>
 public static class Comparison
 {
     /// <summary>Name of the mean over tasks with training images in the pre-training data of the kit or a compared
@@ -67,9 +65,8 @@ public static class Comparison
         .Select(r => r.Task).ToHashSet(StringComparer.Ordinal);
 
     // Over real data sets.
-    internal static SignedRankResult SignedRank(IEnumerable<TaskResult> results, string model, string baseline,
-        string probe) =>
-        PairedTest.SignedRank([.. SharedTasks(results, probe, [model, baseline])
+    internal static (double P, double Sum)? SignedRank(IEnumerable<TaskResult> results, string model, string baseline,
+        string probe) => PairedTest.SignedRank([.. SharedTasks(results, probe, [model, baseline])
             .Select(t => (t.DataSet, t.Scores[0], t.Scores[1]))]);
 
     // Mean rank by model over real data sets that all have; null for too few.
@@ -88,13 +85,10 @@ public static class Comparison
         string[] models)
     {
         TaskResult[] kept = [.. results.Where(r => IsRanked(r, probe))];
-        foreach (var model in kept.GroupBy(r => r.Model))
-        {
-            string[] variants = [.. model.Select(r => r.Features).Distinct()];
-            if (variants.Length > 1)
+        foreach (var model in kept.GroupBy(r => r.Model, r => r.Features))
+            if (model.Distinct().Count() > 1)
                 throw new KitException($"Ranks over data sets: model '{model.Key}' has results with the features "
-                    + $"{string.Join(" and ", variants)}; compare results of one run.");
-        }
+                    + $"{string.Join(" and ", model.Distinct())}; compare results of one run.");
         return [.. kept.GroupBy(r => r.Task).Where(t => models.All(m => t.Any(r => r.Model == m))).Select(t =>
             (t.First().DataSet,
                 Array.ConvertAll(models, m => t.Where(r => r.Model == m).Average(r => r.Metrics["f1"]))))];
@@ -150,10 +144,9 @@ public static class Comparison
         {
             TaskResult first = group.Results[0];
             if (baseline is null || first.Model == baseline) return null;
-            var same = all.Where(o => o.Name == group.Name && o.Results[0].Model == baseline
-                && o.Results[0].Probe == first.Probe && o.Results[0].Stamp == first.Stamp);
-            TaskResult[]? other = same.OrderBy(o => o.Results[0].Features == first.Features ? 0 : 1)
-                .FirstOrDefault().Results;
+            TaskResult[]? other = all.Where(o => o.Name == group.Name).Select(o => o.Results)
+                .Where(r => (r[0].Model, r[0].Probe, r[0].Stamp) == (baseline, first.Probe, first.Stamp))
+                .MinBy(r => r[0].Features == first.Features ? 0 : 1);
             return other is null || !Both(group.Results, other).Any() ? null : other;
         }
 

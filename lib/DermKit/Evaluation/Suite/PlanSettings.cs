@@ -31,12 +31,10 @@ public static class PlanSettings
         };
     }
 
-    /// <summary>The plan with MONET as its baseline where the plan takes it, else with its fixture, else
-    /// unchanged.</summary>
+    /// <summary>The plan with MONET as baseline if the plan takes it, else its fixture, else unchanged.</summary>
     public static SuitePlan Paired(this SuitePlan plan, ModelRegistry models)
     {
-        ModelDefinition[] taken = [.. plan.Models?.Select(name => models[name])
-            ?? models.Present.Where(m => m.Parameters <= plan.MostParameters)];
+        ModelDefinition[] taken = [.. models.Of(plan)];
         ModelDefinition? partner = taken.FirstOrDefault(m => m.Name == "monet")
             ?? taken.FirstOrDefault(m => m.Stamp == Stamps.Fixture);
         return plan with { Baseline = partner?.Name ?? plan.Baseline };

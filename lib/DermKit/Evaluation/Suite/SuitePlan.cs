@@ -27,10 +27,6 @@ public sealed record SuitePlan
     [DisplayName("Most test images")]
     public int MostTest { get; init; } = int.MaxValue;
 
-    /// <summary><see cref="MostTrain"/> and <see cref="MostTest"/> in words.</summary>
-    public string Most => MostTrain == int.MaxValue && MostTest == int.MaxValue ? "all"
-        : $"{InWords(MostTrain)} and {InWords(MostTest)}";
-
     /// <summary>Pixels to which every image is resized first (<see cref="Imaging.OneGeometry"/>); null keeps
     /// sizes.</summary>
     [DisplayName("Images brought to")]
@@ -72,6 +68,4 @@ public sealed record SuitePlan
         RunMode.Workshop => new() { MostParameters = 10_000_000 },
         _ => new(),
     };
-
-    private static string InWords(int most) => most == int.MaxValue ? "all" : $"{most}";
 }

@@ -50,8 +50,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
     /// plan.</exception>
     public static IReadOnlyList<ModelDefinition> Choose(ModelRegistry models, SuitePlan plan)
     {
-        ModelDefinition[] chosen = [.. plan.Models?.Select(name => models[name])
-            ?? models.Present.Where(m => m.Parameters <= plan.MostParameters)];
+        ModelDefinition[] chosen = [.. models.Of(plan)];
         if (chosen.FirstOrDefault(m => !m.IsPresent) is { } absent)
             throw new KitException($"Model '{absent.Name}': {absent.Missing}");
         if (!chosen.Contains(models[plan.Baseline]))
@@ -68,18 +67,13 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         IReadOnlyList<ModelDefinition> models, SuitePlan plan, Action<string, int, int>? progress = null,
         CancellationToken cancellation = default)
     {
-        Device device = settings.TorchDevice();
         var folder = new Results(Path.Combine(settings.CacheDir, "results"));
         var results = new List<TaskResult>();
         var components = new Dictionary<string, Pca>();
         tasks = Bring(settings, tasks, plan, progress, cancellation);
-        (var extractions, var quarantine) = Visit(settings, tasks, models, plan, (features, model, task, seed, rowOf) =>
-        {
-            using Tensor values = features.ToTensor(device);
-            results.AddRange(Probing.Run(values, FeatureSource.Of(features, model), task, seed, plan.Probing, folder,
-                rowOf, components));
-        }, progress, cancellation);
-        return new(results, tasks, extractions, quarantine);
+        return Visit(settings, tasks, models, plan, null, v => results.AddRange(Probing.Run(v.Features, v.Source,
+            v.Task, v.Seed, plan.Probing, folder, v.RowOf, components)), progress, cancellation) with
+        { Results = results };
     }
 
     // Resizes the images to the plan's size, as Visit requires.
@@ -93,11 +87,11 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
             width, height))];
     }
 
-    // Extracts features of each model and seed and calls use for each task, with the feature row of each table row.
-    internal static (IReadOnlyList<Extraction>, IReadOnlyList<Quarantined>) Visit(KitSettings settings,
-        IReadOnlyList<ProbeTask> tasks, IReadOnlyList<ModelDefinition> models, SuitePlan plan,
-        Action<FeatureSet, ModelDefinition, ProbeTask, int, int[]> use, Action<string, int, int>? progress,
-        CancellationToken cancellation)
+    // Extracts features of each model and seed, and calls use for each task and counts it as "what" (null: not). The
+    // run has no results.
+    internal static SuiteRun Visit(KitSettings settings, IReadOnlyList<ProbeTask> tasks,
+        IReadOnlyList<ModelDefinition> models, SuitePlan plan, string? what, Action<TaskFeatures> use,
+        Action<string, int, int>? progress, CancellationToken cancellation)
     {
         if (plan.Geometry is not null && tasks.FirstOrDefault(t => t.Geometry != plan.ImageSize) is { } unchanged)
             throw new InvalidOperationException($"Task '{unchanged.Definition.Name}': the plan says {plan.ImageSize}, "
@@ -107,6 +101,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         var store = new FeatureStore(settings.CacheDir);
         var extractions = new List<Extraction>();
         var quarantine = new Dictionary<string, Quarantined>(StringComparer.Ordinal);
+        int done = 0, visits = tasks.Count * models.Count * plan.Seeds.Count;
         foreach (IGrouping<EvalTransform, ModelDefinition> group in models.GroupBy(m => m.Transform))
         {
 #pragma warning disable CA2000 // The rule does not see the using in nested loops.
@@ -134,16 +129,29 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
                 foreach (int seed in plan.Seeds)
                 {
                     if (features is null || model.Source == "random") features = Extract(model, seed);
+                    using Tensor values = features.ToTensor(device);
                     foreach (ProbeTask task in tasks)
                     {
                         cancellation.ThrowIfCancellationRequested();
-                        use(features, model, task, seed, rowsOf[task]);
+                        use(new(values, FeatureSource.Of(features, model), model, task, seed, rowsOf[task]));
+                        done++;
+                        if (what is not null) progress?.Invoke(what, done, visits);
                     }
                 }
             }
         }
-        return (extractions, [.. quarantine.Values]);
+        return new([], tasks, extractions, [.. quarantine.Values]);
     }
+}
+
+/// <summary>Features [n, D] of a model and seed for a task. RowOf maps table rows to feature rows, -1 if
+/// unreadable.</summary>
+internal sealed record TaskFeatures(Tensor Features, FeatureSource Source, ModelDefinition Model, ProbeTask Task,
+    int Seed, int[] RowOf)
+{
+    public int[] Read(IEnumerable<int> rows) => [.. rows.Where(r => RowOf[r] >= 0)];
+
+    public int[] Labels(int[] rows) => Array.ConvertAll(rows, r => Task.Labels[r]);
 }
 
 internal static class TaskImages

@@ -48,7 +48,7 @@ public sealed record ClassCounts(double[] Hits, double[] Truths, double[] Calls)
     public double Accuracy => Ratio(Hits.Sum(), Rows);
 
     /// <summary>Mean recall over classes with rows.</summary>
-    public double BalancedAccuracy => Mean(c => Recall(c), c => Truths[c] > 0);
+    public double BalancedAccuracy => Mean(Recall, c => Truths[c] > 0);
 
     /// <summary>Hits over predictions of class <paramref name="c"/>.</summary>
     public double Precision(int c) => Ratio(Hits[c], Calls[c]);
@@ -60,7 +60,7 @@ public sealed record ClassCounts(double[] Hits, double[] Truths, double[] Calls)
     public double F1(int c) => Ratio(2 * Hits[c], Truths[c] + Calls[c]);
 
     /// <summary>Mean F1 over classes in labels or predictions (scikit-learn average="macro").</summary>
-    public double F1Macro => Mean(c => F1(c), c => Truths[c] + Calls[c] > 0);
+    public double F1Macro => Mean(F1, c => Truths[c] + Calls[c] > 0);
 
     /// <summary>F1 weighted by the rows of each class.</summary>
     public double F1Weighted => Ratio(Hits.Select((_, c) => F1(c) * Truths[c]).Sum(), Rows);
@@ -89,18 +89,8 @@ public sealed record ClassCounts(double[] Hits, double[] Truths, double[] Calls)
         }
     }
 
-    private double Mean(Func<int, double> value, Func<int, bool> counts)
-    {
-        double sum = 0;
-        int n = 0;
-        for (int c = 0; c < Hits.Length; c++)
-            if (counts(c))
-            {
-                sum += value(c);
-                n++;
-            }
-        return n == 0 ? double.NaN : sum / n;
-    }
+    private double Mean(Func<int, double> value, Func<int, bool> counts) =>
+        Enumerable.Range(0, Hits.Length).Where(counts).Select(value).DefaultIfEmpty(double.NaN).Average();
 
     private static double Ratio(double a, double b) => b == 0 ? 0 : a / b;
 }

@@ -34,12 +34,9 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     public string UnitOf(int row) => Patients?[row] ?? Table.Ids[row];
 
     /// <summary>The task on some images, in the given order.</summary>
-    public ProbeTask Only(int[] rows) => new(Definition, Table.Rows(rows), [.. rows.Select(i => Labels[i])], ClassNames,
-        [.. rows.Select(i => frozen[i])])
-    {
-        Version = Version,
-        Geometry = Geometry
-    };
+    public ProbeTask Only(int[] rows) => new(Definition, Table.Rows(rows), Array.ConvertAll(rows, i => Labels[i]),
+        ClassNames, Array.ConvertAll(rows, i => frozen[i]))
+    { Version = Version, Geometry = Geometry };
 
     /// <summary>The task with another frozen test part, such as a fold.</summary>
     public ProbeTask Held(bool[] held) =>
@@ -73,7 +70,7 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
     public Split Redraw(int seed)
     {
         int[] rows = SplitFor(seed).Train;
-        Split drawn = Splits.ByPatient([.. rows.Select(i => UnitOf(i))], [.. rows.Select(i => Labels[i])], seed);
+        Split drawn = Splits.ByPatient(Array.ConvertAll(rows, UnitOf), Array.ConvertAll(rows, i => Labels[i]), seed);
         Split within = new([.. drawn.Train.Select(i => rows[i])], [.. drawn.Test.Select(i => rows[i])]);
         return Version == SplitVersion.Original && Definition.Original is not null ? within : Checked(within);
     }

@@ -50,8 +50,8 @@ public sealed class TaskSuite
             }
             catch (Exception e) when (e is KitException or IOException or UnauthorizedAccessException)
             {
-                broken[Path.GetFileNameWithoutExtension(path)] = (e is KitException ? e.Message
-                    : $"{path}: {e.Message}").ReplaceLineEndings(" ");
+                string message = e is KitException ? e.Message : $"{path}: {e.Message}";
+                broken[Path.GetFileNameWithoutExtension(path)] = message.ReplaceLineEndings(" ");
             }
         }
         var sorted = tasks.OrderBy(t => t.Stamp, StringComparer.Ordinal).ThenBy(t => t.Paper ?? 0);
@@ -66,8 +66,7 @@ public sealed class TaskSuite
         if (set is null) return null;
         (int here, int? all) = DataSetCatalog.Files(settings, set);
         string part = here == 0 || task.IsPart || all is null ? ""
-            : FormattableString.Invariant(
-                $" Of it {here} of {all} image files are here: task {task.Name}{Suffix} takes them.");
+            : $" Of it {here} of {all} image files are here: task {task.Name}{Suffix} takes them.";
         string of = manifest is null ? "" : $" ({manifest})";
         return $"data not here: {set}{of}. {task.WhatToGet}{part}".TrimEnd();
     }
@@ -77,8 +76,8 @@ public sealed class TaskSuite
         [.. tasks.Where(t => !tasks.Any(t.IsPartOf))];
 
     /// <summary>Reads the task's data sets, checks them against its manifests and labels the images. The strict version
-    /// has an image file once (<see cref="ImageTable.Once"/>) and omits images of a cleaning list in the set's folder;
-    /// the task's note counts them.</summary>
+    /// has an image file once (<see cref="ImageTable.Once"/>) and omits those of a cleaning list; its note counts
+    /// them.</summary>
     /// <exception cref="KitException">Data is absent or differs from the manifest, or the number of classes is
     /// wrong.</exception>
     public static ProbeTask Open(TaskDefinition task, KitSettings settings, SplitVersion version = SplitVersion.Strict)
@@ -90,14 +89,15 @@ public sealed class TaskSuite
         var notes = new List<string> { task.Note };
         ImageTable[] tables = [.. task.DataSets.Select(d =>
         {
-            ImageTable given = DataSetCatalog.Load(settings, d.Key, d.Value), whole = version == SplitVersion.Original
-                ? given : given.Once(task.Label);
+            ImageTable given = DataSetCatalog.Load(settings, d.Key, d.Value);
             notes.Add(given.Part);
+            if (version == SplitVersion.Original) return given;
+            ImageTable whole = given.Once(task.Label);
             if (whole.Count < given.Count)
                 notes.Add($"{given.Count - whole.Count} of {given.Count} rows left out, whose image another row has "
                     + $"too: {Names.Listed(given.Ids.Except(whole.Ids))}.");
-            if (version == SplitVersion.Original || DataSetCatalog.Folder(settings, d.Key) is not { } folder
-                || Cleaning.List(folder) is not { } list) return whole;
+            if (DataSetCatalog.Folder(settings, d.Key) is not { } folder || Cleaning.List(folder) is not { } list)
+                return whole;
             ImageTable cleaned = Cleaning.Apply(whole, list);
             notes.Add($"{whole.Count - cleaned.Count} of {whole.Count} images left out by {Path.GetFileName(list)}.");
             return cleaned;
@@ -120,15 +120,13 @@ public sealed class TaskSuite
             throw new KitException($"Task '{task.Name}': expected {task.ClassCount} classes, found {names.Length} in "
                 + $"column '{task.Label}' of {all.Name}.");
         var classOf = names
-            .SelectMany((name, index) =>
-                (task.Classes.GetValueOrDefault(name) ?? [name]).Select(value => (value, index)))
-            .ToDictionary(p => p.value, p => p.index, StringComparer.Ordinal);
+            .SelectMany((name, c) => (task.Classes.GetValueOrDefault(name) ?? [name]).Select(v => (v, c)))
+            .ToDictionary(p => p.v, p => p.c, StringComparer.Ordinal);
         int[] rows = [.. Enumerable.Range(0, all.Count).Where(i => !task.Exclude.Contains(values[i] ?? ""))];
-        int[] labels = [
-            .. rows.Select(i => classOf.TryGetValue(values[i] ?? "", out int label) ? label : throw new KitException(
-                $"Task '{task.Name}': image '{Printable.Of(all.Ids[i])}' of {all.Name} has {task.Label} "
-                + $"'{Printable.Of(values[i])}', which no class and no exclude names; "
-                + $"expected {Names.Listed(classOf.Keys)}."))];
+        int[] labels = Array.ConvertAll(rows, i => classOf.TryGetValue(values[i] ?? "", out int label) ? label
+            : throw new KitException($"Task '{task.Name}': image '{Printable.Of(all.Ids[i])}' of {all.Name} has "
+                + $"{task.Label} '{Printable.Of(values[i])}', which no class and no exclude names; expected "
+                + $"{Names.Listed(classOf.Keys)}."));
         ImageTable table = rows.Length == all.Count ? all : all.Rows(rows);
         bool[] frozen = FrozenTest.Mask(settings, table);
         if (version == SplitVersion.Strict && task.Split != SplitKind.Frozen && frozen.Contains(true))

@@ -21,8 +21,7 @@ public readonly record struct Estimate(double Value, double Low = double.NaN, do
 /// <summary>One value for each category.</summary>
 public sealed record BarSeries(string Name, IReadOnlyList<Estimate> Values);
 
-/// <summary>Bars or points over categories, with asymmetric intervals. Each series has a
-/// value for each category.</summary>
+/// <summary>Bars or points over categories, with asymmetric intervals; each series has a value for each.</summary>
 public sealed record BarFigure(string Id, string Title, string Caption, string AltText,
     IReadOnlyList<string> Categories, IReadOnlyList<BarSeries> Series, string CategoryAxis, string ValueAxis)
     : Figure(Id, Title, Caption, AltText)
@@ -54,7 +53,7 @@ public sealed record BarFigure(string Id, string Title, string Caption, string A
 public sealed record LineSeries(string Name, IReadOnlyList<double> X, IReadOnlyList<double> Y,
     IReadOnlyList<double>? Low = null, IReadOnlyList<double>? High = null)
 {
-    /// <summary>A line with a band from values with intervals.</summary>
+    // A line with a band from values with intervals.
     internal static LineSeries Of(string name, IEnumerable<double> x, IEnumerable<Estimate> y)
     {
         Estimate[] values = [.. y];
@@ -62,7 +61,6 @@ public sealed record LineSeries(string Name, IReadOnlyList<double> X, IReadOnlyL
             Array.ConvertAll(values, v => v.High));
     }
 
-    /// <summary>The value at a place with its interval.</summary>
     internal Estimate At(int i) => new(Y[i], Low?[i] ?? double.NaN, High?[i] ?? double.NaN);
 }
 
@@ -91,7 +89,7 @@ public sealed record LineFigure(string Id, string Title, string Caption, string 
         {
             if (!SameCount(s.X, s.Y, s.Low, s.High))
                 throw Wrong($"line '{s.Name}' has {s.X.Count} x, {s.Y.Count} y, {s.Low?.Count} low and {s.High?.Count} "
-                    + $"high values; expected equal counts.");
+                    + "high values; expected equal counts.");
             if ((LogX && s.X.Any(v => v <= 0)) || (LogY && s.Y.Any(v => v <= 0)))
                 throw Wrong($"line '{s.Name}' has values of 0 or less on a logarithmic axis.");
         }
@@ -105,16 +103,13 @@ public sealed record LineFigure(string Id, string Title, string Caption, string 
     }
 }
 
-/// <summary>
-/// A confusion matrix of counts as cells coloured by the share of their row. Rows are named
-/// from the top, columns from the
-/// left.
-/// </summary>
+/// <summary>A confusion matrix of counts, coloured by the share of their row. Rows are named from the top.</summary>
 public sealed record HeatmapFigure(string Id, string Title, string Caption, string AltText, IReadOnlyList<string> Rows,
-    IReadOnlyList<string> Columns, double[,] Values, string RowAxis = "True class",
-    string ColumnAxis = "Predicted class") : Figure(Id, Title, Caption, AltText)
+    IReadOnlyList<string> Columns, double[,] Values) : Figure(Id, Title, Caption, AltText)
 {
-    /// <summary>Values divided by the sum of their row; a row without counts gives zeros.</summary>
+    internal const string RowAxis = "True class", ColumnAxis = "Predicted class";
+
+    // Values divided by the sum of their row; a row without counts gives zeros.
     internal double[,] RowShares()
     {
         var shares = new double[Rows.Count, Columns.Count];
@@ -140,13 +135,11 @@ public sealed record HeatmapFigure(string Id, string Title, string Caption, stri
     }
 }
 
-/// <summary>
-/// Points of one group. Labels name single points; ends of intervals are given for all points or for none.
-/// </summary>
+/// <summary>Points of one group. Labels name single points; all points or none have intervals.</summary>
 public sealed record ScatterGroup(string Name, IReadOnlyList<double> X, IReadOnlyList<double> Y,
     IReadOnlyList<string>? Labels = null, IReadOnlyList<double>? Low = null, IReadOnlyList<double>? High = null)
 {
-    /// <summary>The value of a point with its interval, or the number alone.</summary>
+    // The value of a point with its interval, or the number alone.
     internal object At(int i) => Low is null ? Y[i] : new Estimate(Y[i], Low[i], High?[i] ?? double.NaN);
 }
 
@@ -165,10 +158,8 @@ public sealed record ScatterFigure(string Id, string Title, string Caption, stri
     /// <summary>Places of the labels on the horizontal axis; null lets the renderer choose.</summary>
     public IReadOnlyList<double>? XTicks { get; init; }
 
-    /// <summary>
-    /// Draws the groups a little apart from one another, so that intervals at the same place do not overlap; the data
-    /// table has the true places.
-    /// </summary>
+    /// <summary>Draws groups a little apart, so that their intervals do not overlap; the data table has the true
+    /// places.</summary>
     public bool SideBySide { get; init; }
 
     /// <summary>A dashed vertical line, such as the place of a missing point.</summary>

@@ -27,9 +27,7 @@ public sealed record ImageGridFigure(
         ("Image", t => t.Index + 1),
         ("Label", t => t.Item.Label),
         ("Note", t => t.Item.Note)) with
-    {
-        Stamp = Stamp
-    };
+    { Stamp = Stamp };
 
     internal string Tiles()
     {

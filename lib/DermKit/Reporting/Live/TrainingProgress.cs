@@ -109,9 +109,8 @@ public sealed class TrainingProgress
         // Not every method has a teacher's distribution or a loss with K outputs.
         string monitors = Known(step.LossRatio, " ({0:f3} of ln K)") + Known(_entropy.Last, ", entropy {0:f3}")
             + Known(_spread.Last, ", std {0:f3}");
-        return string.Create(CultureInfo.InvariantCulture, $"{_label}: step {step.Step} of {step.Steps}, ")
-            + string.Create(CultureInfo.InvariantCulture, $"epoch {step.Epoch:f2}, loss {step.Loss:f4}{monitors}, ")
-            + string.Create(CultureInfo.InvariantCulture, $"gradient {step.GradientNorm:f2}, {state}");
+        return string.Create(CultureInfo.InvariantCulture, $"{_label}: step {step.Step} of {step.Steps}, epoch "
+            + $"{step.Epoch:f2}, loss {step.Loss:f4}{monitors}, gradient {step.GradientNorm:f2}, {state}");
 
         static string Known(double value, string text) =>
             double.IsNaN(value) ? "" : string.Format(CultureInfo.InvariantCulture, text, value);

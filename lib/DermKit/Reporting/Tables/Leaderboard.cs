@@ -49,7 +49,4 @@ public static class Leaderboard
         ("stamp", r => r.Stamp),
         ("features", r => r.Features),
         ("p_holm_is_bound", r => r.IsBound ? "yes" : "no"));
-
-    /// <summary>Writes CSV in UTF-8 without a byte-order mark, completely or not at all.</summary>
-    public static void Save(Table table, string path) => TableFiles.WriteCsv(table.ToDataFrame(), path);
 }

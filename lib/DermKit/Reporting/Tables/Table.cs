@@ -5,11 +5,8 @@ using Microsoft.Data.Analysis;
 
 namespace DermKit.Reporting;
 
-/// <summary>An emphasised cell, such as the best value of its column.</summary>
-public sealed record Strong(object? Value);
-
-/// <summary>A table with a caption. The first column names the rows; headings have units; cells are text, numbers,
-/// <see cref="Estimate"/> or <see cref="Strong"/>.</summary>
+/// <summary>A table with a caption. The first column names the rows; headings have units; cells are text, numbers or
+/// <see cref="Estimate"/>.</summary>
 [TypeFormatterSource]
 public sealed record Table(
     string Caption, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<object?>> Rows) : IRichOutput
@@ -46,7 +43,7 @@ public sealed record Table(
         var columns = new List<DataFrameColumn>();
         for (int c = 0; c < Columns.Count; c++)
         {
-            object?[] cells = [.. Rows.Select(r => r[c] is Strong strong ? strong.Value : r[c])];
+            object?[] cells = [.. Rows.Select(r => r[c])];
             // A frame refuses a second column of the same name.
             int same = Columns.Take(c).Count(name => name == Columns[c]);
             AddColumns(same > 0 ? $"{Columns[c]} ({same + 1})" : Columns[c], cells, columns);
@@ -142,8 +139,7 @@ public sealed record Table(
                 values.Select(v => v is { } n && double.IsFinite(n) ? n : (double?)null));
     }
 
-    private bool IsNumeric(int column) => Rows.Count > 0
-        && Rows.All(r => IsNumeric(r[column] is Strong s ? s.Value : r[column]));
+    private bool IsNumeric(int column) => Rows.Count > 0 && Rows.All(r => IsNumeric(r[column]));
 
     private static bool IsNumeric(object? value)
     {
@@ -153,9 +149,5 @@ public sealed record Table(
         return !text.Any(char.IsLetter) && (text.Length == 0 || char.IsDigit(first));
     }
 
-    private static string Cell(object? value)
-    {
-        string text = Markup.Breakable(Tables.Text(value));
-        return value is Strong ? $"<strong>{text}</strong>" : text;
-    }
+    private static string Cell(object? value) => Markup.Breakable(Tables.Text(value));
 }

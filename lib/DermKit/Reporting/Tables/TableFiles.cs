@@ -70,15 +70,12 @@ internal static class TableFiles
                     case PrimitiveDataFrameColumn<long> numbers:
                         await group.WriteAsync<long>(field, numbers.ToArray());
                         break;
-                    case PrimitiveDataFrameColumn<int> numbers:
-                        await group.WriteAsync<int>(field, numbers.ToArray());
-                        break;
                     case StringDataFrameColumn texts:
                         await group.WriteAsync(field, texts.ToArray());
                         break;
                     default:
                         throw new KitException($"Table file {path}: column '{column.Name}' holds "
-                            + $"{column.DataType.Name}; expected double, long, int or string.");
+                            + $"{column.DataType.Name}; expected double, long or string.");
                 }
             }
             group.CompleteValidate();

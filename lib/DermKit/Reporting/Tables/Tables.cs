@@ -31,14 +31,14 @@ public static class Tables
         double.IsNaN(share) ? "–" : share.ToString("0 %", CultureInfo.InvariantCulture);
 
     /// <summary>Such as 0.71 [0.66, 0.75]; the number alone when it has no interval.</summary>
-    public static string Interval(Estimate estimate, int digits = 2)
+    public static string Interval(Estimate estimate)
     {
         string value = Fixed(estimate.Value);
         return estimate.HasInterval ? $"{value} [{Fixed(estimate.Low)}, {Fixed(estimate.High)}]" : value;
 
         // Adding zero turns a rounded -0 into 0.
-        string Fixed(double v) => double.IsNaN(v) ? "–"
-            : (Math.Round(v, digits) + 0.0).ToString($"F{digits}", CultureInfo.InvariantCulture);
+        static string Fixed(double v) => double.IsNaN(v) ? "–"
+            : (Math.Round(v, 2) + 0.0).ToString("F2", CultureInfo.InvariantCulture);
     }
 
     /// <summary>Such as 0.71 [0.66, 0.75].</summary>
@@ -59,13 +59,15 @@ public static class Tables
     internal static string P(double? p, bool isBound) =>
         p is { } value ? $"{(isBound ? "≤ " : "")}{Number(value)}" : "–";
 
+    // Such as 1 task or 2 tasks.
+    internal static string Counted(int number, string what) => $"{number} {what}{(number == 1 ? "" : "s")}";
+
     internal static IReadOnlyList<object?> Row(IEnumerable<object?> cells) => [.. cells];
 
     internal static string Text(object? value) => value switch
     {
         null => "",
         string text => text,
-        Strong strong => Text(strong.Value),
         double number => Number(number),
         float number => Number(number),
         IFormattable other => other.ToString(null, CultureInfo.InvariantCulture),

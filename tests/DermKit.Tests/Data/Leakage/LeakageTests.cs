@@ -145,7 +145,7 @@ public sealed class LeakageTests
             Assert.Throws<KitException>(() =>
                 LeakageReport.WithoutTouched([result], new HashSet<string> { "copy.jpg", "broken.jpg" }, 10)).Message);
 
-        ImageGridFigure figure = LeakageReport.Pairs("Near-duplicates", [copy], table, table, stamp: "SYNTHETIC");
+        ImageGridFigure figure = LeakageReport.Pairs([copy], table, "SYNTHETIC");
         Assert.Equal("3.png train | copy.jpg test", Assert.Single(figure.Images).Label);
         Assert.Contains("SYNTHETIC", figure.ToHtml());
         Table list = LeakageReport.List("Pairs", [copy], table, table);

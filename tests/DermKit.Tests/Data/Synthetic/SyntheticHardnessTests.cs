@@ -42,7 +42,8 @@ public sealed class SyntheticHardnessTests
         using ImageCache cache = ImageCache.Build(settings.CacheDir, task.Table.Paths, new EvalTransform());
         using VisionTransformer model = VisionTransformer.Random(VitConfig.Tiny, 1);
         FeatureSet features = new FeatureStore(settings.CacheDir).Extract(model, cache);
-        using Tensor train = features.Rows(split.Train), test = features.Rows(split.Test);
+        using Tensor values = features.ToTensor(), train = ProbeInput.Rows(values, split.Train),
+            test = ProbeInput.Rows(values, split.Test);
         return new LinearProbe().Run(train, [.. split.Train.Select(i => task.Labels[i])], test, Classes).Predicted;
     }
 

@@ -101,9 +101,9 @@ public sealed class ModelCostTests
         string data = Path.Combine(KitSettings.FromEnvironment().Root, "data"),
             fixture = ClipFixture.Write(folder.Path);
         ModelRegistry bare = ModelRegistry.Load(data), with = ModelRegistry.Load(data, fixture);
-        Assert.Equal(ClipFixture.Name, quick.Paired(with).Baseline);
+        Assert.Equal(ClipFixture.Name, quick.Suite.Paired(with).Baseline);
         Assert.Equal("vit-tiny-random",
-            (quick with { Suite = quick.Suite with { Models = ["vit-tiny-random"] } }).Paired(with).Baseline);
-        if (!bare["monet"].IsPresent) Assert.Equal("vit-tiny-random", full.Paired(bare).Baseline);
+            (quick.Suite with { Models = ["vit-tiny-random"] }).Paired(with).Baseline);
+        if (!bare["monet"].IsPresent) Assert.Equal("vit-tiny-random", full.Suite.Paired(bare).Baseline);
     }
 }

@@ -126,6 +126,8 @@ public sealed class PairedTestTests
         Assert.Equal([(1, false), (1, false)], PairedTest.Holm([(0.6, true), (0.6, true)]));
     }
 
+    private sealed record Tested : TestedDifference;
+
     [Theory]
     // Quantiles of the normal distribution at 1 - 0.05 / (2 m) and at 0.8.
     [InlineData(1, 1.959963985 + 0.841621234)]
@@ -134,8 +136,9 @@ public sealed class PairedTestTests
     public void WhatIsFoundFourTimesInFiveIsThatOfTheCorrectedTest(int comparisons, double errors)
     {
         Assert.Equal(errors, DetectableDifference.ErrorsToFind(comparisons), 6);
-        Assert.Equal(0.05 * errors, DetectableDifference.Of(0.05, comparisons), 6);
-        Assert.Equal(errors * errors / 4, DetectableDifference.TimesTheUnits(0.05, 0.1, comparisons), 6);
+        var tested = new Tested { StandardError = 0.05, Family = comparisons };
+        Assert.Equal(0.05 * errors, tested.Detectable, 6);
+        Assert.Equal(errors * errors / 4, tested.TimesTheUnits(0.1), 6);
         // A difference of that size passes the corrected test four times in five.
         var random = new Random(3);
         double critical = errors - 0.841621234;
@@ -175,16 +178,14 @@ public sealed class PairedTestTests
     {
         (string, double, double)[] tasks =
             [.. new[] { 1.0, 2, 3, 4, 5, 6, 7, -8 }.Select((d, i) => ($"set {i}", d, 0.0))];
-        SignedRankResult result = PairedTest.SignedRank(tasks);
-        Assert.Equal(8, result.Statistic);
+        (double p, double sum) = PairedTest.SignedRank(tasks)!.Value;
+        Assert.Equal(8, sum);
         // Of the 256 sign patterns 25 have a rank sum of at most 8 (partitions of 0 to 8 into distinct parts).
-        Assert.Equal(2 * 25 / 256.0, result.P!.Value, 12);
+        Assert.Equal(2 * 25 / 256.0, p, 12);
         Assert.Equal(2 / 256.0,
-            PairedTest.SignedRank([.. tasks.Select(t => (t.Item1, Math.Abs(t.Item2), 0.0))]).P!.Value, 12);
-        SignedRankResult refused = PairedTest.SignedRank([.. tasks.Take(7), ("set 0", 8, 0)]);
-        Assert.Null(refused.P);
-        Assert.Contains("7 distinct", refused.Refused);
-        Assert.Equal(1, PairedTest.SignedRank([.. tasks.Select(t => (t.Item1, 0.0, 0.0))]).P);
+            PairedTest.SignedRank([.. tasks.Select(t => (t.Item1, Math.Abs(t.Item2), 0.0))])!.Value.P, 12);
+        Assert.Null(PairedTest.SignedRank([.. tasks.Take(7), ("set 0", 8, 0)]));
+        Assert.Equal(1, PairedTest.SignedRank([.. tasks.Select(t => (t.Item1, 0.0, 0.0))])!.Value.P);
     }
 
     [Fact]

@@ -106,8 +106,8 @@ internal static class SampleFigures
     ["Model", "Parameters (M)", "Diagnosis", "Malignant", "Difference to random"],
     [
         ["Random ViT-T", 5.5, new Estimate(0.412, 0.371, 0.452), new Estimate(0.588, 0.541, 0.634), "–"],
-        ["Trained ViT-T", 5.5, new Strong(new Estimate(0.694, 0.655, 0.731)),
-            new Strong(new Estimate(0.803, 0.764, 0.838)), new Estimate(0.282, 0.231, 0.330)],
+        ["Trained ViT-T", 5.5, new Estimate(0.694, 0.655, 0.731),
+            new Estimate(0.803, 0.764, 0.838), new Estimate(0.282, 0.231, 0.330)],
         ["CLIP ViT-L/14", 303, new Estimate(0.643, 0.600, 0.683), new Estimate(0.781, 0.742, 0.816),
             new Estimate(0.231, 0.180, 0.283)],
     ])

@@ -23,7 +23,7 @@ public sealed class TableFilesTests : IDisposable
 
     private static Table Sample => new("Scores", ["Task", "n", "n", "F1 [95 %]", "p (Holm)", "Sure"],
     [
-        ["one, \"two\"", 5, 0.5, new Strong(new Estimate(0.7, 0.6, 0.8)), "≤ 0.020", new Estimate(0.25)],
+        ["one, \"two\"", 5, 0.5, new Estimate(0.7, 0.6, 0.8), "≤ 0.020", new Estimate(0.25)],
         ["other", 6, double.NaN, "–", "–", double.NaN],
     ])
     { Stamp = "SYNTHETIC" };

@@ -15,7 +15,7 @@ public sealed class TablesTests
     [InlineData(double.NaN, double.NaN, double.NaN, "–")]
     [InlineData(0.001, -0.004, 0.03, "0.00 [0.00, 0.03]")]
     public void IntervalsAreWrittenAlike(double value, double low, double high, string expected) =>
-        Assert.Equal(expected, Tables.Interval(new(value, low, high)));
+        Assert.Equal(expected, Tables.Interval(new Estimate(value, low, high)));
 
     [Theory]
     [InlineData(2400, "2400")]
@@ -58,7 +58,7 @@ public sealed class TablesTests
             html);
         Assert.Contains("<th scope=\"col\" class=\"num\">Diagnosis</th>", html);
         Assert.Contains("<th scope=\"col\">Model</th>", html);
-        Assert.Contains("<td class=\"num\"><strong>0.69 [0.66, 0.73]</strong></td>", html);
+        Assert.Contains("<td class=\"num\">0.69 [0.66, 0.73]</td>", html);
         Assert.Contains("data-headline=\"Paired difference", html);
     }
 

@@ -24,8 +24,9 @@ public sealed class ClipFixtureTests : IDisposable
         ModelRegistry registry = ModelRegistry.Load(data, fixture);
         ModelDefinition[] models = [registry[ClipFixture.Name], registry[ClipFixture.OpenAiName]];
         Assert.All(models, m => Assert.Equal(("FIXTURE", "clip", ClipFixture.Config), (m.Stamp, m.Family, m.Clip)));
-        Assert.Equal("safetensors; its keys are those of Hugging Face's CLIPModel", models[0].DescribeFile());
-        Assert.Equal("PyTorch zip; its keys are those of openai/CLIP, under state_dict.", models[1].DescribeFile());
+        Assert.Equal("safetensors; its keys are those of Hugging Face's CLIPModel", ClipReport.Described(models[0]));
+        Assert.Equal("PyTorch zip; its keys are those of openai/CLIP, under state_dict.",
+            ClipReport.Described(models[1]));
         using Backbone first = models[0].Create(0), second = models[1].Create(0);
         Tensor images = randn(2, 3, 224, 224, generator: new Generator(5));
         foreach (FeatureVariant variant in new[] { FeatureVariant.Cls4PreNorm, FeatureVariant.Projected })

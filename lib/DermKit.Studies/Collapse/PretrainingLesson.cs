@@ -1,6 +1,7 @@
+using DermKit.Pretraining;
 using static TorchSharp.torch;
 
-namespace DermKit.Pretraining;
+namespace DermKit.Studies;
 
 /// <summary>The runs of the pre-training notebook.</summary>
 public static class PretrainingLesson

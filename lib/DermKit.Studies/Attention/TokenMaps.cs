@@ -5,7 +5,7 @@ using TorchSharp;
 using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
-namespace DermKit.Evaluation;
+namespace DermKit.Studies;
 
 /// <summary>Patch tokens as colours, one pixel a patch, and the shares of variance in red, green and blue.</summary>
 public sealed record PatchColors(IReadOnlyList<RgbImage> Images, IReadOnlyList<double> Shares);

@@ -3,7 +3,7 @@ using DermKit.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Evaluation;
+namespace DermKit.Studies;
 
 /// <summary>Vision transformers that figures show side by side.</summary>
 public sealed class ComparedBackbones : IDisposable

@@ -1,4 +1,4 @@
-namespace DermKit.Evaluation;
+namespace DermKit.Studies;
 
 /// <summary>Score above a prediction that needs no image: mean F1 minus that of the most frequent class for every test
 /// image, paired on test units, over the tasks of a mean of <see cref="Comparison.Means"/>.</summary>

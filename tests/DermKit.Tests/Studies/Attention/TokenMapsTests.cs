@@ -1,9 +1,9 @@
-using DermKit.Evaluation;
 using DermKit.Models;
+using DermKit.Studies;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace DermKit.Tests.Evaluation;
+namespace DermKit.Tests.Studies;
 
 public sealed class TokenMapsTests : IDisposable
 {

@@ -1,6 +1,6 @@
 using DermKit.Imaging;
 
-namespace DermKit.Reporting;
+namespace DermKit.Studies;
 
 /// <summary>Draws a weight or a colour for each patch as a square; nothing is known at a finer scale.</summary>
 internal static class PatchPainting
