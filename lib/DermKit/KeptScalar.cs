@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit;
 
@@ -30,10 +28,19 @@ internal static class KeptScalar
     // TorchSharp's square is a power and creates a scalar.
     public static Tensor Squared(this Tensor x) => x.mul(x);
 
+    // L2 norms along a dimension, which stays with length 1.
+    public static Tensor Norm(this Tensor x, long dim) => x.Squared().sum(dim, keepdim: true).sqrt();
+
+    // For messages: [2, 3].
+    public static string Shape(this Tensor x) => $"[{string.Join(", ", x.shape)}]";
+
+    // Frees all tensors of an expression but its result.
+    public static Tensor Scoped(Func<Tensor> result) => WrappedTensorDisposeScope(result);
+
     // A tensor of one element, read without a scalar.
     public static double Value(this Tensor tensor)
     {
-        using Tensor value = tensor.detach().to(ScalarType.Float64).cpu();
+        using Tensor value = tensor.detach().to(float64).cpu();
         return value.data<double>()[0];
     }
 }

@@ -1,6 +1,3 @@
-using System.Globalization;
-using TorchSharp;
-
 namespace DermKit;
 
 /// <summary>How much work a notebook does; changes numbers only, not the code path.</summary>
@@ -29,9 +26,8 @@ public sealed record KitSettings(RunMode Mode, string Device, string Root, strin
             throw new KitException($"KIT_MODE is '{mode}'; expected quick, workshop or full.");
         string data = Path.GetFullPath(Variable("KIT_DATA_DIR") ?? Path.Combine(root, "data"));
         if (!Directory.Exists(data))
-            throw new KitException(
-                $"KIT_DATA_DIR is '{data}', which is no folder; name the folder that holds isic2017/, "
-                    + "pad-ufes-20/ or ham10000/, or unset it.");
+            throw new KitException($"KIT_DATA_DIR is '{data}', which is no folder; name the one that holds isic2017/, "
+                + "pad-ufes-20/ or ham10000/, or unset it.");
         string cache = Path.GetFullPath(Variable("KIT_CACHE_DIR") ?? Path.Combine(root, "data", ".cache"));
         return new(parsed, Variable("KIT_DEVICE") ?? "cpu", root, data, cache);
     }
@@ -41,20 +37,18 @@ public sealed record KitSettings(RunMode Mode, string Device, string Root, strin
     public torch.Device TorchDevice()
     {
         if (Device == "cpu") return torch.CPU;
-        if (Device != "cuda" && !Device.StartsWith("cuda:", StringComparison.Ordinal))
+        if (Device != "cuda" && !Device.StartsWith("cuda:", Ordinal))
             throw new KitException(
                 $"Device '{Device}' is unknown; expected cpu, cuda or cuda:N (KIT_DEVICE or --device).");
         if (!torch.TryInitializeDeviceType(DeviceType.CUDA))
-            throw new KitException(
-                "CUDA is not available: build with -p:TorchBackend=cuda on a machine with an NVIDIA driver, "
-                    + "or use --device cpu.");
+            throw new KitException("CUDA is not available: build with -p:TorchBackend=cuda on a machine with an NVIDIA "
+                + "driver, or use --device cpu.");
         int count = torch.cuda.device_count();
         if (Device == "cuda"
             || int.TryParse(Device[5..], NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n < count)
             return torch.device(Device);
-        throw new KitException(
-            $"Device '{Device}': expected cuda or cuda:N with N below {count}, the number of devices here "
-                + "(KIT_DEVICE or --device).");
+        throw new KitException($"Device '{Device}': expected cuda or cuda:N with N below {count}, the number of "
+            + "devices here (KIT_DEVICE or --device).");
     }
 
     private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value
@@ -66,7 +60,6 @@ public sealed record KitSettings(RunMode Mode, string Device, string Root, strin
         foreach (string start in starts)
             for (DirectoryInfo? folder = new(start); folder is not null; folder = folder.Parent)
                 if (File.Exists(Path.Combine(folder.FullName, "Kit.sln"))) return folder.FullName;
-        throw new KitException(
-            "No Kit.sln above this library or the working folder; run from inside a clone of the kit.");
+        throw new KitException("No Kit.sln above this library or the working folder; run inside a clone of the kit.");
     }
 }

@@ -10,6 +10,13 @@ public sealed class KitException : Exception
     /// <summary>Creates the exception from an interpolated string whose values are escaped one by one.</summary>
     public KitException(KitMessage message, Exception? inner = null) : base(message.Take(), inner) { }
 
+    // Says what could have been meant, such as "Method" with a name that is no method's.
+    internal static KitException Unknown(string what, string name, IEnumerable<string> known)
+    {
+        string[] all = [.. known];
+        return new($"{what} '{name}' is unknown; did you mean '{Nearest(name, all)}'? Known: {Names.Listed(all)}.");
+    }
+
     // The known name nearest by edit distance, for "did you mean".
     internal static string Nearest(string name, IEnumerable<string> known) => known.Order(StringComparer.Ordinal)
         .MinBy(k => EditDistance(name.ToLowerInvariant(), k.ToLowerInvariant())) ?? "";

@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Text;
 
 namespace DermKit;
 
@@ -31,8 +29,8 @@ internal static class Printable
         if (text.Length <= Longest) return Line(text);
         string[] words = text.Split(' ');
         // A name already cut stays.
-        bool IsCut(int i) => words[i].EndsWith("...", StringComparison.Ordinal) && i + 2 < words.Length
-            && words[i + 2].StartsWith("characters)", StringComparison.Ordinal);
+        bool IsCut(int i) => words[i].EndsWith("...", Ordinal) && i + 2 < words.Length
+            && words[i + 2].StartsWith("characters)", Ordinal);
         bool IsWhole(int i) => IsCut(i) || words[i].AsSpan().ContainsAny('/', '\\');
         return string.Join(' ', words.Select((word, i) => IsWhole(i) ? Line(word) : Of(word)));
     }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 
@@ -13,12 +12,19 @@ internal static class StrictJson
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         RespectNullableAnnotations = true,
         AllowDuplicateProperties = false,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
     };
 
-    // Keys are the public properties in camelCase; required ones must be there. Throws KitException when the file is no
-    // JSON object or a key is unknown (the nearest is named), missing, repeated or of the wrong type.
-    public static T Read<T>(string path) => Guarded(path, () => JsonSerializer.Deserialize<T>(Keys<T>(path), Options)!);
+    // Keys are the public properties in camelCase (any for a dictionary); required ones must be there. Throws
+    // KitException when the file is no JSON object or a key is unknown (the nearest is named), missing, repeated or of
+    // the wrong type.
+    public static T Read<T>(string path)
+    {
+        JsonObject keys = Root(path);
+        foreach ((string key, _) in keys) Known(typeof(T), path, key);
+        return Guarded(path, () => keys.Deserialize<T>(Options)!);
+    }
 
     // Reads a file over defaults that depend on its keys; changes (JSON, or else text) replace its values. defaults
     // gets the set keys, which it may remove, and returns the record of all others and why it lacks a key (null for a
@@ -38,13 +44,6 @@ internal static class StrictJson
             foreach ((string key, JsonNode? value) in keys) all[key] = value?.DeepClone();
             return (T)all.Deserialize(type, Options)!;
         });
-    }
-
-    private static JsonObject Keys<T>(string path)
-    {
-        JsonObject keys = Root(path);
-        foreach ((string key, _) in keys) Known(typeof(T), path, key);
-        return keys;
     }
 
     private static JsonObject Root(string path)
@@ -67,12 +66,12 @@ internal static class StrictJson
 
     private static void Known(Type type, string where, string key, Func<string, string?>? whyUnknown = null)
     {
-        string[] known = [.. Options.GetTypeInfo(type).Properties.Where(p => p.Set is not null).Select(p => p.Name)];
-        if (known.Contains(key)) return;
+        JsonTypeInfo info = Options.GetTypeInfo(type);
+        string[] known = [.. info.Properties.Where(p => p.Set is not null).Select(p => p.Name)];
+        if (info.Kind == JsonTypeInfoKind.Dictionary || known.Contains(key)) return;
         if (whyUnknown?.Invoke(key) is { } why)
             throw new KitException($"{where}, key '{key}': expected no such key, because {why}.");
-        throw new KitException($"{where}: key '{key}' is unknown; did you mean '{KitException.Nearest(key, known)}'? "
-            + $"Known keys: {Names.Listed(known)}.");
+        throw KitException.Unknown($"{where}: key", key, known);
     }
 
     private static JsonNode? Value(string text)

@@ -14,16 +14,11 @@ internal sealed class UnfinishedFolder : IDisposable
         foreach (string left in Directory.GetDirectories(parent, $"{name}*{Suffix}")) Clear(left);
         foreach (string left in Directory.GetFiles(parent, $"{name}*{Suffix}{Lock}")) Clear(left[..^Lock.Length]);
         Path = System.IO.Path.Combine(parent, $"{name}{Guid.NewGuid():N}{Suffix}");
-        held = LockOf(Path, FileMode.CreateNew);
-        try
+        held = Owned.Make(() => LockOf(Path, FileMode.CreateNew), file =>
         {
             Directory.CreateDirectory(Path);
-        }
-        catch
-        {
-            held.Dispose();
-            throw;
-        }
+            return file;
+        });
     }
 
     internal string Path { get; }

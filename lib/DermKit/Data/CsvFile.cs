@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace DermKit.Data;
 
 /// <summary>A CSV or tab-separated (.tab, .tsv) file as strings, read strictly after RFC 4180; DataFrame.LoadCsv
@@ -131,36 +129,24 @@ internal sealed class CsvFile
             at = end < 0 ? text.Length : at + end;
             string plain = text[start..at].Trim();
             if (at >= text.Length || text[at] != '"') return plain;
-            if (plain.Length > 0)
-                throw Error(line,
-                    "a quote inside a field; put the whole field in quotes and double the quotes inside.");
-            string quoted = Quoted();
-            for (; at < text.Length && text[at] != separator && text[at] != '\n'; at++)
-                if (text[at] == '"')
-                    throw Error(line,
-                        "a quote inside a field; put the whole field in quotes and double the quotes inside.");
-                else if (!char.IsWhiteSpace(text[at]))
-                    throw Error(line, "text after a closing quote; expected a comma or the end of the row.");
-            return quoted.Trim();
-        }
-
-        private string Quoted()
-        {
-            int start = line;
-            var field = new StringBuilder();
-            while (true)
+            string inside = "a quote inside a field; put the whole field in quotes and double the quotes inside.";
+            if (plain.Length > 0) throw Error(inside);
+            int open = ++at;
+            for (; ; at += 2)
             {
-                int begin = ++at, length = text.AsSpan(at).IndexOf('"');
-                if (length < 0) throw Error(start, "a quote is opened and never closed; close it.");
-                at += length;
-                line += text.AsSpan(begin, length).Count('\n');
-                field.Append(text, begin, length);
-                at++;
-                if (at >= text.Length || text[at] != '"') return field.ToString();
-                field.Append('"');
+                at = text.IndexOf('"', at);
+                if (at < 0) throw Error("a quote is opened and never closed; close it.");
+                if (at + 1 == text.Length || text[at + 1] != '"') break;
             }
+            string quoted = text[open..at].Replace("\"\"", "\"", Ordinal).Trim();
+            line += text.AsSpan(open, at - open).Count('\n');
+            for (at++; at < text.Length && text[at] != separator && text[at] != '\n'; at++)
+                if (!char.IsWhiteSpace(text[at]))
+                    throw Error(text[at] == '"' ? inside
+                        : "text after a closing quote; expected a comma or the end of the row.");
+            return quoted;
         }
 
-        private KitException Error(int row, string message) => new($"{path}, row {row}: {message}");
+        private KitException Error(string message) => new($"{path}, row {line}: {message}");
     }
 }

@@ -19,9 +19,8 @@ internal static class CutValues
             .DefaultIfEmpty(double.NaN).Average();
         double test = Mean(true), rest = Mean(false);
         return Math.Abs(test - rest) < Suspicious || double.IsNaN(test - rest) ? null
-            : FormattableString.Invariant(
-                $"of the test images {100 * test:0} % of all values are 0 or 255, of the others ")
-            + FormattableString.Invariant($"{100 * rest:0} %: one part was stored after normalisation or with other ")
-            + "contrast. Look at some images of both before you read a score, and get the original files.";
+            : string.Create(CultureInfo.InvariantCulture, $"of the test images {100 * test:0} % of all values are 0 or "
+                + $"255, of the others {100 * rest:0} %: one part was stored after normalisation or with other "
+                + $"contrast. Look at some images of both before you read a score, and get the original files.");
     }
 }

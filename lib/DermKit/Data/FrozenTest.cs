@@ -22,10 +22,9 @@ internal static class FrozenTest
     // Throws if a list is unreadable, or lists patients of a table without patient_id.
     public static bool[] Mask(KitSettings settings, ImageTable table)
     {
-        string folder = Path.Combine(settings.Root, "data", "splits");
+        string folder = Lists(settings);
         HashSet<string> Listed(string pattern, string column) => !Directory.Exists(folder) ? []
-            : ImageFiles.Shown(folder, pattern)
-                .SelectMany(path => CsvFile.Read(path).Column(column)).ToHashSet(StringComparer.Ordinal);
+            : ImageFiles.Shown(folder, pattern).SelectMany(path => CsvFile.Read(path).Column(column)).ToHashSet();
         HashSet<string> images = Listed("*-test.csv", "image_id"), padPatients = Listed(PadPatients, "patient_id");
         HashSet<string> isic = [.. images.Select(IsicId).OfType<string>()];
         bool IsListed(string name) => images.Contains(name)
@@ -50,9 +49,8 @@ internal static class FrozenTest
     // Real sets present that may have frozen images; no fixtures.
     internal static string[] SetsAtHand(KitSettings settings)
     {
-        string lists = Path.Combine(settings.Root, "data", "splits");
-        bool IsListed(string set) => File.Exists(Path.Combine(lists, $"{set}-test.csv"))
-            || File.Exists(Path.Combine(lists, $"{set}-test-patients.csv"));
+        bool IsListed(string set) =>
+            ImageFiles.First(Lists(settings), $"{set}-test.csv", $"{set}-test-patients.csv") is not null;
         return [.. DataSetCatalog.RealSets.Where(set => (WithSplit.Contains(set) || IsListed(set))
             && DataSetCatalog.Folder(settings, set) is not null && !DataSetCatalog.IsFixture(settings, set))];
     }
@@ -76,12 +74,14 @@ internal static class FrozenTest
     internal static IReadOnlySet<string> Copies(IReadOnlyList<string> candidates, IReadOnlyList<string> frozen,
         Func<string, RgbImage>? decode = null, CancellationToken cancellation = default)
     {
-        HashSet<string> copies = [.. candidates.Intersect(frozen, StringComparer.Ordinal)];
+        HashSet<string> copies = [.. candidates.Intersect(frozen)];
         if (candidates.Count == 0 || frozen.Count == 0) return copies;
         copies.UnionWith(Leakage.Find(candidates, frozen, decode: decode, cancellation: cancellation)
             .Select(pair => candidates[pair.First]));
         return copies;
     }
+
+    internal static string Lists(KitSettings settings) => Path.Combine(settings.Root, "data", "splits");
 
     private static string? IsicId(string name) => Isic.Match(Path.GetFileName(name)) is { Success: true } match
         ? match.Groups[1].Value : null;

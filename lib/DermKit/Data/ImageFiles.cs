@@ -26,7 +26,7 @@ internal static class ImageFiles
     internal static IEnumerable<FileInfo> Under(string folder, IReadOnlySet<string> suffixes)
     {
         string root = Real(folder);
-        var visited = new HashSet<string>(StringComparer.Ordinal);
+        var visited = new HashSet<string>();
         var open = new Stack<(DirectoryInfo Folder, string Real)>([(new DirectoryInfo(folder), root)]);
         var links = new PriorityQueue<FileSystemInfo, string>(StringComparer.Ordinal);
         while (open.Count > 0 || links.Count > 0)
@@ -62,11 +62,9 @@ internal static class ImageFiles
     internal static ImageTable Table(string name, string folder, string[] ids,
         params (string Name, string?[] Values)[] columns)
     {
-        ILookup<string, string> exact = Under(folder)
-            .ToLookup(f => Stem(f.Name), f => f.FullName, StringComparer.Ordinal);
-        ILookup<string, string> composed = exact.SelectMany(g => g)
-            .ToLookup(f => Letters.Composed(Stem(f)), StringComparer.Ordinal);
-        var taken = new Dictionary<string, string>(StringComparer.Ordinal);
+        ILookup<string, string> exact = Under(folder).ToLookup(f => Stem(f.Name), f => f.FullName);
+        ILookup<string, string> composed = exact.SelectMany(g => g).ToLookup(f => Letters.Composed(Stem(f)));
+        var taken = new Dictionary<string, string>();
         string? Find(string id)
         {
             string stem = exact.Contains(id) ? id : Stem(id);
@@ -159,15 +157,17 @@ internal static class ImageFiles
     private static bool IsOne(FileSystemInfo entry, IReadOnlySet<string> suffixes) =>
         (entry is DirectoryInfo || suffixes.Contains(entry.Extension)) && IsShown(entry);
 
-    private static bool IsNamed(string file, string name) =>
-        Suffixes.Contains(Path.GetExtension(file)) && !file.StartsWith('.')
-            && (file == name || Path.GetFileNameWithoutExtension(file) == name
-        || Path.ChangeExtension(file, Path.GetExtension(file).ToLowerInvariant()) == Path.ChangeExtension(name,
-            Path.GetExtension(name).ToLowerInvariant()));
+    private static bool IsNamed(string file, string name)
+    {
+        string suffix = Path.GetExtension(file), stem = Path.GetFileNameWithoutExtension(file);
+        bool isSame = suffix.Equals(Path.GetExtension(name), OrdinalIgnoreCase);
+        return Suffixes.Contains(suffix) && !file.StartsWith('.')
+            && (stem == name || isSame && stem == Path.GetFileNameWithoutExtension(name));
+    }
 
     private static bool IsAround(string outer, string inner) =>
         inner == outer || inner.StartsWith(Path.TrimEndingDirectorySeparator(outer) + Path.DirectorySeparatorChar,
-            StringComparison.Ordinal);
+            Ordinal);
 
     // The path with up to forty links followed.
     private static string Real(string path, int links = 40)

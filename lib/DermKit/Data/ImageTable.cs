@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Data.Analysis;
 
 namespace DermKit.Data;
@@ -18,7 +17,7 @@ public sealed class ImageTable
             ?? throw new KitException($"{name}, image {i + 1}: expected {what}, found none; fill it in."))];
         Paths = Filled("image", "a path");
         Ids = Filled("image_id", "an image_id");
-        if (Ids.CountBy(i => i, StringComparer.Ordinal).FirstOrDefault(id => id.Value > 1) is { Key: { } twice } count)
+        if (Ids.CountBy(i => i).FirstOrDefault(id => id.Value > 1) is { Key: { } twice } count)
             throw new KitException($"{name}: image '{twice}' stands {count.Value} times; keep one row for each image.");
     }
 
@@ -57,12 +56,7 @@ public sealed class ImageTable
     /// <exception cref="KitException">No such column.</exception>
     public string?[] Column(string column)
     {
-        if (!Has(column))
-        {
-            string[] names = [.. Frame.Columns.Select(c => c.Name)];
-            throw new KitException($"{Name}: expected a column '{column}', found {Names.Listed(names)}; did you mean "
-                + $"'{KitException.Nearest(column, names)}'?");
-        }
+        if (!Has(column)) throw KitException.Unknown($"{Name}: column", column, Frame.Columns.Select(c => c.Name));
         return [.. Frame.Columns[column].Cast<object?>()
             .Select(v => Missing.Known(Convert.ToString(v, CultureInfo.InvariantCulture)))];
     }
@@ -73,7 +67,7 @@ public sealed class ImageTable
     public ImageTable Once(string label)
     {
         string?[] labels = Column(label);
-        var rows = new Dictionary<string, int>(StringComparer.Ordinal);
+        var rows = new Dictionary<string, int>();
         for (int i = 0; i < Count; i++)
             if (!rows.TryAdd(Paths[i], i) && rows[Paths[i]] is var first && labels[i] != labels[first])
                 throw new KitException($"{Name}: {Paths[i]} is the image of '{Ids[first]}' with {label} "

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace DermKit.Data;
 
 /// <summary>Composes letters and marks, which macOS stores decomposed. Where globalization is invariant, as in this
@@ -10,43 +8,40 @@ internal static class Letters
     private const int HangulFirst = 0xAC00, HangulLast = 0xD7A3, Lead = 0x1100, Vowel = 0x1161, Tail = 0x11A7,
         Vowels = 21, Tails = 28;
 
-    // Lines of a mark, then pairs of a letter without and with it: canonical compositions (Unicode 15).
+    // Lines of a mark, then pairs of a letter without and with it: canonical compositions (Unicode 15). Capitals that
+    // follow from their small letters are left out.
     private static readonly string[] Table =
     [
-        "\u0300AÀEÈIÌOÒUÙaàeèiìoòuùÜǛüǜNǸnǹЕЀИЍеѐиѝĒḔēḕŌṐōṑWẀwẁÂẦâầĂẰăằÊỀêềÔỒôồƠỜơờƯỪưừYỲyỳ",
-        "\u0301AÁEÉIÍOÓUÚYÝaáeéiíoóuúyýCĆcćLĹlĺNŃnńRŔrŕSŚsśZŹzźÜǗüǘGǴgǵÅǺåǻÆǼæǽØǾøǿ¨΅ΑΆΕΈΗΉΙΊΟΌΥΎΩΏϊΐαάεέηήιίϋΰ",
-        "\u0301οόυύωώϒϓГЃКЌгѓкќÇḈçḉĒḖēḗÏḮïḯKḰkḱMḾmḿÕṌõṍŌṒōṓPṔpṕŨṸũṹWẂwẃÂẤâấĂẮăắÊẾêếÔỐôốƠỚơớƯỨưứ",
-        "\u0302AÂEÊIÎOÔUÛaâeêiîoôuûCĈcĉGĜgĝHĤhĥJĴjĵSŜsŝWŴwŵYŶyŷZẐzẑẠẬạậẸỆẹệỌỘọộ",
-        "\u0303AÃNÑOÕaãnñoõIĨiĩUŨuũVṼvṽÂẪâẫĂẴăẵEẼeẽÊỄêễÔỖôỗƠỠơỡƯỮưữYỸyỹ",
-        "\u0308AÄEËIÏOÖUÜaäeëiïoöuüyÿYŸΙΪΥΫιϊυϋϒϔЕЁІЇеёіїАӒаӓӘӚәӛЖӜжӝЗӞзӟИӤиӥОӦоӧӨӪөӫЭӬэӭУӰуӱЧӴчӵЫӸыӹHḦhḧÕṎõṏŪṺ",
-        "\u0308ūṻWẄwẅXẌxẍtẗ",
-        "\u030aAÅaåUŮuůwẘyẙ",
-        "\u0327CÇcçGĢgģKĶkķLĻlļNŅnņRŖrŗSŞsşTŢtţEȨeȩDḐdḑHḨhḩ",
-        "\u0304AĀaāEĒeēIĪiīOŌoōUŪuūÜǕüǖÄǞäǟȦǠȧǡÆǢæǣǪǬǫǭÖȪöȫÕȬõȭȮȰȯȱYȲyȳИӢиӣУӮуӯGḠgḡḶḸḷḹṚṜṛṝ",
-        "\u0306AĂaăEĔeĕGĞgğIĬiĭOŎoŏUŬuŭУЎИЙийуўЖӁжӂАӐаӑЕӖеӗȨḜȩḝẠẶạặ",
-        "\u0328AĄaąEĘeęIĮiįUŲuųOǪoǫ",
-        "\u0307CĊcċEĖeėGĠgġIİZŻzżAȦaȧOȮoȯBḂbḃDḊdḋFḞfḟHḢhḣMṀmṁNṄnṅPṖpṗRṘrṙSṠsṡŚṤśṥŠṦšṧṢṨṣṩTṪtṫWẆwẇXẊxẋYẎyẏſẛ",
-        "\u030cCČcčDĎdďEĚeěLĽlľNŇnňRŘrřSŠsšTŤtťZŽzžAǍaǎIǏiǐOǑoǒUǓuǔÜǙüǚGǦgǧKǨkǩƷǮʒǯjǰHȞhȟ",
-        "\u030bOŐoőUŰuűУӲуӳ",
-        "\u031bOƠoơUƯuư",
-        "\u030fAȀaȁEȄeȅIȈiȉOȌoȍRȐrȑUȔuȕѴѶѵѷ",
-        "\u0311AȂaȃEȆeȇIȊiȋOȎoȏRȒrȓUȖuȗ",
-        "\u0326SȘsșTȚtț",
-        "\u0325AḀaḁ",
-        "\u0323BḄbḅDḌdḍHḤhḥKḲkḳLḶlḷMṂmṃNṆnṇRṚrṛSṢsṣTṬtṭVṾvṿWẈwẉZẒzẓAẠaạEẸeẹIỊiịOỌoọƠỢơợUỤuụƯỰưựYỴyỵ",
-        "\u0331BḆbḇDḎdḏKḴkḵLḺlḻNṈnṉRṞrṟTṮtṯZẔzẕhẖ",
-        "\u032dDḒdḓEḘeḙLḼlḽNṊnṋTṰtṱUṶuṷ",
-        "\u0330EḚeḛIḬiḭUṴuṵ",
-        "\u032eHḪhḫ",
-        "\u0324UṲuṳ",
-        "\u0309AẢaảÂẨâẩĂẲăẳEẺeẻÊỂêểIỈiỉOỎoỏÔỔôổƠỞơởUỦuủƯỬưửYỶyỷ",
+        "\u0300aàeèiìoòuùüǜnǹеѐиѝēḕōṑwẁâầăằêềôồơờưừyỳ",
+        "\u0301aáeéiíoóuúyýcćlĺnńrŕsśzźüǘgǵåǻæǽøǿ¨΅ϊΐαάεέηήιίϋΰοόυύωώϒϓгѓкќçḉēḗïḯkḱmḿõṍōṓpṕũṹwẃâấăắêếôốơớưứ",
+        "\u0302aâeêiîoôuûcĉgĝhĥjĵsŝwŵyŷzẑạậẹệọộ",
+        "\u0303aãnñoõiĩuũvṽâẫăẵeẽêễôỗơỡưữyỹ",
+        "\u0308aäeëiïoöuüyÿιϊυϋϒϔеёіїаӓәӛжӝзӟиӥоӧөӫэӭуӱчӵыӹhḧõṏūṻwẅxẍtẗ",
+        "\u030aaåuůwẘyẙ",
+        "\u0327cçgģkķlļnņrŗsştţeȩdḑhḩ",
+        "\u0304aāeēiīoōuūüǖäǟȧǡæǣǫǭöȫõȭȯȱyȳиӣуӯgḡḷḹṛṝ",
+        "\u0306aăeĕgğiĭoŏuŭийуўжӂаӑеӗȩḝạặ",
+        "\u0328aąeęiįuųoǫ",
+        "\u0307cċeėgġIİzżaȧoȯbḃdḋfḟhḣmṁnṅpṗrṙsṡśṥšṧṣṩtṫwẇxẋyẏſẛ",
+        "\u030ccčdďeělľnňrřsštťzžaǎiǐoǒuǔüǚgǧkǩʒǯjǰhȟ",
+        "\u030boőuűуӳ",
+        "\u031boơuư",
+        "\u030faȁeȅiȉoȍrȑuȕѵѷ",
+        "\u0311aȃeȇiȋoȏrȓuȗ",
+        "\u0326sștț",
+        "\u0325aḁ",
+        "\u0323bḅdḍhḥkḳlḷmṃnṇrṛsṣtṭvṿwẉzẓaạeẹiịoọơợuụưựyỵ",
+        "\u0331bḇdḏkḵlḻnṉrṟtṯzẕhẖ",
+        "\u032ddḓeḙlḽnṋtṱuṷ",
+        "\u0330eḛiḭuṵ",
+        "\u032ehḫ",
+        "\u0324uṳ",
+        "\u0309aảâẩăẳeẻêểiỉoỏôổơởuủưửyỷ",
         "\u3099かがきぎくぐけげこごさざしじすずせぜそぞただちぢつづてでとどはばひびふぶへべほぼうゔゝゞカガキギクグケゲコゴサザシジスズセゼソゾタダチヂツヅテデトドハバヒビフブヘベホボウヴワヷヰヸヱヹヲヺヽヾ",
         "\u309aはぱひぴふぷへぺほぽハパヒピフプヘペホポ",
     ];
 
-    private static readonly Dictionary<(char Letter, char Mark), char> Compositions = Table
-        .SelectMany(line => line.Skip(1).Chunk(2).Select(pair => (line[0], pair)))
-        .ToDictionary(p => (p.pair[0], p.Item1), p => p.pair[1]);
+    private static readonly Dictionary<(char Letter, char Mark), char> Compositions = Read();
 
     internal static string Composed(string text)
     {
@@ -60,6 +55,19 @@ internal static class Letters
             else composed.Append(c);
         }
         return composed.ToString();
+    }
+
+    private static Dictionary<(char Letter, char Mark), char> Read()
+    {
+        var all = new Dictionary<(char Letter, char Mark), char>();
+        foreach (string line in Table)
+            foreach (char[] pair in line.Skip(1).Chunk(2))
+            {
+                all[(pair[0], line[0])] = pair[1];
+                char capital = char.ToUpperInvariant(pair[1]);
+                if (capital != pair[1]) all[(char.ToUpperInvariant(pair[0]), line[0])] = capital;
+            }
+        return all;
     }
 
     private static char? One(char letter, char mark)

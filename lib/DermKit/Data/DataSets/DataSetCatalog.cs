@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
-
 namespace DermKit.Data;
 
 /// <summary>Data sets by name: adapters, else a folder with labels.csv (<see cref="GenericCsv"/>).</summary>
@@ -96,8 +92,7 @@ public static class DataSetCatalog
         string Name(FileInfo file) => Path.GetRelativePath(folder, file.FullName).Replace('\\', '/');
         void Append(string text) => hash.AppendData(Encoding.UTF8.GetBytes(text));
         string root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        bool IsTopCsv(FileInfo file) => file.DirectoryName == root
-            && file.Extension.Equals(".csv", StringComparison.OrdinalIgnoreCase);
+        bool IsTopCsv(FileInfo file) => file.DirectoryName == root && file.Extension.Equals(".csv", OrdinalIgnoreCase);
         foreach (FileInfo labels in ImageFiles.Under(folder, LabelFiles).OrderBy(f => !IsTopCsv(f))
             .ThenBy(f => f.FullName, StringComparer.Ordinal))
         {

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace DermKit.Data;
 
 /// <summary>Seven-point checklist set (Kawahara et al. 2018, doi:10.1109/JBHI.2018.2824327).</summary>
@@ -21,10 +19,10 @@ internal static class Derm7pt
         string?[] official = Official(Path.Combine(root, "meta"), file.Count);
         string[] kinds = ["clinic", "derm"];
         string[] names = [.. file.Map(row => kinds.Select(kind => file[row, kind])).SelectMany(pair => pair)];
-        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var seen = new HashSet<string>();
         string[] ids = [.. names.Select((name, i) =>
             seen.Add(name) ? name : $"{name}#{file[i / 2, "case_num"]}-{kinds[i % 2]}")];
-        var nameOf = new Dictionary<string, string>(StringComparer.Ordinal);
+        var nameOf = new Dictionary<string, string>();
         string?[] paths = [.. names.Select((name, i) =>
         {
             string? path = ImageFiles.Find(Path.Combine(root, "images"), name, message => file.Error(i / 2, message));

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace DermKit.Data;
 
 /// <summary>Fitzpatrick17k (Groh et al. 2021, arXiv 2104.09957): clinical, 114 diseases, CC BY-NC-SA 3.0.</summary>

@@ -13,7 +13,7 @@ internal static class GenericCsv
         CsvFile file = CsvFile.Read(csvPath);
         file.Require("image", "label");
         string folder = Path.GetDirectoryName(Path.GetFullPath(csvPath))!;
-        var first = new Dictionary<string, string>(StringComparer.Ordinal);
+        var first = new Dictionary<string, string>();
         var split = new string?[file.Count];
         string[] paths = file.Map(row =>
         {

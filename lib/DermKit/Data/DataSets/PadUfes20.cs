@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace DermKit.Data;
 
 /// <summary>PAD-UFES-20 (Pacheco et al. 2020, doi:10.17632/zr7vgbcyr2.1): smartphone photographs, CC BY 4.0.</summary>

@@ -59,7 +59,7 @@ internal static class Passion
 
     private static Dictionary<string, int> Subjects(CsvFile file)
     {
-        var rows = new Dictionary<string, int>(StringComparer.Ordinal);
+        var rows = new Dictionary<string, int>();
         for (int row = 0; row < file.Count; row++)
         {
             file.RequireValue(row, "subject_id");

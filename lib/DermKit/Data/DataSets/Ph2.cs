@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace DermKit.Data;
 
 /// <summary>PH2 (Mendonca et al. 2013, doi:10.1109/EMBC.2013.6610779): common and atypical nevi, melanomas.</summary>
@@ -27,7 +25,7 @@ internal static class Ph2
         bool header = false;
         foreach ((int i, string line) in File.ReadLines(path, Encoding.Latin1).Index())
         {
-            if (!line.TrimStart().StartsWith("||", StringComparison.Ordinal)) continue;
+            if (!line.TrimStart().StartsWith("||", Ordinal)) continue;
             string[] groups = [.. line.Trim().Trim('|').Split("||").Select(g => g.Trim())];
             if (header)
             {
@@ -61,8 +59,8 @@ internal static class Ph2
 
         KitException Error(int line, string expected, object found) =>
             new($"{path}, row {line + 1}: expected {expected}, found "
-                + $"{(found is string text ? $"'{Printable.Of(text)}'" : found)}; take {Labels} from the "
-                + "archive again.");
+                + $"{(found is string text ? $"'{Printable.Of(text)}'" : found)}; take {Labels} from the archive "
+                + "again.");
     }
 
     private static string Root(string folder) =>

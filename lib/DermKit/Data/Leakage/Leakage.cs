@@ -1,8 +1,5 @@
 using DermKit.Imaging;
 using System.Collections.Concurrent;
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
 
 namespace DermKit.Data;
 
@@ -30,9 +27,8 @@ public static class Leakage
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(most);
         Tensor columns = second ?? first;
         if (first.dim() != 2 || columns.dim() != 2 || first.shape[1] != columns.shape[1])
-            throw new KitException("Leakage: expected two matrices of one width, found "
-                + $"[{string.Join(", ", first.shape)}] and [{string.Join(", ", columns.shape)}]; take the features of "
-                + "both sets from one model.");
+            throw new KitException($"Leakage: expected two matrices of one width, found {first.Shape()} and "
+                + $"{columns.Shape()}; take the features of both sets from one model.");
         var kept = new PriorityQueue<SimilarPair, double>();
         using var scope = NewDisposeScope();
         for (long left = 0; left < columns.shape[0]; left += ColumnBlock)
@@ -94,7 +90,7 @@ public static class Leakage
     internal static IReadOnlyList<MatchedPair> Confirm(IReadOnlyList<SimilarPair> pairs, IReadOnlyList<string> first,
         IReadOnlyList<string> second, double least, Func<string, RgbImage> decode, CancellationToken cancellation)
     {
-        var thumbnails = new ConcurrentDictionary<string, Lazy<PixelMatch?>>(StringComparer.Ordinal);
+        var thumbnails = new ConcurrentDictionary<string, Lazy<PixelMatch?>>();
         PixelMatch? Of(string path) => thumbnails.GetOrAdd(path,
             _ => new(() => Read(path, decode) is { } image ? PixelMatch.Of(image) : null)).Value;
         MatchedPair? Compare(SimilarPair pair) =>
@@ -142,8 +138,8 @@ public static class Leakage
 
     private static Tensor Normalised(Tensor matrix, long from, long count)
     {
-        Tensor rows = matrix.narrow(0, from, Math.Min(count, matrix.shape[0] - from)).to(ScalarType.Float32);
-        Tensor length = rows.Squared().sum(1, keepdim: true).sqrt();
+        Tensor rows = matrix.narrow(0, from, Math.Min(count, matrix.shape[0] - from)).to(float32);
+        Tensor length = rows.Norm(1);
         float[] lengths = length.data<float>().ToArray();
         int wrong = Array.FindIndex(lengths, l => !float.IsFinite(l) || l == 0);
         return wrong < 0 ? rows.div(length)

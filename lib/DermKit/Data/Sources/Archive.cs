@@ -18,8 +18,7 @@ internal static class Archive
     {
         if (!File.Exists(path)) throw new KitException($"{path}: expected an archive, found none.");
         string target = Path.GetFullPath(folder);
-        bool Ends(params string[] suffixes) =>
-            suffixes.Any(suffix => path.EndsWith(suffix, StringComparison.OrdinalIgnoreCase));
+        bool Ends(params string[] suffixes) => suffixes.Any(suffix => path.EndsWith(suffix, OrdinalIgnoreCase));
         using var unfinished = new UnfinishedFolder(target, ".unpack-");
         var writer = new Writer(path, unfinished.Path, limits ?? new(), cancellation);
         try
@@ -29,8 +28,8 @@ internal static class Archive
             else if (Ends(".tar"))
             {
                 using FileStream file = File.OpenRead(path);
-                using var read = new ReadToEnd(file);
-                Tar(read, writer);
+                using var seen = new Seen();
+                Tar(file, seen, writer);
             }
             else throw new KitException(
                 $"{path}: expected .zip, .tar, .tar.gz or .tgz; unpack it by hand into {target}.");
@@ -75,21 +74,22 @@ internal static class Archive
     {
         using FileStream packed = File.OpenRead(path);
         using var zipped = new GZipStream(packed, CompressionMode.Decompress, leaveOpen: true);
-        using var read = new ReadToEnd(zipped);
-        Tar(read, writer);
+        using var seen = new Seen();
+        Tar(zipped, seen, writer);
         // GZipStream accepts a file that ends early.
         byte[] end = new byte[8];
         packed.Seek(-Math.Min(packed.Length, end.Length), SeekOrigin.End);
         packed.ReadAtLeast(end, end.Length, throwOnEndOfStream: false);
         uint crc = BitConverter.ToUInt32(end), length = BitConverter.ToUInt32(end, 4);
-        if (crc != read.Crc.Value || length != (uint)read.Count)
-            throw new InvalidDataException($"expected the checksum {read.Crc.Value:x8} and the length "
-                + $"{(uint)read.Count} at its end, found {crc:x8} and {length}: it is cut short, altered, padded or "
+        if (crc != seen.Crc.Value || length != (uint)seen.Count)
+            throw new InvalidDataException($"expected the checksum {seen.Crc.Value:x8} and the length "
+                + $"{(uint)seen.Count} at its end, found {crc:x8} and {length}: it is cut short, altered, padded or "
                 + "made of several gzip members; if it is whole, unpack it by hand");
     }
 
-    private static void Tar(ReadToEnd read, Writer writer)
+    private static void Tar(Stream packed, Seen seen, Writer writer)
     {
+        using var read = new CryptoStream(packed, seen, CryptoStreamMode.Read, leaveOpen: true);
         using var tar = new TarReader(read, leaveOpen: true);
         while (tar.GetNextEntry() is { } entry)
         {
@@ -102,13 +102,12 @@ internal static class Archive
         // Two blocks of zeros end a tar file; a truncated one lacks them.
         byte[] rest = new byte[1 << 17];
         for (int more; (more = read.Read(rest)) > 0;) writer.Count("the end of the archive", more);
-        if (read.Zeros < 1024)
-            throw new EndOfStreamException(
-                "it ends without the two empty blocks that end a tar archive: it is cut short");
+        if (seen.Zeros < 1024)
+            throw new EndOfStreamException("it lacks the two empty blocks that end a tar archive: it is cut short");
     }
 
-    // Keeps length, checksum, and the number of zeros at the end.
-    private sealed class ReadToEnd(Stream inner) : Stream
+    // Length and checksum of what is read, and the number of zeros at its end; a CryptoStream hands the bytes through.
+    private sealed class Seen : HashAlgorithm
     {
         internal long Count { get; private set; }
 
@@ -116,42 +115,22 @@ internal static class Archive
 
         internal long Zeros { get; private set; }
 
-        public override bool CanRead => true;
+        public override void Initialize() { }
 
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
+        protected override void HashCore(byte[] array, int ibStart, int cbSize)
         {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
+            int last = array.AsSpan(ibStart, cbSize).LastIndexOfAnyExcept((byte)0);
+            Zeros = last < 0 ? Zeros + cbSize : cbSize - 1 - last;
+            Count += cbSize;
+            Crc.Update(new ArraySegment<byte>(array, ibStart, cbSize));
         }
 
-        public override int Read(byte[] buffer, int offset, int count)
-        {
-            int n = inner.Read(buffer, offset, count);
-            int last = buffer.AsSpan(offset, n).LastIndexOfAnyExcept((byte)0);
-            Zeros = last < 0 ? Zeros + n : n - 1 - last;
-            Count += n;
-            Crc.Update(new ArraySegment<byte>(buffer, offset, n));
-            return n;
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Flush() { }
+        protected override byte[] HashFinal() => [];
     }
 
     private sealed class Writer(string archive, string root, ArchiveLimits limits, CancellationToken cancellation)
     {
-        private readonly HashSet<string> seen = new(StringComparer.Ordinal);
+        private readonly HashSet<string> seen = [];
         private readonly long packed = new FileInfo(archive).Length;
         private long bytes;
         private int entries;
@@ -215,7 +194,7 @@ internal static class Archive
             if (name.Length == 0 || name[0] is '/' or '\\' || name.Contains('\0') || parts[0].EndsWith(':')
                 || parts[0] is [_, ':', ..]) throw Wrong(name, "has an absolute path or none");
             string place = Path.GetFullPath(Path.Combine([root, .. parts]));
-            bool inside = place.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+            bool inside = place.StartsWith(root + Path.DirectorySeparatorChar, Ordinal);
             if (parts.Contains("..") || (!inside && place != root)) throw Wrong(name, "leads out of the folder");
             return parts[0] == "__MACOSX" || parts[^1] == ".DS_Store" ? null : place;
         }

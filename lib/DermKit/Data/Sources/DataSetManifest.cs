@@ -46,18 +46,17 @@ internal sealed record DataSetManifest
         {
             string[] wanted = CsvFile.Read(Path.Combine(Folder(dataRoot), Ids)).Column("image_id");
             absent = [.. wanted.Except(table.Ids)];
-            var set = wanted.ToHashSet(StringComparer.Ordinal);
+            var set = wanted.ToHashSet();
             table = table.Rows([.. Enumerable.Range(0, table.Count).Where(i => set.Contains(table.Ids[i]))]);
         }
         string?[] labels = table.Column("diagnosis");
         var wrong = new List<string>();
         if (table.Count != Images) wrong.Add($"{Images} images, found {table.Count}");
         if (Files is { } files && table.Count == Images
-            && table.Paths.Distinct(StringComparer.Ordinal).Count() is var found && found != files)
+            && table.Paths.Distinct().Count() is var found && found != files)
             wrong.Add($"{files} image files, found {found}");
         var counts = Compared(table).Where(c => c.Expected != c.Found).ToArray();
-        wrong.AddRange(counts
-            .Select(c => $"{c.Expected} of '{c.Class}' in split '{c.Split}', found {c.Found}"));
+        wrong.AddRange(counts.Select(c => $"{c.Expected} of '{c.Class}' in split '{c.Split}', found {c.Found}"));
         // Counts that differ only between splits say nothing about labels.
         bool relabelled = !counts.Any(c => c.Class == "*")
             && counts.GroupBy(c => c.Class).Any(g => g.Sum(c => c.Expected - c.Found) != 0);

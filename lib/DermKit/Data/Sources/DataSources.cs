@@ -1,6 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace DermKit.Data;
 
 internal sealed record SourceFile
@@ -27,14 +24,6 @@ internal sealed record SourceFile
 /// <summary>Origin and terms of a data set or model: an entry of data/sources.json.</summary>
 internal sealed record DataSource
 {
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        RespectNullableAnnotations = true,
-        AllowDuplicateProperties = false,
-    };
-
     public required string Title { get; init; }
 
     public required string Address { get; init; }
@@ -65,15 +54,7 @@ internal sealed record DataSource
     public static IReadOnlyDictionary<string, DataSource> All(string dataRoot)
     {
         string path = Path.Combine(dataRoot, "sources.json");
-        Dictionary<string, DataSource> all;
-        try
-        {
-            all = JsonSerializer.Deserialize<Dictionary<string, DataSource>>(File.ReadAllText(path), Json)!;
-        }
-        catch (JsonException e)
-        {
-            throw new KitException($"{path}: {e.Message}", e);
-        }
+        var all = StrictJson.Read<Dictionary<string, DataSource>>(path);
         foreach ((string set, DataSource source) in all)
             foreach (SourceFile file in source.Files)
             {
@@ -97,7 +78,6 @@ internal sealed record DataSource
     {
         IReadOnlyDictionary<string, DataSource> all = All(dataRoot);
         return all.GetValueOrDefault(set)
-            ?? throw new KitException($"data/sources.json: no data set and no weights '{set}'; did you mean "
-                + $"'{KitException.Nearest(set, all.Keys)}'? There are: {Names.Listed(all.Keys)}.");
+            ?? throw KitException.Unknown("data/sources.json: data set or weights", set, all.Keys);
     }
 }

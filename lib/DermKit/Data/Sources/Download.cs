@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Security.Cryptography;
 
 namespace DermKit.Data;
 
@@ -9,6 +8,8 @@ namespace DermKit.Data;
 /// time limit must not cut long bodies.</summary>
 internal sealed class Download(HttpClient http, int attempts = 5, TimeSpan? pause = null)
 {
+    private const string SeePage = "see the set's page for its address now";
+
     // Returns at once if the right file is there. Progress: bytes present, in all (or null). Errors keep what arrived.
     public async Task<string> Fetch(SourceFile file, string folder, Action<long, long?>? progress = null,
         CancellationToken cancellation = default)
@@ -37,9 +38,9 @@ internal sealed class Download(HttpClient http, int attempts = 5, TimeSpan? paus
                 // A connection that brought data resets the count.
                 if (Length(part) > before) attempt = 1;
                 if (attempt >= attempts)
-                    throw new KitException($"{file.Address}: the connection broke {attempts} times "
-                        + $"({e.Message}), {Length(part)}{(file.Bytes is { } all ? $" of {all}" : "")} bytes are "
-                        + "there; the same command continues.", e);
+                    throw new KitException($"{file.Address}: the connection broke {attempts} times ({e.Message}), "
+                        + $"{Length(part)}{(file.Bytes is { } all ? $" of {all}" : "")} bytes are there; the same "
+                        + "command continues.", e);
             }
             catch (IOException e) when (FullDisk.Is(e))
             {
@@ -53,9 +54,8 @@ internal sealed class Download(HttpClient http, int attempts = 5, TimeSpan? paus
         }
         try
         {
-            Check(file, part, "arrived",
-                "it was deleted; fetch again, and if that fails too, the publisher has replaced the file: see the "
-                + "set's page");
+            Check(file, part, "arrived", "it was deleted; fetch again, and if that fails too, it was replaced: "
+                + SeePage);
         }
         catch (KitException)
         {
@@ -97,13 +97,11 @@ internal sealed class Download(HttpClient http, int attempts = 5, TimeSpan? paus
             Forget(part);
             return false;
         }
+        string answer = $"the server answers {(int)response.StatusCode} {response.ReasonPhrase}";
         if (response.StatusCode
             is >= HttpStatusCode.InternalServerError or HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout)
-            throw new HttpRequestException($"the server answers {(int)response.StatusCode} {response.ReasonPhrase}");
-        if (!response.IsSuccessStatusCode)
-            throw new KitException($"{file.Address}: the server "
-                + $"answers {(int)response.StatusCode} {response.ReasonPhrase}; see the set's page for its "
-                + "address now.");
+            throw new HttpRequestException(answer);
+        if (!response.IsSuccessStatusCode) throw new KitException($"{file.Address}: {answer}; {SeePage}.");
         bool continues = response.StatusCode == HttpStatusCode.PartialContent;
         if (continues && response.Content.Headers.ContentRange?.From != there)
         {
@@ -116,8 +114,8 @@ internal sealed class Download(HttpClient http, int attempts = 5, TimeSpan? paus
         if (file.Bytes is { } expected && all is not null && all != expected)
         {
             Forget(part);
-            throw new KitException($"{file.Address}: expected {expected} bytes, the server offers {all}; the publisher "
-                + "has replaced it, or the address leads elsewhere: see the set's page.");
+            throw new KitException(
+                $"{file.Address}: expected {expected} bytes, the server offers {all}; it was replaced: {SeePage}.");
         }
         if (!continues)
         {
@@ -135,8 +133,8 @@ internal sealed class Download(HttpClient http, int attempts = 5, TimeSpan? paus
             {
                 there += read;
                 if (there > (file.Bytes ?? long.MaxValue))
-                    throw new KitException($"{file.Address}: expected {file.Bytes} bytes, the server sends more; see "
-                        + "the set's page for its address now.");
+                    throw new KitException(
+                        $"{file.Address}: expected {file.Bytes} bytes, the server sends more; {SeePage}.");
                 await stream.WriteAsync(buffer.AsMemory(0, read), cancellation);
             }
             await stream.FlushAsync(cancellation);

@@ -1,10 +1,7 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.ExceptionServices;
-using System.Security.Cryptography;
-using System.Text;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Imaging;
 
@@ -33,8 +30,7 @@ public sealed class ImageCache : IDisposable
         RowOf = rowOf;
         ContentHashes = hashes;
         Quarantine = quarantine;
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read,
-            FileShare.ReadWrite | FileShare.Delete);
+        using FileStream stream = ImageCacheFile.Stream(path);
         // The mapping outlives the stream.
         file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read,
             HandleInheritability.None, leaveOpen: true);
@@ -98,12 +94,10 @@ public sealed class ImageCache : IDisposable
         ImageCacheFile? content = ImageCacheFile.Open(path, key, paths.Count);
         if (content is null)
         {
-            AtomicFile.Write(path,
-                stream =>
-                    ImageCacheBuilder.Write(stream, key, paths, hashes, transform, limits, progress, cancellation));
+            AtomicFile.Write(path, stream =>
+                ImageCacheBuilder.Write(stream, key, paths, hashes, transform, limits, progress, cancellation));
             content = ImageCacheFile.Open(path, key, paths.Count)
-                ?? throw new IOException(
-                    $"{path}: the cache was written but does not read back; the disk may be failing.");
+                ?? throw new IOException($"{path}: the new cache does not read back; the disk may be failing.");
         }
         var reasons = content.Broken.ToDictionary(b => b.Index, b => b.Reason);
         int[] rowOf = new int[paths.Count];
@@ -120,8 +114,7 @@ public sealed class ImageCache : IDisposable
     /// <exception cref="IOException">The file was damaged after it was opened.</exception>
     public Tensor Batch(ReadOnlySpan<int> rows, Device device)
     {
-        int width = Transform.Crop;
-        int height = Transform.Crop;
+        int width = Transform.Crop, height = Transform.Crop;
         bool equal = true;
         foreach (int row in rows)
         {
@@ -189,8 +182,7 @@ public sealed class ImageCache : IDisposable
         if ((uint)row >= (uint)Count)
             throw new ArgumentOutOfRangeException(nameof(row), row,
                 $"Expected a row from 0 to {Count - 1} (-1 stands for a quarantined file).");
-        long place =
-            BinaryPrimitives.ReadInt64LittleEndian(new ReadOnlySpan<byte>((byte*)data + rowsEnd + (8L * row), 8));
+        long place = BinaryPrimitives.ReadInt64LittleEndian(new((byte*)data + rowsEnd + (8L * row), 8));
         if (place < 0 || place > rowsEnd - ImageCacheFile.HeadBytes) throw Damaged();
         return new((byte*)data + place, (int)Math.Min(rowsEnd - place, Array.MaxLength));
     }
@@ -211,38 +203,27 @@ public sealed class ImageCache : IDisposable
             }
             catch (Exception e) when (e is ImageUnreadableException or IOException)
             {
-                hashes[i] =
-                    $"unreadable: {(e is ImageUnreadableException { InnerException: null } known ? known.Reason
-                        : (e.InnerException ?? e).GetType().Name)}";
+                hashes[i] = "unreadable: " + (e is ImageUnreadableException { InnerException: null } known
+                    ? known.Reason : (e.InnerException ?? e).GetType().Name);
             }
         });
         return hashes;
     }
 
-    // A thread takes one number at a time: larger shares leave a core idle at the end.
-    internal static void InParallel(int count, CancellationToken cancellation, Action<int> body,
-        int? workers = null)
+    // A thread takes one number at a time: larger shares leave a core idle at the end. Progress gets (done, count), one
+    // call at a time.
+    internal static void InParallel(int count, CancellationToken cancellation, Action<int> body, int? workers = null,
+        Action<int, int>? progress = null)
     {
-        int next = -1, threads = Math.Clamp(workers ?? Environment.ProcessorCount, 1, Math.Max(count, 1));
+        var numbers = Partitioner.Create(Enumerable.Range(0, count), EnumerablePartitionerOptions.NoBuffering);
+        int threads = workers ?? Environment.ProcessorCount, done = 0;
         try
         {
-            Parallel.For(0, threads,
-                new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = threads },
-                (_, state) =>
+            Parallel.ForEach(
+                numbers, new() { CancellationToken = cancellation, MaxDegreeOfParallelism = threads }, i =>
                 {
-                    for (int i; !state.IsStopped && (i = Interlocked.Increment(ref next)) < count;)
-                    {
-                        cancellation.ThrowIfCancellationRequested();
-                        try
-                        {
-                            body(i);
-                        }
-                        catch
-                        {
-                            state.Stop();
-                            throw;
-                        }
-                    }
+                    body(i);
+                    lock (numbers) progress?.Invoke(++done, count);
                 });
         }
         catch (AggregateException e)

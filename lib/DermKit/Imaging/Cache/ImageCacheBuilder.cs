@@ -1,6 +1,5 @@
 using Microsoft.Win32.SafeHandles;
 using System.Buffers;
-using System.Security.Cryptography;
 
 namespace DermKit.Imaging;
 
@@ -13,22 +12,16 @@ internal static class ImageCacheBuilder
     private const int BytesPerPixel = 7;
 
     public static void Write(FileStream stream, string key, IReadOnlyList<string> paths, string[] hashes,
-        EvalTransform transform,
-        DecodeLimits limits, Action<int, int>? progress, CancellationToken cancellation)
+        EvalTransform transform, DecodeLimits limits, Action<int, int>? progress, CancellationToken cancellation)
     {
-        int done = 0;
         long end = 0;
         long[] places = new long[paths.Count];
         string?[] reasons = new string?[paths.Count];
         var gate = new MemoryGate(MemoryCap);
-        object turn = new();
         SafeFileHandle handle = stream.SafeFileHandle;
         WhileFlushing(handle, () => ImageCache.InParallel(paths.Count, cancellation, i =>
-        {
             reasons[i] = WriteRow(handle, length => places[i] = Interlocked.Add(ref end, length) - length, paths[i],
-                hashes[i], transform, limits, gate);
-            lock (turn) progress?.Invoke(++done, paths.Count);
-        }));
+                hashes[i], transform, limits, gate), progress: progress));
         ImageCacheFile.BrokenFile[] broken = [.. reasons.Index().Where(r => r.Item is not null)
             .Select(r => new ImageCacheFile.BrokenFile(r.Index, r.Item!))];
         new ImageCacheFile(key, paths.Count, paths.Count - broken.Length, end, broken)

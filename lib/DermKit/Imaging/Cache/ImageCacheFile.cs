@@ -1,6 +1,4 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
-using System.Text.Json;
 
 namespace DermKit.Imaging;
 
@@ -38,26 +36,25 @@ internal sealed record ImageCacheFile(string Key, int Files, int Rows, long Byte
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read,
-                FileShare.ReadWrite | FileShare.Delete);
-            Span<byte> tail = stackalloc byte[Version.Length + 8 + 32];
-            if (stream.Length < tail.Length) return null;
-            stream.Position = stream.Length - tail.Length;
-            stream.ReadExactly(tail);
-            long length = BinaryPrimitives.ReadInt64LittleEndian(tail[32..]);
-            if (!tail[40..].SequenceEqual(Mark) || length < 0 || length > stream.Length - tail.Length
-                || length > 1 << 30) return null;
-            byte[] json = new byte[length];
-            stream.Position = stream.Length - tail.Length - length;
-            stream.ReadExactly(json);
+            using FileStream stream = Stream(path);
+            long end = stream.Length - (Version.Length + 8 + 32);
+            if (end < 0) return null;
+            byte[] Read(long from, long length)
+            {
+                stream.Position = from;
+                byte[] bytes = new byte[length];
+                stream.ReadExactly(bytes);
+                return bytes;
+            }
+            byte[] tail = Read(end, stream.Length - end);
+            long length = BinaryPrimitives.ReadInt64LittleEndian(tail.AsSpan(32));
+            if (!tail.AsSpan(40).SequenceEqual(Mark) || length < 0 || length > Math.Min(end, 1 << 30)) return null;
+            byte[] json = Read(end - length, length);
             ImageCacheFile? found = JsonSerializer.Deserialize<ImageCacheFile>(json);
             if (found is null || found.Key != key || found.Files != files || found.Rows < 0
                 || found.Rows + found.Broken.Length != files
-                || found.Bytes != stream.Length - tail.Length - length - 8L * found.Rows) return null;
-            byte[] places = new byte[8 * found.Rows];
-            stream.Position = found.Bytes;
-            stream.ReadExactly(places);
-            return tail[..32].SequenceEqual(Hash(places, json)) ? found : null;
+                || found.Bytes != end - length - 8L * found.Rows) return null;
+            return tail.AsSpan(0, 32).SequenceEqual(Hash(Read(found.Bytes, 8 * found.Rows), json)) ? found : null;
         }
         catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
         {
@@ -65,28 +62,30 @@ internal sealed record ImageCacheFile(string Key, int Files, int Rows, long Byte
         }
     }
 
+    // A new cache may replace the file meanwhile.
+    public static FileStream Stream(string path) =>
+        new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
     // Closes a file whose rows are written at these places.
     public void AppendTo(FileStream stream, IReadOnlyList<long> rows)
     {
-        byte[] json = JsonSerializer.SerializeToUtf8Bytes(this), places = new byte[8 * rows.Count],
-            length = new byte[8];
-        for (int i = 0; i < rows.Count; i++) BinaryPrimitives.WriteInt64LittleEndian(places.AsSpan(8 * i), rows[i]);
-        BinaryPrimitives.WriteInt64LittleEndian(length, json.Length);
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(this), places = [.. rows.SelectMany(Little)];
         stream.Position = Bytes;
         stream.Write(places);
         stream.Write(json);
         stream.Write(Hash(places, json));
-        stream.Write(length);
+        stream.Write(Little(json.Length));
         stream.Write(Mark);
         stream.Flush();
         stream.SetLength(stream.Position);
     }
 
-    private static byte[] Hash(byte[] places, byte[] json)
+    private static byte[] Little(long number)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(places);
-        hash.AppendData(json);
-        return hash.GetHashAndReset();
+        byte[] bytes = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, number);
+        return bytes;
     }
+
+    private static byte[] Hash(byte[] places, byte[] json) => SHA256.HashData([.. places, .. json]);
 }

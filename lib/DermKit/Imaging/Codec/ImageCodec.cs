@@ -1,6 +1,5 @@
 using SkiaSharp;
 using System.Buffers;
-using System.Numerics;
 using System.Runtime.Intrinsics;
 
 namespace DermKit.Imaging;
@@ -160,14 +159,10 @@ public static class ImageCodec
         int i = 0;
         fixed (byte* target = rgb)
         {
-            if (Vector128.IsHardwareAccelerated)
-            {
-                Vector128<byte> order = Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0x80,
-                    0x80, 0x80, 0x80);
-                // 16 bytes are stored for 12 that count; the loop below takes the last pixels.
-                for (; i + 6 <= count; i += 4)
-                    Vector128.Shuffle(Vector128.Load(rgba + 4 * i), order).Store(target + 3 * i);
-            }
+            Vector128<byte> order = Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 15, 15, 15);
+            // 16 bytes are stored for 12 that count; the loop below takes the last pixels.
+            for (; i + 6 <= count; i += 4)
+                Vector128.Shuffle(Vector128.Load(rgba + 4 * i), order).Store(target + 3 * i);
             for (; i < count; i++)
                 (target[3 * i], target[3 * i + 1], target[3 * i + 2]) = (rgba[4 * i], rgba[4 * i + 1], rgba[4 * i + 2]);
         }

@@ -1,19 +1,12 @@
 namespace DermKit.Imaging;
 
 /// <summary>A file that is no readable image: missing, broken, truncated or over a limit.</summary>
-public sealed class ImageUnreadableException : Exception
+public sealed class ImageUnreadableException(string path, string reason, Exception? inner = null)
+    : Exception(Printable.Line($"{path}: {reason}"), inner)
 {
-    /// <summary>Makes the error.</summary>
-    public ImageUnreadableException(string path, string reason, Exception? inner = null)
-        : base(Printable.Line($"{path}: {reason}"), inner)
-    {
-        Path = path;
-        Reason = reason;
-    }
-
     /// <summary>The file.</summary>
-    public string Path { get; }
+    public string Path => path;
 
     /// <summary>What is wrong, without the path.</summary>
-    public string Reason { get; }
+    public string Reason => reason;
 }

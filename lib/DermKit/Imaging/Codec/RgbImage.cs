@@ -54,11 +54,8 @@ public sealed class RgbImage : IRichOutput
     }
 
     /// <summary>torchvision's CenterCrop: offsets round half to even; a smaller image is padded with black.</summary>
-    public RgbImage CenterCrop(int size)
-    {
-        return size == Width && size == Height ? this
-            : Crop(CropOffset(Width, size), CropOffset(Height, size), size, size);
-    }
+    public RgbImage CenterCrop(int size) => size == Width && size == Height ? this
+        : Crop(CropOffset(Width, size), CropOffset(Height, size), size, size);
 
     // An odd margin takes the floor when padding, rounds to even when cropping.
     internal static int CropOffset(int length, int size) => length < size ? -((size - length) / 2)

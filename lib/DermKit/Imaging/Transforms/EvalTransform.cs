@@ -1,8 +1,3 @@
-using System.Globalization;
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Imaging;
 
 /// <summary>Values for red, green and blue.</summary>
@@ -92,13 +87,17 @@ public sealed record EvalTransform
     {
         if (pixels.dtype != ScalarType.Byte || pixels.dim() != 4 || (pixels.shape[1] != 3 && pixels.shape[3] != 3))
             throw new ArgumentException($"Expected uint8 [B, 3, H, W] or [B, H, W, 3], found {pixels.dtype} "
-                + $"[{string.Join(", ", pixels.shape)}].", nameof(pixels));
-        using var scope = NewDisposeScope();
-        Tensor planar = pixels.shape[1] == 3 ? pixels : pixels.permute(0, 3, 1, 2).contiguous();
-        Tensor mean = tensor(new[] { Mean.R, Mean.G, Mean.B }, device: pixels.device).view(1, 3, 1, 1);
-        Tensor std = tensor(new[] { Std.R, Std.G, Std.B }, device: pixels.device).view(1, 3, 1, 1);
-        return planar.to(ScalarType.Float32).div_(Kept(255)).sub_(mean).div_(std).MoveToOuterDisposeScope();
+                + $"{pixels.Shape()}.", nameof(pixels));
+        return Scoped(() =>
+        {
+            Tensor planar = pixels.shape[1] == 3 ? pixels : pixels.permute(0, 3, 1, 2).contiguous();
+            Tensor unit = planar.to(float32).div_(Kept(255));
+            return unit.sub_(Channels(Mean, pixels.device)).div_(Channels(Std, pixels.device));
+        });
     }
+
+    private static Tensor Channels(ChannelValues values, Device device) =>
+        tensor(new[] { values.R, values.G, values.B }, device: device).view(1, 3, 1, 1);
 
     /// <summary>Images of one size, after <see cref="Apply"/>, as a normalised float32 [B, 3, H, W].</summary>
     /// <exception cref="ArgumentException">There is no image, or sizes differ.</exception>
@@ -118,10 +117,9 @@ public sealed record EvalTransform
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        Tensor mean = tensor([Mean.R, Mean.G, Mean.B]).view(1, 3, 1, 1), std = tensor([Std.R, Std.G, Std.B])
-            .view(1, 3, 1, 1);
-        Tensor pixels = batch.detach().cpu().to(ScalarType.Float32).mul(std).PlusInPlace(mean).clamp_(Kept(0), Kept(1))
-            .mul_(Kept(255)).round_().to(ScalarType.Byte).permute(0, 2, 3, 1).contiguous();
+        Tensor unit = batch.detach().cpu().to(float32).mul(Channels(Std, CPU))
+            .PlusInPlace(Channels(Mean, CPU)).clamp_(Kept(0), Kept(1));
+        Tensor pixels = unit.mul_(Kept(255)).round_().to(ScalarType.Byte).permute(0, 2, 3, 1).contiguous();
         int height = (int)batch.shape[2], width = (int)batch.shape[3];
         return [.. pixels.data<byte>().ToArray().Chunk(3 * height * width).Select(p => new RgbImage(width, height, p))];
     }

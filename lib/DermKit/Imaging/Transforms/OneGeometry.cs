@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
-
 namespace DermKit.Imaging;
 
 /// <summary>Brings images to one size, so that size and sharpness do not reveal the source.</summary>
@@ -17,13 +13,8 @@ internal static class OneGeometry
         string folder = Path.Combine(cacheDir,
             string.Create(CultureInfo.InvariantCulture, $"geometry-{width}x{height}"));
         string[] made = new string[paths.Count];
-        object turn = new();
-        int done = 0;
-        ImageCache.InParallel(paths.Count, cancellation, i =>
-        {
-            made[i] = Bring(folder, paths[i], width, height);
-            lock (turn) progress?.Invoke(++done, paths.Count);
-        });
+        ImageCache.InParallel(
+            paths.Count, cancellation, i => made[i] = Bring(folder, paths[i], width, height), progress: progress);
         return made;
     }
 

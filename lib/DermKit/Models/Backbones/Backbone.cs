@@ -1,7 +1,3 @@
-using System.Text.Json.Serialization;
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Features of a frozen backbone for probes.</summary>

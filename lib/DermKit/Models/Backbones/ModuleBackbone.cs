@@ -1,6 +1,3 @@
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Any module with one feature vector for each image, for probing.</summary>
@@ -28,13 +25,6 @@ public sealed class ModuleBackbone : Backbone
 
     /// <inheritdoc/>
     public override int LayerOf(string parameter) => 1;
-
-    /// <inheritdoc/>
-    public override int Width(FeatureVariant variant) => variant == FeatureVariant.AvgPool ? Dim : throw Lacks(variant);
-
-    /// <inheritdoc/>
-    public override Tensor Features(Tensor x, FeatureVariant variant) =>
-        variant == FeatureVariant.AvgPool ? forward(x) : throw Lacks(variant);
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor x) => network.forward(x);

@@ -1,6 +1,3 @@
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Bicubic interpolation of a square grid of positions to another number of patches.</summary>

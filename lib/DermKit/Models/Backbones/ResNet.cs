@@ -1,10 +1,3 @@
-using System.Text.Json;
-using TorchSharp;
-using TorchSharp.Modules;
-using TorchSharp.Utils;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>ResNet of bottleneck blocks (He et al. 2016, arXiv 1512.03385) as in torchvision: stride on the 3x3
@@ -52,13 +45,9 @@ public sealed class ResNet : Backbone
     /// <summary>Torchvision's initial weights: normal with variance 2 / (outputs * kernel area) for convolutions (He et
     /// al. 2015, fan-out), 1 and 0 for batch normalisation. Drawn on the cpu: every device gets the same.</summary>
     /// <exception cref="KitException">The configuration is impossible.</exception>
-    public static ResNet Random(ResNetConfig config, long seed, Device? device = null)
-    {
-        ResNet model = Unset(config, device);
-        InitialValues.Draw(model, seed, (_, p, generator) => p.dim() != 4 ? null
+    public static ResNet Random(ResNetConfig config, long seed, Device? device = null) =>
+        InitialValues.Draw(Unset(config, device), seed, (_, p, generator) => p.dim() != 4 ? null
             : randn(p.shape, generator: generator).mul_(Kept(Math.Sqrt(2.0 / (p.shape[0] * p.shape[2] * p.shape[3])))));
-        return model;
-    }
 
     /// <summary>Unset convolutions, to be loaded (<see cref="WeightLoader"/>).</summary>
     /// <exception cref="KitException">The configuration is impossible.</exception>
@@ -75,14 +64,13 @@ public sealed class ResNet : Backbone
 
     /// <inheritdoc/>
     public override int LayerOf(string parameter) =>
-        parameter.StartsWith("layer", StringComparison.Ordinal) ? parameter["layer".Length] - '0' : 0;
+        parameter.StartsWith("layer", Ordinal) ? parameter["layer".Length] - '0' : 0;
 
     /// <summary>Last map averaged over its positions: [B, 3, H, W] to float32 [B, C].</summary>
     public override Tensor forward(Tensor x)
     {
         if (x.dim() != 4 || x.shape[1] != 3)
-            throw new ArgumentException($"Expected images [B, 3, H, W], found [{string.Join(", ", x.shape)}].",
-                nameof(x));
+            throw new ArgumentException($"Expected images [B, 3, H, W], found {x.Shape()}.", nameof(x));
         using var scope = NewDisposeScope();
         // Channels last, which every layer keeps, makes convolutions a tenth to a quarter faster from 96 pixels.
         // Smaller images keep the order, and with it the rounding, of the original.
@@ -127,11 +115,10 @@ internal sealed class ResNetBlock : nn.Module<Tensor, Tensor>
     }
 
     // [B, inputs, H, W] to [B, 4 planes, H / stride, W / stride], rounded up.
-    public override Tensor forward(Tensor x)
+    public override Tensor forward(Tensor x) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
         Tensor inner = bn1.forward(conv1.forward(x)).relu_();
         inner = bn3.forward(conv3.forward(bn2.forward(conv2.forward(inner)).relu_()));
-        return inner.PlusInPlace(downsample?.forward(x) ?? x).relu_().MoveToOuterDisposeScope();
-    }
+        return inner.PlusInPlace(downsample?.forward(x) ?? x).relu_();
+    });
 }

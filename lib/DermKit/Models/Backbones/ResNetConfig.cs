@@ -1,9 +1,6 @@
-using System.Text.Json.Serialization;
-
 namespace DermKit.Models;
 
 /// <summary>Sizes of torchvision's bottleneck ResNet; by default ResNet-50.</summary>
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record ResNetConfig
 {
     internal const int Expansion = 4;

@@ -1,11 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-using TorchSharp;
-using TorchSharp.Modules;
-using TorchSharp.Utils;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Vision transformer with a CLS token and learned positions (Dosovitskiy et al. 2021, arXiv 2010.11929) as in
@@ -24,23 +16,22 @@ public sealed class VisionTransformer : Backbone
     private readonly Parameter? maskedEmbed;
     [ComponentName(Name = "patch_embed")]
     private readonly VitPatchEmbedding patchEmbed;
-    private readonly ModuleList<VitBlock> blocks;
+    private readonly ModuleList<TransformerBlock> blocks;
     private readonly TokenNorm norm;
 
     private VisionTransformer(VitConfig config, Device device) : base(nameof(VisionTransformer))
     {
         bool hasSizes = config.Heads >= 1 && config.Dim % config.Heads == 0 && config.Depth >= 1;
         if (!hasSizes || config.Patch < 1 || config.ImageSize < config.Patch)
-            throw new KitException(
-                $"ViT configuration {config} is impossible: heads must divide dim, depth be at least 1, "
-                    + "and the image hold a patch.");
+            throw new KitException($"ViT configuration {config} is impossible: heads must divide dim, depth be at "
+                + "least 1, and the image hold a patch.");
         Config = config;
         long dim = config.Dim, patches = (long)config.Grid * config.Grid;
         clsToken = new Parameter(empty(1, 1, dim, float32, device));
         posEmbed = new Parameter(empty(1, 1 + patches, dim, float32, device));
         if (config.MaskToken) maskedEmbed = new Parameter(empty(1, dim, float32, device));
         patchEmbed = new VitPatchEmbedding(config, device);
-        VitBlock Block(int i) => new(config, config.DropPathOf(i), device);
+        TransformerBlock Block(int i) => new(config, config.DropPathOf(i), device);
         blocks = nn.ModuleList(Enumerable.Range(0, config.Depth).Select(Block).ToArray());
         norm = new TokenNorm(dim, device);
         RegisterComponents();
@@ -59,11 +50,9 @@ public sealed class VisionTransformer : Backbone
     /// <exception cref="KitException">The configuration is impossible.</exception>
     public static VisionTransformer Random(VitConfig config, long seed, Device? device = null)
     {
-        VisionTransformer model = Unset(config, device);
         double bound = 1 / Math.Sqrt(3.0 * config.Patch * config.Patch);
-        InitialValues.DrawTransformer(
-            model, seed, name => name.StartsWith("patch_embed.", StringComparison.Ordinal) ? bound : null);
-        return model;
+        return InitialValues.DrawTransformer(
+            Unset(config, device), seed, name => name.StartsWith("patch_embed.", Ordinal) ? bound : null);
     }
 
     /// <summary>Unset weights, to be loaded (<see cref="WeightLoader"/>).</summary>
@@ -104,11 +93,8 @@ public sealed class VisionTransformer : Backbone
     public override Tensor forward(Tensor x) => ClsOfLastBlocks(x, 1);
 
     // All tokens after the final norm: [B, 1 + patches, D], CLS first, patches row by row.
-    internal Tensor Tokens(Tensor x, Tensor? mask = null)
-    {
-        using var scope = NewDisposeScope();
-        return norm.forward(LastBlocks(x, 1, clsOnly: false, mask)[0]).MoveToOuterDisposeScope();
-    }
+    internal Tensor Tokens(Tensor x, Tensor? mask = null) =>
+        Scoped(() => norm.forward(LastBlocks(x, 1, clsOnly: false, mask)[0]));
 
     // [B, 1 + patches, D] of the last n blocks, earliest first, each through the final norm.
     internal Tensor[] GetIntermediateLayers(Tensor x, int n)
@@ -118,36 +104,29 @@ public sealed class VisionTransformer : Backbone
     }
 
     // Last n blocks, earliest first: [B, n * D].
-    internal Tensor ClsOfLastBlocks(Tensor x, int n, bool normalised = true)
-    {
-        using var scope = NewDisposeScope();
-        List<Tensor> tokens = LastBlocks(x, n, clsOnly: true);
-        return TransformerSteps.ConcatenatedCls(tokens, normalised ? norm : null).MoveToOuterDisposeScope();
-    }
+    internal Tensor ClsOfLastBlocks(Tensor x, int n, bool normalised = true) =>
+        Scoped(() => TransformerBlock.Cls(LastBlocks(x, n, clsOnly: true), normalised ? norm : null));
 
     // Softmax weights [B, heads, T, T], T = 1 + patches; row 0 is the query of CLS.
-    internal Tensor LastSelfAttention(Tensor x)
+    internal Tensor LastSelfAttention(Tensor x) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
         Tensor tokens = Embed(x);
-        for (int i = 0; i < Config.Depth - 1; i++)
-            tokens = blocks[i].Forward(tokens, clsOnly: false, DropPathGenerator);
-        return blocks[^1].AttentionWeights(tokens).MoveToOuterDisposeScope();
-    }
+        foreach (TransformerBlock block in blocks.SkipLast(1)) tokens = block.Forward(tokens, false, DropPathGenerator);
+        return blocks[^1].AttentionWeights(tokens);
+    });
 
     // [1, 1 + patches, D] for an image size in pixels.
     internal Tensor PositionsFor(long height, long width) =>
         PositionEmbedding.Resize(posEmbed, height, width, Config.Patch);
 
-    private List<Tensor> LastBlocks(Tensor x, int n, bool clsOnly, Tensor? mask = null) => TransformerSteps.LastBlocks(
-        Embed(x, mask), Config.Depth, n,
-        (tokens, i) => blocks[i].Forward(tokens, clsOnly && i == Config.Depth - 1, DropPathGenerator));
+    private List<Tensor> LastBlocks(Tensor x, int n, bool clsOnly, Tensor? mask = null) =>
+        TransformerBlock.Last(blocks, Embed(x, mask), n, clsOnly, DropPathGenerator);
 
     private Tensor Embed(Tensor x, Tensor? mask = null)
     {
         if (x.dim() != 4 || x.shape[1] != 3 || x.shape[2] < Config.Patch || x.shape[3] < Config.Patch)
             throw new ArgumentException($"Expected images [B, 3, H, W] of at least {Config.Patch} pixels a side, "
-                + $"found [{string.Join(", ", x.shape)}].", nameof(x));
+                + $"found {x.Shape()}.", nameof(x));
         using var scope = NewDisposeScope();
         Tensor patches = patchEmbed.forward(x);
         if (mask is not null)
@@ -175,21 +154,16 @@ internal sealed class VitPatchEmbedding : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    // [B, 3, H, W] to [B, rows * columns, D].
-    public override Tensor forward(Tensor x)
-    {
-        using var scope = NewDisposeScope();
-        // Cast first: a narrower type has fewer bytes to move.
-        return proj.forward(Patches(proj.Compute is { } type ? x.to(type) : x, patch)).MoveToOuterDisposeScope();
-    }
+    // [B, 3, H, W] to [B, rows * columns, D]. Casts first: a narrower type has fewer bytes to move.
+    public override Tensor forward(Tensor x) =>
+        Scoped(() => proj.forward(Patches(proj.Compute is { } type ? x.to(type) : x, patch)));
 
     // To [B, rows * columns, 3 * patch * patch], each patch in a kernel's order.
-    public static Tensor Patches(Tensor x, long patch)
+    public static Tensor Patches(Tensor x, long patch) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
         long batch = x.shape[0], rows = x.shape[2] / patch, columns = x.shape[3] / patch;
         Tensor whole = x.narrow(2, 0, rows * patch).narrow(3, 0, columns * patch);
         Tensor cells = whole.reshape(-1, 3, rows, patch, columns, patch).permute(0, 2, 4, 1, 3, 5);
-        return cells.reshape(batch, rows * columns, 3 * patch * patch).MoveToOuterDisposeScope();
-    }
+        return cells.reshape(batch, rows * columns, 3 * patch * patch);
+    });
 }

@@ -55,8 +55,7 @@ public sealed record VitConfig
         "small" => Small,
         "base" => Base,
         "large" => Large,
-        _ => throw new KitException($"ViT size '{size}' is unknown; expected tiny, small, base or large "
-            + $"(nearest: '{KitException.Nearest(size, Sizes)}')."),
+        _ => throw KitException.Unknown("ViT size", size, Sizes),
     };
 
     internal double DropPathOf(int block) => Depth == 1 ? 0 : DropPath * block / (Depth - 1);

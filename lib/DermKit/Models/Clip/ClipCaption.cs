@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Net;
-using System.Text;
 using System.Text.RegularExpressions;
 
 namespace DermKit.Models;
@@ -15,6 +13,11 @@ internal static class ClipCaption
 
     private static readonly string[] Parts = [Start, End, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
     private static readonly Encoding WindowsLatin = CodePagesEncodingProvider.Instance.GetEncoding(1252)!;
+    private static readonly Regex Spaces = new(@"\s+", RegexOptions.CultureInvariant);
+
+    // Python's strip also removes ASCII's four separators.
+    private static readonly Regex Ends = new(@"^[\s\x1c-\x1f]+|[\s\x1c-\x1f]+\z", RegexOptions.CultureInvariant);
+
     private static readonly Regex FinalSigma = new(@"(?<=\p{L})\u03a3(?!\p{L})", RegexOptions.CultureInvariant);
     private static readonly Regex Reference =
         new(@"&(#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[^\t\n\f <&#;]{1,32};?)", RegexOptions.CultureInvariant);
@@ -29,19 +32,10 @@ internal static class ClipCaption
 
     public static string Clean(string text)
     {
-        var folded = new StringBuilder();
-        bool isSpace = false;
-        foreach (Rune rune in Strip(Unescape(Unescape(text))).EnumerateRunes())
-        {
-            if (Rune.IsWhiteSpace(rune)) isSpace = true;
-            else
-            {
-                if (isSpace) folded.Append(' ');
-                isSpace = false;
-                folded.Append(rune);
-            }
-        }
-        return Lower(folded.ToString());
+        string stripped = Ends.Replace(Unescape(Unescape(text)), "");
+        // Python's lower differs for a dotted capital I and a final sigma.
+        string dotted = Spaces.Replace(stripped, " ").Replace("\u0130", "i\u0307", Ordinal);
+        return FinalSigma.Replace(dotted, "\u03c2").ToLowerInvariant();
     }
 
     // CLIP's regular expression; each number is a word. By runes, because .NET takes a character beyond U+FFFF for two.
@@ -78,23 +72,6 @@ internal static class ClipCaption
         if (Rune.IsLetter(rune)) return Kind.Letter;
         return Rune.GetUnicodeCategory(rune) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber
             or UnicodeCategory.OtherNumber ? Kind.Number : Kind.Other;
-    }
-
-    // Python's strip also removes ASCII's four separators.
-    private static string Strip(string text)
-    {
-        static bool IsSpace(char c) => char.IsWhiteSpace(c) || c is >= '\x1c' and <= '\x1f';
-        int first = 0, end = text.Length;
-        while (first < end && IsSpace(text[first])) first++;
-        while (end > first && IsSpace(text[end - 1])) end--;
-        return text[first..end];
-    }
-
-    // Python's lower differs for a dotted capital I and a final sigma.
-    private static string Lower(string text)
-    {
-        string dotted = text.Replace("\u0130", "i\u0307", StringComparison.Ordinal);
-        return FinalSigma.Replace(dotted, "\u03c2").ToLowerInvariant();
     }
 
     // Python's html.unescape with HTML 4's names; the old ones need no semicolon.

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace DermKit.Models;
 
 /// <summary>A tower's activation, as Hugging Face's hidden_act.</summary>
@@ -47,7 +45,6 @@ internal abstract record ClipTowerConfig
 }
 
 /// <summary>Sizes of CLIP's image tower; by default ViT-L/14, MONET's.</summary>
-[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record ClipVisionConfig : ClipTowerConfig
 {
     public ClipVisionConfig()
@@ -71,8 +68,7 @@ internal sealed record ClipVisionConfig : ClipTowerConfig
     {
         "base" => new() { Dim = 768, Depth = 12, Heads = 12, Patch = 32, Hidden = 3072, Projection = 512 },
         "large" => new(),
-        _ => throw new KitException($"CLIP size '{size}' is unknown; expected base or large "
-            + $"(nearest: '{KitException.Nearest(size, ["base", "large"])}')."),
+        _ => throw KitException.Unknown("CLIP size", size, ["base", "large"]),
     };
 
     // With heads and activation of known; null when the file has no such tower.

@@ -1,8 +1,3 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Both towers of a CLIP and their temperature, with keys of Hugging Face's CLIPModel.</summary>
@@ -51,9 +46,8 @@ internal sealed class ClipModel : nn.Module<Tensor, Tensor, Tensor>
             vision = ClipVisionConfig.Of(file, vision ?? new() { Heads = 0 });
             text = ClipTextConfig.Of(file, text ?? new() { Heads = 0 });
             if (vision is null || text is null)
-                throw new KitException(
-                    $"{path}: expected both towers of a CLIP, found no {(vision is null ? "image" : "text")} tower; "
-                        + $"{file.Description}. Name a whole CLIPModel.");
+                throw new KitException($"{path}: expected both towers of a CLIP, found no "
+                    + $"{(vision is null ? "image" : "text")} tower; {file.Description}. Name a whole CLIPModel.");
         }
         int Heads(ClipTowerConfig config)
         {
@@ -62,31 +56,19 @@ internal sealed class ClipModel : nn.Module<Tensor, Tensor, Tensor>
             throw new KitException(
                 $"{path}: a CLIP tower {config.Dim} wide, whose number of heads is unknown; pass its configuration.");
         }
-        ClipModel model = Unset(vision with { Heads = Heads(vision) }, text with { Heads = Heads(text) }, device);
-        try
+        ClipVisionConfig seen = vision with { Heads = Heads(vision) };
+        ClipTextConfig read = text with { Heads = Heads(text) };
+        return Owned.Make(() => Unset(seen, read, device), model =>
         {
             WeightLoader.LoadStrict(model, path, NotWeights);
             model.eval();
             return model;
-        }
-        catch
-        {
-            model.Dispose();
-            throw;
-        }
+        });
     }
 
     // [images, captions]: exp(logit_scale) times cosines.
-    public override Tensor forward(Tensor pixels, Tensor tokens)
-    {
-        using var scope = NewDisposeScope();
-        Tensor cosines = matmul(Unit(Vision.forward(pixels)), Unit(Text.forward(tokens)).t());
-        return (cosines * logitScale.exp()).MoveToOuterDisposeScope();
-    }
+    public override Tensor forward(Tensor pixels, Tensor tokens) => Scoped(() =>
+        matmul(Unit(Vision.forward(pixels)), Unit(Text.forward(tokens)).t()) * logitScale.exp());
 
-    public static Tensor Unit(Tensor rows)
-    {
-        using var scope = NewDisposeScope();
-        return (rows / rows.Squared().sum(-1, keepdim: true).sqrt()).MoveToOuterDisposeScope();
-    }
+    public static Tensor Unit(Tensor rows) => Scoped(() => rows / rows.Norm(-1));
 }

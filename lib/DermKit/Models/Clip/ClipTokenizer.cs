@@ -1,9 +1,5 @@
 using Microsoft.ML.Tokenizers;
-using System.Globalization;
 using System.IO.Compression;
-using System.Text;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
@@ -27,7 +23,7 @@ internal sealed class ClipTokenizer
         int[] all = [.. Enumerable.Range(0, 256)];
         int[] codes = [.. all.Where(IsSeen), .. all.Where(b => !IsSeen(b)).Select((_, i) => 256 + i)];
         string[] bytes = Array.ConvertAll(codes, c => ((char)c).ToString());
-        string[] joined = Array.ConvertAll(merges, m => m.Replace(" ", "", StringComparison.Ordinal));
+        string[] joined = Array.ConvertAll(merges, m => m.Replace(" ", "", Ordinal));
         string[] words = [.. bytes, .. bytes.Select(b => b + "</w>"), .. joined];
         pairs = BpeTokenizer.Create(new BpeOptions(words.Select((w, i) => KeyValuePair.Create(w, i)))
         {
@@ -71,9 +67,8 @@ internal sealed class ClipTokenizer
         if (tokens.Length <= context) return tokens;
         if (truncate) return [.. tokens[..(context - 1)], EndToken];
         string shown = text.Length > 60 ? text[..60] + "..." : text;
-        throw new KitException(
-            $"Caption '{shown}': expected at most {context} tokens with both ends, found {tokens.Length}. "
-                + "Shorten it, or pass truncate.");
+        throw new KitException($"Caption '{shown}': expected at most {context} tokens with both ends, found "
+            + $"{tokens.Length}. Shorten it, or pass truncate.");
     }
 
     // Int64 [captions, context], zero behind the end token.

@@ -1,10 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-using TorchSharp;
-using TorchSharp.Modules;
-using TorchSharp.Utils;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>CLIP's image tower (Radford et al. 2021, arXiv 2103.00020; openai/CLIP's VisionTransformer) with Hugging
@@ -19,19 +12,19 @@ internal sealed class ClipVisionTransformer : Backbone
     private readonly TokenNorm preNorm, postNorm;
     private readonly ClipEncoder encoder;
     private readonly Dense projection;
-    private readonly ModuleGroup tower;
+    private readonly nn.Module tower;
 
     private ClipVisionTransformer(ClipVisionConfig config, Device device) : base(nameof(ClipVisionTransformer))
     {
         config.Check(config.Patch >= 1 && config.ImageSize >= config.Patch);
         Config = config;
         embeddings = new ClipVisionEmbeddings(config, device);
-        preNorm = new TokenNorm(config.Dim, device, ClipBlock.Epsilon);
+        preNorm = new TokenNorm(config.Dim, device, TransformerBlock.ClipEpsilon);
         encoder = new ClipEncoder(config, causal: false, device);
-        postNorm = new TokenNorm(config.Dim, device, ClipBlock.Epsilon);
+        postNorm = new TokenNorm(config.Dim, device, TransformerBlock.ClipEpsilon);
         projection = new Dense(config.Dim, config.Projection, false, device);
         // Hugging Face's spelling.
-        tower = new ModuleGroup(
+        tower = nn.ModuleDict<nn.Module>(
             ("embeddings", embeddings), ("pre_layrnorm", preNorm), ("encoder", encoder), ("post_layernorm", postNorm));
         register_module("vision_model", tower);
         register_module("visual_projection", projection);
@@ -51,37 +44,21 @@ internal sealed class ClipVisionTransformer : Backbone
     public override int Layers => Config.Depth;
 
     // Normal 0.02, zero biases, unit norms.
-    public static ClipVisionTransformer Random(ClipVisionConfig config, long seed, Device? device = null)
-    {
-        ClipVisionTransformer model = Unset(config, device);
-        InitialValues.DrawTransformer(model, seed, _ => null);
-        return model;
-    }
+    public static ClipVisionTransformer Random(ClipVisionConfig config, long seed, Device? device = null) =>
+        InitialValues.DrawTransformer(Unset(config, device), seed);
 
     public static ClipVisionTransformer Unset(ClipVisionConfig config, Device? device = null) =>
         new(config, device ?? CPU);
 
     // [B, 3, H, W] to [B, projection], not L2-normalised.
-    public override Tensor forward(Tensor x)
-    {
-        using var scope = NewDisposeScope();
-        return projection.forward(ClsOfLastBlocks(x, 1)).MoveToOuterDisposeScope();
-    }
+    public override Tensor forward(Tensor x) => Scoped(() => projection.forward(ClsOfLastBlocks(x, 1)));
 
     // Before the post-norm: [B, 3, H, W] to [B, 1 + patches, D], CLS first.
-    public Tensor LastHiddenState(Tensor x)
-    {
-        using var scope = NewDisposeScope();
-        return LastBlocks(x, 1, clsOnly: false)[0].MoveToOuterDisposeScope();
-    }
+    public Tensor LastHiddenState(Tensor x) => Scoped(() => LastBlocks(x, 1, clsOnly: false)[0]);
 
     // Last n blocks, earliest first: [B, n * D].
-    public Tensor ClsOfLastBlocks(Tensor x, int n, bool normalised = true)
-    {
-        using var scope = NewDisposeScope();
-        List<Tensor> tokens = LastBlocks(x, n, clsOnly: true);
-        return TransformerSteps.ConcatenatedCls(tokens, normalised ? postNorm : null).MoveToOuterDisposeScope();
-    }
+    public Tensor ClsOfLastBlocks(Tensor x, int n, bool normalised = true) =>
+        Scoped(() => TransformerBlock.Cls(LastBlocks(x, n, clsOnly: true), normalised ? postNorm : null));
 
     public override int LayerOf(string parameter) => parameter.Split('.') switch
     {
@@ -133,10 +110,12 @@ internal sealed class ClipVisionEmbeddings : nn.Module<Tensor, Tensor>
     {
         if (x.shape is not [_, 3, var height, var width] || height != config.ImageSize || width != config.ImageSize)
             throw new ArgumentException($"Expected images [B, 3, {config.ImageSize}, {config.ImageSize}], "
-                + $"found [{string.Join(", ", x.shape)}].", nameof(x));
-        using var scope = NewDisposeScope();
-        Tensor patches = patchEmbedding.forward(VitPatchEmbedding.Patches(x, config.Patch));
-        Tensor tokens = cat([classEmbedding.expand(x.shape[0], 1, config.Dim), patches], 1);
-        return positionEmbedding.forward(tokens).MoveToOuterDisposeScope();
+                + $"found {x.Shape()}.", nameof(x));
+        return Scoped(() =>
+        {
+            Tensor patches = patchEmbedding.forward(VitPatchEmbedding.Patches(x, config.Patch));
+            Tensor cls = classEmbedding.expand(x.shape[0], 1, config.Dim);
+            return positionEmbedding.forward(cat([cls, patches], 1));
+        });
     }
 }

@@ -1,34 +1,10 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using TorchSharp.Utils;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
-/// <summary>Sizes of a DINO head; by default the paper's.</summary>
-internal sealed record DinoHeadConfig
-{
-    public int Inputs { get; init; } = 192;
-
-    public int Outputs { get; init; } = 4096;
-
-    public int Hidden { get; init; } = 2048;
-
-    // Width before the last layer.
-    public int Bottleneck { get; init; } = 256;
-
-    // Of the perceptron, 1 or more.
-    public int Layers { get; init; } = 3;
-
-    // Of a separate last layer for patch tokens (iBOT); 0 shares that of CLS.
-    public int PatchOutputs { get; init; }
-
-    public bool BatchNorm { get; init; }
-
-    // Fixes the last layer's gain at 1.
-    public bool NormLastLayer { get; init; } = true;
-}
+/// <summary>Sizes of a DINO head; by default the paper's. Bottleneck: width before the last layer. Layers: of the
+/// perceptron, 1 or more. PatchOutputs: of a separate last layer for patch tokens (iBOT); 0 shares that of CLS.
+/// NormLastLayer fixes the last layer's gain at 1.</summary>
+internal sealed record DinoHeadConfig(int Inputs = 192, int Outputs = 4096, int Hidden = 2048, int Bottleneck = 256,
+    int Layers = 3, int PatchOutputs = 0, bool BatchNorm = false, bool NormLastLayer = true);
 
 /// <summary>DINO's projection head (Caron et al. 2021, arXiv 2104.14294, section 3.1): a perceptron with exact GELU, L2
 /// normalisation, a weight-normalised linear layer without bias. iBOT (Zhou et al. 2022, arXiv 2111.07832) may have a
@@ -55,19 +31,15 @@ internal sealed class DinoHead : nn.Module<Tensor, Tensor>
 
     // DINO's initial weights: truncated normal 0.02 and zero biases in the perceptron; gain 1 and a linear layer's
     // uniform default in the last layer.
-    public static DinoHead Random(DinoHeadConfig config, long seed, Device? device = null)
-    {
-        var head = new DinoHead(config, device ?? CPU);
-        InitialValues.Draw(head, seed, (key, parameter, generator) => key.Split('.')[^1] switch
+    public static DinoHead Random(DinoHeadConfig config, long seed, Device? device = null) =>
+        InitialValues.Draw(new DinoHead(config, device ?? CPU), seed, (key, p, generator) => key.Split('.')[^1] switch
         {
-            "weight_g" => ones(parameter.shape),
-            "weight_v" => InitialValues.Uniform(parameter, 1 / Math.Sqrt(config.Bottleneck), generator),
-            "bias" => zeros(parameter.shape),
-            _ when parameter.dim() == 2 => InitialValues.Normal(parameter, generator),
+            "weight_g" => ones(p.shape),
+            "weight_v" => InitialValues.Uniform(p, 1 / Math.Sqrt(config.Bottleneck), generator),
+            "bias" => zeros(p.shape),
+            _ when p.dim() == 2 => InitialValues.Normal(p, generator),
             _ => null,
         });
-        return head;
-    }
 
     // [B, D] to [B, K].
     public override Tensor forward(Tensor x) => Project(x, lastLayer);
@@ -75,13 +47,11 @@ internal sealed class DinoHead : nn.Module<Tensor, Tensor>
     // [..., D] to [..., K of patches].
     public Tensor Patches(Tensor x) => Project(x, patchLayer ?? lastLayer);
 
-    private Tensor Project(Tensor x, WeightNormLinear last)
+    private Tensor Project(Tensor x, WeightNormLinear last) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
         Tensor bottleneck = mlp.forward(x).to(x.dtype);
-        Tensor norm = bottleneck.Squared().sum(-1, keepdim: true).sqrt().clamp_min(Kept(1e-12));
-        return last.forward(bottleneck / norm).MoveToOuterDisposeScope();
-    }
+        return last.forward(bottleneck / bottleneck.Norm(-1).clamp_min(Kept(1e-12)));
+    });
 
     private static nn.Module<Tensor, Tensor> Perceptron(DinoHeadConfig config, Device device)
     {
@@ -116,10 +86,6 @@ internal sealed class WeightNormLinear : nn.Module<Tensor, Tensor>, IComputesIn
 
     public ScalarType? Compute { get; set; }
 
-    public override Tensor forward(Tensor x)
-    {
-        using var scope = NewDisposeScope();
-        Tensor weight = direction * (gain / direction.Squared().sum(1, keepdim: true).sqrt());
-        return Dense.Linear(x, weight, null, Compute).to(weight.dtype).MoveToOuterDisposeScope();
-    }
+    public override Tensor forward(Tensor x) => Scoped(() =>
+        Dense.Linear(x, direction * (gain / direction.Norm(1)), null, Compute).to(gain.dtype));
 }

@@ -1,8 +1,3 @@
-using System.Globalization;
-using TorchSharp;
-using TorchSharp.Modules;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>SimCLR's and BYOL's perceptron with lightly's keys (<c>layers.N.*</c>): linear layers with batch
@@ -47,20 +42,17 @@ internal sealed class ProjectionHead : nn.Module<Tensor, Tensor>
     // bias.
     public static ProjectionHead Byol(int inputs, int hidden, int outputs, long seed, Device? device = null)
     {
+        device ??= CPU;
         var parts = new List<nn.Module<Tensor, Tensor>>
         {
-            new Dense(inputs, hidden, hasBias: false, device ?? CPU), new BatchNorm(hidden, device ?? CPU), Relu(),
-            new Dense(hidden, outputs, hasBias: true, device ?? CPU),
+            new Dense(inputs, hidden, hasBias: false, device), new BatchNorm(hidden, device), Relu(),
+            new Dense(hidden, outputs, hasBias: true, device),
         };
         return new("ByolHead", parts, seed);
     }
 
     // To [B, outputs], float32.
-    public override Tensor forward(Tensor x)
-    {
-        using var scope = NewDisposeScope();
-        return layers.forward(x).to(float32).MoveToOuterDisposeScope();
-    }
+    public override Tensor forward(Tensor x) => Scoped(() => layers.forward(x).to(float32));
 
     // In place: libtorch has no meta kernel for the other form.
     private static ReLU Relu() => nn.ReLU(inplace: true);

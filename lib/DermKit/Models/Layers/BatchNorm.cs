@@ -1,9 +1,3 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using TorchSharp.Utils;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Batch normalisation (Ioffe and Szegedy 2015, arXiv 1502.03167) with torch's keys, momentum 0.1, eps 1e-5.
@@ -30,14 +24,12 @@ internal sealed class BatchNorm : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor x)
+    public override Tensor forward(Tensor x) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
         if (training) batches.PlusInPlace(Kept(1));
-        Tensor result = x.device_type == DeviceType.META ? Explicit(x)
+        return x.device_type == DeviceType.META ? Explicit(x)
             : nn.functional.batch_norm(x, mean, variance, weight, bias, training, Momentum, Epsilon);
-        return result.MoveToOuterDisposeScope();
-    }
+    });
 
     // For the meta device, without running statistics.
     private Tensor Explicit(Tensor x)

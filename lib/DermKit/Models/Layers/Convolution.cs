@@ -1,8 +1,3 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Square convolution without bias, padded by half its kernel, with torch's key and unset weight. 1x1 is a
@@ -26,20 +21,15 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>, IComputesIn
     public override Tensor forward(Tensor x) => Apply(x, weight, stride, Compute);
 
     // Weight [out, in, kernel, kernel]; computes every convolution of the kit.
-    internal static Tensor Apply(Tensor x, Tensor weight, long stride, ScalarType? compute = null)
+    internal static Tensor Apply(Tensor x, Tensor weight, long stride, ScalarType? compute = null) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
         ScalarType type = compute ?? weight.dtype;
         long size = weight.shape[2], padding = size / 2;
-        Tensor result;
-        if (size == 1) result = Pixels(x, weight, stride, type);
+        if (size == 1) return Pixels(x, weight, stride, type);
         // libtorch has no meta kernel for conv2d.
-        else if (x.device_type == DeviceType.META) result = Explicit(x.to(type), weight.to(type), stride, padding);
-        else
-            result = nn.functional.conv2d(x.to(type), weight.to(type), strides: [stride, stride],
-                padding: [padding, padding]);
-        return result.MoveToOuterDisposeScope();
-    }
+        return x.device_type == DeviceType.META ? Explicit(x.to(type), weight.to(type), stride, padding)
+            : nn.functional.conv2d(x.to(type), weight.to(type), strides: [stride, stride], padding: [padding, padding]);
+    });
 
     // 1x1 as a product of every stride-th pixel, in the memory order of x.
     private static Tensor Pixels(Tensor x, Tensor weight, long stride, ScalarType type)
@@ -52,24 +42,21 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>, IComputesIn
     }
 
     // One matrix product over windows.
-    internal static Tensor Explicit(Tensor x, Tensor weight, long stride, long padding)
+    internal static Tensor Explicit(Tensor x, Tensor weight, long stride, long padding) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
         Tensor windows = Windows(x, weight.shape[2], stride, padding, 0);
         long batch = x.shape[0], rows = windows.shape[2], columns = windows.shape[3];
         Tensor pixels = windows.permute(0, 2, 3, 1, 4, 5).reshape(batch * rows * columns, -1);
-        Tensor product = matmul(pixels, weight.flatten(1).t()).reshape(batch, rows, columns, -1);
-        return product.permute(0, 3, 1, 2).MoveToOuterDisposeScope();
-    }
+        return matmul(pixels, weight.flatten(1).t()).reshape(batch, rows, columns, -1).permute(0, 3, 1, 2);
+    });
 
     // [B, C, H, W], padded, to [B, C, rows, columns, kernel, kernel].
-    internal static Tensor Windows(Tensor x, long kernel, long stride, long padding, double fill)
+    internal static Tensor Windows(Tensor x, long kernel, long stride, long padding, double fill) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
         long height = x.shape[2], width = x.shape[3];
         long[] shape = [x.shape[0], x.shape[1], height + 2 * padding, width + 2 * padding];
         Tensor padded = full(shape, Kept(fill), x.dtype, x.device);
         padded.narrow(2, padding, height).narrow(3, padding, width).copy_(x);
-        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride).MoveToOuterDisposeScope();
-    }
+        return padded.unfold(2, kernel, stride).unfold(3, kernel, stride);
+    });
 }

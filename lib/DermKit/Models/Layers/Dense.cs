@@ -1,7 +1,3 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>A layer whose product may have another type than its weights.</summary>
@@ -37,25 +33,15 @@ internal sealed class Dense : nn.Module<Tensor, Tensor>, IComputesIn
     }
 
     // In a type (null for the weight's); computes every linear layer of the kit.
-    internal static Tensor Linear(Tensor x, Tensor weight, Tensor? bias, ScalarType? type = null)
+    internal static Tensor Linear(Tensor x, Tensor weight, Tensor? bias, ScalarType? type = null) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
         ScalarType product = type ?? weight.dtype;
-        Tensor result = nn.functional.linear(x.to(product), weight.to(product), bias?.to(product));
-        return result.MoveToOuterDisposeScope();
-    }
+        return nn.functional.linear(x.to(product), weight.to(product), bias?.to(product));
+    });
 
-    public override Tensor forward(Tensor x)
-    {
-        using var scope = NewDisposeScope();
-        return Linear(x, weight.flatten(1), bias, Compute).MoveToOuterDisposeScope();
-    }
+    public override Tensor forward(Tensor x) => Scoped(() => Linear(x, weight.flatten(1), bias, Compute));
 
     // Some outputs: [..., in] to [..., count].
-    public Tensor Part(Tensor x, long first, long count)
-    {
-        using var scope = NewDisposeScope();
-        Tensor rows = weight.narrow(0, first, count);
-        return Linear(x, rows, bias?.narrow(0, first, count), Compute).MoveToOuterDisposeScope();
-    }
+    public Tensor Part(Tensor x, long first, long count) => Scoped(() =>
+        Linear(x, weight.narrow(0, first, count), bias?.narrow(0, first, count), Compute));
 }

@@ -1,6 +1,3 @@
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Evaluation mode without gradients; disposing restores mode and product type of every module

@@ -1,18 +1,13 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Initial weights from a seed, drawn on the cpu without torch's global generator: every device gets the
 /// same.</summary>
 internal static class InitialValues
 {
-    // In the parameters' order; nothing on the meta device.
-    public static void Draw(nn.Module module, long seed, Func<string, Parameter, Generator, Tensor?> value)
+    // In the parameters' order; nothing on the meta device. Returns the module.
+    public static T Draw<T>(T module, long seed, Func<string, Parameter, Generator, Tensor?> value) where T : nn.Module
     {
-        if (module.parameters().Any(p => p.device_type == DeviceType.META)) return;
+        if (module.parameters().Any(p => p.device_type == DeviceType.META)) return module;
         using var noGrad = no_grad();
         using var generator = new Generator((ulong)seed, CPU);
         foreach ((string key, Parameter parameter) in module.named_parameters())
@@ -20,6 +15,7 @@ internal static class InitialValues
             using var scope = NewDisposeScope();
             if (value(key, parameter, generator) is { } drawn) parameter.copy_(drawn);
         }
+        return module;
     }
 
     public static Tensor Uniform(Parameter parameter, double bound, Generator generator) =>
@@ -30,13 +26,13 @@ internal static class InitialValues
         randn(parameter.shape, generator: generator).mul_(Kept(0.02)).clamp_(Kept(-2), Kept(2));
 
     // Truncated normal 0.02, zero biases and mask token, unit norms, uniform where there is a bound.
-    public static void DrawTransformer(nn.Module module, long seed, Func<string, double?> bound) =>
+    public static T DrawTransformer<T>(T module, long seed, Func<string, double?>? bound = null) where T : nn.Module =>
         Draw(module, seed, (key, parameter, generator) => key switch
         {
-            _ when bound(key) is { } b => Uniform(parameter, b, generator),
+            _ when bound?.Invoke(key) is { } b => Uniform(parameter, b, generator),
             "masked_embed" => zeros(parameter.shape),
-            _ when key.EndsWith("bias", StringComparison.Ordinal) => zeros(parameter.shape),
-            _ when key.Contains("norm", StringComparison.Ordinal) => ones(parameter.shape),
+            _ when key.EndsWith("bias", Ordinal) => zeros(parameter.shape),
+            _ when key.Contains("norm", Ordinal) => ones(parameter.shape),
             _ => Normal(parameter, generator),
         });
 

@@ -1,8 +1,3 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>LayerNorm over the last dimension with torch's keys; unlike torch's it runs on the meta device.</summary>
@@ -20,12 +15,11 @@ internal sealed class TokenNorm : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor x)
-    {
-        if (x.device_type != DeviceType.META) return nn.functional.layer_norm(x, weight.shape, weight, bias, eps);
-        using var scope = NewDisposeScope();
-        Tensor centred = x - x.mean([-1], keepdim: true);
-        Tensor spread = centred.Squared().mean([-1], keepdim: true).Plus(Kept(eps)).rsqrt();
-        return (centred * spread * weight).Plus(bias).MoveToOuterDisposeScope();
-    }
+    public override Tensor forward(Tensor x) => x.device_type != DeviceType.META
+        ? nn.functional.layer_norm(x, weight.shape, weight, bias, eps) : Scoped(() =>
+        {
+            Tensor centred = x - x.mean([-1], keepdim: true);
+            Tensor spread = centred.Squared().mean([-1], keepdim: true).Plus(Kept(eps)).rsqrt();
+            return (centred * spread * weight).Plus(bias);
+        });
 }

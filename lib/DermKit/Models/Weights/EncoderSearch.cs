@@ -1,12 +1,8 @@
-using TorchSharp;
-using static System.StringComparison;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 internal sealed record Encoder(WeightFamily Family, string Prefix, long[] Shape)
 {
-    public bool Is(string role) => Prefix.Contains(role, StringComparison.OrdinalIgnoreCase);
+    public bool Is(string role) => Prefix.Contains(role, OrdinalIgnoreCase);
 }
 
 /// <summary>Finds a file's encoders under any prefix and chooses one.</summary>
@@ -42,7 +38,7 @@ internal sealed class EncoderSearch
     public Encoder[] Chosen()
     {
         Encoder[] teachers = [.. all.Where(e => e.Is("teacher"))];
-        var prefixes = all.Select(e => e.Prefix).ToHashSet(StringComparer.Ordinal);
+        var prefixes = all.Select(e => e.Prefix).ToHashSet();
         bool IsPupil(Encoder e) => e.Is("student") && !e.Is("teacher")
             && teachers.Any(t => t.Family == e.Family && t.Shape.SequenceEqual(e.Shape));
         bool IsCopyIn(Encoder e, string wrapper) => e.Prefix.Contains(wrapper, Ordinal)
@@ -102,7 +98,7 @@ internal sealed class EncoderSearch
                 if (at > 0 && entry.Name[at - 1] != '.') continue;
                 if (family == WeightFamily.ResNet && entry.Shape is not [_, 3, 7, 7]) continue;
                 string prefix = entry.Name[..at];
-                bool isMoment = Moments.Any(m => $".{prefix}".Contains(m, StringComparison.OrdinalIgnoreCase));
+                bool isMoment = Moments.Any(m => $".{prefix}".Contains(m, OrdinalIgnoreCase));
                 if (!isMoment && file.Entries.ContainsKey(prefix + beside))
                     yield return new(family, prefix, entry.Shape);
             }

@@ -1,7 +1,4 @@
 using System.Text.RegularExpressions;
-using TorchSharp;
-using static System.StringComparison;
-using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
@@ -22,30 +19,23 @@ internal enum WeightFamily
 internal sealed class MappedWeights : WeightFile
 {
     // Networks that the kit does not build, by keys that only they have.
-    private static readonly (WeightFamily Family, Regex Key, string Part)[] Unbuilt =
+    private static readonly (WeightFamily Family, string Pattern, string Part)[] Unbuilt =
     [
-        (WeightFamily.Vit, Pattern(@"^blocks\.\d+\.\d+\."), "blocks in chunks, as DINOv2 trains them"),
-        (WeightFamily.Vit, Pattern(@"^blocks\..*\.(ls[12]\.gamma|gamma_[12])$"), "LayerScale, as in DINOv2"),
-        (WeightFamily.Vit, Pattern("^(register_tokens|reg_token|storage_tokens)$"), "register tokens"),
-        (WeightFamily.Vit, Pattern("^mask_token$"), "a mask token"),
-        (WeightFamily.Vit, Pattern("^dist_token$"), "a distillation token"),
-        (WeightFamily.Vit, Pattern(@"^blocks\..*\.mlp\.(w1|w2|w12|w3|fc1_g|fc1_x)\."), "SwiGLU"),
-        (WeightFamily.Vit, Pattern(@"^blocks\..*\.attn\.[qk]_norm\."), "normed queries and keys"),
-        (WeightFamily.Vit, Pattern(@"(^|\.)relative_position_|^rel_pos_bias\."), "relative positions"),
-        (WeightFamily.Vit, Pattern("^rope"), "rotary positions"),
-        (WeightFamily.Clip, Pattern(@"^vision_model\.head\."), "attention pooling, as in SigLIP"),
+        (WeightFamily.Vit, @"^blocks\.\d+\.\d+\.", "blocks in chunks, as DINOv2 trains them"),
+        (WeightFamily.Vit, @"^blocks\..*\.(ls[12]\.gamma|gamma_[12])$", "LayerScale, as in DINOv2"),
+        (WeightFamily.Vit, "^(register_tokens|reg_token|storage_tokens)$", "register tokens"),
+        (WeightFamily.Vit, "^mask_token$", "a mask token"),
+        (WeightFamily.Vit, "^dist_token$", "a distillation token"),
+        (WeightFamily.Vit, @"^blocks\..*\.mlp\.(w1|w2|w12|w3|fc1_g|fc1_x)\.", "SwiGLU"),
+        (WeightFamily.Vit, @"^blocks\..*\.attn\.[qk]_norm\.", "normed queries and keys"),
+        (WeightFamily.Vit, @"(^|\.)relative_position_|^rel_pos_bias\.", "relative positions"),
+        (WeightFamily.Vit, "^rope", "rotary positions"),
+        (WeightFamily.Clip, @"^vision_model\.head\.", "attention pooling, as in SigLIP"),
     ];
 
     // torchvision's layers by number in a Sequential, as lightly stores them.
-    private static readonly Dictionary<string, string> Numbered = new()
-    {
-        ["0"] = "conv1",
-        ["1"] = "bn1",
-        ["4"] = "layer1",
-        ["5"] = "layer2",
-        ["6"] = "layer3",
-        ["7"] = "layer4",
-    };
+    private static readonly (string Number, string Layer)[] Numbered =
+        [("0", "conv1"), ("1", "bn1"), ("4", "layer1"), ("5", "layer2"), ("6", "layer3"), ("7", "layer4")];
 
     private static readonly (string From, string To)[] Beginnings =
     [
@@ -67,11 +57,11 @@ internal sealed class MappedWeights : WeightFile
     ];
 
     private static readonly Regex Fused =
-        Pattern(@"^((?:visual\.)?transformer\.resblocks\.\d+\.)attn\.in_proj_(weight|bias)$");
+        new(@"^((?:visual\.)?transformer\.resblocks\.\d+\.)attn\.in_proj_(weight|bias)$");
 
     private readonly WeightFile file;
-    private readonly Dictionary<string, WeightEntry> entries = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Source> sources = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, WeightEntry> entries = [];
+    private readonly Dictionary<string, Source> sources = [];
 
     private MappedWeights(WeightFile file, string? prefix) : base(file.Path)
     {
@@ -88,15 +78,11 @@ internal sealed class MappedWeights : WeightFile
             Prefix = only.Prefix;
             inside = search.Inside(Prefix);
         }
-        var unused = new List<string>();
-        foreach (WeightEntry entry in file.Entries.Values)
-        {
-            if (EncoderSearch.IsUnder(entry.Name, Prefix, inside)) Add(entry, entry.Name[Prefix.Length..]);
-            else unused.Add(entry.Name);
-        }
-        unused.Sort(StringComparer.Ordinal);
+        ILookup<bool, WeightEntry> used =
+            file.Entries.Values.ToLookup(e => EncoderSearch.IsUnder(e.Name, Prefix, inside));
+        foreach (WeightEntry entry in used[true]) Add(entry, entry.Name[Prefix.Length..]);
         Entries = entries;
-        Unused = unused;
+        Unused = [.. used[false].Select(e => e.Name).Order(StringComparer.Ordinal)];
     }
 
     private readonly record struct Source(string Key, long First, bool IsTurned);
@@ -126,31 +112,17 @@ internal sealed class MappedWeights : WeightFile
     public IReadOnlyList<string> Heads =>
         [.. Entries.Keys.Where(k => WeightLoader.LeavesOut(EncoderSearch.HeadsOf(Family), k))];
 
-    public static MappedWeights Open(string path, string? prefix)
-    {
-        WeightFile file = WeightFile.Open(path);
-        try
-        {
-            return new(file, prefix);
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
-
-    public static new MappedWeights Open(string path) => Open(path, null);
+    public static MappedWeights Open(string path, string? prefix = null) =>
+        Owned.Make(() => WeightFile.Open(path), file => new MappedWeights(file, prefix));
 
     // A sentence on unbuilt parts among keys; may be empty.
     internal string Unsupported(IReadOnlyCollection<string> keys)
     {
         var parts = new List<string>();
-        foreach ((WeightFamily family, Regex pattern, string part) in Unbuilt)
-            if (family == Family && keys.FirstOrDefault(pattern.IsMatch) is { } key)
+        foreach ((WeightFamily family, string pattern, string part) in Unbuilt)
+            if (family == Family && keys.FirstOrDefault(k => Regex.IsMatch(k, pattern)) is { } key)
                 parts.Add($"{part} (extra: {Printable.Of(key)})");
-        bool isBasic = keys.Contains("layer1.0.conv2.weight")
-            && !keys.Any(k => k.EndsWith(".conv3.weight", Ordinal));
+        bool isBasic = keys.Contains("layer1.0.conv2.weight") && !keys.Any(k => k.EndsWith(".conv3.weight", Ordinal));
         if (Family == WeightFamily.ResNet && isBasic)
             parts.Add("blocks of two convolutions, as in ResNet-18 and -34 (layer1.0.conv2.weight, no conv3.weight)");
         return parts.Count == 0 ? ""
@@ -172,12 +144,11 @@ internal sealed class MappedWeights : WeightFile
         target.view(-1).copy_(file.Load(source.Key).t().reshape(-1).narrow(0, first, target.numel()));
     }
 
-    private static Regex Pattern(string pattern) => new(pattern, RegexOptions.CultureInvariant);
-
     private void Add(WeightEntry entry, string key)
     {
         if (Family == WeightFamily.OpenAiClip) AddOpenAi(entry, key);
-        else if (Family == WeightFamily.ResNet && Numbered.TryGetValue(key.Split('.')[0], out string? layer))
+        else if (Family == WeightFamily.ResNet
+            && Array.Find(Numbered, n => n.Number == key.Split('.')[0]).Layer is { } layer)
             Put(entry, layer + key[key.IndexOf('.', Ordinal)..], entry.Shape);
         else Put(entry, key, entry.Shape);
     }
@@ -201,9 +172,8 @@ internal sealed class MappedWeights : WeightFile
     private void Put(WeightEntry entry, string name, long[] shape, long first = 0, bool isTurned = false)
     {
         if (!entries.TryAdd(name, new(name, entry.Type, shape)))
-            throw new KitException(
-                $"{Path}: '{Printable.Of(entry.Name)}' and '{Printable.Of(sources[name].Key)}' are both the kit's "
-                    + $"'{Printable.Of(name)}'. Take one of them out.");
+            throw new KitException($"{Path}: '{Printable.Of(entry.Name)}' and '{Printable.Of(sources[name].Key)}' are "
+                + $"both the kit's '{Printable.Of(name)}'. Take one of them out.");
         sources[name] = new(entry.Name, first, isTurned);
     }
 

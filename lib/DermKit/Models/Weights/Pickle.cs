@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Text;
+using System.Numerics;
 
 namespace DermKit.Models;
 
@@ -37,7 +37,9 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
     // persistent or call.
     public object? Read()
     {
-        for (byte code = U8(); code != '.'; code = U8()) Step(code);
+        for (char code = (char)U8(); code != '.'; code = (char)U8())
+            if (Step(code) is { } step) step();
+            else Push(Value(code));
         return Pop();
     }
 
@@ -51,143 +53,66 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
             throw broken($"its pickle unfolds to more than {memory} bytes, too much for a file of this size");
     }
 
-    private void Step(byte code)
+    // Null for an opcode that pushes a value.
+    private Action? Step(char code) => code switch
     {
-        switch (code)
-        {
-            case 0x80:
-                Protocol(U8());
-                break;
-            case 0x95:
-                Frame(U64());
-                break;
-            case (byte)'(':
-                Mark();
-                break;
-            case (byte)'0':
-                Pop();
-                break;
-            case (byte)'1':
-                Marked();
-                break;
-            case (byte)'N':
-                Push(null);
-                break;
-            case 0x88:
-                Push(true);
-                break;
-            case 0x89:
-                Push(false);
-                break;
-            case (byte)'J':
-                Push((long)(int)U32());
-                break;
-            case (byte)'K':
-                Push((long)U8());
-                break;
-            case (byte)'M':
-                Push((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2)));
-                break;
-            case 0x8a:
-                Push(Whole(Take(U8())));
-                break;
-            case (byte)'G':
-                Push(BinaryPrimitives.ReadDoubleBigEndian(Take(8)));
-                break;
-            case 0x8c:
-                Push(Text(U8()));
-                break;
-            case (byte)'X':
-                Push(Text(U32()));
-                break;
-            case 0x8d:
-                Push(Text(U64()));
-                break;
-            case (byte)'U':
-                Push(Encoding.Latin1.GetString(Take(U8())));
-                break;
-            case (byte)'T':
-                Push(Encoding.Latin1.GetString(Take(U32())));
-                break;
-            case (byte)'C':
-                Push(Take(U8()).ToArray());
-                break;
-            case (byte)'B':
-                Push(Take(U32()).ToArray());
-                break;
-            case (byte)'}':
-                Push(new OrderedDictionary<object, object?>());
-                break;
-            case (byte)']':
-                Push(new List<object?>());
-                break;
-            case (byte)')':
-                Push(Array.Empty<object?>());
-                break;
-            case (byte)'t':
-                Push(Marked());
-                break;
-            case 0x85 or 0x86 or 0x87:
-                Push(Last(code - 0x84));
-                break;
-            case (byte)'a':
-                Append(Last(1));
-                break;
-            case (byte)'e':
-                Append(Marked());
-                break;
-            case (byte)'s':
-                Set(Last(2));
-                break;
-            case (byte)'u':
-                Set(Marked());
-                break;
-            case (byte)'q':
-                Remember(U8());
-                break;
-            case (byte)'r':
-                Remember(U32());
-                break;
-            case 0x94:
-                Remember((uint)memo.Count);
-                break;
-            case (byte)'h':
-                Recall(U8());
-                break;
-            case (byte)'j':
-                Recall(U32());
-                break;
-            case (byte)'c':
-                Push(Name(Line(), Line()));
-                break;
-            case 0x93:
-                StackGlobal();
-                break;
-            case (byte)'R':
-                Reduce();
-                break;
-            case 0x81:
-                NewObject();
-                break;
-            case (byte)'b':
-                Build();
-                break;
-            case (byte)'Q':
-                Push(persistent(Pop()));
-                break;
-            default:
-                throw broken($"its pickle holds opcode 0x{code:x2} at byte {at - 1}, which does not rebuild tensors");
-        }
+        '\x80' => Protocol,
+        '\x95' => Frame,
+        '(' => Mark,
+        '0' => () => Pop(),
+        '1' => () => Marked(),
+        'a' => () => Append(Last(1)),
+        'e' => () => Append(Marked()),
+        's' => () => Set(Last(2)),
+        'u' => () => Set(Marked()),
+        'q' => () => Remember(U8()),
+        'r' => () => Remember(U32()),
+        '\x94' => () => Remember((uint)memo.Count),
+        'h' => () => Recall(U8()),
+        'j' => () => Recall(U32()),
+        'b' => Build,
+        _ => null,
+    };
+
+    private object? Value(char code) => code switch
+    {
+        'N' => null,
+        '\x88' => true,
+        '\x89' => false,
+        'J' => (long)(int)U32(),
+        'K' => (long)U8(),
+        'M' => (long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2)),
+        '\x8a' => Whole(Take(U8())),
+        'G' => BinaryPrimitives.ReadDoubleBigEndian(Take(8)),
+        '\x8c' => Text(U8()),
+        'X' => Text(U32()),
+        '\x8d' => Text(U64()),
+        'U' => Encoding.Latin1.GetString(Take(U8())),
+        'T' => Encoding.Latin1.GetString(Take(U32())),
+        'C' => Take(U8()).ToArray(),
+        'B' => Take(U32()).ToArray(),
+        '}' => new OrderedDictionary<object, object?>(),
+        ']' => new List<object?>(),
+        ')' => Array.Empty<object?>(),
+        't' => Marked(),
+        '\x85' or '\x86' or '\x87' => Last(code - 0x84),
+        'c' => Name(Line(), Line()),
+        '\x93' => Last(2) is [string module, string name] ? Name(module, name)
+            : throw broken("a name of its pickle is no text"),
+        'R' => Reduce(),
+        '\x81' => NewObject(),
+        'Q' => persistent(Pop()),
+        _ => throw broken($"its pickle holds opcode 0x{(int)code:x2} at byte {at - 1}, which does not rebuild tensors"),
+    };
+
+    private void Protocol()
+    {
+        if (U8() is > 5 and var version) throw broken($"pickle protocol {version}; this reader knows those to 5");
     }
 
-    private void Protocol(byte version)
+    private void Frame()
     {
-        if (version > 5) throw broken($"pickle protocol {version}; this reader knows those to 5");
-    }
-
-    private void Frame(ulong length)
-    {
-        if (length > (ulong)(bytes.Length - at)) throw broken("a frame of its pickle is longer than the pickle");
+        if (U64() > (ulong)(bytes.Length - at)) throw broken("a frame of its pickle is longer than the pickle");
     }
 
     private void Mark()
@@ -202,29 +127,23 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         Top<List<object?>>("a list").AddRange(items);
     }
 
-    private void StackGlobal() => Push(Last(2) is [string module, string name] ? Name(module, name)
-        : throw broken("a name of its pickle is no text"));
-
-    private void NewObject()
+    private PickleObject NewObject()
     {
         object?[] parts = Last(2);
         // Only attributes of a class are read.
-        if (parts is not [PickleName type, object?[] { Length: 0 }]
-            || type.Text != "argparse.Namespace" && !IsModule(type.Text))
-            throw broken($"its pickle makes an object of {Described(parts[0])}, which does not rebuild tensors");
-        Push(new PickleObject());
+        return parts is [PickleName { Text: var type }, object?[] { Length: 0 }]
+            && (type == "argparse.Namespace" || IsModule(type)) ? new()
+            : throw broken($"its pickle makes an object of {Described(parts[0])}, which does not rebuild tensors");
     }
 
-    private void Reduce()
+    private object Reduce()
     {
         object?[] parts = Last(2);
         if (parts is not [PickleName function, object?[] arguments])
             throw broken($"its pickle calls {Described(parts[0])}, which is no name that rebuilds tensors");
         bool isDictionary = function.Text == "collections.OrderedDict" && arguments.Length == 0;
-        object? result = isDictionary ? new OrderedDictionary<object, object?>() : call(function, arguments);
-        Push(result
-            ?? throw broken(
-                $"its pickle calls {Described(function)} with {arguments.Length} arguments that it does not take"));
+        return (isDictionary ? new OrderedDictionary<object, object?>() : call(function, arguments)) ?? throw broken(
+            $"its pickle calls {Described(function)} with {arguments.Length} arguments that it does not take");
     }
 
     // Kept for an object, set aside for a dictionary.
@@ -249,11 +168,11 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
         string text = $"{module}.{name}";
         return Names.Contains(text) || IsModule(text) ? new(text)
             : throw broken($"its pickle names {Printable.Of(text)}, which is none of the names that rebuild tensors, "
-                + "so it could run "
-                + "anything. Nothing was run. In Python, with a file that you trust: save its state dict alone");
+                + "so it could run anything. Nothing was run. In Python, with a file that you trust: save its state "
+                + "dict alone");
     }
 
-    private static bool IsModule(string text) => text.StartsWith("__torch__.", StringComparison.Ordinal);
+    private static bool IsModule(string text) => text.StartsWith("__torch__.", Ordinal);
 
     private void Set(object?[] pairs)
     {
@@ -344,14 +263,8 @@ internal sealed class Pickle(byte[] bytes, long memory, Func<object?, object> pe
             : throw broken("its pickle ends inside of a name");
     }
 
-    private long Whole(ReadOnlySpan<byte> little)
-    {
-        if (little.Length > 8)
-            throw broken($"its pickle holds a whole number of {little.Length} bytes; this reader takes 8");
-        long value = little.Length > 0 && (little[^1] & 0x80) != 0 ? -1 : 0;
-        for (int i = little.Length - 1; i >= 0; i--) value = (value << 8) | little[i];
-        return value;
-    }
+    private long Whole(ReadOnlySpan<byte> little) => little.Length <= 8 ? (long)new BigInteger(little)
+        : throw broken($"its pickle holds a whole number of {little.Length} bytes; this reader takes 8");
 
     private byte U8() => Take(1)[0];
 

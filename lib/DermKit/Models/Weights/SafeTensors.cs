@@ -1,31 +1,18 @@
 using System.Buffers.Binary;
-using System.Text.Json;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
 /// <summary>Writes safetensors files; <see cref="WeightLoader"/> reads them.</summary>
 public static class SafeTensors
 {
-    private static readonly Dictionary<ScalarType, string> Names = new()
-    {
-        [float64] = "F64",
-        [float32] = "F32",
-        [float16] = "F16",
-        [bfloat16] = "BF16",
-        [int64] = "I64",
-        [int32] = "I32",
-        [ScalarType.Int16] = "I16",
-        [ScalarType.Int8] = "I8",
-        [ScalarType.Byte] = "U8",
-        [ScalarType.Bool] = "BOOL",
-    };
-
-    internal static IEnumerable<string> TypeNames => Names.Values;
-
-    internal static ScalarType? TypeOf(string name) =>
-        Names.FirstOrDefault(p => p.Value == name) is { Value: not null } pair ? pair.Key : null;
+    // With the names of torch's storages.
+    internal static readonly (ScalarType Type, string Name, string Storage)[] Types =
+    [
+        (float64, "F64", "Double"), (float32, "F32", "Float"), (float16, "F16", "Half"),
+        (bfloat16, "BF16", "BFloat16"), (int64, "I64", "Long"), (int32, "I32", "Int"),
+        (ScalarType.Int16, "I16", "Short"), (ScalarType.Int8, "I8", "Char"), (ScalarType.Byte, "U8", "Byte"),
+        (ScalarType.Bool, "BOOL", "Bool"),
+    ];
 
     /// <summary>Writes tensors of any device and layout atomically, the widest type first, then by name: equal content
     /// gives equal bytes. Copies one tensor at a time.</summary>
@@ -34,10 +21,10 @@ public static class SafeTensors
         string path, IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         foreach ((string key, Tensor tensor) in tensors)
-            if (key == "__metadata__" || !Names.ContainsKey(tensor.dtype))
-                throw new ArgumentException(
-                    $"Tensor '{key}' of type {tensor.dtype} cannot be stored: the key __metadata__ is reserved, "
-                        + $"and the type must be one of {string.Join(", ", Names.Keys)}.", nameof(tensors));
+            if (key == "__metadata__" || !Types.Any(t => t.Type == tensor.dtype))
+                throw new ArgumentException($"Tensor '{key}' of type {tensor.dtype} cannot be stored: the key "
+                    + "__metadata__ is reserved, and the type must be one of "
+                    + $"{string.Join(", ", Types.Select(t => t.Type))}.", nameof(tensors));
         Save(path, tensors.Select(p => new WeightEntry(p.Key, p.Value.dtype, p.Value.shape)),
             key => tensors[key], metadata);
     }
@@ -68,36 +55,19 @@ public static class SafeTensors
 
     private static byte[] Header(WeightEntry[] tensors, IReadOnlyDictionary<string, string>? metadata)
     {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream))
-        {
-            json.WriteStartObject();
-            if (metadata is not null)
+        var header = new OrderedDictionary<string, object>();
+        if (metadata is not null)
+            header["__metadata__"] =
+                new SortedDictionary<string, string>(metadata.ToDictionary(), StringComparer.Ordinal);
+        long offset = 0;
+        foreach (WeightEntry tensor in tensors)
+            header[tensor.Name] = new
             {
-                json.WriteStartObject("__metadata__");
-                foreach ((string key, string value) in metadata.OrderBy(p => p.Key, StringComparer.Ordinal))
-                    json.WriteString(key, value);
-                json.WriteEndObject();
-            }
-            long offset = 0;
-            foreach (WeightEntry tensor in tensors)
-            {
-                json.WriteStartObject(tensor.Name);
-                json.WriteString("dtype", Names[tensor.Type]);
-                WriteArray(json, "shape", tensor.Shape);
-                WriteArray(json, "data_offsets", [offset, offset += tensor.Bytes]);
-                json.WriteEndObject();
-            }
-            json.WriteEndObject();
-        }
-        while (stream.Length % 8 != 0) stream.WriteByte((byte)' ');
-        return stream.ToArray();
-    }
-
-    private static void WriteArray(Utf8JsonWriter json, string key, long[] values)
-    {
-        json.WriteStartArray(key);
-        foreach (long value in values) json.WriteNumberValue(value);
-        json.WriteEndArray();
+                dtype = Array.Find(Types, t => t.Type == tensor.Type).Name,
+                shape = tensor.Shape,
+                data_offsets = new[] { offset, offset += tensor.Bytes },
+            };
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(header);
+        return [.. json, .. Enumerable.Repeat((byte)' ', -json.Length & 7)];
     }
 }

@@ -1,8 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
-using System.Text.Json;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
@@ -14,7 +10,6 @@ internal sealed class SafeTensorsFile : WeightFile
 
     private const int DimensionCap = 64;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private readonly FileStream stream;
     private readonly Dictionary<string, long> offsets = [];
 
@@ -27,7 +22,8 @@ internal sealed class SafeTensorsFile : WeightFile
     public override string Format => "safetensors";
 
     // Checks the header; entries in the order of their data.
-    public static new SafeTensorsFile Open(string path) => Open(path, stream => new SafeTensorsFile(path, stream));
+    public static new SafeTensorsFile Open(string path) =>
+        Owned.Make(() => File.OpenRead(path), stream => new SafeTensorsFile(path, stream));
 
     public override void Dispose() => stream.Dispose();
 
@@ -48,18 +44,12 @@ internal sealed class SafeTensorsFile : WeightFile
         if (json is not [(byte)'{', ..]) throw Broken("the header does not begin with '{'");
         try
         {
-            StrictUtf8.GetCharCount(json);
             using var document = JsonDocument.Parse(json, new() { AllowDuplicateProperties = false, MaxDepth = 4 });
             Parse(document.RootElement, 8 + (long)header);
         }
-        catch (DecoderFallbackException e)
-        {
-            throw Broken($"the header is not valid UTF-8 ({e.Message})", e);
-        }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw Broken("the header is not valid JSON, holds half a character or repeats a key "
-                + $"({Printable.Of(e.Message)})", e);
+            throw Broken($"the header is not valid JSON in UTF-8, or repeats a key ({Printable.Of(e.Message)})", e);
         }
     }
 
@@ -89,10 +79,10 @@ internal sealed class SafeTensorsFile : WeightFile
     {
         // Some writers store null.
         if (value.ValueKind == JsonValueKind.Null) return [];
-        bool isMap = value.ValueKind == JsonValueKind.Object
-            && value.EnumerateObject().All(p => p.Value.ValueKind == JsonValueKind.String);
-        if (!isMap) throw Broken("__metadata__ is no map of text to text");
-        return value.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!);
+        return value.ValueKind == JsonValueKind.Object
+            && value.EnumerateObject().All(p => p.Value.ValueKind == JsonValueKind.String)
+            ? value.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!)
+            : throw Broken("__metadata__ is no map of text to text");
     }
 
     private WeightEntry ParseEntry(string name, JsonElement value, long dataStart)
@@ -104,8 +94,10 @@ internal sealed class SafeTensorsFile : WeightFile
                 : throw Malformed(shown);
         string type = Field("dtype", JsonValueKind.String).GetString()!;
         JsonElement shape = Field("shape", JsonValueKind.Array), span = Field("data_offsets", JsonValueKind.Array);
-        ScalarType scalar = SafeTensors.TypeOf(type) ?? throw Broken($"'{shown}' has type {Printable.Of(type)}, "
-            + $"which this reader does not take; expected one of {string.Join(", ", SafeTensors.TypeNames)}");
+        (ScalarType scalar, string? known, _) = Array.Find(SafeTensors.Types, t => t.Name == type);
+        if (known is null)
+            throw Broken($"'{shown}' has type {Printable.Of(type)}, which this reader does not take; expected one of "
+                + string.Join(", ", SafeTensors.Types.Select(t => t.Name)));
         if (shape.GetArrayLength() is var dimensions and > DimensionCap)
             throw Broken($"'{shown}' has {dimensions} dimensions, over the cap of {DimensionCap}");
         long[] Integers(JsonElement array) => [.. array.EnumerateArray().Select(e => Integer(e, shown))];

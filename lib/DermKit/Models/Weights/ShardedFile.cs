@@ -1,44 +1,29 @@
-using System.Text.Json;
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Several safetensors files under an index (<c>model.safetensors.index.json</c> with weight_map from key to
 /// file), as Hugging Face splits large models.</summary>
-internal sealed class ShardedFile : WeightFile
+internal sealed class ShardedFile(string path) : WeightFile(path)
 {
     internal const string Ending = ".safetensors.index.json";
 
     private const long IndexCap = 100_000_000;
-    private readonly Dictionary<string, SafeTensorsFile> files = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, string> map;
-
-    private ShardedFile(string path) : base(path) => map = Map(path);
+    private readonly Dictionary<string, SafeTensorsFile> files = [];
+    private readonly Dictionary<string, string> map = Map(path);
 
     public override string Format => $"safetensors in {files.Count} files";
 
-    internal static bool IsIndex(string path) => path.EndsWith(Ending, StringComparison.OrdinalIgnoreCase);
+    internal static bool IsIndex(string path) => path.EndsWith(Ending, OrdinalIgnoreCase);
 
     // Each key must be in the file that the index names, and in no other.
-    public static new ShardedFile Open(string path)
+    public static new ShardedFile Open(string path) => Owned.Make(() => new ShardedFile(path), sharded =>
     {
-        var sharded = new ShardedFile(path);
-        try
-        {
-            sharded.OpenFiles();
-            return sharded;
-        }
-        catch
-        {
-            sharded.Dispose();
-            throw;
-        }
-    }
+        sharded.OpenFiles();
+        return sharded;
+    });
 
     // Full paths in the order of names.
     internal static string[] Files(string path) =>
-        [.. Map(path).Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)
+        [.. Map(path).Values.Distinct().Order(StringComparer.Ordinal)
             .Select(f => Beside(path, f))];
 
     public override void Dispose()
@@ -50,7 +35,7 @@ internal sealed class ShardedFile : WeightFile
 
     private void OpenFiles()
     {
-        foreach (string name in map.Values.Distinct(StringComparer.Ordinal))
+        foreach (string name in map.Values.Distinct())
         {
             string file = Beside(Path, name);
             if (!File.Exists(file))
@@ -85,18 +70,15 @@ internal sealed class ShardedFile : WeightFile
                 || !document.RootElement.TryGetProperty("weight_map", out JsonElement map)
                 || map.ValueKind != JsonValueKind.Object)
                 throw Broken("expected an object with the key weight_map, itself an object");
-            var result = new Dictionary<string, string>(StringComparer.Ordinal);
+            var result = new Dictionary<string, string>();
             foreach (JsonProperty property in map.EnumerateObject())
             {
                 string? file = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString() : null;
-                bool isName = file is { Length: > 0 } && file == System.IO.Path.GetFileName(file)
-                    && file.EndsWith(".safetensors", StringComparison.Ordinal)
-                    && !file.Contains('\\', StringComparison.Ordinal);
-                if (!isName)
-                    throw Broken($"'{Printable.Of(property.Name)}' is in "
-                        + $"'{Printable.Of(file ?? property.Value.GetRawText())}'; "
+                if (file is null || file != System.IO.Path.GetFileName(file) || file.Contains('\\', Ordinal)
+                    || !file.EndsWith(".safetensors", Ordinal))
+                    throw Broken($"'{Printable.Of(property.Name)}' is in {Printable.Of(property.Value.GetRawText())}; "
                         + "expected the name of a .safetensors file in the same folder");
-                result[property.Name] = file!;
+                result[property.Name] = file;
             }
             return result.Count > 0 ? result : throw Broken("its weight_map is empty");
         }

@@ -1,8 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
@@ -44,9 +42,8 @@ internal static class TensorData
                 var target = new Span<byte>((byte*)pointer + done, (int)(end - done));
                 int read = RandomAccess.Read(stream.SafeFileHandle, target, position + done);
                 if (read == 0)
-                    throw new EndOfStreamException(
-                        $"{stream.Name}: ended at byte {position + done}, expected {position + bytes}; "
-                            + "it was cut after it was opened.");
+                    throw new EndOfStreamException($"{stream.Name}: ended at byte {position + done}, expected "
+                        + $"{position + bytes}; it was cut after it was opened.");
                 done += read;
             }
         }

@@ -1,9 +1,5 @@
 using System.Collections;
-using System.Globalization;
-using System.Text;
 using System.Text.RegularExpressions;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
@@ -15,19 +11,8 @@ internal sealed class TorchFile : WeightFile
 {
     private const int DepthCap = 32, KeyCap = 300;
 
-    internal static readonly Dictionary<string, ScalarType> Types = new()
-    {
-        ["torch.DoubleStorage"] = float64,
-        ["torch.FloatStorage"] = float32,
-        ["torch.HalfStorage"] = float16,
-        ["torch.BFloat16Storage"] = bfloat16,
-        ["torch.LongStorage"] = int64,
-        ["torch.IntStorage"] = int32,
-        ["torch.ShortStorage"] = ScalarType.Int16,
-        ["torch.CharStorage"] = ScalarType.Int8,
-        ["torch.ByteStorage"] = ScalarType.Byte,
-        ["torch.BoolStorage"] = ScalarType.Bool,
-    };
+    internal static readonly Dictionary<string, ScalarType> Types =
+        SafeTensors.Types.ToDictionary(t => $"torch.{t.Storage}Storage", t => t.Type);
 
     private readonly FileStream stream;
     private readonly ZipDirectory zip;
@@ -36,7 +21,7 @@ internal sealed class TorchFile : WeightFile
     private readonly Pickle pickle;
     private readonly Dictionary<string, Rebuilt> places = [];
     private readonly Dictionary<string, string> values = [];
-    private readonly Dictionary<string, WeightEntry> found = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, WeightEntry> found = [];
     private long bytes;
 
     private TorchFile(string path, FileStream stream) : base(path)
@@ -81,14 +66,16 @@ internal sealed class TorchFile : WeightFile
             }
         }
 
-        public long Span => Shape.Contains(0) ? 0 : 1 + Shape.Zip(Strides, (n, s) => (n - 1) * s).Sum();
+        // Throws OverflowException.
+        public long Span => Shape.Contains(0) ? 0 : 1 + Shape.Zip(Strides, (n, s) => checked((n - 1) * s)).Sum();
     }
 
     public override string Format =>
         items.ContainsKey(root + "constants.pkl") ? "PyTorch zip (TorchScript)" : "PyTorch zip";
 
     // Checks where every tensor is. Numbers and text beside them become Metadata.
-    public static new TorchFile Open(string path) => Open(path, stream => new TorchFile(path, stream));
+    public static new TorchFile Open(string path) =>
+        Owned.Make(() => File.OpenRead(path), stream => new TorchFile(path, stream));
 
     public override void Dispose() => stream.Dispose();
 
@@ -202,18 +189,14 @@ internal sealed class TorchFile : WeightFile
             throw Broken($"a tensor of its pickle has {place}");
         try
         {
-            long count = 1, last = offset;
-            for (int i = 0; i < shape.Length; i++)
-            {
-                count = checked(count * shape[i]);
-                if (shape[i] > 0) last = checked(last + (shape[i] - 1) * strides[i]);
-            }
-            if (count > 0 ? last >= storage.Count : offset > storage.Count)
+            var tensor = new Rebuilt(storage, offset, shape, strides);
+            long count = shape.Aggregate(1L, (product, n) => checked(product * n));
+            if (checked(offset + tensor.Span) > storage.Count)
                 throw Broken($"a tensor of {place} reaches beyond its storage of {storage.Count} numbers");
             if (count > storage.Count)
                 throw Broken($"a tensor of {sizes} repeats its storage of {storage.Count} numbers; save a copy of it "
                     + "that does not");
-            return new(storage, offset, shape, strides);
+            return tensor;
         }
         catch (OverflowException)
         {

@@ -1,7 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Models;
 
@@ -38,11 +35,9 @@ internal abstract class WeightFile(string path) : IDisposable
         // As a header length, the first bytes of a pickle or text exceed any file.
         bool isLong = first.Length < 8 || BinaryPrimitives.ReadUInt64LittleEndian(first) > SafeTensorsFile.HeaderCap;
         if (isLong && first is [0x80, >= 1 and <= 5, ..])
-            throw new KitException(
-                $"{path}: a pickle without PyTorch's zip around it, as PyTorch wrote before version 1.6; this reader "
-                    + "takes the zip only. In Python: torch.save(torch.load("
-                    + $"\"{System.IO.Path.GetFileName(path)}\", map_location=\"cpu\", weights_only=True), "
-                    + "\"new.pth\").");
+            throw new KitException($"{path}: a pickle without a zip around it, as PyTorch wrote before version 1.6. In "
+                + $"Python: torch.save(torch.load('{System.IO.Path.GetFileName(path)}', map_location='cpu', "
+                + "weights_only=True), 'new.pth').");
         if (isLong && first.Length >= 4 && first.ToArray().All(b => b is >= 0x20 or 9 or 10 or 13))
             throw IsText(path, Encoding.Latin1.GetString(first));
         return SafeTensorsFile.Open(path);
@@ -65,8 +60,8 @@ internal abstract class WeightFile(string path) : IDisposable
     // Different names behind a prefix, such as blocks.
     internal int CountParts(string prefix)
     {
-        IEnumerable<string> below = Entries.Keys.Where(k => k.StartsWith(prefix, StringComparison.Ordinal));
-        return below.Select(k => k[prefix.Length..].Split('.')[0]).Distinct(StringComparer.Ordinal).Count();
+        IEnumerable<string> below = Entries.Keys.Where(k => k.StartsWith(prefix, Ordinal));
+        return below.Select(k => k[prefix.Length..].Split('.')[0]).Distinct().Count();
     }
 
     public Tensor Load(string name, Device? device = null)
@@ -95,31 +90,13 @@ internal abstract class WeightFile(string path) : IDisposable
     // Fills a contiguous cpu tensor of the entry's type from value first on, in C order.
     internal abstract void Read(string name, long first, Tensor target);
 
-    // Closes the stream if reading the header fails.
-    private protected static T Open<T>(string path, Func<FileStream, T> read)
-    {
-#pragma warning disable CA2000 // The result of read owns it.
-        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-#pragma warning restore CA2000
-        try
-        {
-            return read(stream);
-        }
-        catch
-        {
-            stream.Dispose();
-            throw;
-        }
-    }
-
-    private static string? EndingOf(string path) =>
-        Array.Find(Endings, e => path.EndsWith(e, StringComparison.OrdinalIgnoreCase));
+    private static string? EndingOf(string path) => Array.Find(Endings, e => path.EndsWith(e, OrdinalIgnoreCase));
 
     private static KitException IsText(string path, string text)
     {
         text = text.ReplaceLineEndings(" ");
         string what = "text instead of weights";
-        if (text.StartsWith("version https://git-lfs", StringComparison.Ordinal))
+        if (text.StartsWith("version https://git-lfs", Ordinal))
             what = "a Git LFS pointer, not the file that it points to: fetch it with git lfs pull";
         else if (text.TrimStart().StartsWith('<'))
             what = "a web page instead of weights: the download failed or needs a login";

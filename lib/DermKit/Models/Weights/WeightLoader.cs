@@ -1,10 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
-using TorchSharp;
-using static System.StringComparison;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Models;
 
 /// <summary>Loads models from weights files and hashes weights.</summary>
@@ -41,8 +34,7 @@ public static class WeightLoader
         string[] offered = [.. file.Entries.Keys.Where(k => leaveOut is null || !LeavesOut(leaveOut, k))];
         string unsupported = file.Unsupported(offered);
         if (unsupported.Length > 0) return unsupported;
-        static bool IsOptional(string key) =>
-            key == "masked_embed" || key.EndsWith(".num_batches_tracked", Ordinal);
+        static bool IsOptional(string key) => key == "masked_embed" || key.EndsWith(".num_batches_tracked", Ordinal);
         string[] missing = [.. state.Keys.Except(offered).Where(k => !IsOptional(k))];
         string[] extra = [.. offered.Except(state.Keys)];
         List<string> misshapen = [], mistyped = [];
@@ -50,7 +42,7 @@ public static class WeightLoader
         {
             if (!file.Entries.TryGetValue(key, out WeightEntry? entry)) continue;
             if (!entry.Shape.SequenceEqual(target.shape))
-                misshapen.Add($"{key} [{string.Join(", ", entry.Shape)}] for [{string.Join(", ", target.shape)}]");
+                misshapen.Add($"{key} [{string.Join(", ", entry.Shape)}] for {target.Shape()}");
             if (is_floating_point(target) != IsFloat(entry.Type))
                 mistyped.Add($"{key} {entry.Type} for {target.dtype}");
         }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 
 namespace DermKit.Models;
 
@@ -18,7 +17,7 @@ internal sealed class ZipDirectory(FileStream stream, Func<string, KitException>
             throw broken($"its directory lists {count} files in {size} bytes, over the cap of {ItemCap} and "
                 + $"{DirectoryCap}");
         byte[] directory = Bytes(start, size, "the zip directory");
-        var items = new Dictionary<string, ZipItem>(StringComparer.Ordinal);
+        var items = new Dictionary<string, ZipItem>();
         long at = 0, total = 0;
         for (long i = 0; i < count; i++)
         {

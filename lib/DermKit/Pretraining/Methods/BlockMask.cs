@@ -1,6 +1,4 @@
 using DermKit.Imaging;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -11,24 +9,12 @@ public sealed record PatchMasks(Tensor Cells, Tensor Index, Tensor Weight) : IDi
     /// <summary>Makes the masks from one array of patches for each crop.</summary>
     public static PatchMasks From(IReadOnlyList<bool[]> crops, Device device)
     {
-        int patches = crops[0].Length;
         bool[] cells = [.. crops.SelectMany(c => c)];
-        var index = new List<long>();
-        var weight = new List<float>();
-        for (int i = 0; i < crops.Count; i++)
-        {
-            int masked = crops[i].Count(c => c);
-            for (int j = 0; j < patches; j++)
-            {
-                if (!crops[i][j]) continue;
-                index.Add((long)i * patches + j);
-                weight.Add(1f / masked / crops.Count);
-            }
-        }
-        return new(
-            tensor(cells, [crops.Count, patches], device: device),
-            tensor([.. index], [index.Count], device: device),
-            tensor([.. weight], [weight.Count], device: device));
+        long[] index = [.. Enumerable.Range(0, cells.Length).Where(i => cells[i]).Select(i => (long)i)];
+        float[] weight = [.. crops.Select(c => c.Count(m => m))
+            .SelectMany(masked => Enumerable.Repeat(1f / masked / crops.Count, masked))];
+        return new(tensor(cells, [crops.Count, crops[0].Length], device: device),
+            tensor(index, [index.Length], device: device), tensor(weight, [weight.Length], device: device));
     }
 
     /// <summary>Selects the masked patches: [N, patches, D] to [M, D].</summary>
@@ -36,8 +22,7 @@ public sealed record PatchMasks(Tensor Cells, Tensor Index, Tensor Weight) : IDi
     {
         Tensor rows = patches.flatten(0, 1);
         // libtorch has no meta kernel for index_select.
-        bool isMeta = rows.device_type == DeviceType.META;
-        return isMeta ? rows.narrow(0, 0, Index.shape[0]) : rows.index_select(0, Index);
+        return rows.device_type == DeviceType.META ? rows.narrow(0, 0, Index.shape[0]) : rows.index_select(0, Index);
     }
 
     /// <inheritdoc/>

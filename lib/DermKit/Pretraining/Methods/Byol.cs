@@ -1,8 +1,5 @@
 using DermKit.Imaging;
 using DermKit.Models;
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -54,11 +51,8 @@ internal sealed class Byol : PretrainMethod
     {
         options.Check();
         create ??= isStudent => StartingBackbone.Create(options, isStudent, device);
-        ProjectionHead Head(int inputs, RandomPurpose purpose)
-        {
-            long seed = RandomStream.SeedOf(options.Seed, purpose);
-            return ProjectionHead.Byol(inputs, options.HeadHidden, options.Outputs, seed, device);
-        }
+        ProjectionHead Head(int inputs, RandomPurpose purpose) => ProjectionHead.Byol(
+            inputs, options.HeadHidden, options.Outputs, RandomStream.SeedOf(options.Seed, purpose), device);
         PairNetwork Network(bool isStudent)
         {
             Backbone backbone = create(isStudent);
@@ -120,20 +114,14 @@ internal sealed class Byol : PretrainMethod
     }
 
     /// <summary>Mean of -cos(prediction, target), [B, D] each (lightly's form of equation 2); norms >= 1e-8.</summary>
-    internal static Tensor NegativeCosine(Tensor prediction, Tensor target)
+    internal static Tensor NegativeCosine(Tensor prediction, Tensor target) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
-        static Tensor Norm(Tensor x) => x.Squared().sum(1).sqrt().clamp_min(Kept(1e-8));
-        Tensor cosines = (prediction * target).sum(1) / (Norm(prediction) * Norm(target));
-        return cosines.mean().neg().MoveToOuterDisposeScope();
-    }
+        static Tensor Norm(Tensor x) => x.Norm(1).clamp_min(Kept(1e-8));
+        return ((prediction * target).sum(1, keepdim: true) / (Norm(prediction) * Norm(target))).mean().neg();
+    });
 
-    internal static Tensor Symmetric(Tensor prediction0, Tensor prediction1, Tensor target0, Tensor target1)
-    {
-        using var scope = NewDisposeScope();
-        Tensor sum = NegativeCosine(prediction0, target1).Plus(NegativeCosine(prediction1, target0));
-        return (sum * Kept(0.5)).MoveToOuterDisposeScope();
-    }
+    internal static Tensor Symmetric(Tensor prediction0, Tensor prediction1, Tensor target0, Tensor target1) =>
+        Scoped(() => NegativeCosine(prediction0, target1).Plus(NegativeCosine(prediction1, target0)) * Kept(0.5));
 
     protected override void Dispose(bool disposing)
     {

@@ -1,7 +1,3 @@
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Pretraining;
 
 /// <summary>Options of DINO (Caron et al. 2021, arXiv 2104.14294).</summary>
@@ -46,7 +42,7 @@ internal sealed class Dino : TeacherStudent
         {
             features = TeacherNetwork.Backbone.forward(views.Globals);
             logits = TeacherNetwork.Head.forward(features);
-            targets = loss.Targets(logits, temperatures[Math.Min(epoch, temperatures.Length - 1)]);
+            targets = loss.Targets(logits, temperatures.At(epoch));
         }
         Tensor seen = StudentNetwork.Backbone.forward(views.Globals);
         if (views.Locals is not null) seen = cat([seen, StudentNetwork.Backbone.forward(views.Locals)], 0);
@@ -68,15 +64,13 @@ internal sealed class DinoLoss(
     long outputs, double studentTemperature = 0.1, double centerMomentum = 0.9, Device? device = null) : IDisposable
 {
     // Running mean of the teacher's logits, [1, K].
-    public Tensor Center { get; } =
-        zeros(1, outputs, ScalarType.Float32, device ?? CPU).DetachFromDisposeScope();
+    public Tensor Center { get; } = zeros(1, outputs, float32, device ?? CPU).DetachFromDisposeScope();
 
     // [2B, K] each, without a graph.
     public Tensor Targets(Tensor teacher, double temperature)
     {
         using var noGrad = no_grad();
-        using var scope = NewDisposeScope();
-        return ((teacher - Center) / Kept(temperature)).softmax(-1).MoveToOuterDisposeScope();
+        return Scoped(() => ((teacher - Center) / Kept(temperature)).softmax(-1));
     }
 
     // Student's logits [V * B, K], crop-major, global crops first; targets [2B, K].
@@ -85,22 +79,22 @@ internal sealed class DinoLoss(
         long batch = targets.shape[0] / 2, crops = batch == 0 ? 0 : student.shape[0] / batch;
         bool fits = targets.shape[0] == 2 * batch && student.shape[0] == crops * batch;
         if (crops < 2 || !fits || student.shape[1] != targets.shape[1])
+            throw new ArgumentException("Expected student logits [V * B, K] and targets [2B, K] with V of 2 or more, "
+                + $"found {student.Shape()} and {targets.Shape()}.");
+        return Scoped(() =>
         {
-            string found = $"[{string.Join(", ", student.shape)}] and [{string.Join(", ", targets.shape)}]";
-            throw new ArgumentException(
-                $"Expected student logits [V * B, K] and targets [2B, K] with V of 2 or more, found {found}.");
-        }
-        using var scope = NewDisposeScope();
-        Tensor log = (student / Kept(studentTemperature)).log_softmax(-1);
-        // A global crop is compared with the other one's target, a local crop with both.
-        Tensor first = targets.narrow(0, 0, batch), second = targets.narrow(0, batch, batch);
-        Tensor agreement = (log.narrow(0, 0, batch) * second).sum().Plus((log.narrow(0, batch, batch) * first).sum());
-        if (crops > 2)
-        {
-            Tensor locals = log.narrow(0, 2 * batch, (crops - 2) * batch).view(crops - 2, batch, -1);
-            agreement = agreement.Plus((locals * first.Plus(second)).sum());
-        }
-        return (agreement / Kept(-(batch * (2.0 * crops - 2)))).MoveToOuterDisposeScope();
+            Tensor log = (student / Kept(studentTemperature)).log_softmax(-1);
+            // A global crop is compared with the other one's target, a local crop with both.
+            Tensor first = targets.narrow(0, 0, batch), second = targets.narrow(0, batch, batch);
+            Tensor agreement =
+                (log.narrow(0, 0, batch) * second).sum().Plus((log.narrow(0, batch, batch) * first).sum());
+            if (crops > 2)
+            {
+                Tensor locals = log.narrow(0, 2 * batch, (crops - 2) * batch).view(crops - 2, batch, -1);
+                agreement = agreement.Plus((locals * first.Plus(second)).sum());
+            }
+            return agreement / Kept(-(batch * (2.0 * crops - 2)));
+        });
     }
 
     // Call after the loss of the step.

@@ -1,7 +1,3 @@
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Pretraining;
 
 /// <summary>Options of iBOT (Zhou et al. 2022, arXiv 2111.07832).</summary>
@@ -74,11 +70,9 @@ public sealed record IBotOptions : TeacherStudentOptions
     public override PretrainMethod Create(Device device) => new IBot(this, device);
 
     /// <inheritdoc/>
-    public override PatchMasks Masks(ReadOnlySpan<int> ids, int epoch, Device device)
-    {
-        var masks = new BlockMask(MaskRatio, MaskVariance, MaskAspect, epoch < MaskStartEpoch ? 0 : MaskChance);
-        return masks.ForBatch(ids, Seed, epoch, GlobalSize / Patch, device);
-    }
+    public override PatchMasks Masks(ReadOnlySpan<int> ids, int epoch, Device device) =>
+        new BlockMask(MaskRatio, MaskVariance, MaskAspect, epoch < MaskStartEpoch ? 0 : MaskChance)
+            .ForBatch(ids, Seed, epoch, GlobalSize / Patch, device);
 
     /// <inheritdoc/>
     public override string ViewsCaption(int globals, int locals) =>
@@ -87,19 +81,12 @@ public sealed record IBotOptions : TeacherStudentOptions
         + "lies under them.";
 
     /// <inheritdoc/>
-    protected override IEnumerable<(string Key, string Expected)> Faults()
-    {
-        foreach (var fault in base.Faults()) yield return fault;
-        if (MaskVariance > MaskRatio) yield return (nameof(MaskVariance), "0 to maskRatio");
-        if (SharedHead)
-        {
-            string why = "with sharedHead the patches have the outputs of CLS";
-            foreach (var fault in Unread(why, nameof(PatchOutputs))) yield return fault;
-        }
-        if (PatchTemperatureWarmup == 0 && PatchTemperatureStart != PatchTemperature)
-            foreach (var fault in Unread(NoStart(nameof(PatchTemperatureWarmup)), nameof(PatchTemperatureStart)))
-                yield return fault;
-    }
+    protected override IEnumerable<(string Key, string Expected)> Faults() => base.Faults()
+        .Concat(MaskVariance > MaskRatio ? [(nameof(MaskVariance), "0 to maskRatio")] : [])
+        .Concat(SharedHead
+            ? Unread("with sharedHead the patches have the outputs of CLS", nameof(PatchOutputs)) : [])
+        .Concat(PatchTemperatureWarmup == 0 && PatchTemperatureStart != PatchTemperature
+            ? Unread(NoStart(nameof(PatchTemperatureWarmup)), nameof(PatchTemperatureStart)) : []);
 
     // The start value until masking begins, then as DINO's.
     internal double[] PatchTemperatures()
@@ -164,32 +151,23 @@ internal sealed class IBot : TeacherStudent
 /// <summary><see cref="DinoLoss"/> on CLS tokens; on masked patches the cross-entropy between the teacher's and the
 /// student's distribution at the same place, averaged in each crop, then over crops. Patches have their own centre
 /// (equations 1 to 3; bytedance/ibot, iBOTLoss).</summary>
-internal sealed class IBotLoss : IDisposable
+internal sealed class IBotLoss(IBotOptions options, Device? device = null) : IDisposable
 {
-    private readonly IBotOptions options;
-    private readonly double[] temperatures, patchTemperatures;
-
-    public IBotLoss(IBotOptions options, Device? device = null)
-    {
-        this.options = options;
-        PatchCenterMomentum = options.CenterMomentum;
-        Cls = new DinoLoss(options.Outputs, options.StudentTemperature, options.CenterMomentum, device);
-        long outputs = options.SharedHead ? options.Outputs : options.PatchOutputs;
-        PatchCenter = zeros(1, 1, outputs, ScalarType.Float32, device ?? CPU).DetachFromDisposeScope();
-        temperatures = options.TeacherTemperatures();
+    private readonly double[] temperatures = options.TeacherTemperatures(),
         patchTemperatures = options.PatchTemperatures();
-    }
 
-    public DinoLoss Cls { get; }
+    public DinoLoss Cls { get; } = new(options.Outputs, options.StudentTemperature, options.CenterMomentum, device);
 
     // Running mean of the teacher's patch logits, [1, 1, K of patches].
-    public Tensor PatchCenter { get; }
+    public Tensor PatchCenter { get; } =
+        zeros(1, 1, options.SharedHead ? options.Outputs : options.PatchOutputs, float32, device ?? CPU)
+            .DetachFromDisposeScope();
 
     // Share of the old patch centre that stays; the original trains with that of CLS.
-    internal double PatchCenterMomentum { get; init; }
+    internal double PatchCenterMomentum { get; init; } = options.CenterMomentum;
 
     // [2B, K], without a graph.
-    public Tensor Targets(Tensor cls, int epoch) => Cls.Targets(cls, At(temperatures, epoch));
+    public Tensor Targets(Tensor cls, int epoch) => Cls.Targets(cls, temperatures.At(epoch));
 
     // CLS [V * B, K], crop-major; the student's and the teacher's masked patches [M, K of patches] with weights [M].
     // Returns the sum and its two weighted parts, scalars.
@@ -201,7 +179,7 @@ internal sealed class IBotLoss : IDisposable
         using (no_grad())
         {
             Tensor centred = teacherPatches - PatchCenter.view(1, -1);
-            wanted = (centred / Kept(At(patchTemperatures, epoch))).softmax(-1);
+            wanted = (centred / Kept(patchTemperatures.At(epoch))).softmax(-1);
         }
         Tensor agreement = (wanted * (patches / Kept(options.StudentTemperature)).log_softmax(-1)).sum(-1);
         Tensor patch = (agreement * weight).sum() * Kept(-options.PatchWeight);
@@ -224,6 +202,4 @@ internal sealed class IBotLoss : IDisposable
         Cls.Dispose();
         PatchCenter.Dispose();
     }
-
-    private static double At(double[] schedule, int epoch) => schedule[Math.Min(epoch, schedule.Length - 1)];
 }

@@ -1,7 +1,3 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using static TorchSharp.torch;
-
 namespace DermKit.Pretraining;
 
 /// <summary>Moves a teacher's parameters, in one block of memory, towards its student's.</summary>

@@ -1,8 +1,5 @@
 using DermKit.Imaging;
 using DermKit.Models;
-using TorchSharp;
-using TorchSharp.Utils;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -38,15 +35,9 @@ public abstract record PairOptions : PretrainOptions
     }
 
     /// <inheritdoc/>
-    protected override IEnumerable<(string Key, string Expected)> Faults()
-    {
-        if (Batch < 2)
-        {
-            string why = "because batch normalisation of one image is undefined";
-            yield return (nameof(Batch), $"2 or more for {Method}, {why}");
-        }
-        foreach (var fault in base.Faults()) yield return fault;
-    }
+    protected override IEnumerable<(string Key, string Expected)> Faults() =>
+        (Batch < 2 ? [(nameof(Batch), $"2 or more for {Method}: one image has no batch statistics")]
+            : Array.Empty<(string, string)>()).Concat(base.Faults());
 }
 
 /// <summary>Trains a backbone and a projection head on two views. Keys as in lightly-ai/lightly's examples:

@@ -1,6 +1,4 @@
 using DermKit.Models;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -83,6 +81,6 @@ public abstract class PretrainMethod : IDisposable
         using var scope = NewDisposeScope();
         Dictionary<string, Tensor> source = student.state_dict();
         foreach ((string key, Tensor value) in teacher.state_dict()) value.copy_(source[key]);
-        foreach (TorchSharp.Modules.Parameter parameter in teacher.parameters()) parameter.requires_grad_(false);
+        foreach (Parameter parameter in teacher.parameters()) parameter.requires_grad_(false);
     }
 }

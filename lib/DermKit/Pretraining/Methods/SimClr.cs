@@ -1,7 +1,4 @@
 using DermKit.Models;
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -51,20 +48,19 @@ internal sealed class SimClr(SimClrOptions options, Func<bool, Backbone>? create
     internal static Tensor NtXent(Tensor first, Tensor second, double temperature)
     {
         if (first.dim() != 2 || !first.shape.SequenceEqual(second.shape))
+            throw new ArgumentException("Expected both views [B, D] of one shape, found "
+                + $"{first.Shape()} and {second.Shape()}.", nameof(second));
+        return Scoped(() =>
         {
-            string found = $"[{string.Join(", ", first.shape)}] and [{string.Join(", ", second.shape)}]";
-            throw new ArgumentException($"Expected both views [B, D] of one shape, found {found}.", nameof(second));
-        }
-        using var scope = NewDisposeScope();
-        long images = first.shape[0];
-        Tensor views = cat([first, second], 0);
-        Tensor unit = views / views.Squared().sum(1, keepdim: true).sqrt().clamp_min(Kept(1e-12));
-        Tensor cosines = matmul(unit, unit.t()) / Kept(temperature);
-        Tensor self = eye(2 * images, dtype: ScalarType.Bool, device: first.device);
-        Tensor others = cosines.masked_fill(self, Kept(double.NegativeInfinity)).log_softmax(1);
-        // View 0's partners are the diagonal of the upper right quarter, view 1's of the lower left.
-        Tensor Partners(long row) => others.narrow(0, row, images).narrow(1, images - row, images).diagonal();
-        Tensor sum = Partners(0).mean().Plus(Partners(images).mean());
-        return (sum * Kept(-0.5)).MoveToOuterDisposeScope();
+            long images = first.shape[0];
+            Tensor views = cat([first, second], 0);
+            Tensor unit = views / views.Norm(1).clamp_min(Kept(1e-12));
+            Tensor cosines = matmul(unit, unit.t()) / Kept(temperature);
+            Tensor self = eye(2 * images, dtype: ScalarType.Bool, device: first.device);
+            Tensor others = cosines.masked_fill(self, Kept(double.NegativeInfinity)).log_softmax(1);
+            // View 0's partners are the diagonal of the upper right quarter, view 1's of the lower left.
+            Tensor Partners(long row) => others.narrow(0, row, images).narrow(1, images - row, images).diagonal();
+            return Partners(0).mean().Plus(Partners(images).mean()) * Kept(-0.5);
+        });
     }
 }

@@ -1,7 +1,5 @@
 using DermKit.Imaging;
 using DermKit.Models;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -81,23 +79,13 @@ public abstract record TeacherStudentOptions : PretrainOptions
     };
 
     /// <inheritdoc/>
-    protected override IEnumerable<(string Key, string Expected)> Faults()
-    {
-        foreach (var fault in base.Faults()) yield return fault;
-        if (LocalCrops == 0)
-        {
-            string[] keys = [nameof(LocalSize), nameof(LocalScaleMin), nameof(LocalScaleMax)];
-            foreach (var fault in Unread("there are no local crops", keys)) yield return fault;
-        }
-        else if (LocalSize < Patch)
-        {
-            yield return (nameof(LocalSize), $"at least a patch of {Patch} pixels");
-        }
-        if (LocalScaleMin > LocalScaleMax) yield return (nameof(LocalScaleMin), "above 0, at most localScaleMax");
-        if (TeacherTemperatureWarmup == 0 && TeacherTemperatureStart != TeacherTemperature)
-            foreach (var fault in Unread(NoStart(nameof(TeacherTemperatureWarmup)), nameof(TeacherTemperatureStart)))
-                yield return fault;
-    }
+    protected override IEnumerable<(string Key, string Expected)> Faults() => base.Faults()
+        .Concat(LocalCrops == 0
+            ? Unread("there are no local crops", nameof(LocalSize), nameof(LocalScaleMin), nameof(LocalScaleMax))
+            : LocalSize < Patch ? [(nameof(LocalSize), APatch)] : [])
+        .Concat(LocalScaleMin > LocalScaleMax ? [(nameof(LocalScaleMin), "above 0, at most localScaleMax")] : [])
+        .Concat(TeacherTemperatureWarmup == 0 && TeacherTemperatureStart != TeacherTemperature
+            ? Unread(NoStart(nameof(TeacherTemperatureWarmup)), nameof(TeacherTemperatureStart)) : []);
 
     private protected static string NoStart(string warmup) => $"with a {Spelled(warmup)} of 0 there is no start";
 
@@ -169,7 +157,7 @@ internal abstract class TeacherStudent : PretrainMethod
     }
 
     public override bool IsFrozen(string parameter, int epoch) =>
-        epoch < options.FrozenLastLayerEpochs && parameter.Contains("last_layer", StringComparison.Ordinal);
+        epoch < options.FrozenLastLayerEpochs && parameter.Contains("last_layer", Ordinal);
 
     public override void AfterStep(double momentum) => average.Step(momentum);
 

@@ -1,8 +1,3 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Pretraining;
 
 /// <summary>AdamW (arXiv 1711.05101) as torch.optim.AdamW, with a step count for each parameter.</summary>
@@ -14,43 +9,26 @@ internal class AdamW : Optimizer
     private readonly long[] steps;
 
     // The rule gives the factor of a parameter's rate and whether it decays; null means 1 and Decays.
-    public AdamW(
-        IEnumerable<(string Name, Parameter Value)> parameters,
-        Func<string, Tensor, (double Rate, bool Decays)>? rule = null)
-        : this([.. parameters], isCoupled: false, rule)
-    {
-    }
-
-    protected AdamW(
-        (string Name, Parameter Value)[] parameters, bool isCoupled,
-        Func<string, Tensor, (double Rate, bool Decays)>? rule)
+    public AdamW(IEnumerable<(string Name, Parameter Value)> parameters,
+        Func<string, Tensor, (double Rate, bool Decays)>? rule = null, bool isCoupled = false)
         : base(parameters, "exp_avg", "exp_avg_sq")
     {
         this.isCoupled = isCoupled;
-        rules = Array.ConvertAll(parameters, p => rule?.Invoke(p.Name, p.Value) ?? (1, Decays(p.Name, p.Value)));
-        steps = new long[parameters.Length];
+        rules = Array.ConvertAll(Parameters, p => rule?.Invoke(p.Name, p.Value) ?? (1, Decays(p.Name, p.Value)));
+        steps = new long[Parameters.Length];
     }
 
     protected override long[] Steps => steps;
 
-    protected override void Update(
-        Tensor gradients, bool[] isTrained, double learningRate, double weightDecay)
+    protected override void Update(Tensor gradients, bool[] isTrained, double learningRate, double weightDecay)
     {
         double[][] factors = [.. rules.Select((rule, i) =>
             isTrained[i] ? Next(i, learningRate * rule.Rate, rule.Decays ? weightDecay : 0) : [0, 1, 0, 0, 1, 0])];
         Tensor[] columns = Layout.Columns(factors);
         TensorRows.InParts([gradients, .. Moments, Values, .. columns], part =>
         {
-            Tensor gradient = part[0];
-            Tensor mean = part[1];
-            Tensor square = part[2];
-            Tensor value = part[3];
-            Tensor pull = part[4];
-            Tensor keep = part[5];
-            Tensor take1 = part[6];
-            Tensor take2 = part[7];
-            Tensor epsilon = part[8];
-            Tensor rate = part[9];
+            Tensor gradient = part[0], mean = part[1], square = part[2], value = part[3], pull = part[4],
+                keep = part[5], take1 = part[6], take2 = part[7], epsilon = part[8], rate = part[9];
             if (isCoupled) gradient.addcmul_(value, pull, Kept(1));
             mean.lerp_(gradient, take1);
             square.lerp_(gradient.Squared(), take2);
@@ -72,5 +50,4 @@ internal class AdamW : Optimizer
 }
 
 /// <summary>Adam (arXiv 1412.6980) as torch.optim.Adam: weight decay is added to the gradient.</summary>
-internal sealed class Adam(IEnumerable<(string Name, Parameter Value)> parameters)
-    : AdamW([.. parameters], isCoupled: true, rule: null);
+internal sealed class Adam(IEnumerable<(string Name, Parameter Value)> parameters) : AdamW(parameters, isCoupled: true);

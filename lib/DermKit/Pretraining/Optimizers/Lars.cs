@@ -1,36 +1,17 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Pretraining;
 
 /// <summary>LARS (arXiv 1708.03888) as lightly-ai/lightly (utils/lars.py): SGD with momentum; a decaying parameter's
 /// step is a share of its norm.</summary>
-internal sealed class Lars : Optimizer
+// trust: norm of a step over the parameter's norm; 0 is plain SGD.
+internal sealed class Lars(
+    IEnumerable<(string Name, Parameter Value)> parameters, double trust = 0.001, double momentum = 0.9)
+    : Optimizer(parameters, "momentum")
 {
     private const double Epsilon = 1e-8;
-    private readonly (string Name, Parameter Value)[] parameters;
-    private readonly double trust, momentum;
 
-    // trust: norm of a step over the parameter's norm; 0 is plain SGD.
-    public Lars(IEnumerable<(string Name, Parameter Value)> parameters, double trust = 0.001, double momentum = 0.9)
-        : this([.. parameters], trust, momentum)
+    protected override void Update(Tensor gradients, bool[] isTrained, double learningRate, double weightDecay)
     {
-    }
-
-    private Lars((string Name, Parameter Value)[] parameters, double trust, double momentum)
-        : base(parameters, "momentum")
-    {
-        this.parameters = parameters;
-        this.trust = trust;
-        this.momentum = momentum;
-    }
-
-    protected override void Update(
-        Tensor gradients, bool[] isTrained, double learningRate, double weightDecay)
-    {
-        double[] decays = Array.ConvertAll(parameters, p => Decays(p.Name, p.Value) ? weightDecay : 0);
+        double[] decays = Array.ConvertAll(Parameters, p => Decays(p.Name, p.Value) ? weightDecay : 0);
         Tensor decay = tensor(decays, gradients.dtype).to(gradients.device);
         Tensor weights = Layout.Norms(Values), slopes = Layout.Norms(gradients);
         Tensor ratios = weights * Kept(trust) / slopes.Plus(weights * decay).PlusInPlace(Kept(Epsilon));
@@ -45,9 +26,7 @@ internal sealed class Lars : Optimizer
             Array.ConvertAll(isTrained, t => t ? new[] { momentum, 1, -learningRate } : [1, 0, 0]));
         TensorRows.InParts([gradients, Moments[0], Values, pulls, scales, .. columns], part =>
         {
-            Tensor step = part[0];
-            Tensor velocity = part[1];
-            Tensor value = part[2];
+            Tensor step = part[0], velocity = part[1], value = part[2];
             step.addcmul_(value, part[3], Kept(1)).mul_(part[4]).mul_(part[6]);
             velocity.mul_(part[5]).PlusInPlace(step);
             value.addcmul_(velocity, part[7], Kept(1));

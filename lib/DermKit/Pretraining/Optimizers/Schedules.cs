@@ -7,14 +7,14 @@ internal static class Schedules
     public static double[] Cosine(double from, double to, int steps, int warmup = 0, double start = 0)
     {
         if (warmup < 0 || warmup > steps)
-        {
-            string expected = $"Expected a warm-up of 0 to {steps} steps.";
-            throw new ArgumentOutOfRangeException(nameof(warmup), warmup, expected);
-        }
+            throw new ArgumentOutOfRangeException(nameof(warmup), warmup, $"Expected 0 to {steps} steps of warm-up.");
         int rest = steps - warmup;
         double At(int i) => to + 0.5 * (from - to) * (1 + Math.Cos(Math.PI * i / rest));
         return [.. Linear(start, from, warmup), .. Enumerable.Range(0, rest).Select(At)];
     }
+
+    // The last value holds on.
+    public static double At(this double[] schedule, int epoch) => schedule[Math.Min(epoch, schedule.Length - 1)];
 
     // Linear over the warm-up epochs, then constant.
     public static double[] TeacherTemperature(double start, double end, int epochs, int warmup)

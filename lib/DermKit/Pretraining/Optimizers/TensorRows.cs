@@ -1,7 +1,3 @@
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Pretraining;
 
 /// <summary>Many tensors in one matrix [rows, 256], so that a few operations update all. Each starts in its own row,
@@ -73,14 +69,13 @@ internal sealed class TensorRows : IDisposable
     }
 
     // L2 norm of each tensor, [tensors].
-    public Tensor Norms(Tensor rows)
+    public Tensor Norms(Tensor rows) => Scoped(() =>
     {
-        using var scope = NewDisposeScope();
         // A GPU adds the rows in any order; float64 hides the difference.
-        Tensor squares = rows.norm(1).to(ScalarType.Float64).Squared();
-        Tensor sums = zeros(shapes.Length, ScalarType.Float64, rows.device).index_add_(0, owner, squares, Kept(1));
-        return sums.sqrt_().to(rows.dtype).MoveToOuterDisposeScope();
-    }
+        Tensor squares = rows.norm(1).to(float64).Squared();
+        Tensor sums = zeros(shapes.Length, float64, rows.device).index_add_(0, owner, squares, Kept(1));
+        return sums.sqrt_().to(rows.dtype);
+    });
 
     // A number of each tensor, [tensors], as a column [rows, 1].
     public Tensor Column(Tensor numbers) => numbers.gather(0, owner).unsqueeze_(1);

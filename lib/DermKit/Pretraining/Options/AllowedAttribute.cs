@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace DermKit.Pretraining;
 
 /// <summary>The range of a numeric key of <see cref="PretrainOptions"/>, both ends included.</summary>

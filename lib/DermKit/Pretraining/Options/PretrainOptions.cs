@@ -1,5 +1,4 @@
 using DermKit.Models;
-using System.Text.Json.Serialization;
 
 namespace DermKit.Pretraining;
 

@@ -1,10 +1,6 @@
 using DermKit.Imaging;
 using DermKit.Models;
 using System.Reflection;
-using System.Text.Json;
-using System.Text.Json.Serialization;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -42,16 +38,15 @@ public abstract partial record PretrainOptions
     /// SimCLR and BYOL, whose full-mode files take four times as much.</summary>
     /// <exception cref="KitException">The method is unknown; the nearest is named.</exception>
     public static PretrainOptions For(string method) => registered.FirstOrDefault(o => o.Method == method)
-        ?? throw new KitException($"Method '{method}' is unknown; expected {string.Join(", ", Methods)} "
-            + $"(nearest: '{KitException.Nearest(method, Methods)}').");
+        ?? throw KitException.Unknown("Method", method, Methods);
 
     /// <summary>Reads a file of data/pretraining; changes replace values by key.</summary>
     /// <exception cref="KitException">A key is unknown (the nearest is named) or another method's, or a value out of
     /// range.</exception>
     public static PretrainOptions Read(string path, IReadOnlyDictionary<string, string>? changes = null)
     {
-        PretrainOptions options = StrictJson.Read<PretrainOptions>(path,
-            changes ?? new Dictionary<string, string>(), keys =>
+        PretrainOptions options = StrictJson.Read<PretrainOptions>(path, changes ?? new Dictionary<string, string>(),
+            keys =>
             {
                 PretrainOptions method = keys["method"] is { } name ? For(name.ToString()) : registered[0];
                 keys.Remove("method");
@@ -74,11 +69,8 @@ public abstract partial record PretrainOptions
         if (File.Exists(name)) return name;
         string folder = Path.Combine(settings.Root, "data", "pretraining"), path = Path.Combine(folder, name + ".json");
         if (File.Exists(path)) return path;
-        IEnumerable<string> files = Directory.GetFiles(folder, "*.json")
-            .Select(f => Path.GetFileNameWithoutExtension(f));
-        string[] known = [.. files.Order(StringComparer.Ordinal)];
-        throw new KitException($"No file '{name}' and none of that name in data/pretraining; did you mean "
-            + $"'{KitException.Nearest(name, known)}'? Known: {Names.Listed(known)}.");
+        throw KitException.Unknown("data/pretraining: file", name, Directory.GetFiles(folder, "*.json")
+            .Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
     }
 
     /// <summary>Casts to a method's options, for <c>with</c> expressions.</summary>
@@ -117,17 +109,13 @@ public abstract partial record PretrainOptions
     /// <exception cref="KitException">A value is out of range; names <paramref name="where"/> and key.</exception>
     public void Check(string where = "Pre-training options")
     {
-        IEnumerable<(string Key, string Expected)> ranges =
-            from key in Keys(GetType())
-            let range = key.GetCustomAttribute<AllowedAttribute>()
-            where range is not null && !range.Allows(key.GetValue(this)!)
-            select (key.Name, range.ToString());
+        var ranges = from key in Keys(GetType())
+                     let range = key.GetCustomAttribute<AllowedAttribute>()
+                     where range is not null && !range.Allows(key.GetValue(this)!)
+                     select (key.Name, range.ToString());
         foreach ((string key, string expected) in ranges.Concat(Faults()))
-        {
-            object? value = GetType().GetProperty(key)!.GetValue(this);
-            string found = value is string text ? text : JsonSerializer.Serialize(value).Trim('"');
-            throw new KitException($"{where}, key '{Spelled(key)}': expected {expected}, found {found}.");
-        }
+            throw new KitException(
+                $"{where}, key '{Spelled(key)}': expected {expected}, found {ToJson().GetProperty(key)}.");
     }
 
     /// <summary>Keys with invalid combinations and what was expected; ranges are already checked.</summary>
@@ -135,22 +123,19 @@ public abstract partial record PretrainOptions
     {
         if (!Networks.Contains(Network))
             yield return (nameof(Network), $"{string.Join(" or ", Networks.Select(n => n.Spelled()))} for {Method}");
-        if (Size is not ("tiny" or "small" or "base" or "large"))
-            yield return (nameof(Size), "tiny, small, base or large");
+        if (!VitConfig.Sizes.Contains(Size)) yield return (nameof(Size), "tiny, small, base or large");
         if (Network == NetworkKind.ResNet50)
-        {
-            string[] keys =
-                [nameof(Size), nameof(Depth), nameof(Dim), nameof(Heads), nameof(Patch), nameof(ImageSize),
-                    nameof(DropPath)];
-            foreach (var fault in Unread("ResNet-50 does not read it (only ViT)", keys)) yield return fault;
-        }
-        foreach (string key in (string[])[nameof(ImageSize), nameof(GlobalSize)])
-            if ((int)GetType().GetProperty(key)!.GetValue(this)! < Patch)
-                yield return (key, $"at least a patch of {Patch} pixels");
+            foreach (var fault in Unread("ResNet-50 does not read it (only ViT)", nameof(Size), nameof(Depth),
+                nameof(Dim), nameof(Heads), nameof(Patch), nameof(ImageSize), nameof(DropPath)))
+                yield return fault;
+        if (ImageSize < Patch) yield return (nameof(ImageSize), APatch);
+        if (GlobalSize < Patch) yield return (nameof(GlobalSize), APatch);
         VitConfig vit = Vit(isStudent: false);
         if (vit.Dim % vit.Heads != 0) yield return (nameof(Heads), $"a divisor of the width {vit.Dim}");
         if (WarmupEpochs > Epochs) yield return (nameof(WarmupEpochs), $"0 to {Epochs}");
     }
+
+    private protected string APatch => $"at least a patch of {Patch} pixels";
 
     /// <summary>Those of the keys that differ from the defaults but would not be read.</summary>
     protected IEnumerable<(string Key, string Expected)> Unread(string why, params string[] keys)
@@ -168,8 +153,7 @@ public abstract partial record PretrainOptions
             ColorStrength * 0.2, blur, BlurMax, ColorStrength * solarize);
 
     // Null for the type of the weights.
-    internal ScalarType? ProductType(Device device) =>
-        On(device).Precision == Precision.Bf16 ? ScalarType.BFloat16 : null;
+    internal ScalarType? ProductType(Device device) => On(device).Precision == Precision.Bf16 ? bfloat16 : null;
 
     internal VitConfig Vit(bool isStudent)
     {
@@ -196,9 +180,8 @@ public abstract partial record PretrainOptions
     // Null when no other method has the key either.
     private string? WhyUnread(string key)
     {
-        IEnumerable<PretrainOptions> readers =
-            registered.Where(o => Keys(o.GetType()).Any(p => Spelled(p.Name) == key));
-        string names = string.Join(", ", readers.Select(o => o.Method));
+        string names = string.Join(", ", registered
+            .Where(o => Keys(o.GetType()).Any(p => Spelled(p.Name) == key)).Select(o => o.Method));
         return names.Length == 0 ? null : $"{Method} does not read it (only {names})";
     }
 

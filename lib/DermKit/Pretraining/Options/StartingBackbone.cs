@@ -1,5 +1,4 @@
 using DermKit.Models;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -10,21 +9,14 @@ internal static class StartingBackbone
     // Weights from the seed; a student's also from the options' file. A teacher is copied from the student.
     public static Backbone Create(PretrainOptions options, bool isStudent, Device device)
     {
-        Backbone backbone = options.Network switch
-        {
-            NetworkKind.ViT => VisionTransformer.Random(options.Vit(isStudent), options.Seed, device),
-            _ => ResNet.Random(ResNetConfig.ResNet50, options.Seed, device),
-        };
-        try
+        Backbone Random() => options.Network == NetworkKind.ViT
+            ? VisionTransformer.Random(options.Vit(isStudent), options.Seed, device)
+            : ResNet.Random(ResNetConfig.ResNet50, options.Seed, device);
+        return Owned.Make(Random, backbone =>
         {
             if (isStudent && options.InitialWeights is { } path) Load(backbone, path);
             return backbone;
-        }
-        catch
-        {
-            backbone.Dispose();
-            throw;
-        }
+        });
     }
 
     /// <summary>Fills a backbone, without heads, from a weights file or checkpoint.</summary>
@@ -32,10 +24,8 @@ internal static class StartingBackbone
     public static void Load(Backbone backbone, string path)
     {
         if (!File.Exists(path))
-        {
             throw new KitException($"{Key}: expected a weights file (safetensors, .pth, .pt), found none at "
                 + $"{Path.GetFullPath(path)}. Put it there, or leave the key out to start from random weights.");
-        }
         (string[] rest, string expected) = backbone is ResNet
             ? (ResNet.NotBackbone, "torchvision's ResNet-50")
             : (VisionTransformer.NotBackbone, "a ViT in timm's or DINO's keys of this size, patch and imageSize");

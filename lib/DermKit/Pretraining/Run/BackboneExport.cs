@@ -1,7 +1,4 @@
 using DermKit.Models;
-using System.Text.Json;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -28,7 +25,7 @@ internal static class BackboneExport
             Dictionary<string, Tensor> half = backbone.state_dict();
             // float16 cannot hold running statistics: counts and variances of any size.
             foreach (string key in half.Keys.Except(backbone.named_buffers().Select(b => b.name)))
-                half[key] = half[key].detach().to(ScalarType.Float16);
+                half[key] = half[key].detach().to(float16);
             SafeTensors.Save(weights, half, new Dictionary<string, string>(provenance)
             {
                 ["architecture"] = backbone.Architecture,

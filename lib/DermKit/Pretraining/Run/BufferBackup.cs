@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace DermKit.Pretraining;
 
 /// <summary>Copies of tensors that a step changes before it is known to be finite.</summary>

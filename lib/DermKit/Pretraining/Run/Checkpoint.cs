@@ -1,16 +1,11 @@
 using DermKit.Models;
-using System.Globalization;
 using System.Reflection;
-using System.Text.Json;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
 /// <summary>Monitor scores so far: negative infinity and step 0 before the first. IsScoreDue: the monitor failed and
 /// must be called again.</summary>
-internal sealed record MonitorState(
-    double Best = double.NegativeInfinity, int BestStep = 0, bool IsScoreDue = false);
+internal sealed record MonitorState(double Best = double.NegativeInfinity, int BestStep = 0, bool IsScoreDue = false);
 
 /// <summary>A run after a step in one safetensors file: models, centre, moments, step counts; options, data, threads
 /// and step as metadata.</summary>
@@ -22,7 +17,8 @@ internal static class Checkpoint
     // streams and, where the metadata names one, other product kernels.
     public const int Version = 2;
 
-    private const string Changed = "The file was changed; go back to another checkpoint, or train in another folder.";
+    private const string Elsewhere = "train in another folder",
+        Changed = $"The file was changed; go back to another checkpoint, or {Elsewhere}.";
 
     // Writes the whole file or nothing.
     public static void Save(
@@ -32,12 +28,12 @@ internal static class Checkpoint
         using Tensor steps = moments["steps"];
         Dictionary<string, string> metadata = Metadata(loop, options);
         metadata["data"] = dataKey;
-        metadata["skippedInRow"] = Text(loop.SkippedInRow);
-        metadata["threads"] = Text(get_num_threads());
+        metadata["skippedInRow"] = $"{loop.SkippedInRow}";
+        metadata["threads"] = $"{get_num_threads()}";
         if (monitor is { BestStep: > 0 })
         {
             metadata["best"] = monitor.Best.ToString("R", CultureInfo.InvariantCulture);
-            metadata["bestStep"] = Text(monitor.BestStep);
+            metadata["bestStep"] = $"{monitor.BestStep}";
         }
         if (monitor is { IsScoreDue: true }) metadata["scoreDue"] = "true";
         SafeTensors.Save(path, Tensors(loop.Method, moments), metadata);
@@ -55,7 +51,7 @@ internal static class Checkpoint
         if (views.Locals is not null) all["views.locals"] = views.Locals;
         if (views.Masks is not null) all["views.masks"] = views.Masks.Cells;
         Dictionary<string, string> metadata = Metadata(loop, options);
-        metadata["seed"] = Text(options.Seed);
+        metadata["seed"] = $"{options.Seed}";
         SafeTensors.Save(path, all, metadata);
     }
 
@@ -66,31 +62,32 @@ internal static class Checkpoint
         string path, TrainingLoop loop, PretrainOptions options, string dataKey)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        string Meta(string key) => file.Metadata.GetValueOrDefault(key)
-            ?? throw new KitException(
-                $"{path}: no checkpoint of pre-training, '{key}' is missing from its metadata. Name another folder.");
+        string Meta(string key) => file.Metadata.GetValueOrDefault(key) ?? throw new KitException(
+            $"{path}: no checkpoint of pre-training, '{key}' is missing from its metadata. Name another folder.");
         int Count(string key, int most) =>
             int.TryParse(Meta(key), NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count <= most
-                ? count
-                : throw new KitException(
+                ? count : throw new KitException(
                     $"{path}: '{key}' of its metadata is '{Meta(key)}'; expected a number from 0 to {most}. {Changed}");
         int version = file.Metadata.ContainsKey("version") ? Count("version", int.MaxValue) : 1;
         if (version > Version)
-        {
-            throw new KitException(
-                $"{path}: a checkpoint of format {version}, which a newer kit wrote, and this one reads "
-                    + $"formats up to {Version}; use the newer kit, or train in another folder.");
-        }
+            throw new KitException($"{path}: a checkpoint of format {version}, which a newer kit wrote, and this one "
+                + $"reads formats up to {Version}; use the newer kit, or {Elsewhere}.");
         string[] differing = Differing(Stored(path, Meta("options")), options);
         if (differing.Length > 0)
-        {
-            string keys = Names.Listed(differing, separator: "; ");
-            throw new KitException(
-                $"{path}: made with other options: {keys}. Take them back, or train in another folder.");
-        }
+            throw new KitException($"{path}: made with other options: {Names.Listed(differing, separator: "; ")}. "
+                + $"Take them back, or {Elsewhere}.");
         int done = Count("step", loop.Steps), skipped = Count("skippedInRow", loop.Steps);
         MonitorState? monitor = version == 1 ? null : Monitor(path, file.Metadata, Count, done);
-        CheckMachine(path, Meta, version, options, dataKey);
+        if (Meta("data") != dataKey)
+            throw new KitException(version == 1 && options.MostImages > 0
+                ? $"{path}: an older version of the kit wrote it, which chose other images for 'mostImages' from the "
+                    + $"same seed; finish the run with that version, or {Elsewhere}."
+                : $"{path}: made from other images ({Meta("data")}, here {dataKey}). Bring the same files, or "
+                    + $"{Elsewhere}.");
+        string then = Meta("threads"), now = $"{get_num_threads()}";
+        if (then != now)
+            throw new KitException($"{path}: made with {then} threads, here {now}, which gives other roundings. Set "
+                + $"OMP_NUM_THREADS={then}, or {Elsewhere}.");
         Dictionary<string, Tensor> moments = loop.Optimiser.State();
         using Tensor steps = moments["steps"];
         Dictionary<string, Tensor> targets = Tensors(loop.Method, moments);
@@ -98,11 +95,8 @@ internal static class Checkpoint
             && entry.Shape.SequenceEqual(target.shape) && entry.Type == target.dtype;
         string[] wrong = [.. targets.Where(t => !Fits(t.Key, t.Value)).Select(t => t.Key)];
         if (wrong.Length > 0)
-        {
-            throw new KitException(
-                $"{path}: missing or of another shape: {Names.Listed(wrong)}. The file is of another "
-                    + "version of the kit; train in another folder.");
-        }
+            throw new KitException($"{path}: missing or of another shape: {Names.Listed(wrong)}. The file is of "
+                + $"another version of the kit; {Elsewhere}.");
         using var noGrad = no_grad();
         foreach ((string key, Tensor target) in targets)
         {
@@ -113,28 +107,6 @@ internal static class Checkpoint
         loop.SkippedInRow = skipped;
         loop.Done = done;
         return (monitor, version);
-    }
-
-    private static void CheckMachine(
-        string path, Func<string, string> meta, int version, PretrainOptions options, string dataKey)
-    {
-        if (meta("data") != dataKey && version == 1 && options.MostImages > 0)
-        {
-            throw new KitException($"{path}: an older version of the kit wrote it, which chose other images for "
-                + "'mostImages' from the same seed; finish the run with that version, or train in another folder.");
-        }
-        if (meta("data") != dataKey)
-        {
-            throw new KitException(
-                $"{path}: made from other images ({meta("data")}, here {dataKey}). Bring the same files, "
-                    + "or train in another folder.");
-        }
-        string then = meta("threads"), now = Text(get_num_threads());
-        if (then != now)
-        {
-            throw new KitException($"{path}: made with {then} threads, here {now}, which gives other roundings. Set "
-                + $"OMP_NUM_THREADS={then}, or train in another folder.");
-        }
     }
 
     // With both values.
@@ -181,9 +153,9 @@ internal static class Checkpoint
 
     private static Dictionary<string, string> Metadata(TrainingLoop loop, PretrainOptions options) => new()
     {
-        ["version"] = Text(Version),
+        ["version"] = $"{Version}",
         ["options"] = options.ToJson().GetRawText(),
-        ["step"] = Text(loop.Done),
+        ["step"] = $"{loop.Done}",
     };
 
     private static Dictionary<string, Tensor> Tensors(PretrainMethod method, Dictionary<string, Tensor> moments)
@@ -192,6 +164,4 @@ internal static class Checkpoint
         foreach ((string key, Tensor moment) in moments) all["optimizer." + key] = moment;
         return all;
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,7 +1,4 @@
 using MathNet.Numerics.LinearAlgebra;
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -44,24 +41,17 @@ internal static class CollapseMonitor
     public static double Entropy(Tensor probabilities)
     {
         if (probabilities.dim() == 0 || probabilities.shape[^1] < 2 || probabilities.numel() == 0)
-        {
-            string found = string.Join(", ", probabilities.shape);
-            throw new ArgumentException(
-                $"Expected probabilities [..., K] with K of 2 or more, found [{found}].", nameof(probabilities));
-        }
+            throw new ArgumentException("Expected probabilities [..., K] with K of 2 or more, found "
+                + $"{probabilities.Shape()}.", nameof(probabilities));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        Tensor entropy = special.entr(probabilities.to(ScalarType.Float64).cpu()).sum(-1).mean();
+        Tensor entropy = special.entr(probabilities.to(float64).cpu()).sum(-1).mean();
         return entropy.Value() / Math.Log(probabilities.shape[^1]);
     }
 
     private static Tensor Rows(Tensor features)
     {
-        if (features.dim() != 2 || features.numel() == 0)
-        {
-            string found = string.Join(", ", features.shape);
-            throw new ArgumentException($"Expected features [B, D], found [{found}].", nameof(features));
-        }
-        return features.detach().to(ScalarType.Float64).cpu();
+        return features.dim() == 2 && features.numel() > 0 ? features.detach().to(float64).cpu()
+            : throw new ArgumentException($"Expected features [B, D], found {features.Shape()}.", nameof(features));
     }
 }

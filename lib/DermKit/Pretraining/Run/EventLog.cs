@@ -1,16 +1,10 @@
-using TorchSharp;
-using TorchSharp.Modules;
-
 namespace DermKit.Pretraining;
 
 /// <summary>Writes the numbers of a run as TensorBoard events.</summary>
-internal sealed class EventLog
+internal sealed class EventLog(string folder)
 {
-    private readonly SummaryWriter writer;
-
     // A new file: TensorBoard joins those of a resumed run.
-    public EventLog(string folder) =>
-        writer = torch.utils.tensorboard.SummaryWriter(Directory.CreateDirectory(folder).FullName);
+    private readonly SummaryWriter writer = utils.tensorboard.SummaryWriter(Directory.CreateDirectory(folder).FullName);
 
     public void Write(TrainingStep step)
     {

@@ -1,7 +1,4 @@
 using DermKit.Models;
-using System.Globalization;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -13,6 +10,8 @@ public sealed class Pretrainer : IDisposable
     private const int MostSkipped = 3;
 
     private const int RateSteps = 50;
+
+    private const string Lower = "Lower baseLearningRate or clipGradient; the last checkpoint is from before.";
 
     private readonly PretrainOptions options;
     private readonly PretrainData data;
@@ -130,10 +129,8 @@ public sealed class Pretrainer : IDisposable
             if (ends) KeepEpoch();
         }
         if (!loop.IsFinite)
-        {
-            throw new KitException($"Pre-training, step {Done}: the last step left weights that are not finite. Lower "
-                + "baseLearningRate or clipGradient; the last checkpoint is from before.");
-        }
+            throw new KitException($"Pre-training, step {Done}: the last step left weights that are not finite. "
+                + Lower);
         Save(afterSkip: true);
         return log;
     }
@@ -179,8 +176,7 @@ public sealed class Pretrainer : IDisposable
             left = $" {file} holds the weights, the views and the numbers of their images.";
         }
         throw new KitException($"Pre-training, step {Done}: loss {step.Loss}, gradient {step.GradientNorm}, the "
-            + $"{MostSkipped}rd step in a row that is not finite. Lower baseLearningRate or clipGradient; the last "
-            + $"checkpoint is from before.{left}");
+            + $"{MostSkipped}rd step in a row that is not finite. {Lower}{left}");
     }
 
     // The score stays due until the monitor returns.

@@ -1,6 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace DermKit.Pretraining;
 
 /// <summary>The steps of a run as JSON lines.</summary>
@@ -31,9 +28,8 @@ public static class TrainingLog
         }
         catch (JsonException e)
         {
-            throw new KitException(
-                $"{path}, line {i + 1}: expected a step of training ({e.Message}). Delete the file to "
-                    + "start a new log.", e);
+            throw new KitException($"{path}, line {i + 1}: expected a step of training ({e.Message}). Delete the file "
+                + "to start a new log.", e);
         }
     })];
 }

@@ -1,8 +1,3 @@
-using TorchSharp;
-using TorchSharp.Modules;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Pretraining;
 
 /// <summary>One step per batch in facebookresearch/dino's order: loss, backward pass, clipping, frozen gradients
@@ -23,12 +18,9 @@ internal sealed class TrainingLoop : IDisposable
         this.options = options;
         StepsPerEpoch = stepsPerEpoch;
         if ((long)stepsPerEpoch * options.Epochs > MostSteps)
-        {
-            string most = $"{MostSteps / Math.Max(1, stepsPerEpoch)}, which is {MostSteps} steps of "
-                + $"{options.Batch} images";
-            throw new KitException(
-                $"Pre-training options, key 'epochs': expected at most {most}, found {options.Epochs}.");
-        }
+            throw new KitException("Pre-training options, key 'epochs': expected at most "
+                + $"{MostSteps / Math.Max(1, stepsPerEpoch)}, which is {MostSteps} steps of {options.Batch} images, "
+                + $"found {options.Epochs}.");
         Steps = stepsPerEpoch * options.Epochs;
         parameters = [.. method.Student.named_parameters().Where(p => p.parameter.requires_grad)];
         Optimiser = options.Optimizer switch
@@ -130,7 +122,7 @@ internal sealed class TrainingLoop : IDisposable
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        return [.. stack(scalars.OfType<Tensor>().Select(t => t.to(ScalarType.Float64))).cpu().data<double>()];
+        return [.. stack(scalars.OfType<Tensor>().Select(t => t.to(float64))).cpu().data<double>()];
     }
 
     public void Dispose()

@@ -2,8 +2,6 @@ using DermKit.Imaging;
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -28,9 +26,8 @@ internal static unsafe class CropViews
         Device device, params IReadOnlyList<ViewRecipe[]> groups)
     {
         if (images.shape[0] != ids.Length || (sizes is not null && sizes.Length != ids.Length))
-            throw new ArgumentException($"Expected an id (and a size, where sizes are given) for each of "
-                + $"{images.shape[0]} images, found {ids.Length} ids and {sizes?.Length ?? ids.Length} sizes.",
-                nameof(ids));
+            throw new ArgumentException($"Expected an id and, if any, a size for each of {images.shape[0]} images, "
+                + $"found {ids.Length} ids and {sizes?.Length ?? ids.Length} sizes.", nameof(ids));
         (int Width, int Height) room = ((int)images.shape[3], (int)images.shape[2]);
         int[] numbers = [.. ids];
         if (images.device_type == DeviceType.META)
@@ -78,8 +75,7 @@ internal static unsafe class CropViews
 
     // The image lies in the upper left corner of planes of bytes.
     private static void Cut(byte* image, (int Width, int Height) room, ImageSize size,
-        IReadOnlyList<ViewRecipe[]> groups,
-        Func<int, ImageRandom> randomOf, int i, int batch, nint[] targets)
+        IReadOnlyList<ViewRecipe[]> groups, Func<int, ImageRandom> randomOf, int i, int batch, nint[] targets)
     {
         (int width, int height) = size.Stored;
         int largest = ViewPlanes.Length(groups.Max(g => g[0].Size)), view = 0;

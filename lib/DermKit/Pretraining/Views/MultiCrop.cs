@@ -1,6 +1,3 @@
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace DermKit.Pretraining;
 
 /// <summary>A batch's views, normalised by ImageNet's statistics, crop-major (all images of crop 0, then of crop 1):

@@ -1,9 +1,5 @@
 using DermKit.Data;
 using DermKit.Imaging;
-using System.Collections;
-using System.Security.Cryptography;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Pretraining;
 
@@ -47,11 +43,10 @@ public sealed class PretrainData : IDisposable
         get
         {
             if (Quarantine.Count == 0) return "";
-            string path = Quarantine[0].Path;
-            string reason = Quarantine[0].Reason;
-            reason = reason.Replace(path, "it", StringComparison.Ordinal).TrimEnd('.');
-            int all = Count + Quarantine.Count;
-            return $"{Quarantine.Count} of {all} images cannot be read and are left out; the first: {path}: {reason}";
+            (string path, string reason) = Quarantine[0];
+            reason = reason.Replace(path, "it", Ordinal).TrimEnd('.');
+            return $"{Quarantine.Count} of {Count + Quarantine.Count} images cannot be read and are left out; the "
+                + $"first: {path}: {reason}";
         }
     }
 
@@ -66,11 +61,8 @@ public sealed class PretrainData : IDisposable
             DataSetCatalog.Folder(settings, set) is not null && !DataSetCatalog.IsFixture(settings, set);
         string[] sets = options.Sets.Length > 0 ? options.Sets : [.. Free.Where(IsReal)];
         if (sets.FirstOrDefault(set => DataSetCatalog.IsFixture(settings, set)) is { } standIn)
-        {
-            throw new KitException(
-                $"Data set '{standIn}' in {DataSetCatalog.Folder(settings, standIn)} is a fixture, with "
-                    + "drawn images under a real set's names; name the set 'synthetic', or bring the real one.");
-        }
+            throw new KitException($"Data set '{standIn}' in {DataSetCatalog.Folder(settings, standIn)} is a fixture, "
+                + "with drawn images under a real set's names; name the set 'synthetic', or bring the real one.");
         if (sets.Length == 0) sets = [Data.SyntheticDataSet.Name];
         EvalTransform transform = Kept(options);
         PretrainData? data = Known(settings, options, sets, transform);
@@ -80,9 +72,8 @@ public sealed class PretrainData : IDisposable
             // The lists of the first start would stay in the heap for the whole run.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             data = Known(settings, options, sets, transform)
-                ?? throw new KitException(
-                    $"The images under {settings.DataDir} or the cache in {settings.CacheDir} changed "
-                        + "while they were read; start again.");
+                ?? throw new KitException($"The images under {settings.DataDir} or the cache in {settings.CacheDir} "
+                    + "changed while they were read; start again.");
         }
         CheckCount(data, options, sets);
         return data;
@@ -91,10 +82,9 @@ public sealed class PretrainData : IDisposable
     /// <summary>Image numbers of each step of an epoch, [Count / batch][batch]; drops a partial batch.</summary>
     public IReadOnlyList<int[]> Order(int batch, long seed, int epoch)
     {
-        int[] order = new int[Count];
-        for (int i = 0; i < order.Length; i++) order[i] = i;
+        int[] order = [.. Enumerable.Range(0, Count)];
         new SplitMix64((ulong)RandomStream.SeedOf(seed, RandomPurpose.Order, epoch)).Shuffle(order.AsSpan());
-        return new Batches(order, batch);
+        return [.. order.Chunk(batch).Take(Count / batch)];
     }
 
     /// <summary>Images uint8 [B, 3, H, W], each in the upper left corner (<see cref="ImageCache.Batch"/>).</summary>
@@ -161,10 +151,10 @@ public sealed class PretrainData : IDisposable
             ImageTable table = DataSetCatalog.Load(settings, set);
             bool[] mask = FrozenTest.Mask(settings, table);
             // Rows may share a file: it is one image, and frozen if one of them is.
-            string[] frozen = [.. table.Paths.Where((_, i) => mask[i]).Distinct(StringComparer.Ordinal)];
-            found.Add(new(set, [.. table.Paths.Except(frozen, StringComparer.Ordinal)], frozen));
+            string[] frozen = [.. table.Paths.Where((_, i) => mask[i]).Distinct()];
+            found.Add(new(set, [.. table.Paths.Except(frozen)], frozen));
         }
-        string[] all = [.. found.SelectMany(f => f.Free).Distinct(StringComparer.Ordinal)], paths = all;
+        string[] all = [.. found.SelectMany(f => f.Free).Distinct()], paths = all;
         if (options.MostImages > 0 && options.MostImages < paths.Length)
         {
             string[] shuffled = [.. all];
@@ -182,7 +172,7 @@ public sealed class PretrainData : IDisposable
                 paths = [.. paths.Where(p => !copies.Contains(p))];
                 cache = ImageCache.Build(settings.CacheDir, paths, transform, progress, cancellation);
             }
-            var used = paths.ToHashSet(StringComparer.Ordinal);
+            var used = paths.ToHashSet();
             used.ExceptWith(cache.Quarantine.Select(q => q.Path));
             PretrainingSet Counted(SetFiles f) => new(f.Set, f.Free.Length + f.Frozen.Length,
                 f.Frozen.Length + f.Free.Count(copies.Contains), f.Free.Count(used.Contains));
@@ -203,8 +193,7 @@ public sealed class PretrainData : IDisposable
             || (f.Frozen.Length > 0 && DataSetCatalog.RealSets.Contains(f.Set));
         SetFiles[] asked = [.. found.Where(f => !IsSafe(f))];
         if (asked.Length == 0) return ([], new HashSet<string>());
-        var rowOf = paths.Zip(cache.RowOf).Where(p => p.Second >= 0)
-            .ToDictionary(p => p.First, p => p.Second, StringComparer.Ordinal);
+        var rowOf = paths.Zip(cache.RowOf).Where(p => p.Second >= 0).ToDictionary(p => p.First, p => p.Second);
         HashSet<string> candidates = [.. asked.SelectMany(f => f.Free).Where(rowOf.ContainsKey)];
         HashSet<string> tests = [.. FrozenTest.AtHand(settings).Concat(asked.SelectMany(f => f.Frozen))];
         RgbImage Image(string path) =>
@@ -215,33 +204,17 @@ public sealed class PretrainData : IDisposable
     private static void CheckCount(PretrainData data, PretrainOptions options, string[] sets)
     {
         if (data.Count >= options.Batch && data.Count > 0) return;
-        int count = data.Count;
+        int count = data.Count, frozen = data.Sources.Sum(s => s.Frozen);
         string unreadable = data.Unreadable;
-        int frozen = data.Sources.Sum(s => s.Frozen);
         data.Dispose();
         string what = $"Pre-training on {Names.Listed(sets)}: a batch has {options.Batch} images but ";
         if (unreadable.Length > 0)
-        {
-            throw new KitException(
-                $"{what}only {count} can be read. {unreadable}. Bring them again, or lower 'batch' to at "
-                    + "most what can be read.");
-        }
+            throw new KitException($"{what}only {count} can be read. {unreadable}. Bring them again, or lower 'batch' "
+                + "to at most what can be read.");
         if (count > 0) throw new KitException($"{what}only {count} are here; lower 'batch' or add images.");
         string besides = frozen > 0 ? $" besides {frozen} frozen test images" : "";
         throw new KitException($"{what}there are none{besides}; add images to a set, or name another with 'sets'.");
     }
 
     private sealed record SetFiles(string Set, string[] Free, string[] Frozen);
-
-    // Cut from one array on demand: a list of thirty thousand arrays would be most of a large run's memory.
-    private sealed class Batches(int[] order, int batch) : IReadOnlyList<int[]>
-    {
-        public int Count => order.Length / batch;
-
-        public int[] this[int index] => order.AsSpan(index * batch, batch).ToArray();
-
-        public IEnumerator<int[]> GetEnumerator() => Enumerable.Range(0, Count).Select(i => this[i]).GetEnumerator();
-
-        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-    }
 }

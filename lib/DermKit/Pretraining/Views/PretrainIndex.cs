@@ -1,8 +1,5 @@
 using DermKit.Data;
 using DermKit.Imaging;
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Json;
 
 namespace DermKit.Pretraining;
 
@@ -48,7 +45,7 @@ internal sealed record PretrainIndex(
         KitSettings settings, PretrainOptions options, string[] sets, ImageCache cache, string[] paths,
         IEnumerable<string> allPaths, PretrainingSet[] sources)
     {
-        string splits = Path.Combine(settings.Root, "data", "splits");
+        string splits = FrozenTest.Lists(settings);
         List<string> folders = [.. sets.Select(set => DataSetCatalog.Folder(settings, set)!)];
         if (Directory.Exists(splits)) folders.Add(splits);
         IEnumerable<string> tables = folders.SelectMany(f => Directory.GetFiles(f, "*.csv"));

@@ -1,0 +1,11 @@
+global using System.Globalization;
+global using System.Security.Cryptography;
+global using System.Text;
+global using System.Text.Json;
+global using System.Text.Json.Serialization;
+global using TorchSharp;
+global using TorchSharp.Modules;
+global using TorchSharp.Utils;
+global using static DermKit.KeptScalar;
+global using static System.StringComparison;
+global using static TorchSharp.torch;
