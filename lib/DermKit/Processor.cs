@@ -16,3 +16,27 @@ internal static class Processor
         return (edx & 1 << 22) != 0 || subleaves >= 1 && (X86Base.CpuId(7, 1).Eax & 1 << 5) != 0;
     }
 }
+
+/// <summary>Number type of the matrix products.</summary>
+[JsonConverter(typeof(SpelledEnumConverter<Precision>))]
+public enum Precision
+{
+    /// <summary>bf16 on a CPU with native bf16 (<see cref="Processor.MultipliesBFloat16"/>), else fp32.</summary>
+    [JsonStringEnumMemberName("auto")]
+    Auto,
+
+    /// <summary>32-bit floating point.</summary>
+    [JsonStringEnumMemberName("fp32")]
+    Fp32,
+
+    /// <summary>bfloat16.</summary>
+    [JsonStringEnumMemberName("bf16")]
+    Bf16,
+}
+
+internal static class PrecisionTypes
+{
+    // The type for Dense.ComputeIn: null keeps the weights' own.
+    public static ScalarType? ProductType(this Precision precision) =>
+        precision == Precision.Bf16 ? bfloat16 : null;
+}

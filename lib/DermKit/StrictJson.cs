@@ -101,3 +101,29 @@ internal static class StrictJson
         }
     }
 }
+
+/// <summary>Reads an enum by its exact JSON names; an error lists them.</summary>
+internal sealed class SpelledEnumConverter<T> : JsonConverter<T> where T : struct, Enum
+{
+    public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        string found = reader.TokenType == JsonTokenType.String ? reader.GetString()! : $"a {reader.TokenType}";
+        foreach (T value in Enum.GetValues<T>())
+            if (value.Spelled() == found) return value;
+        string expected = string.Join(", ", Enum.GetValues<T>().Select(v => v.Spelled()));
+        throw new JsonException($"expected one of {expected}, found {found}.");
+    }
+
+    public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.Spelled());
+}
+
+internal static class EnumSpelling
+{
+    public static string Spelled<T>(this T value) where T : struct, Enum
+    {
+        object[] names = typeof(T).GetField($"{value}")!
+            .GetCustomAttributes(typeof(JsonStringEnumMemberNameAttribute), false);
+        return names is [JsonStringEnumMemberNameAttribute name] ? name.Name : $"{value}";
+    }
+}

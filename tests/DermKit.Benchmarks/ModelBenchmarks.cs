@@ -53,7 +53,7 @@ internal static class ModelBenchmarks
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         const int M = 4096, K = 1024, N = 4096;
-        var options = new FeatureOptions { Variant = FeatureVariant.Cls4PreNorm, Precision = "bf16" };
+        var options = new FeatureOptions { Variant = FeatureVariant.Cls4PreNorm, Precision = Precision.Bf16 };
         using ClipVisionTransformer model = ClipVisionTransformer.Random(ClipVisionConfig.Named("large"), 1);
         model.eval();
         Dense.ComputeIn(model, ScalarType.BFloat16);

@@ -45,7 +45,8 @@ internal static class EvaluateCommand
                 Version = parsed.GetValue(split) is { } kind ? Enum.Parse<SplitVersion>(kind, ignoreCase: true)
                     : plan.Version,
                 Geometry = SuitePlan.GeometryOf(parsed.GetValue(geometry) ?? ""),
-                Precision = parsed.GetValue(precision) ?? plan.Precision,
+                Precision = parsed.GetValue(precision) is { } type ? Enum.Parse<Precision>(type, ignoreCase: true)
+                    : plan.Precision,
             };
             Run(settings, plan, parsed.GetValue(output) ?? Path.Combine(settings.Root, "reports", "evaluation"),
                 cancellation);

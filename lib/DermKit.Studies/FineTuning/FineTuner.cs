@@ -74,7 +74,7 @@ internal sealed class FineTuner : IDisposable
         double[] rates = Schedules.Cosine(options.BaseLearningRate * batch / 256, options.MinLearningRate, steps,
             (int)Math.Round(options.WarmupEpochs * perEpoch));
         network.train();
-        network.ComputeIn(options.Precision == "bf16" ? ScalarType.BFloat16 : null);
+        network.ComputeIn(options.Precision.ProductType());
         var epochs = new List<TuningEpoch> { Validate(images, 0, double.NaN) };
         Tensor[] weights = [.. network.state_dict().Values];
         Tensor[] kept = [];

@@ -67,7 +67,7 @@ public sealed record FineTuningOptions
 
     /// <summary>Matrix products in training: fp32, or bf16 with weights, norms and moments in fp32. Scores use
     /// fp32.</summary>
-    public string Precision { get; init; } = "fp32";
+    public Precision Precision { get; init; } = Precision.Fp32;
 
     /// <summary>Starts the head as the frozen features' linear probe (LP-FT, arXiv 2202.10054), which protects the
     /// features from a random head's first gradients; else at zero.</summary>
@@ -98,7 +98,7 @@ public sealed record FineTuningOptions
                 Expect(key.GetValue(this) is not double.PositiveInfinity and { } value && range.Allows(value),
                     key.Name, range);
         Expect(WarmupEpochs <= Epochs, nameof(WarmupEpochs), $"at most the {Epochs} epochs");
-        Expect(Precision is "fp32" or "bf16", nameof(Precision), "fp32 or bf16");
+        Expect(Precision != Precision.Auto, nameof(Precision), "fp32 or bf16");
 
         void Expect(bool condition, string key, object expected)
         {

@@ -65,7 +65,7 @@ public sealed record FineTuningPlan
                 Suite = new() { MostTrain = 1000, Seeds = [1, 9, 21] },
                 Options = small,
             },
-            _ => new() { Options = new() { Precision = "bf16" } },
+            _ => new() { Options = new() { Precision = Precision.Bf16 } },
         };
         SuitePlan suite = plan.Suite with
         {

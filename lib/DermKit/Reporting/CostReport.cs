@@ -67,13 +67,13 @@ public static class CostReport
         (MeasuredCost Small, MeasuredCost Best, MeasuredCost Large)[] rows = [.. measured
             .GroupBy(m => (m.Model, m.Precision))
             .Select(g => (g.First(m => m.Batch == least), Fastest(g), g.First(m => m.Batch == most)))];
-        string bf16 = rows.Any(r => r.Best.Precision == "bf16")
+        string bf16 = rows.Any(r => r.Best.Precision == Precision.Bf16)
             ? "bf16: products in bfloat16; weights are float32, converted in each pass."
             : "bf16 is not measured: this run leaves it out, or the processor has no instructions for it.";
         bool isUnread = rows.All(r => r.Large.PeakBytes is null);
         return Tables.From("The ladder, measured side by side", rows,
             ("Model", r => r.Best.Model.Name),
-            ("Precision", r => r.Best.Precision),
+            ("Precision", r => r.Best.Precision.Spelled()),
             ($"Images/s, batch {least}", r => Rate(r.Small)),
             ("Best batch", r => r.Best.Batch),
             ("Images/s, best batch", r => Rate(r.Best)),
@@ -95,10 +95,10 @@ public static class CostReport
     {
         int least = measured.Min(m => m.Batch);
         var lines = new List<LineSeries>();
-        foreach (IGrouping<string, MeasuredCost> precision in measured.GroupBy(m => m.Precision))
+        foreach (IGrouping<Precision, MeasuredCost> precision in measured.GroupBy(m => m.Precision))
         {
-            lines.Add(Line($"{precision.Key}, batch {least}", precision.Where(m => m.Batch == least)));
-            lines.Add(Line($"{precision.Key}, best batch", precision.GroupBy(m => m.Model).Select(Fastest)));
+            lines.Add(Line($"{precision.Key.Spelled()}, batch {least}", precision.Where(m => m.Batch == least)));
+            lines.Add(Line($"{precision.Key.Spelled()}, best batch", precision.GroupBy(m => m.Model).Select(Fastest)));
         }
         IEnumerable<string> names = measured.OrderBy(m => m.Model.GigaMacs).Select(m => m.Model.Name).Distinct();
         IEnumerable<string> ends = lines.Select(l => $"{l.Name} from {Tables.Number(l.Y[0])} images/s at "
@@ -150,7 +150,7 @@ public static class CostReport
 
     // The fastest float32 batch; null where not measured. Compares counts, because names differ.
     internal static MeasuredCost? Best(IReadOnlyList<MeasuredCost> measured, ModelCost model) => measured
-        .Where(m => m.Precision == "fp32" && m.Model.Parameters == model.Parameters
+        .Where(m => m.Precision == Precision.Fp32 && m.Model.Parameters == model.Parameters
             && m.Model.GigaMacs == model.GigaMacs)
         .MaxBy(m => m.ImagesPerSecond);
 
@@ -173,7 +173,7 @@ public static class CostReport
     {
         MeasuredCost? worst = measured.MaxBy(m => m.Fastest / m.Slowest);
         if (worst is null || worst.Fastest <= Steady * worst.Slowest) return "";
-        return $" The machine was busy: the fastest round of {worst.Model.Name} ({worst.Precision}, batch "
+        return $" The machine was busy: the fastest round of {worst.Model.Name} ({worst.Precision.Spelled()}, batch "
             + $"{worst.Batch}) was {Tables.Number(worst.Fastest / worst.Slowest)} times as fast as its slowest. These "
             + "rates are not to be quoted; measure again on an idle machine.";
     }

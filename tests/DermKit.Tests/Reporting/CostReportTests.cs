@@ -43,7 +43,7 @@ public sealed class CostReportTests
         Assert.Contains("Batches 1, 4, cpu", table.Note);
         Assert.Contains("bf16 is not measured", table.Note);
         Table both = CostReport.Measured([.. Measured(),
-            .. Measured().Select(m => m with { Precision = "bf16", ImagesPerSecond = 2 * m.ImagesPerSecond })], plan,
+            .. Measured().Select(m => m with { Precision = Precision.Bf16, ImagesPerSecond = 2 * m.ImagesPerSecond })], plan,
             "cpu");
         Assert.Equal([("fp32", 1.0), ("fp32", 45.0), ("bf16", 0.5), ("bf16", 22.5)],
             both.Rows.Select(r => ((string)r[1]!, (double)r[5]!)));

@@ -12,7 +12,7 @@ namespace DermKit.Evaluation;
 /// upper bound. It is null below the largest batch, on other devices, without nvidia-smi, and where smaller models
 /// reserved as much before. Precision is fp32, or bf16: products in bfloat16, weights and norms in float32.</summary>
 public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSecond, double Slowest, double Fastest,
-    long? PeakBytes, string Precision = "fp32");
+    long? PeakBytes, Precision Precision = Precision.Fp32);
 
 /// <summary>Time and memory of feature extraction. Models take turns, so that other load slows all alike; one is in
 /// memory at a time. Weights are random, which changes neither time nor memory.</summary>
@@ -33,26 +33,25 @@ public static class CostMeasurement
         if (plan.Batches.DefaultIfEmpty().Min() < 1 || plan.Rounds < 1)
             throw new ArgumentException("Expected at least one image and one round, "
                 + $"found {string.Join(", ", plan.Batches)} and {plan.Rounds}.", nameof(plan));
-        if (plan.Precisions.FirstOrDefault(p => p is not ("fp32" or "bf16")) is { } unknown)
-            throw new ArgumentException($"Precision '{unknown}': expected fp32 or bf16.", nameof(plan));
+        if (plan.Precisions.Contains(Precision.Auto))
+            throw new ArgumentException("Precision auto: expected fp32 or bf16.", nameof(plan));
         device ??= CPU;
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         using var generator = new Generator(1, CPU);
         int most = plan.Batches.Max();
-        string[] precisions = [.. plan.Precisions.Where(p => p == "fp32" || MultipliesBf16(device))];
+        Precision[] precisions = [.. plan.Precisions.Where(p => p == Precision.Fp32 || MultipliesBf16(device))];
         Tensor images = randn([most, 3, Side, Side], generator: generator).to(device),
             values = randn([Block], generator: generator).mul_(Kept(0.02)).to(device);
-        var rates = new Dictionary<(int Model, string Precision, int Batch), List<double>>();
-        var peaks = new Dictionary<(int Model, string Precision), long>();
+        var rates = new Dictionary<(int Model, Precision Precision, int Batch), List<double>>();
+        var peaks = new Dictionary<(int Model, Precision Precision), long>();
         GpuMemory? gpu = null;
         if (device.type == DeviceType.CUDA)
         {
             // Memory of the context and the libraries belongs to no model.
-            foreach (string precision in precisions)
+            foreach (Precision precision in precisions)
             {
-                using Tensor block = values.view(1024, -1)
-                    .to(precision == "bf16" ? ScalarType.BFloat16 : ScalarType.Float32);
+                using Tensor block = values.view(1024, -1).to(precision.ProductType() ?? float32);
                 block.mm(block.t()).cpu();
             }
             gpu = new(Math.Max(0, device.index));
@@ -71,10 +70,10 @@ public static class CostMeasurement
                     using var pass = NewDisposeScope();
                     model.Features(images.narrow(0, 0, count), models[m].Variant).cpu();
                 }
-                foreach (string precision in precisions)
+                foreach (Precision precision in precisions)
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    Dense.ComputeIn(model, precision == "bf16" ? ScalarType.BFloat16 : null);
+                    Dense.ComputeIn(model, precision.ProductType());
                     if (round == 0 && device.type == DeviceType.CPU)
                     {
                         ProcessMemory.Trimmed();

@@ -7,7 +7,7 @@ public sealed record CostPlan
     public IReadOnlyList<int> Batches { get; init; } = [1, 8, 32, 128];
 
     /// <summary>fp32, bf16 or both; bf16 runs only where the device multiplies it.</summary>
-    public IReadOnlyList<string> Precisions { get; init; } = ["fp32", "bf16"];
+    public IReadOnlyList<Precision> Precisions { get; init; } = [Precision.Fp32, Precision.Bf16];
 
     /// <summary>Turns of every model.</summary>
     public int Rounds { get; init; } = 9;

@@ -48,13 +48,13 @@ internal static class FeatureExtractor
     public static float[] Compute(Backbone model, ImageCache cache, FeatureOptions options, Device device, int[] rows,
         Action<int> progress, CancellationToken cancellation)
     {
-        if (options.Precision is not ("fp32" or "bf16"))
-            throw new KitException($"Features, precision '{options.Precision}': expected fp32 or bf16.");
+        if (options.Precision == Precision.Auto)
+            throw new KitException("Features, precision auto: expected fp32 or bf16.");
         int width = Width(model, options);
         float[] values = new float[(long)rows.Length * width];
         using var mode = new EvaluationMode(model);
         // A backbone in training may have another precision.
-        Dense.ComputeIn(model, options.Precision == "bf16" ? ScalarType.BFloat16 : null);
+        Dense.ComputeIn(model, options.Precision.ProductType());
         for (int start = 0; start < rows.Length; start += options.Batch)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -70,7 +70,7 @@ internal static class FeatureExtractor
         return values;
     }
 
-    private static KitException NotFinite(Backbone model, ImageCache cache, int row, string precision)
+    private static KitException NotFinite(Backbone model, ImageCache cache, int row, Precision precision)
     {
         using var scope = NewDisposeScope();
         string? broken = model.state_dict().FirstOrDefault(p => p.Value.isfinite().logical_not().any().Value() > 0).Key;
@@ -78,8 +78,8 @@ internal static class FeatureExtractor
         bool isKnown = at >= 0 && at < cache.Paths.Count;
         string image = isKnown ? Printable.Of(cache.Paths[at], most: 1_000) : $"{row} of the cache";
         string cause = broken is not null ? $"the weights are broken: {broken} is not finite"
-            : $"the weights are finite, but values in the network exceed the range of {precision}";
-        string remedy = precision == "fp32" ? "" : " Try fp32.";
+            : $"the weights are finite, but values in the network exceed the range of {precision.Spelled()}";
+        string remedy = precision == Precision.Fp32 ? "" : " Try fp32.";
         return new($"{model.Origin}: features of image {image} hold NaN or infinity: {cause}. "
             + $"No features were stored.{remedy}");
     }

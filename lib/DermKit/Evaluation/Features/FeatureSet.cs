@@ -10,19 +10,19 @@ internal sealed record FeatureOptions
 
     public int Batch { get; init; } = 16;
 
-    // fp32, or bf16: products in bfloat16; values differ in the third digit.
-    public string Precision { get; init; } = "fp32";
+    // In bf16 values differ in the third digit.
+    public Precision Precision { get; init; } = Precision.Fp32;
 
     // All settings that decide the values.
     public string Key => $"{Variant}{(Variant == FeatureVariant.PaperScript ? "-head1" : "")}"
-        + (Precision == "fp32" ? "" : $"-{Precision}");
+        + (Precision == Precision.Fp32 ? "" : $"-{Precision.Spelled()}");
 }
 
 /// <summary>Frozen features, float32 [Count, Width] row by row. The key is the SHA-256 in hex over weights,
 /// preprocessing, variant and image contents in order.</summary>
 internal sealed record FeatureSet(float[] Values, int Count, int Width, string Key, string WeightsHash)
 {
-    public string Precision { get; init; } = "fp32";
+    public Precision Precision { get; init; } = Precision.Fp32;
 
     public Tensor ToTensor(Device? device = null) => tensor(Values, [Count, Width], ScalarType.Float32, device);
 }

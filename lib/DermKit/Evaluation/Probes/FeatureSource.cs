@@ -14,7 +14,7 @@ internal sealed record FeatureSource(string Model, string Features, string Weigh
     public static FeatureSource Of(FeatureSet features, ModelDefinition model)
     {
         string variant = JsonSerializer.Serialize(model.Features).Trim('"');
-        if (features.Precision != "fp32") variant += $"-{features.Precision}";
+        if (features.Precision != Precision.Fp32) variant += $"-{features.Precision.Spelled()}";
         return new(model.Name, variant, features.WeightsHash, features.Key, model.Stamp, model.PretrainedOn);
     }
 

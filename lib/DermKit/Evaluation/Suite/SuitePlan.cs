@@ -48,7 +48,7 @@ public sealed record SuitePlan
     }
 
     /// <summary>Precision of feature extraction: fp32 or bf16.</summary>
-    public string Precision { get; init; } = "fp32";
+    public Precision Precision { get; init; } = Precision.Fp32;
 
     /// <summary>Model of the paired differences.</summary>
     public string Baseline { get; init; } = "vit-tiny-random";

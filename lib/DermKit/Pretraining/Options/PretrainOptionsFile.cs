@@ -153,7 +153,7 @@ public abstract partial record PretrainOptions
             ColorStrength * 0.2, blur, BlurMax, ColorStrength * solarize);
 
     // Null for the type of the weights.
-    internal ScalarType? ProductType(Device device) => On(device).Precision == Precision.Bf16 ? bfloat16 : null;
+    internal ScalarType? ProductType(Device device) => On(device).Precision.ProductType();
 
     internal VitConfig Vit(bool isStudent)
     {

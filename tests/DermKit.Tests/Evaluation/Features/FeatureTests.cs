@@ -111,15 +111,15 @@ public sealed class FeatureTests : IDisposable
     {
         using ImageCache cache = Cache(paths);
         FeatureSet full = FeatureExtractor.Extract(model, cache),
-            half = FeatureExtractor.Extract(model, cache, new() { Precision = "bf16" });
+            half = FeatureExtractor.Extract(model, cache, new() { Precision = Precision.Bf16 });
         Assert.NotEqual(full.Key, half.Key);
         double apart = full.Values.Zip(half.Values, (a, b) => Math.Abs(a - b)).Average(),
             size = full.Values.Average(Math.Abs);
         Assert.InRange(apart / size, 1e-5, 0.02);
         Assert.Equal(full.Values, FeatureExtractor.Extract(model, cache).Values);
         Assert.Contains("expected fp32 or bf16",
-            Assert.Throws<KitException>(() => FeatureExtractor.Extract(model, cache, new() { Precision = "fp16" }))
-                .Message);
+            Assert.Throws<KitException>(() =>
+                FeatureExtractor.Extract(model, cache, new() { Precision = Precision.Auto })).Message);
     }
 
     [Fact]

@@ -58,9 +58,9 @@ public sealed class EvaluationModeTests : IDisposable
     }
 
     [Theory]
-    [InlineData("fp32")]
-    [InlineData("bf16")]
-    public void FeaturesOfABackboneInTrainingAreThoseOfItsWeights(string precision)
+    [InlineData(Precision.Fp32)]
+    [InlineData(Precision.Bf16)]
+    public void FeaturesOfABackboneInTrainingAreThoseOfItsWeights(Precision precision)
     {
         using ImageCache cache = Cache();
         var options = new FeatureOptions { Precision = precision };

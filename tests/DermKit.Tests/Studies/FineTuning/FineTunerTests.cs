@@ -151,9 +151,9 @@ public sealed class FineTunerTests : IDisposable
     }
 
     [Theory]
-    [InlineData("fp32")]
-    [InlineData("bf16")]
-    public void ATransformersLossFallsOnWhatIsSeparable(string precision)
+    [InlineData(Precision.Fp32)]
+    [InlineData(Precision.Bf16)]
+    public void ATransformersLossFallsOnWhatIsSeparable(Precision precision)
     {
         // Whether the bright cell is yellow.
         using var tinted = new TinyTuning(tinted: true);
@@ -179,9 +179,9 @@ public sealed class FineTunerTests : IDisposable
     }
 
     [Theory]
-    [InlineData("fp32")]
-    [InlineData("bf16")]
-    public void TheSeedIsTheRun(string precision)
+    [InlineData(Precision.Fp32)]
+    [InlineData(Precision.Bf16)]
+    public void TheSeedIsTheRun(Precision precision)
     {
         (string, double[]) Bits(long seed)
         {
@@ -280,7 +280,7 @@ public sealed class FineTunerTests : IDisposable
         FineTuningOptions wrong = key switch
         {
             "layerDecay" => Options with { LayerDecay = 1.2 },
-            "precision" => Options with { Precision = "fp16" },
+            "precision" => Options with { Precision = Precision.Auto },
             "warmupEpochs" => Options with { WarmupEpochs = 4 },
             _ => Options with { LabelSmoothing = 1 }
         };

@@ -15,7 +15,7 @@ public sealed class FineTuningRunTests : IDisposable
     private static readonly FineTuningPlan Plan = new()
     {
         Suite = new() { Tasks = ["dots"], Seeds = [1], Probing = new() { Resamples = 50 } },
-        Options = new() { Side = 32, Epochs = 1, WarmupEpochs = 0, Batch = 16, Precision = "bf16" },
+        Options = new() { Side = 32, Epochs = 1, WarmupEpochs = 0, Batch = 16, Precision = Precision.Bf16 },
     };
 
     private readonly TemporaryFolder folder = new();
