@@ -45,13 +45,13 @@ internal static class NotebookHosts
         foreach (KernelSpec kernel in all.Where(k => k.Host is not null).OrderByDescending(k => k.Host == own))
             yield return kernel.Host == own
                 ? Check.Pass("kernel",
-                    $"{kernel.Name} of this clone ({kernel.File}): choose '{kernel.Title}' in the client")
+                    $"{kernel.Name} of this clone ({kernel.Location}): choose '{kernel.Title}' in the client")
                 : Check.Warn("kernel", $"{kernel.Name} starts another clone's kit, {kernel.Host}"
                     + (File.Exists(kernel.Host) ? "" : ", which is gone"),
                     $"to start this clone's: {Kit} jupyter install --name {kernel.Name}");
         if (named is { Host: null })
             yield return Check.Warn("kernel",
-                $"{named.Name} is another program's, '{named.Title}' ({named.File})",
+                $"{named.Name} is another program's, '{named.Title}' ({named.Location})",
                 $"{Kit} jupyter install --force replaces it, --name installs the kit's beside it");
         string[] others = [.. all.Where(k => k.Host is null && k != named).Select(k => $"{k.Name} ({k.Title})")];
         if (others.Length > 0) yield return Check.Pass("kernel", $"of others: {string.Join(", ", others)}");
