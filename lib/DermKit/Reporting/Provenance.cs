@@ -36,9 +36,9 @@ public static class Provenance
     {
         try
         {
-            string? head = Git(folder, "rev-parse --short=12 HEAD");
+            string? head = Output("git", "rev-parse --short=12 HEAD", folder);
             if (head is null) return "not a git checkout";
-            bool isChanged = Git(folder, "status --porcelain --untracked-files=no") is { Length: > 0 };
+            bool isChanged = Output("git", "status --porcelain --untracked-files=no", folder) is { Length: > 0 };
             return isChanged ? $"{head} + changes" : head;
         }
         catch (Win32Exception)
@@ -50,20 +50,20 @@ public static class Provenance
     internal static string BuiltFrom(Assembly assembly) =>
         Version(assembly) is [_, { Length: >= 12 } commit] ? commit[..12] : "unknown, without a git program";
 
-    private static string? Git(string root, string arguments)
+    // What a program prints, or null when it fails.
+    internal static string? Output(string program, string arguments, string folder = "")
     {
-        var start = new ProcessStartInfo("git", arguments)
+        var start = new ProcessStartInfo(program, arguments)
         {
-            WorkingDirectory = root,
+            WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        using Process git = Process.Start(start)!;
-        git.ErrorDataReceived += (_, _) => { };
-        git.BeginErrorReadLine();
-        string text = git.StandardOutput.ReadToEnd().Trim();
-        git.WaitForExit();
-        return git.ExitCode == 0 ? text : null;
+        using Process process = Process.Start(start)!;
+        process.BeginErrorReadLine();
+        string text = process.StandardOutput.ReadToEnd().Trim();
+        process.WaitForExit();
+        return process.ExitCode == 0 ? text : null;
     }
 
     // Version, and where the build knew it, the commit.
