@@ -18,15 +18,11 @@ try
         new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = patience });
     return parsed.Errors.Count > 0 ? 2 : code;
 }
-catch (KitException e)
+catch (Exception e) when (e is KitException or IOException or UnauthorizedAccessException)
 {
-    await Console.Error.WriteLineAsync($"kit: {Printable.Line(e.Message)}");
-    return 2;
-}
-catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-{
-    await Console.Error.WriteLineAsync($"kit: {Printable.Line(e.Message)} Finished parts are kept: repeat the command "
-        + "once the file is writable.");
+    string kept = e is KitException ? ""
+        : " Finished parts are kept: repeat the command once the file is writable.";
+    await Console.Error.WriteLineAsync($"kit: {Printable.Line(e.Message)}{kept}");
     return 2;
 }
 catch (OperationCanceledException)

@@ -11,14 +11,14 @@ internal enum CheckStatus
     Fail,
 }
 
-/// <summary>A line of the doctor.</summary>
-internal sealed record Check(CheckStatus Status, string Name, string Found, string Remedy = "")
+/// <summary>A line of the doctor, which names it.</summary>
+internal sealed record Check(CheckStatus Status, string Found, string Remedy = "", string Name = "")
 {
-    internal static Check Pass(string name, string found) => new(CheckStatus.Pass, name, found);
+    internal static Check Pass(string found) => new(CheckStatus.Pass, found);
 
-    internal static Check Warn(string name, string found, string remedy) => new(CheckStatus.Warn, name, found, remedy);
+    internal static Check Warn(string found, string remedy) => new(CheckStatus.Warn, found, remedy);
 
-    internal static Check Fail(string name, string found, string remedy) => new(CheckStatus.Fail, name, found, remedy);
+    internal static Check Fail(string found, string remedy) => new(CheckStatus.Fail, found, remedy);
 
     public override string ToString() =>
         $"{Status.ToString().ToUpperInvariant()}  {Name,-12} {Found}{(Remedy.Length > 0 ? $"  ->  {Remedy}" : "")}";

@@ -32,8 +32,7 @@ internal sealed record NativeCheck(string Name, double Bound, Func<double> Error
         native ??= (t, compute) => Models.Convolution.Apply(t[0], t[1], stride, compute);
         Tensor Last(Tensor x) => x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
         return Of($"{name} {kernel}x{kernel}, {inputs} to {outputs} channels, stride {stride}, {batch} x {side} x "
-            + $"{side} pixels"
-            + (isChannelsLast ? ", channels last" : ""), type,
+            + $"{side} pixels{(isChannelsLast ? ", channels last" : "")}", type,
             [[batch, inputs, side, side], [outputs, inputs, kernel, kernel]],
             (t, compute) => native(isChannelsLast ? [Last(t[0]), t[1]] : t, compute),
             t => Models.Convolution.Explicit(t[0], t[1], stride, kernel / 2));

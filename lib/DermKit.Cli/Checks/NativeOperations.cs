@@ -19,9 +19,7 @@ internal static class NativeOperations
     // The child starts at the given number.
     internal static IEnumerable<Check> Checks(IReadOnlyList<NativeCheck> all, Func<int, ProcessStartInfo> child)
     {
-        int first = 0;
-        int bad = 0;
-        int ends = 0;
+        int first = 0, bad = 0, ends = 0;
         while (first < all.Count && ends < MostEnds)
         {
             (int reached, List<(int Number, double Error)> errors, string? end) = Run(child(first));
@@ -37,7 +35,7 @@ internal static class NativeOperations
             ends++;
             if (reached < first)
             {
-                yield return Check.Fail("native", $"the process that tries native operations {end}",
+                yield return Check.Fail($"the process that tries native operations {end}",
                     "build again: dotnet build Kit.sln -c Release");
                 yield break;
             }
@@ -45,17 +43,17 @@ internal static class NativeOperations
             first = reached + 1;
         }
         if (bad == 0)
-            yield return Check.Pass("native",
+            yield return Check.Pass(
                 $"{all.Count} native operations equal float64 within rounding, with their gradients");
         else if (ends == MostEnds && first < all.Count)
-            yield return Check.Warn("native", $"operations from number {first + 1} of {all.Count} on were not tried",
+            yield return Check.Warn($"operations from number {first + 1} of {all.Count} on were not tried",
                 "solve the problems above first");
     }
 
     private static Check Failed(NativeCheck check, string how) => NativeCheck.OfOthers.Contains(check)
-        ? Check.Warn("native", $"{check.Name}: {how}; the kit does not use it",
+        ? Check.Warn($"{check.Name}: {how}; the kit does not use it",
             "write it as a linear layer in your own modules")
-        : Check.Fail("native", $"{check.Name}: {how}",
+        : Check.Fail($"{check.Name}: {how}",
             "libtorch's libraries fail on this processor: use another machine or --device cuda, trust no number from "
             + "here, and report this line");
 
@@ -67,7 +65,6 @@ internal static class NativeOperations
         // A signal may end the child; no memory dump is needed.
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
         using Process process = Process.Start(start)!;
-        process.ErrorDataReceived += (_, _) => { };
         process.BeginErrorReadLine();
         using var limit = new Timer(_ => process.Kill(entireProcessTree: true), null, Patience,
             Timeout.InfiniteTimeSpan);

@@ -13,7 +13,6 @@ internal static class CompareCommand
             $"Of {string.Join(", ", PretrainOptions.Methods)} (default: all)");
         methods.AcceptOnlyFromAmong([.. PretrainOptions.Methods]);
         Option<string?> mode = Mode();
-        mode.Description = "quick, workshop or full: the configs in data/pretraining (default: KIT_MODE, else quick)";
         var epochs = Option<int?>("--epochs", "Passes of each run over its images (default: the mode's)");
         var seeds = Option<int?>("--seeds", "Runs of each method (default: the mode's)");
         Option<string[]> sets = ListOption("--sets",
@@ -24,13 +23,12 @@ internal static class CompareCommand
             "Folder of the runs; runs in it continue (default: comparison in the cache)");
         var export = Option<string?>("--export",
             "Folder for the table and the logs, which notebook 10 shows when it is data/results/four-methods");
-        var command = new Command("compare",
+        return new Command("compare",
             "Pre-trains with several methods at one budget and probes the backbones; a stopped run loses nothing, and "
             + "the same command continues it")
         {
             methods, mode, epochs, seeds, sets, tasks, device, output, export
-        };
-        command.SetLongAction((parsed, cancellation) =>
+        }.Runs((parsed, cancellation) =>
         {
             KitSettings settings = parsed.Settings(mode, device);
             MethodPlan plan = MethodPlan.For(settings.Mode);
@@ -50,9 +48,7 @@ internal static class CompareCommand
                 parsed.GetValue(export), CommandLine(parsed), Console.WriteLine, cancellation);
             Console.WriteLine(ProbingReport.Scores("Comparison", [.. comparison.Means, .. comparison.Rows]));
             Console.WriteLine(Path.Combine(parsed.GetValue(export) ?? folder, MethodComparison.FileName));
-            return 0;
         });
-        return command;
     }
 
     // Omits the folders of this machine.

@@ -15,43 +15,34 @@ internal static class DataCheckCommand
         var pixels = Option<bool>("--pixels",
             "Decodes every image too, names those that are not readable, and warns where test images have other "
                 + "colours than the rest");
-        var command = new Command("check", "Reads label files, compares counts, first and last label with the "
+        return new Command("check", "Reads label files, compares counts, first and last label with the "
             + "manifest and downloaded files with their hashes, and names what is missing or altered")
         {
             name, pixels
-        };
-        command.SetLongAction((parsed, cancellation) =>
+        }.Runs((parsed, cancellation) =>
         {
             KitSettings settings = KitSettings.FromEnvironment();
-            string[] names = Names(settings, parsed.GetValue(name));
+            IReadOnlyDictionary<string, DataSource> sources = DataSource.All(settings.Data());
+            string? only = parsed.GetValue(name);
+            // Throws for a name that is neither here nor known.
+            if (only is not null && DataSetCatalog.Folder(settings, only) is null)
+                DataSource.Of(settings.Data(), only);
+            string[] names = only is not null ? [only]
+                : [.. sources.Where(s => s.Value.Weights ? s.Value.Present(settings, s.Key).Length > 0
+                    : DataSetCatalog.Folder(settings, s.Key) is not null).Select(s => s.Key)];
             if (names.Length == 0)
                 Console.WriteLine($"No data set in {settings.DataDir} and no weights that have a source; kit data list "
                     + "names both.");
             bool passed = true;
             foreach (string set in names)
             {
-                DataSource? source = DataSource.All(DataCommand.Root(settings)).GetValueOrDefault(set);
+                DataSource? source = sources.GetValueOrDefault(set);
                 if (source is not null) passed &= CheckFiles(settings, set, source);
                 if (source is not { Weights: true })
                     passed &= CheckSet(settings, set, parsed.GetValue(pixels), cancellation);
             }
             return passed ? 0 : 1;
         });
-        return command;
-    }
-
-    private static string[] Names(KitSettings settings, string? name)
-    {
-        if (name is not null)
-        {
-            // Throws for a name that is neither here nor known.
-            if (DataSetCatalog.Folder(settings, name) is null) DataSource.Of(DataCommand.Root(settings), name);
-            return [name];
-        }
-        return [.. DataSource.All(DataCommand.Root(settings))
-            .Where(s => s.Value.Weights ? s.Value.Present(settings, s.Key).Length > 0
-                : DataSetCatalog.Folder(settings, s.Key) is not null)
-            .Select(s => s.Key)];
     }
 
     private static bool CheckFiles(KitSettings settings, string name, DataSource source)

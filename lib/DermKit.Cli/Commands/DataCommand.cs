@@ -12,8 +12,6 @@ internal static class DataCommand
         List(), Card(), DataCheckCommand.Create(), Duplicates(), Fetch(), Fixtures()
     };
 
-    internal static string Root(KitSettings settings) => Path.Combine(settings.Root, "data");
-
     private static string State(KitSettings settings, string set, DataSource source)
     {
         if (source.Weights) return source.Present(settings, set) is [var first, ..] ? $"in {first.Path}" : "absent";
@@ -26,32 +24,29 @@ internal static class DataCommand
 
     private static Command List()
     {
-        var command = new Command("list",
-            "Lists every data set and every model's weights with a source, their licence, and whether they are here");
-        command.SetAction(_ =>
+        const string What =
+            "Lists every data set and every model's weights with a source, their licence, and whether they are here";
+        return new Command("list", What).Runs((_, _) =>
         {
             KitSettings settings = KitSettings.FromEnvironment();
-            foreach ((string set, DataSource source) in DataSource.All(Root(settings)))
+            foreach ((string set, DataSource source) in DataSource.All(settings.Data()))
                 Console.WriteLine(
                     $"{set,-24} {State(settings, set, source)}; {source.Title}; licence: {source.Licence}");
-            return 0;
         });
-        return command;
     }
 
     private static Command Card()
     {
         var name = Argument<string>("name", "A name of kit data list");
-        var command = new Command("card",
+        return new Command("card",
             "Describes a data set or a model's weights: licence, citation, files, steps, and the tasks on the set")
         {
             name
-        };
-        command.SetAction(parsed =>
+        }.Runs((parsed, _) =>
         {
             KitSettings settings = KitSettings.FromEnvironment();
             string set = parsed.GetValue(name)!;
-            DataSource source = DataSource.Of(Root(settings), set);
+            DataSource source = DataSource.Of(settings.Data(), set);
             Console.WriteLine($"{source.Title} ({set}): {State(settings, set, source)}\naddress:  {source.Address}\n"
                 + $"licence:  {source.Licence}\ncitation: {source.Citation}\nsteps:    {source.Steps}");
             foreach (SourceFile file in source.Files)
@@ -63,14 +58,12 @@ internal static class DataCommand
                     $"file:     {file.Name}, {length}, SHA-256 {file.Sha256 ?? "unknown"}{reason}{optional}\n          "
                         + $"{file.Address}");
             }
-            foreach (DataSetManifest manifest in DataSetManifest.All(Root(settings), set))
+            foreach (DataSetManifest manifest in DataSetManifest.All(settings.Data(), set))
                 Console.WriteLine($"manifest: {manifest.Name}, {manifest.Images} images. {manifest.Note}");
             foreach (TaskDefinition task in EvaluateCommand.Tasks(settings).Tasks
                 .Where(t => t.DataSets.ContainsKey(set)))
                 Console.WriteLine($"task:     {task.Name}, {task.Title}");
-            return 0;
         });
-        return command;
     }
 
     private static Command Duplicates()
@@ -79,33 +72,27 @@ internal static class DataCommand
         var other = Argument<string?>("other",
             "Another set in which its images are searched, such as a test set (default: pairs within the first)");
         other.Arity = ArgumentArity.ZeroOrOne;
-        var command = new Command("duplicates",
+        return new Command("duplicates",
             "Finds near-duplicates within a set or between two, such as pre-training and downstream data: thumbnails "
             + "rank the pairs, pixels confirm them, a person judges them")
         {
             name, other
-        };
-        command.SetLongAction((parsed, cancellation) =>
+        }.Runs((parsed, cancellation) =>
         {
             KitSettings settings = KitSettings.FromEnvironment();
-            string set = parsed.GetValue(name)!;
-            string? beside = parsed.GetValue(other);
+            string set = parsed.GetValue(name)!, beside = parsed.GetValue(other) ?? set;
             ImageTable first = DataSetCatalog.Load(settings, set);
-            ImageTable second = beside is null ? first : DataSetCatalog.Load(settings, beside);
-            IReadOnlyList<MatchedPair> pairs = Leakage.Find(first.Paths, beside is null ? null : second.Paths,
-                cancellation: cancellation);
-            string where = beside is null ? $"within {set} ({first.Count} images)"
+            ImageTable? second = beside == set ? null : DataSetCatalog.Load(settings, beside);
+            IReadOnlyList<MatchedPair> pairs = Leakage.Find(first.Paths, second?.Paths, cancellation: cancellation);
+            string where = second is null ? $"within {set} ({first.Count} images)"
                 : $"between {set} ({first.Count} images) and {beside} ({second.Count})";
-            bool isFixture = DataSetCatalog.IsFixture(settings, set)
-                || (beside is not null && DataSetCatalog.IsFixture(settings, beside));
+            string[] sets = [set, beside];
+            string stamp = sets.Any(s => DataSetCatalog.IsFixture(settings, s)) ? Stamps.Fixture : "";
             if (pairs.Count > 0)
-                Console.WriteLine(LeakageReport.List($"Near-duplicates {where}", pairs, first, second,
-                    isFixture ? Stamps.Fixture : ""));
+                Console.WriteLine(LeakageReport.List($"Near-duplicates {where}", pairs, first, second ?? first, stamp));
             Console.WriteLine($"{pairs.Count} pairs {where}. Images that do not look alike are not found, such as two "
                 + "photographs of one lesion.");
-            return 0;
         });
-        return command;
     }
 
     private static Command Fetch()
@@ -139,20 +126,17 @@ internal static class DataCommand
     {
         var folder = Argument<string>("folder",
             "Created when absent; name it in KIT_DATA_DIR afterwards");
-        var command = new Command("fixtures",
+        return new Command("fixtures",
             "Writes small stand-ins for the sets of the twelve tasks: real names and headers, drawn images, invented "
             + "labels, all stamped FIXTURE")
         {
             folder
-        };
-        command.SetAction(parsed =>
+        }.Runs((parsed, _) =>
         {
             string path = Path.GetFullPath(parsed.GetValue(folder)!);
             FixtureSets.Write(KitSettings.FromEnvironment(), path);
             Console.WriteLine($"{path}: {string.Join(", ", FixtureSets.Names)}, all FIXTURE. Next: KIT_DATA_DIR={path} "
                 + "kit run notebooks/02-twelve-task-probing.ipynb");
-            return 0;
         });
-        return command;
     }
 }

@@ -2,11 +2,8 @@ namespace DermKit.Cli;
 
 internal static class DoctorCommand
 {
-    internal static Command Create()
-    {
-        var command = new Command("doctor", "Checks SDK, torch, device, memory, disk, data sets and notebook hosts; "
-            + "prints PASS, WARN or FAIL with the remedy");
-        command.SetAction(_ =>
+    internal static Command Create() => new Command("doctor", "Checks SDK, torch, device, memory, disk, data sets and "
+        + "notebook hosts; prints PASS, WARN or FAIL with the remedy").Runs((_, _) =>
         {
             bool failed = false;
             foreach (Check check in Doctor.Run())
@@ -16,6 +13,4 @@ internal static class DoctorCommand
             }
             return failed ? 1 : 0;
         });
-        return command;
-    }
 }

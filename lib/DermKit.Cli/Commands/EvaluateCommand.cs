@@ -28,12 +28,11 @@ internal static class EvaluateCommand
         Option<string?> device = Device();
         var output = Option<string?>("--out",
             "Folder of results.csv and leaderboard.csv (default: reports/evaluation of the kit)");
-        var command = new Command("evaluate",
+        return new Command("evaluate",
             "Probes frozen models on tasks; repeating the command continues after the finished parts")
         {
             tasks, models, baseline, split, geometry, precision, mode, device, output
-        };
-        command.SetLongAction((parsed, cancellation) =>
+        }.Runs((parsed, cancellation) =>
         {
             KitSettings settings = parsed.Settings(mode, device);
             SuitePlan plan = SuitePlan.For(settings.Mode);
@@ -50,15 +49,13 @@ internal static class EvaluateCommand
             };
             Run(settings, plan, parsed.GetValue(output) ?? Path.Combine(settings.Root, "reports", "evaluation"),
                 cancellation);
-            return 0;
         });
-        return command;
     }
 
     // Reports and skips invalid files.
     internal static TaskSuite Tasks(KitSettings settings)
     {
-        TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
+        TaskSuite suite = TaskSuite.Load(settings.Data());
         foreach (string fault in suite.Broken.Values)
             Console.Error.WriteLine($"kit: {fault} The other tasks are not concerned.");
         return suite;
@@ -67,8 +64,7 @@ internal static class EvaluateCommand
     private static void Run(KitSettings settings, SuitePlan plan, string folder, CancellationToken cancellation)
     {
         IReadOnlyList<ProbeTask> tasks = SuiteRun.Open(settings, Tasks(settings), plan);
-        IReadOnlyList<ModelDefinition> models =
-            SuiteRun.Choose(ModelRegistry.Load(Path.Combine(settings.Root, "data")), plan);
+        IReadOnlyList<ModelDefinition> models = SuiteRun.Choose(ModelRegistry.Load(settings.Data()), plan);
         Console.WriteLine($"{tasks.Count} tasks ({string.Join(", ", tasks.Select(t => t.Definition.Name))}), "
             + $"{models.Count} models ({string.Join(", ", models.Select(m => m.Name))}), seeds "
             + $"{string.Join(", ", plan.Seeds)}");

@@ -10,11 +10,8 @@ internal static class JupyterCommand
 
     private static Command Install()
     {
-        var name = new Option<string>("--name")
-        {
-            Description = $"Name of the kernel (default: {KernelSpec.DefaultName}, which the kit's notebooks name)",
-            DefaultValueFactory = _ => KernelSpec.DefaultName,
-        };
+        var name = Option<string?>("--name",
+            $"Name of the kernel (default: {KernelSpec.DefaultName}, which the kit's notebooks name)");
         var user = Option<bool>("--user", "Installs for this user (the default)");
         var prefix = Option<string?>("--prefix",
             "Installs in DIR/share/jupyter, such as a Python environment or /usr/local");
@@ -32,7 +29,7 @@ internal static class JupyterCommand
         {
             string data = parsed.GetValue(prefix) is { } folder
                 ? Path.Combine(Path.GetFullPath(folder), "share", "jupyter") : KernelSpec.UserData();
-            string chosen = parsed.GetValue(name)!;
+            string chosen = parsed.GetValue(name) ?? KernelSpec.DefaultName;
             string file = KernelSpec.Install(KitSettings.FromEnvironment().Root, chosen, data, parsed.GetValue(force));
             Console.WriteLine($"{file}\nOpen a notebook in VS Code (Jupyter extension: Select Kernel, Jupyter Kernel) "
                 + $"or a Jupyter client and choose the kernel {chosen}; or run one with: jupyter nbconvert --to "
@@ -82,13 +79,9 @@ internal static class JupyterCommand
             using Process client = Process.GetProcessById(id);
             await client.WaitForExitAsync(cancellation);
         }
-        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException or OperationCanceledException)
         {
-            // It has ended already.
-        }
-        catch (OperationCanceledException)
-        {
-            return;
+            // It has ended already, or the kernel has.
         }
         await end();
     }

@@ -2,8 +2,8 @@ namespace DermKit.Cli;
 
 internal static class KitCommand
 {
-    internal static RootCommand Create() => new("DermKit: self-supervised learning for dermatology, in "
-        + "notebooks.\nFor research and teaching; not a medical device.")
+    internal static RootCommand Create() =>
+        new($"DermKit: self-supervised learning for dermatology, in notebooks.\n{HtmlReport.Disclaimer}")
     {
         RunCommand.Create(),
         PretrainCommand.Create(),

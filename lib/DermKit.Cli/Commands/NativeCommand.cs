@@ -10,7 +10,7 @@ internal static class NativeCommand
         var first = Option<int>("--first", "Number of the first operation");
         var command = new Command("native", "Compares native operations with float64 (internal)") { first };
         command.Hidden = true;
-        command.SetAction(parsed =>
+        return command.Runs((parsed, _) =>
         {
             IReadOnlyList<NativeCheck> checks = NativeOperations.All;
             for (int i = parsed.GetValue(first); i < checks.Count; i++)
@@ -18,8 +18,6 @@ internal static class NativeCommand
                 Console.WriteLine($"start {i}");
                 Console.WriteLine($"error {i} {checks[i].Error().ToString("R", CultureInfo.InvariantCulture)}");
             }
-            return 0;
         });
-        return command;
     }
 }

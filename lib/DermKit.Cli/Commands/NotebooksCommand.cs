@@ -12,9 +12,8 @@ internal static class NotebooksCommand
     private static Command ForEach(string name, string description, Func<string, bool> action)
     {
         Argument<string[]> notebooks = Arguments("notebooks",
-            "Files, names in notebooks/ or beginnings of names; every notebook under notebooks/ when none is given");
-        var command = new Command(name, description) { notebooks };
-        command.SetAction(parsed =>
+            "Files, names in notebooks/ or beginnings of names (default: every notebook under notebooks/)");
+        return new Command(name, description) { notebooks }.Runs((parsed, _) =>
         {
             string root = KitSettings.FromEnvironment().Root;
             string[] paths = parsed.GetValue(notebooks) is { Length: > 0 } named ? NotebookFiles.Find(root, named)
@@ -23,7 +22,6 @@ internal static class NotebooksCommand
             Console.WriteLine($"{clean} of {paths.Length} notebooks are clean");
             return clean == paths.Length ? 0 : 1;
         });
-        return command;
     }
 
     private static bool Check(string path)

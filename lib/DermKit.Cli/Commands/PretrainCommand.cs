@@ -21,19 +21,19 @@ internal static class PretrainCommand
             "Folder for the finished backbone: NAME.safetensors (float16), its options, hashes and log");
         var name = Option<string?>("--name",
             "Name of the exported files (default: the name of the config)");
-        Option<string[]> set = Set("key=value, which overrides the config, such as --set epochs=10; may be repeated");
+        var set = Option<string[]>("--set",
+            "key=value, which overrides the config, such as --set epochs=10; may be repeated");
         var resume = Option<bool>("--resume",
-            "Requires a checkpoint in the folder (without this option, a checkpoint is used where there is one)");
+            "Requires a checkpoint in the folder (without this option, one is used where there is one)");
         var monitor = Option<string?>("--monitor",
             "After each epoch, classifies this task's training images by nearest neighbours; the checkpoint of the "
             + "best score stays as best.safetensors");
         var events = Option<bool>("--tensorboard", "Writes TensorBoard events to the folder's events");
-        var command = new Command("pretrain",
+        return new Command("pretrain",
             "Pre-trains a backbone; a stopped run loses nothing, and the same command continues it")
         {
             config, set, output, resume, minutes, device, monitor, events, export, name
-        };
-        command.SetLongAction((parsed, cancellation) =>
+        }.Runs((parsed, cancellation) =>
         {
             KitSettings settings = parsed.Settings(mode: null, device);
             string file = PretrainOptions.Find(settings, parsed.GetValue(config)!);
@@ -43,15 +43,15 @@ internal static class PretrainCommand
             if (parsed.GetValue(resume) && !Pretrainer.IsStarted(folder))
                 throw new KitException($"{folder}: no checkpoint to resume from. Name the run's folder with --out, or "
                     + "omit --resume to begin.");
-            torch.Device place = settings.TorchDevice();
             using PretrainData data = PretrainData.Open(settings, options,
                 Display.Progress("decoding").Report, cancellation);
-            using var trainer = new Pretrainer(options, data, place, folder);
+            using var trainer = new Pretrainer(options, data, settings.TorchDevice(), folder);
             Console.WriteLine(string.Join("; ",
                 data.Sources.Select(s => $"{s.Set}: {s.Used} images, {s.Frozen} frozen test images left out")));
             if (data.Unreadable.Length > 0) Console.WriteLine(data.Unreadable);
+            string auto = options.Precision == Precision.Auto ? " (auto: kit doctor says why)" : "";
             Console.WriteLine($"{trainer.Steps} steps of {options.Batch} images, {trainer.Done} done; precision "
-                + $"{PrecisionOf(options, trainer.Options, place)}; {folder}");
+                + $"{trainer.Options.Precision.Spelled()}{auto}; {folder}");
             if (trainer.Notice.Length > 0) Console.WriteLine(trainer.Notice);
             using OnlineKnn? knn = parsed.GetValue(monitor) is { } task
                 ? OpenMonitor(settings, task, options, cancellation) : null;
@@ -67,34 +67,23 @@ internal static class PretrainCommand
             {
                 Console.WriteLine(
                     $"Time is up after step {trainer.Done} of {trainer.Steps}; the same command continues.");
-                return 0;
+                return;
             }
-            if (parsed.GetValue(export) is not { } target) return 0;
-            var provenance = Provenance.Machine().ToDictionary(p => p.Key, p => p.Value);
+            if (parsed.GetValue(export) is not { } target) return;
+            var provenance = Provenance.Machine().ToDictionary();
             provenance["command"] = string.Concat([$"kit pretrain {parsed.GetValue(config)}",
                 .. (parsed.GetValue(set) ?? []).Select(s => $" --set '{s}'")]);
             provenance["threads"] = torch.get_num_threads().ToString(CultureInfo.InvariantCulture);
             string exported = parsed.GetValue(name) ?? stem;
             string hash = BackboneExport.Write(target, exported, trainer, trainer.Options, data, provenance);
             Console.WriteLine($"{Path.Combine(target, exported + ".safetensors")}: SHA-256 {hash}");
-            return 0;
         });
-        return command;
-    }
-
-    private static string PrecisionOf(PretrainOptions asked, PretrainOptions chosen, torch.Device device)
-    {
-        if (asked.Precision != Precision.Auto) return chosen.Precision.Spelled();
-        string why = device.type != DeviceType.CPU ? "not a CPU"
-            : Processor.MultipliesBFloat16 ? "the processor multiplies bfloat16"
-            : "the processor does not multiply bfloat16 natively";
-        return $"{chosen.Precision.Spelled()} (auto: {why})";
     }
 
     private static OnlineKnn OpenMonitor(KitSettings settings, string task, PretrainOptions options,
         CancellationToken cancellation)
     {
-        TaskSuite suite = TaskSuite.Load(Path.Combine(settings.Root, "data"));
+        TaskSuite suite = TaskSuite.Load(settings.Data());
         var transform = new EvalTransform { Resize = options.GlobalSize, Crop = options.GlobalSize };
         return OnlineKnn.Open(settings, TaskSuite.Open(suite[task], settings), transform, options.Seed,
             cancellation: cancellation);

@@ -10,7 +10,8 @@ internal static class RunCommand
         var all = Option<bool>("--all", "Runs every notebook of notebooks/, not only the four stages");
         Option<string?> mode = Mode();
         Option<string?> device = Device();
-        Option<string[]> set = Set("name=value: a new value for a parameter of the notebooks; may be repeated");
+        var set = Option<string[]>("--set",
+            "name=value: a new value for a parameter of the notebooks; may be repeated");
         var output = Option<string?>("--out", "Folder of the reports (default: reports/ of the kit)");
         var timeout = Option<double?>("--timeout",
             "Time limit of a cell in seconds; 0 for none (default: 900 in quick mode, else none)");

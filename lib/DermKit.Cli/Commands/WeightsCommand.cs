@@ -9,12 +9,11 @@ internal static class WeightsCommand
     {
         var file = Argument<string>("file",
             "safetensors, an index of several (.safetensors.index.json), or PyTorch's zip (.pth, .pt, .bin)");
-        var inspect = new Command("inspect",
+        Command inspect = new Command("inspect",
             "Lists keys, shapes, types, metadata and the family of a weights file without running anything in it")
         {
             file
-        };
-        inspect.SetAction(parsed => Inspect(Existing(parsed.GetValue(file)!), Console.Out));
+        }.Runs((parsed, _) => Inspect(Existing(parsed.GetValue(file)!)));
 
         var input = Argument<string>("in", "Any weights file that inspect reads");
         var output = Argument<string>("out", "The new file, NAME.safetensors");
@@ -24,35 +23,30 @@ internal static class WeightsCommand
             "Prefix of the encoder's keys, such as teacher.backbone., for a file with several encoders");
         const string What = "Writes a file's encoder as safetensors under the key names of the kit's models, in its "
             + "stored types, if kit evaluate would take it or pre-training could start from it";
-        var convert = new Command("convert", What) { input, output, raw, prefix };
-        convert.SetAction(parsed =>
-        {
-            string path = Existing(parsed.GetValue(input)!);
-            return Convert(path, parsed.GetValue(output)!, parsed.GetValue(raw), parsed.GetValue(prefix), Console.Out);
-        });
-
+        Command convert = new Command("convert", What) { input, output, raw, prefix }.Runs((parsed, _) =>
+            Convert(Existing(parsed.GetValue(input)!), parsed.GetValue(output)!, parsed.GetValue(raw),
+                parsed.GetValue(prefix)));
         return new Command("weights", "Inspects and converts weights files") { inspect, convert };
     }
 
-    private static int Inspect(string path, TextWriter writer)
+    private static void Inspect(string path)
     {
         using MappedWeights file = MappedWeights.Open(path);
         using WeightFile stored = WeightFile.Open(path);
         long bytes = new FileInfo(path).Length;
         long values = stored.Entries.Values.Sum(e => e.Count);
         string sizes = Invariant($"{bytes:n0} bytes, {stored.Entries.Count} tensors, {values:n0} values");
-        writer.WriteLine($"{path}: {file.Format}, {sizes}; {file.Description}");
-        writer.WriteLine($"SHA-256 {WeightLoader.FileHash(path)}");
+        Console.WriteLine($"{path}: {file.Format}, {sizes}; {file.Description}");
+        Console.WriteLine($"SHA-256 {WeightLoader.FileHash(path)}");
         foreach ((string key, string value) in file.Metadata.OrderBy(p => p.Key, StringComparer.Ordinal))
-            writer.WriteLine($"  {Printable.Of(key)} = {Printable.Of(value, most: 2_000)}");
+            Console.WriteLine($"  {Printable.Of(key)} = {Printable.Of(value, most: 2_000)}");
         string[] names = [.. stored.Entries.Values.Select(e => Printable.Of(e.Name))];
         int width = names.Select(n => n.Length).DefaultIfEmpty(0).Max();
         foreach ((WeightEntry entry, string name) in stored.Entries.Values.Zip(names))
-            writer.WriteLine($"{name.PadRight(width)}  {entry.Type,-8}  [{string.Join(", ", entry.Shape)}]");
-        return 0;
+            Console.WriteLine($"{name.PadRight(width)}  {entry.Type,-8}  [{string.Join(", ", entry.Shape)}]");
     }
 
-    private static int Convert(string path, string target, bool raw, string? prefix, TextWriter writer)
+    private static void Convert(string path, string target, bool raw, string? prefix)
     {
         if (!target.EndsWith(".safetensors", OrdinalIgnoreCase))
             throw new KitException($"{target}: expected the name of a .safetensors file.");
@@ -74,10 +68,9 @@ internal static class WeightsCommand
             ["sha256 of that file"] = WeightLoader.FileHash(path),
         };
         SafeTensors.Save(target, file, keys, metadata);
-        writer.WriteLine(
+        Console.WriteLine(
             $"{target}: {keys.Length} tensors, SHA-256 {WeightLoader.FileHash(target)}; {mapped.Description}");
-        if (left.Length > 0) writer.WriteLine($"left out: {Names.Listed(left, left.Length)}");
-        return 0;
+        if (left.Length > 0) Console.WriteLine($"left out: {Names.Listed(left, left.Length)}");
     }
 
     private static string Existing(string path) => File.Exists(path) ? path

@@ -10,7 +10,7 @@ internal static class SourceFetch
         Action<string> say, Func<SourceFile, Action<long, long?>>? progress = null,
         CancellationToken cancellation = default)
     {
-        DataSource source = DataSource.Of(Path.Combine(settings.Root, "data"), name);
+        DataSource source = DataSource.Of(settings.Data(), name);
         string folder = source.Folder(settings, name);
         say($"{source.Title}\nlicence:  {source.Licence} ({source.Address})\ncitation: {source.Citation}");
         if (!accepted)

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Spectre.Console;
+using DermKit.Reporting;
 
 namespace DermKit.Cli;
 
@@ -16,21 +16,26 @@ internal sealed class NotebookReports(RunOptions options, string folder)
             throw new KitException($"{string.Join(" and ", same)} would write the same report {same.Key}.html; run "
                 + "them separately, with --out.");
         NotebookDocument[] notebooks = [.. paths.Select(p => NotebookRunner.Prepare(p, options.Set))];
-        AnsiConsole.Console = AnsiConsole.Create(
-            new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TerminalWriter.Terminal) });
-        bool live = AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected
-            && Environment.GetEnvironmentVariable("CI") is null;
         StartedNotebook? next = NotebookRunner.Start(paths[0], options, cancellation);
-        for (int i = 0; next is { } started; i++)
+        try
         {
-            Task<NotebookRun> Run(Action<CellProgress> progress) => NotebookRunner.RunAsync(notebooks[i], paths[i],
-                options with { Command = CommandLine(paths[i]) }, progress, cancellation, started);
-            NotebookRun run = live ? await ShowBarAsync(Name(paths[i]), Run)
-                : await PrintLinesAsync(Name(paths[i]), Run);
-            // The next child process starts while this report is written.
-            bool last = i + 1 == paths.Count || cancellation.IsCancellationRequested;
-            next = last ? null : NotebookRunner.Start(paths[i + 1], options, cancellation);
-            Write(run);
+            for (int i = 0; next is { } started; i++)
+            {
+                next = null;
+                Console.WriteLine($"run    {Name(paths[i])}  {options.Mode}, {options.Device}");
+                RunOptions own = options with { Command = CommandLine(paths[i]) };
+                NotebookRun run =
+                    await NotebookRunner.RunAsync(notebooks[i], paths[i], own, Print, cancellation, started);
+                // The next child process starts while this report is written.
+                if (i + 1 < paths.Count && !cancellation.IsCancellationRequested)
+                    next = NotebookRunner.Start(paths[i + 1], options, cancellation);
+                Write(run);
+            }
+        }
+        finally
+        {
+            // Started, and no report was written before its notebook.
+            if (next is not null) await SessionClient.EndAsync(next.Client);
         }
         int failed = _runs.Count(r => r.Error is not null);
         Console.WriteLine(
@@ -52,33 +57,14 @@ internal sealed class NotebookReports(RunOptions options, string folder)
             + $"{Text(_clock.Elapsed)} after the start{(run.Error is null ? "" : $"\n       {run.Error}")}");
     }
 
-    // For logs and terminals that cannot move the cursor.
-    private Task<NotebookRun> PrintLinesAsync(string name, Func<Action<CellProgress>, Task<NotebookRun>> run)
+    // A line for each cell; a terminal shows the running one too.
+    private static void Print(CellProgress cell)
     {
-        Console.WriteLine($"run    {name}  {options.Mode}, {options.Device}");
-        return run(p =>
-        {
-            if (p.Elapsed is not { } elapsed) return;
-            string cell = Invariant($"  {p.Cell,3}/{p.Cells,-3} {elapsed.TotalSeconds,7:0.0} s");
-            Console.WriteLine($"{cell}  {p.Title}{(p.Failed ? "  FAILED" : "")}");
-        });
-    }
-
-    private static Task<NotebookRun> ShowBarAsync(string name, Func<Action<CellProgress>, Task<NotebookRun>> run)
-    {
-        var title = new TaskDescriptionColumn { Alignment = Justify.Left };
-        return AnsiConsole.Progress().AutoClear(true)
-            .Columns(new SpinnerColumn(), new ProgressBarColumn(), new ElapsedTimeColumn(), title)
-            .StartAsync(context =>
-            {
-                ProgressTask bar = context.AddTask(Markup.Escape(Printable.Of(name)));
-                return run(p =>
-                {
-                    bar.MaxValue = p.Cells;
-                    bar.Value = p.Elapsed is null ? p.Cell - 1 : p.Cell;
-                    bar.Description = Markup.Escape(Printable.Line($"{name}  {p.Cell}/{p.Cells}  {p.Title}"));
-                });
-            });
+        string time = cell.Elapsed is { } elapsed ? Invariant($"{elapsed.TotalSeconds:0.0} s") : "";
+        string line = $"  {cell.Cell,3}/{cell.Cells,-3} {time,9}  {cell.Title}{(cell.Failed ? "  FAILED" : "")}";
+        if (!Console.IsOutputRedirected) line = Display.Line(line, Console.WindowWidth);
+        if (cell.Elapsed is not null) Console.WriteLine(line);
+        else if (!Console.IsOutputRedirected) Console.Write(line);
     }
 
     private string CommandLine(string path)
@@ -86,8 +72,7 @@ internal sealed class NotebookReports(RunOptions options, string folder)
         string Relative(string full) => Path.GetRelativePath(options.Root, Path.GetFullPath(full)).Replace('\\', '/');
         var words = new List<string>
         {
-            "dotnet run --project lib/DermKit.Cli -c Release -- run", Relative(path), "--mode", options.Mode,
-            "--device", options.Device,
+            NotebookHosts.Kit, "run", Relative(path), "--mode", options.Mode, "--device", options.Device,
         };
         foreach ((string name, string value) in options.Set)
             words.AddRange(["--set", value.Contains(' ') ? $"\"{name}={value}\"" : $"{name}={value}"]);

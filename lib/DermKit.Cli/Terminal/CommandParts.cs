@@ -22,10 +22,6 @@ internal static class CommandParts
     internal static Option<string?> Device() =>
         Option<string?>("--device", "cpu, cuda or cuda:N (default: KIT_DEVICE, else cpu)");
 
-    // Repeatable name=value options.
-    internal static Option<string[]> Set(string description) =>
-        new("--set") { Description = description, Arity = ArgumentArity.ZeroOrMore };
-
     internal static KitSettings Settings(this ParseResult parsed, Option<string?>? mode, Option<string?> device)
     {
         KitSettings settings = KitSettings.FromEnvironment();
@@ -41,7 +37,7 @@ internal static class CommandParts
     internal static string[]? Named(this ParseResult parsed, Option<string[]> option) =>
         parsed.GetValue(option) is { Length: > 0 } names ? names : null;
 
-    // The pairs of Set.
+    // The pairs of a repeated option --set name=value.
     internal static Dictionary<string, string> Pairs(this ParseResult parsed, Option<string[]> set)
     {
         var pairs = new Dictionary<string, string>();
@@ -54,7 +50,20 @@ internal static class CommandParts
         return pairs;
     }
 
-    // Runs as a task: signals are handled only after the action has returned its task.
-    internal static void SetLongAction(this Command command, Func<ParseResult, CancellationToken, int> action) =>
+    // Sets the action, whose result is the exit code. It runs as a task: signals are handled only after it has begun.
+    internal static Command Runs(this Command command, Func<ParseResult, CancellationToken, int> action)
+    {
         command.SetAction((parsed, cancellation) => Task.Run(() => action(parsed, cancellation)));
+        return command;
+    }
+
+    internal static Command Runs(this Command command, Action<ParseResult, CancellationToken> action) =>
+        command.Runs((parsed, cancellation) =>
+        {
+            action(parsed, cancellation);
+            return 0;
+        });
+
+    // The kit's own data folder.
+    internal static string Data(this KitSettings settings) => Path.Combine(settings.Root, "data");
 }

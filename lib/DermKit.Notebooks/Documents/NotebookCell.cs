@@ -18,8 +18,8 @@ internal sealed class NotebookCell(JsonObject json, string place)
 
     internal JsonObject Metadata => Member<JsonObject>("metadata", () => []);
 
-    internal IReadOnlyList<string> Tags => json["metadata"]?["tags"] is JsonArray tags
-        ? [.. tags.Select(t => t!.ToString())] : [];
+    internal IReadOnlyList<string> Tags =>
+        [.. (json["metadata"]?["tags"] as JsonArray ?? []).Select(t => t!.ToString())];
 
     internal string Language =>
         json["metadata"]?["polyglot_notebook"]?["kernelName"]?.ToString()
@@ -44,21 +44,13 @@ internal sealed class NotebookCell(JsonObject json, string place)
     internal static string Text(JsonNode? node) => node is JsonArray lines
         ? string.Concat(lines.Select(l => (string?)l)) : (string?)node ?? "";
 
-    internal static JsonArray Lines(string text)
-    {
-        var lines = new JsonArray();
-        for (int start = 0; start < text.Length;)
-        {
-            int end = text.IndexOf('\n', start) is var at and >= 0 ? at + 1 : text.Length;
-            lines.Add(text[start..end]);
-            start = end;
-        }
-        return lines;
-    }
+    internal static JsonArray Lines(string text) => [.. Line.Matches(text).Select(m => m.Value)];
 
     private T Member<T>(string name, Func<T> create) where T : JsonNode
     {
         if (json[name] is not T) json[name] = create();
         return (T)json[name]!;
     }
+
+    private static readonly Regex Line = new("[^\n]*\n|[^\n]+");
 }

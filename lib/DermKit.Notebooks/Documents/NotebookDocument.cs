@@ -4,6 +4,7 @@ namespace DermKit.Notebooks;
 internal sealed class NotebookDocument
 {
     private const int FirstMinorWithIds = 5;
+    private const string Remedy = "save it again with a current Jupyter or VS Code";
     private readonly List<NotebookCell> _cells = [];
     private readonly string _indent;
     private readonly string _newLine;
@@ -31,22 +32,18 @@ internal sealed class NotebookDocument
 
     internal static NotebookDocument Parse(string text, string name)
     {
-        JsonNode? root;
         try
         {
-            root = JsonNode.Parse(text, null,
-                new JsonDocumentOptions { MaxDepth = 256, AllowDuplicateProperties = false });
+            if (JsonNode.Parse(text, null, NotebookJson.Strict) is not JsonObject notebook)
+                throw new KitException($"{name}: expected a notebook (a JSON object), found {Printable.Of(text, 20)}.");
+            Check(notebook, name);
+            return new(notebook, text);
         }
         catch (JsonException e)
         {
             throw new KitException(
                 $"{name}: expected a notebook (JSON), found an error at line {e.LineNumber + 1}: {e.Message}", e);
         }
-        if (root is not JsonObject notebook)
-            throw new KitException($"{name}: expected a notebook (a JSON object), found "
-                + $"{(text.Length > 20 ? text[..20] + ".." : text)}.");
-        Check(notebook, name);
-        return new(notebook, text);
     }
 
     // VS Code and Jupyter both accept this metadata.
@@ -66,27 +63,18 @@ internal sealed class NotebookDocument
 
         """, "new notebook");
 
-    internal NotebookCell InsertCode(int index, string id, string source) => Insert(index, new JsonObject
-    {
-        ["cell_type"] = "code",
-        ["execution_count"] = null,
-        ["id"] = id,
-        ["metadata"] = new JsonObject
+    internal NotebookCell InsertCode(int index, string id, string source) => Insert(index, id, source, """
         {
-            ["dotnet_interactive"] = new JsonObject { ["language"] = "csharp" },
-            ["polyglot_notebook"] = new JsonObject { ["kernelName"] = "csharp" },
-        },
-        ["outputs"] = new JsonArray(),
-        ["source"] = NotebookCell.Lines(source),
-    });
+         "cell_type": "code", "execution_count": null, "id": null,
+         "metadata": {
+          "dotnet_interactive": { "language": "csharp" }, "polyglot_notebook": { "kernelName": "csharp" }
+         },
+         "outputs": []
+        }
+        """);
 
-    internal NotebookCell InsertMarkdown(int index, string id, string source) => Insert(index, new JsonObject
-    {
-        ["cell_type"] = "markdown",
-        ["id"] = id,
-        ["metadata"] = new JsonObject(),
-        ["source"] = NotebookCell.Lines(source),
-    });
+    internal NotebookCell InsertMarkdown(int index, string id, string source) =>
+        Insert(index, id, source, """{ "cell_type": "markdown", "id": null, "metadata": {} }""");
 
     internal void Remove(NotebookCell cell)
     {
@@ -111,11 +99,13 @@ internal sealed class NotebookDocument
 
     internal void Save(string path) => AtomicFile.WriteAllText(path, ToJson());
 
-    private NotebookCell Insert(int index, JsonObject json)
+    private NotebookCell Insert(int index, string id, string source, string form)
     {
-        string id = (string)json["id"]!;
+        var json = (JsonObject)JsonNode.Parse(form)!;
+        json["source"] = NotebookCell.Lines(source);
         // Earlier formats allow no id.
-        if (!HasIds) json.Remove("id");
+        if (HasIds) json["id"] = id;
+        else json.Remove("id");
         ((JsonArray)Root["cells"]!).Insert(index, json);
         _cells.Insert(index, new NotebookCell(json, id));
         return _cells[index];
@@ -127,8 +117,7 @@ internal sealed class NotebookDocument
         int minor = Integer(root["nbformat_minor"]);
         string found = major < 0 ? "none" : minor < 0 ? $"{major} without nbformat_minor" : $"{major}.{minor}";
         if (major != 4 || minor < 0)
-            throw new KitException(
-                $"{name}: expected nbformat 4, found {found}; save it again with a current Jupyter or VS Code.");
+            throw new KitException($"{name}: expected nbformat 4, found {found}; {Remedy}.");
         if (root["cells"] is not JsonArray cells)
             throw new KitException($"{name}: expected a list 'cells', found none.");
         var ids = new HashSet<string>();
@@ -139,14 +128,12 @@ internal sealed class NotebookDocument
             if (Text(cell["cell_type"]) is not ("code" or "markdown" or "raw"))
                 throw new KitException(
                     $"{place} has the type '{cell["cell_type"]}'; expected code, markdown or raw.");
-            string id = Text(cell["id"]) ?? "";
-            if (minor < FirstMinorWithIds && !cell.ContainsKey("id")) id = $"cell {i + 1}";
-            if (id.Length == 0)
-                throw new KitException($"{place} has no id, which nbformat 4.5 requires; save it again with a current "
-                    + "Jupyter or VS Code.");
+            string? id = minor < FirstMinorWithIds && !cell.ContainsKey("id") ? $"cell {i + 1}" : Text(cell["id"]);
+            if (string.IsNullOrEmpty(id))
+                throw new KitException($"{place} has no id, which nbformat 4.5 requires; {Remedy}.");
             if (!ids.Add(id)) throw new KitException($"{place} repeats the id '{id}'; give each cell its own id.");
-            bool hasLines = cell["source"] is JsonArray lines && lines.All(l => Text(l) is not null);
-            if (!hasLines && Text(cell["source"]) is null)
+            JsonNode?[] lines = cell["source"] is JsonArray list ? [.. list] : [cell["source"]];
+            if (lines.Any(l => Text(l) is null))
                 throw new KitException($"{place} ('{id}') has no source; expected a string or a list of strings.");
         }
     }

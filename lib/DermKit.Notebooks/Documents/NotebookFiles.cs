@@ -38,9 +38,8 @@ internal static class NotebookFiles
             if (File.Exists(path)) return path;
         string stem = name.EndsWith(".ipynb", Ordinal) ? name[..^6] : name;
         string[] stems = [.. known.Select(k => Path.GetFileNameWithoutExtension(k))];
-        string[] matches = [.. stems.Where(s => s == stem)];
-        if (matches.Length == 0)
-            matches = [.. stems.Where(s => s.StartsWith(stem, OrdinalIgnoreCase))];
+        string[] matches = stems.Contains(stem) ? [stem]
+            : [.. stems.Where(s => s.StartsWith(stem, OrdinalIgnoreCase))];
         if (matches.Length == 1) return known[Array.IndexOf(stems, matches[0])];
         if (matches.Length > 1)
             throw new KitException($"'{name}' fits {string.Join(", ", matches)}; name one of them.");

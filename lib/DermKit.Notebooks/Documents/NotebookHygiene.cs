@@ -10,13 +10,11 @@ internal static class NotebookHygiene
     internal static IReadOnlyList<string> Problems(NotebookDocument notebook, string text)
     {
         var problems = new List<string>();
-        if (text != notebook.ToJson() || !text.StartsWith("{\n \"cells\"", Ordinal)
-            || !text.EndsWith('\n'))
-            problems.Add("the file does not have nbformat's layout: cells first, one space for each level, line ends "
-                + "of one character, a line end at the end");
+        if (text != notebook.ToJson() || !text.StartsWith("{\n \"cells\"", Ordinal) || !text.EndsWith('\n'))
+            problems.Add("the file does not have nbformat's layout: cells first, one space for each level, line feeds, "
+                + "one at the end");
         if (!JsonNode.DeepEquals(notebook.Root["metadata"], NotebookDocument.Create().Root["metadata"]))
-            problems.Add("an editor has changed the metadata; expected the kernel .net-csharp, language_info and "
-                + "polyglot_notebook as kit notebooks clean writes them");
+            problems.Add("an editor has changed the metadata; expected what kit notebooks clean writes");
         if (!notebook.HasIds)
             problems.Add("nbformat is older than 4.5, which gives each cell an id; kit notebooks clean converts it");
         int titles = notebook.Cells.Where(c => c.IsMarkdown).Sum(c => Title.Count(Fence.Replace(c.Source, "")));
@@ -49,11 +47,10 @@ internal static class NotebookHygiene
         if (!cell.HasId) yield return "has no id; kit notebooks clean adds one";
         else if (!HasStableId(cell))
             yield return "the id does not consist of words (a-z, 0-9, '-'); a random one changes with every copy";
-        string[] unknown = [.. (cell.Json["metadata"] as JsonObject ?? []).Select(m => m.Key)
-            .Except(cell.IsCode ? CodeMetadata : [])];
-        if (unknown.Length > 0)
-            yield return $"metadata {string.Join(", ", unknown)}; a code cell has {string.Join(", ", CodeMetadata)} "
-                + "only, another cell none";
+        string unknown = string.Join(", ", (cell.Json["metadata"] as JsonObject ?? []).Select(m => m.Key)
+            .Except(cell.IsCode ? CodeMetadata : []));
+        if (unknown != "")
+            yield return $"metadata {unknown}; a code cell has {string.Join(", ", CodeMetadata)} only, another none";
         foreach (string problem in cell.IsCode ? CodeProblems(cell) : ImageProblems(cell)) yield return problem;
     }
 
@@ -84,27 +81,19 @@ internal static class NotebookHygiene
             yield return $"'{bare.Value}' shows an image without caption, alternative text and data; show a Figure";
     }
 
-    private static bool HasStableId(NotebookCell cell) => cell.HasId && IsStable(cell.Id);
-
-    private static bool IsStable(string id) => Stable.IsMatch(id) && !Drawn.IsMatch(id);
+    private static bool HasStableId(NotebookCell cell) => cell.HasId && Stable.IsMatch(cell.Id);
 
     private static string Words(NotebookCell cell)
     {
-        string[] words = [.. Word.Matches(cell.Source.ToLowerInvariant()).Select(m => m.Value).Take(3)];
-        if (words.Length == 0) return cell.Type;
-        string id = string.Join('-', words);
-        return IsStable(id) ? id : $"{cell.Type}-{id[..Math.Min(id.Length, 40)]}";
+        string id = string.Join('-', Word.Matches(cell.Source.ToLowerInvariant()).Select(m => m.Value).Take(3));
+        return Stable.IsMatch(id) ? id : $"{cell.Type}-{id[..Math.Min(id.Length, 40)]}".TrimEnd('-');
     }
 
-    private static string Unique(string id, HashSet<string> taken)
-    {
-        string unique = id;
-        for (int n = 2; !taken.Add(unique); n++) unique = $"{id}-{n}";
-        return unique;
-    }
+    private static string Unique(string id, HashSet<string> taken) =>
+        Enumerable.Range(1, int.MaxValue).Select(n => n == 1 ? id : $"{id}-{n}").First(taken.Add);
 
-    private static readonly Regex Stable = new("^[a-z0-9][a-z0-9-]{1,63}$");
-    private static readonly Regex Drawn = new("^[0-9a-f]{8}(-|$)|^[0-9a-f]{12,}$");
+    // Words; an id that was drawn begins with eight hexadecimal digits, or consists of them.
+    private static readonly Regex Stable = new("^(?![0-9a-f]{8}(-|$)|[0-9a-f]{12,}$)[a-z0-9][a-z0-9-]{1,63}$");
     private static readonly Regex Word = new("[a-z0-9]{2,16}");
     private static readonly Regex Fence = new("^```[\\s\\S]*?^```", RegexOptions.Multiline);
     private static readonly Regex Title = new("^# ", RegexOptions.Multiline);

@@ -1,82 +1,35 @@
+using System.Text.Encodings.Web;
+
 namespace DermKit.Notebooks;
 
 /// <summary>Writes JSON as nbformat does; unchanged values keep their spelling.</summary>
 internal static class NotebookJson
 {
-    internal static string Write(JsonNode node, string indent)
-    {
-        var text = new StringBuilder();
-        Append(text, node, indent, 0);
-        return text.ToString();
-    }
+    // For files and messages of others.
+    internal static readonly JsonDocumentOptions Strict = new() { MaxDepth = 256, AllowDuplicateProperties = false };
 
-    private static void Append(StringBuilder text, JsonNode? node, string indent, int depth)
+    // The line is the line end before the node's closing bracket, with its indent.
+    internal static string Write(JsonNode? node, string indent, string line = "\n")
     {
-        switch (node)
+        string inner = line + indent;
+        string Items(string brackets, IEnumerable<string> items) =>
+            string.Join($",{inner}", items) is { Length: > 0 } all
+                ? $"{brackets[0]}{inner}{all}{line}{brackets[1]}" : brackets;
+        return node switch
         {
-            case null:
-                text.Append("null");
-                break;
-            case JsonObject members:
-                AppendItems(text, "{}", members, indent, depth, member =>
-                {
-                    AppendString(text, member.Key);
-                    text.Append(": ");
-                    Append(text, member.Value, indent, depth + 1);
-                });
-                break;
-            case JsonArray items:
-                AppendItems(text, "[]", items, indent, depth, item => Append(text, item, indent, depth + 1));
-                break;
-            case JsonValue value when value.TryGetValue(out JsonElement element):
-                text.Append(element.GetRawText());
-                break;
-            case JsonValue value when value.TryGetValue(out string? s):
-                AppendString(text, s);
-                break;
-            default:
-                text.Append(node.ToJsonString());
-                break;
-        }
+            JsonObject members => Items("{}", members.Select(m => $"{Quoted(m.Key)}: {Write(m.Value, indent, inner)}")),
+            JsonArray items => Items("[]", items.Select(i => Write(i, indent, inner))),
+            JsonValue value when value.TryGetValue(out JsonElement element) => element.GetRawText(),
+            JsonValue value when value.TryGetValue(out string? text) => Quoted(text),
+            _ => node?.ToJsonString() ?? "null",
+        };
     }
 
-    private static void AppendItems<T>(StringBuilder text, string brackets, ICollection<T> items, string indent,
-        int depth, Action<T> append)
-    {
-        text.Append(brackets[0]);
-        foreach (T item in items)
-        {
-            NewLine(text, indent, depth + 1);
-            append(item);
-            text.Append(',');
-        }
-        if (items.Count > 0)
-        {
-            text.Length--;
-            NewLine(text, indent, depth);
-        }
-        text.Append(brackets[1]);
-    }
+    private static string Quoted(string text) =>
+        $"\"{Special.Replace(text, m => Encoder.Encode(m.Value).ToLowerInvariant())}\"";
 
-    private static void NewLine(StringBuilder text, string indent, int depth) =>
-        text.Append('\n').Insert(text.Length, indent, depth);
+    private static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
-    private static void AppendString(StringBuilder text, string value)
-    {
-        text.Append('"');
-        foreach (char c in value)
-            _ = c switch
-            {
-                '"' => text.Append("\\\""),
-                '\\' => text.Append("\\\\"),
-                '\n' => text.Append("\\n"),
-                '\r' => text.Append("\\r"),
-                '\t' => text.Append("\\t"),
-                '\b' => text.Append("\\b"),
-                '\f' => text.Append("\\f"),
-                < ' ' => text.Append($"\\u{(int)c:x4}"),
-                _ => text.Append(c),
-            };
-        text.Append('"');
-    }
+    // The encoder escapes more, such as characters beyond the basic plane, and in capital letters.
+    private static readonly Regex Special = new("[\"\\\\\\u0000-\\u001f]");
 }

@@ -43,18 +43,11 @@ internal static class NotebookRunner
         Action<CellProgress> progress, CancellationToken cancellation, StartedNotebook? started = null)
     {
         var clock = Stopwatch.StartNew();
-        string? error;
-        SortedDictionary<string, string> provenance;
         started ??= Start(path, options, cancellation);
-        await using (SessionClient client = await started.Client)
-        {
-            error = await RunCellsAsync(client, notebook, started.Recorder, options, progress, cancellation);
-            double gibibytes = client.PeakMemory / (double)(1L << 30);
-            provenance = new(client.Provenance.ToDictionary(), StringComparer.Ordinal)
-            {
-                ["peak memory"] = Invariant($"{gibibytes:0.00} GiB"),
-            };
-        }
+        await using SessionClient client = await started.Client;
+        string? error = await RunCellsAsync(client, notebook, started.Recorder, options, progress, cancellation);
+        Dictionary<string, string> provenance = client.Provenance.ToDictionary();
+        provenance["peak memory"] = Invariant($"{client.PeakMemory / 1073741824.0:0.00} GiB");
         var set = new Dictionary<string, string>(Parameters.Set(notebook));
         foreach ((string name, string value) in options.Set) set[name] = value;
         if (set.Count > 0) provenance["parameters set"] = string.Join(", ", set.Select(s => $"{s.Key}={s.Value}"));
@@ -66,26 +59,25 @@ internal static class NotebookRunner
         OutputRecorder recorder, RunOptions options, Action<CellProgress> progress, CancellationToken cancellation)
     {
         NotebookCell[] cells = [.. notebook.Cells.Where(c => c.IsCode && !string.IsNullOrWhiteSpace(c.Source))];
-        for (int i = 0; i < cells.Length; i++)
+        foreach ((int index, NotebookCell cell) in cells.Index())
         {
-            NotebookCell cell = cells[i];
-            string title = Heading(notebook, cell);
-            progress(new(i + 1, cells.Length, title, null, false));
+            int number = index + 1;
+            var shown = new CellProgress(number, cells.Length, Heading(notebook, cell), null, false);
+            progress(shown);
             recorder.Begin(cell);
-            cell.ExecutionCount = i + 1;
+            cell.ExecutionCount = number;
             DateTime start = DateTime.UtcNow;
             (string? error, bool stopped) =
-                await RunCellAsync(client, cell, $"cell-{i + 1}", recorder, options, cancellation);
+                await RunCellAsync(client, cell, $"cell-{number}", recorder, options, cancellation);
             DateTime end = DateTime.UtcNow;
             // nbclient's names for a cell's times.
             cell.Metadata["execution"] = new JsonObject
             {
-                ["iopub.execute_input"] = start.ToString("O", CultureInfo.InvariantCulture),
-                ["shell.execute_reply"] = end.ToString("O", CultureInfo.InvariantCulture),
+                ["iopub.execute_input"] = start.ToString("O"),
+                ["shell.execute_reply"] = end.ToString("O"),
             };
-            progress(new(i + 1, cells.Length, title, end - start, error is not null));
-            if (error is not null && (stopped || !cell.Tags.Contains("raises-exception")))
-                return error;
+            progress(shown with { Elapsed = end - start, Failed = error is not null });
+            if (error is not null && (stopped || !cell.Tags.Contains("raises-exception"))) return error;
         }
         return null;
     }
@@ -126,10 +118,8 @@ internal static class NotebookRunner
                 await run;
             }
             if (e is not TimeoutException) return (Record("Cancelled", "The run was cancelled."), true);
-            string seconds = limit.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
-            string message =
-                $"Ran longer than its limit of {seconds} s (--timeout, or kit.timeout in the cell's metadata).";
-            return (Record("CellTimeout", message), true);
+            string length = Invariant($"Ran longer than its limit of {limit.TotalSeconds:0.###} s");
+            return (Record("CellTimeout", $"{length} (--timeout, or kit.timeout in the cell's metadata)."), true);
         }
     }
 

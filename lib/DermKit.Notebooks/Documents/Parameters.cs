@@ -14,7 +14,7 @@ internal static class Parameters
     {
         var found = new Dictionary<string, string>();
         if (Cell(notebook) is not { } cell) return found;
-        foreach (FieldDeclarationSyntax field in Parse(cell).Members.OfType<FieldDeclarationSyntax>()
+        foreach (FieldDeclarationSyntax field in Members(cell).OfType<FieldDeclarationSyntax>()
             .Where(f => !f.Modifiers.Any(SyntaxKind.ConstKeyword)))
             foreach (VariableDeclaratorSyntax variable in field.Declaration.Variables)
                 found[variable.Identifier.Text] = field.Declaration.Type.IsVar ? Inferred(variable.Initializer?.Value)
@@ -30,9 +30,9 @@ internal static class Parameters
             .Select(v => $"{v.Key} = {Literal(v.Key, known[v.Key], v.Value)};")];
         if (assignments.Length == 0) return;
         NotebookCell[] earlier = [.. notebook.Cells.Where(IsInjected)];
-        string[] kept = [.. Kept(earlier, values)];
+        List<string> kept = Kept(earlier, values);
         foreach (NotebookCell cell in earlier) notebook.Remove(cell);
-        string before = kept.Length == 0 ? "" : $"// set before\n{string.Join('\n', kept)}\n";
+        string before = kept.Count == 0 ? "" : $"// set before\n{string.Join('\n', kept)}\n";
         string source = $"{before}// set on the command line\n{string.Join('\n', assignments)}";
         int after = notebook.Cells.ToList().IndexOf(Cell(notebook)!);
         NotebookCell injected = notebook.InsertCode(after + 1, InjectedTag, source);
@@ -42,8 +42,8 @@ internal static class Parameters
     internal static IReadOnlyDictionary<string, string> Set(NotebookDocument notebook)
     {
         var found = new Dictionary<string, string>();
-        foreach (MemberDeclarationSyntax member in notebook.Cells.Where(IsInjected).SelectMany(c => Parse(c).Members))
-            foreach ((string name, ExpressionSyntax value) in Assigned(member)) found[name] = value.ToString();
+        foreach ((string name, string value) in notebook.Cells.Where(IsInjected).SelectMany(Members)
+            .SelectMany(Assigned)) found[name] = value;
         return found;
     }
 
@@ -62,36 +62,36 @@ internal static class Parameters
 
     private static bool IsInjected(NotebookCell cell) => cell.IsCode && cell.Tags.Contains(InjectedTag);
 
-    private static CompilationUnitSyntax Parse(NotebookCell cell)
+    private static IEnumerable<MemberDeclarationSyntax> Members(NotebookCell cell)
     {
         CodeDepth.Check(cell.Source, $"the cell '{cell.Id}'");
-        var options = new CSharpParseOptions(LanguageVersion.Latest, kind: SourceCodeKind.Script);
-        return (CompilationUnitSyntax)CSharpSyntaxTree.ParseText(cell.Source, options).GetRoot();
+        return CodeHelp.Parse(cell.Source).GetCompilationUnitRoot().Members;
     }
 
     // Statements of earlier injected cells that nothing replaces.
-    private static IEnumerable<string> Kept(NotebookCell[] earlier, IReadOnlyDictionary<string, string> values)
+    private static List<string> Kept(NotebookCell[] earlier, IReadOnlyDictionary<string, string> values)
     {
-        MemberDeclarationSyntax[] members = [.. earlier.SelectMany(c => Parse(c).Members)];
-        for (int i = 0; i < members.Length; i++)
+        var kept = new List<string>();
+        HashSet<string> replaced = [.. values.Keys];
+        // From the last one, which replaces those before it.
+        foreach (MemberDeclarationSyntax member in earlier.SelectMany(Members).Reverse())
         {
-            string[] names = [.. Assigned(members[i]).Select(a => a.Name)];
-            string[] later = [.. members[(i + 1)..].SelectMany(Assigned).Select(a => a.Name)];
-            bool isReplaced = names.Length > 0 && names.All(n => values.ContainsKey(n) || later.Contains(n));
-            if (!isReplaced) yield return members[i].ToString();
+            string[] names = [.. Assigned(member).Select(a => a.Name)];
+            if (names.Length == 0 || !replaced.IsSupersetOf(names)) kept.Insert(0, member.ToString());
+            replaced.UnionWith(names);
         }
+        return kept;
     }
 
     // What an assignment sets, or a declaration as papermill writes it.
-    private static IEnumerable<(string Name, ExpressionSyntax Value)> Assigned(MemberDeclarationSyntax member)
+    private static IEnumerable<(string Name, string Value)> Assigned(MemberDeclarationSyntax member) => member switch
     {
-        if (member is FieldDeclarationSyntax field)
-            return field.Declaration.Variables.Where(v => v.Initializer is not null)
-                .Select(v => (v.Identifier.Text, v.Initializer!.Value));
-        return member is GlobalStatementSyntax { Statement: ExpressionStatementSyntax statement }
-            && statement.Expression is AssignmentExpressionSyntax { Left: IdentifierNameSyntax left } set
-            ? [(left.Identifier.Text, set.Right)] : [];
-    }
+        FieldDeclarationSyntax field => field.Declaration.Variables.Where(v => v.Initializer is not null)
+            .Select(v => (v.Identifier.Text, v.Initializer!.Value.ToString())),
+        GlobalStatementSyntax { Statement: ExpressionStatementSyntax { Expression: AssignmentExpressionSyntax set } }
+            when set.Left is IdentifierNameSyntax left => [(left.Identifier.Text, set.Right.ToString())],
+        _ => [],
+    };
 
     private static string Inferred(ExpressionSyntax? value) => value switch
     {

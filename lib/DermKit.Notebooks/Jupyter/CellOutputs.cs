@@ -7,9 +7,9 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
     private static readonly TimeSpan UpdateInterval = TimeSpan.FromMilliseconds(250);
     private readonly Lock _lock = new();
     private readonly StringBuilder _text = new();
-    private readonly Dictionary<string, StreamLimit> _limits = [];
     private readonly Dictionary<string, long> _updated = [];
     private readonly Dictionary<string, JsonObject> _waiting = [];
+    private StreamLimit _limit = new();
     private Timer? _timer;
     private string _stream = "";
     private JupyterMessage? _request;
@@ -31,7 +31,7 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
             _silent = silent;
             Error = null;
             Value = null;
-            _limits.Clear();
+            _limit = new();
         }
     }
 
@@ -44,29 +44,21 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
     {
         lock (_lock)
         {
-            switch ((string)output["output_type"]!)
+            string type = (string)output["output_type"]!;
+            if (type == "stream")
             {
-                case "stream":
-                    Print((string)output["name"]!, NotebookCell.Text(output["text"]));
-                    return;
-                case "error":
-                    Error = Content(output, "ename", "evalue", "traceback");
-                    Publish("error", Error);
-                    return;
-                case "execute_result":
-                    JsonObject result = Content(output, "data", "metadata");
-                    Value = result["data"]!.DeepClone().AsObject();
-                    result["execution_count"] = _count;
-                    Publish("execute_result", result);
-                    return;
-                case "update_display_data":
-                    string id = (string)output["transient"]!["display_id"]!;
-                    Update(id, Content(output, "data", "metadata", "transient"));
-                    return;
-                case { } display:
-                    Publish(display, Content(output, "data", "metadata", "transient"));
-                    return;
+                Print((string)output["name"]!, NotebookCell.Text(output["text"]));
+                return;
             }
+            JsonObject content = Content(output);
+            if (type == "error") Error = content;
+            if (type == "execute_result")
+            {
+                Value = (JsonObject)content["data"]!.DeepClone();
+                content["execution_count"] = _count;
+            }
+            if (type == "update_display_data") Update((string)content["transient"]!["display_id"]!, content);
+            else Publish(type, content);
         }
     }
 
@@ -77,8 +69,7 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
 
     private void Print(string stream, string text)
     {
-        if (!_limits.TryGetValue(stream, out StreamLimit? limit)) _limits[stream] = limit = new();
-        text = limit.Take(text);
+        text = _limit.Take(text);
         if (text.Length == 0 || _silent) return;
         if (_stream != stream) FlushText();
         _stream = stream;
@@ -136,15 +127,14 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
         _updated.Clear();
     }
 
-    // Named parts of an output; text becomes one string, as in messages.
-    private static JsonObject Content(JsonObject output, params string[] names)
+    // An output without its type; text becomes one string, as in messages.
+    private static JsonObject Content(JsonObject output)
     {
-        var content = new JsonObject();
-        foreach (string name in names)
-            if (output[name] is { } part) content[name] = part.DeepClone();
+        var content = (JsonObject)output.DeepClone();
+        content.Remove("output_type");
         if (content["data"] is JsonObject data)
-            foreach (string mime in data.Select(d => d.Key).ToArray())
-                if (!mime.EndsWith("json", Ordinal)) data[mime] = NotebookCell.Text(data[mime]);
+            foreach (string mime in data.Select(d => d.Key).Where(m => !m.EndsWith("json", Ordinal)).ToArray())
+                data[mime] = NotebookCell.Text(data[mime]);
         return content;
     }
 }

@@ -7,38 +7,32 @@ internal sealed record ConnectionFile(IPAddress Address, int Shell, int Publish,
     internal static ConnectionFile Read(string path)
     {
         JsonObject root = Parse(path);
-        JsonNode Node(string name) => root[name]
-            ?? throw new KitException($"{path}: the key '{name}' is missing. Keys found: "
-                + $"{(root.Count == 0 ? "none" : string.Join(", ", root.Select(p => p.Key)))}. Let the Jupyter client "
-                + "write the file.");
-        string Text(string name) => Node(name) is JsonValue value && value.TryGetValue(out string? text) ? text
-            : throw new KitException($"{path}: '{name}' is {Node(name).ToJsonString()}; expected text.");
-        int Port(string name) =>
-            Node(name) is JsonValue value && value.TryGetValue(out int port) && port is > 0 and <= 65535 ? port
-            : throw new KitException(
-                $"{path}: '{name}' is {Node(name).ToJsonString()}; expected a port from 1 to 65535.");
-        void Expect(string name, string expected)
+        T Value<T>(string name, string expected, Predicate<T> isValid)
         {
-            if (Text(name) != expected)
-                throw new KitException($"{path}: '{name}' is '{Text(name)}'; this kernel supports {expected} only.");
+            if (root[name] is not { } node)
+                throw new KitException($"{path}: the key '{name}' is missing. Keys found: "
+                    + $"{string.Join(", ", root.Select(p => p.Key))}. Let the Jupyter client write the file.");
+            return node is JsonValue value && value.TryGetValue(out T? found) && isValid(found) ? found
+                : throw new KitException($"{path}: '{name}' is {node.ToJsonString()}; {expected}.");
         }
+
+        void Expect(string name, string only) =>
+            Value<string>(name, $"expected text, and this kernel supports {only} only", text => text == only);
+        int Port(string name) => Value<int>(name, "expected a port from 1 to 65535", port => port is > 0 and <= 65535);
+        IPAddress? Loopback(string ip) => IPAddress.TryParse(ip == "localhost" ? "127.0.0.1" : ip, out var address)
+            && IPAddress.IsLoopback(address) && address.GetAddressBytes().Length == 4 ? address : null;
 
         Expect("transport", "tcp");
         Expect("signature_scheme", "hmac-sha256");
-        string ip = Text("ip");
-        if (!IPAddress.TryParse(ip == "localhost" ? "127.0.0.1" : ip, out IPAddress? address)
-            || !IPAddress.IsLoopback(address) || address.GetAddressBytes().Length != 4)
-            throw new KitException($"{path}: 'ip' is '{ip}'; this kernel listens on the loopback only (127.0.0.1), "
-                + "because whoever reaches its ports and has the key runs code as you.");
-        string key = Text("key");
-        if (key.Length == 0)
-            throw new KitException($"{path}: 'key' is empty; an unsigned kernel would run code of anybody on this "
-                + "machine. Let the client create a key.");
-        var file = new ConnectionFile(address, Port("shell_port"), Port("iopub_port"), Port("stdin_port"),
-            Port("control_port"), Port("hb_port"), Encoding.UTF8.GetBytes(key));
-        int[] ports = [file.Shell, file.Publish, file.Input, file.Control, file.Heartbeat];
+        string ip = Value<string>("ip", "this kernel listens on the loopback only (127.0.0.1), because whoever reaches "
+            + "its ports and has the key runs code as you", text => Loopback(text) is not null);
+        string key = Value<string>("key", "expected text that is not empty, as an unsigned kernel would run code of "
+            + "anybody on this machine; let the client create a key", text => text.Length > 0);
+        int[] ports =
+            [.. new[] { "shell_port", "iopub_port", "stdin_port", "control_port", "hb_port" }.Select(Port)];
         IGrouping<int, int>? repeated = ports.GroupBy(p => p).FirstOrDefault(g => g.Count() > 1);
-        return repeated is null ? file
+        return repeated is null
+            ? new(Loopback(ip)!, ports[0], ports[1], ports[2], ports[3], ports[4], Encoding.UTF8.GetBytes(key))
             : throw new KitException($"{path}: the port {repeated.Key} is named {repeated.Count()} times; each channel "
                 + "needs its own.");
     }
@@ -47,18 +41,13 @@ internal sealed record ConnectionFile(IPAddress Address, int Shell, int Publish,
     {
         try
         {
-            return JsonNode.Parse(File.ReadAllBytes(path), documentOptions: new() { AllowDuplicateProperties = false })
-                as JsonObject ?? throw new KitException($"{path}: expected a connection file (a JSON object).");
+            return JsonNode.Parse(File.ReadAllBytes(path), null, NotebookJson.Strict) as JsonObject
+                ?? throw new KitException($"{path}: expected a connection file (a JSON object).");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw new KitException($"{path}: expected the connection file of a Jupyter client, which is not readable "
-                + $"({e.Message}). A client writes it and passes its name for {{connection_file}}.", e);
-        }
-        catch (JsonException e)
-        {
-            throw new KitException($"{path}: expected a connection file (JSON), found an error at line "
-                + $"{e.LineNumber + 1}: {e.Message}", e);
+            throw new KitException($"{path}: expected a connection file (JSON), whose name a Jupyter client passes for "
+                + $"{{connection_file}}; this one is not readable: {e.Message}", e);
         }
     }
 }

@@ -38,16 +38,14 @@ internal sealed record JupyterMessage(IReadOnlyList<byte[]> Identities, JsonObje
     // Null when the frames are no message or signed with another key.
     internal static JupyterMessage? Read(IReadOnlyList<byte[]> frames, byte[] key)
     {
-        int at = 0;
-        while (at < frames.Count && !frames[at].AsSpan().SequenceEqual(Delimiter)) at++;
+        int at = frames.TakeWhile(f => !f.AsSpan().SequenceEqual(Delimiter)).Count();
         // Further frames are buffers of widgets, which this kernel does not have.
         if (frames.Count < at + 6) return null;
         byte[][] parts = [.. frames.Skip(at + 2).Take(4)];
         if (!CryptographicOperations.FixedTimeEquals(frames[at + 1], Signature(key, parts))) return null;
         try
         {
-            var options = new JsonDocumentOptions { MaxDepth = 256, AllowDuplicateProperties = false };
-            JsonObject[] read = [.. parts.Select(p => JsonNode.Parse(p, documentOptions: options)!.AsObject())];
+            JsonObject[] read = [.. parts.Select(p => JsonNode.Parse(p, null, NotebookJson.Strict)!.AsObject())];
             // Fails here, not later, when the type is no text.
             if ((string?)read[0]["msg_type"] is null) return null;
             return new([.. frames.Take(at)], read[0], read[1], read[3]);

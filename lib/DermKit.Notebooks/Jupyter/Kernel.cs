@@ -11,8 +11,7 @@ internal sealed class Kernel : IDisposable
     private readonly Channel<JupyterMessage> _shell = Channel.CreateUnbounded<JupyterMessage>();
     private readonly CancellationTokenSource _stop = new();
     private readonly string _session = Guid.NewGuid().ToString("N");
-    private readonly string _root;
-    private readonly string _folder;
+    private readonly Func<Task<SessionClient>> _start;
     private Task<SessionClient> _child;
 #pragma warning disable CA2213 // An interrupt may hold it longer than the cell runs.
     private volatile CancellationTokenSource? _running;
@@ -22,12 +21,12 @@ internal sealed class Kernel : IDisposable
 
     internal Kernel(ConnectionFile connection, string root, string folder)
     {
-        _root = root;
-        _folder = folder;
         _outputs = new CellOutputs(Publish);
+        _start = () => SessionClient.StartAsync(root, folder, new Dictionary<string, string?>(), _outputs.Add,
+            _stop.Token, live: true);
         _sockets = new KernelSockets(connection, TakeShellRequest, request => _ = HandleAsync(request, control: true));
         // Early, because the child takes a moment to start.
-        _child = StartAsync();
+        _child = _start();
         _sockets.Start();
     }
 
@@ -51,9 +50,9 @@ internal sealed class Kernel : IDisposable
         }
         finally
         {
-            await EndChildAsync();
+            await SessionClient.EndAsync(_child);
         }
-        await _sockets.FlushAsync();
+        await _sockets.EndAsync();
     }
 
     internal void Interrupt()
@@ -76,23 +75,6 @@ internal sealed class Kernel : IDisposable
         _stop.Dispose();
     }
 
-    private Task<SessionClient> StartAsync() => SessionClient.StartAsync(_root, _folder,
-        new Dictionary<string, string?>(), _outputs.Add, _stop.Token, live: true);
-
-    private async Task EndChildAsync()
-    {
-        try
-        {
-            SessionClient child = await _child;
-            child.Kill();
-            await child.DisposeAsync();
-        }
-        catch (Exception e) when (e is KitException or OperationCanceledException)
-        {
-            // It never started, which its cell reported.
-        }
-    }
-
     private void TakeShellRequest(JupyterMessage request)
     {
         // Older clients shut down on this channel, and must not wait for the running cell.
@@ -111,8 +93,8 @@ internal sealed class Kernel : IDisposable
         catch (Exception e) when (!_stop.IsCancellationRequested)
         {
             // An invalid request ends neither the kernel nor its variables.
-            Reply(request, control,
-                KernelReplies.Error(e.GetType().Name, e.Message, $"{request.Type}: {e.Message}"));
+            string trace = $"{request.Type}: {e.Message}";
+            Reply(request, control, KernelReplies.Error(e.GetType().Name, e.Message, trace));
         }
         PublishStatus("idle", request);
         if (abort) await AbortAsync();
@@ -122,22 +104,17 @@ internal sealed class Kernel : IDisposable
     private async Task<bool> AnswerAsync(JupyterMessage request, bool control)
     {
         if (!control && request.Type == "execute_request") return await ExecuteAsync(request);
+        JsonObject content = request.Content;
         JsonObject? reply = request.Type switch
         {
             "kernel_info_request" => KernelReplies.Info(),
-            "is_complete_request" when !control =>
-                KernelReplies.IsComplete(await AskAsync("isComplete", request.Content)),
-            "complete_request" when !control =>
-                KernelReplies.Complete(request.Content, await AskAsync("complete", request.Content)),
-            "inspect_request" when !control => KernelReplies.Inspect(await AskAsync("inspect", request.Content)),
-            "history_request" => new() { ["status"] = "ok", ["history"] = new JsonArray() },
-            "comm_info_request" => new() { ["status"] = "ok", ["comms"] = new JsonObject() },
-            "interrupt_request" => new() { ["status"] = "ok" },
-            "shutdown_request" => new()
-            {
-                ["status"] = "ok",
-                ["restart"] = request.Content["restart"]?.DeepClone() ?? false,
-            },
+            "is_complete_request" when !control => KernelReplies.IsComplete(await AskAsync("isComplete", content)),
+            "complete_request" when !control => KernelReplies.Complete(content, await AskAsync("complete", content)),
+            "inspect_request" when !control => KernelReplies.Inspect(await AskAsync("inspect", content)),
+            "history_request" => new() { ["history"] = new JsonArray() },
+            "comm_info_request" => new() { ["comms"] = new JsonObject() },
+            "interrupt_request" => [],
+            "shutdown_request" => new() { ["restart"] = content["restart"]?.DeepClone() ?? false },
             _ => null,
         };
         if (request.Type == "interrupt_request") Interrupt();
@@ -145,8 +122,8 @@ internal sealed class Kernel : IDisposable
         if (request.Type == "shutdown_request") Publish("shutdown_reply", reply!.DeepClone().AsObject(), request);
         // The protocol's answer without the requested target.
         if (request.Type == "comm_open")
-            Publish("comm_close",
-                new() { ["comm_id"] = request.Content["comm_id"]?.DeepClone(), ["data"] = new JsonObject() }, request);
+            Publish("comm_close", new() { ["comm_id"] = content["comm_id"]?.DeepClone(), ["data"] = new JsonObject() },
+                request);
         return false;
     }
 
@@ -159,8 +136,7 @@ internal sealed class Kernel : IDisposable
         if (!silent) Publish("execute_input", new() { ["code"] = code, ["execution_count"] = _count }, request);
         _outputs.Begin(request, _count, silent);
         JsonObject? error = await RunAsync(code, stored ? $"cell-{_count}" : $"unnumbered-{++_unnumbered}");
-        JsonObject reply = error?.DeepClone().AsObject() ?? new() { ["payload"] = new JsonArray() };
-        reply["status"] = error is null ? "ok" : "error";
+        JsonObject reply = KernelReplies.Outcome(error, new() { ["payload"] = new JsonArray() });
         reply["execution_count"] = _count;
         if (error is null)
             reply["user_expressions"] = await EvaluateAsync(request,
@@ -209,13 +185,7 @@ internal sealed class Kernel : IDisposable
         {
             _outputs.Begin(request, _count, silent: true);
             JsonObject? error = await RunAsync((string?)expression ?? "", $"expression-{++_unnumbered}");
-            JsonObject value = error?.DeepClone().AsObject() ?? new()
-            {
-                ["data"] = _outputs.Value?.DeepClone() ?? new JsonObject(),
-                ["metadata"] = new JsonObject(),
-            };
-            value["status"] = error is null ? "ok" : "error";
-            values[name] = value;
+            values[name] = KernelReplies.Outcome(error, KernelReplies.Data(_outputs.Value));
         }
         return values;
     }
@@ -223,9 +193,9 @@ internal sealed class Kernel : IDisposable
     // Refuses the cells that were sent before a cell failed; answers other requests.
     private async Task AbortAsync()
     {
-        for (int waiting = _shell.Reader.Count; waiting > 0; waiting--)
+        for (int waiting = _shell.Reader.Count;
+            waiting > 0 && _shell.Reader.TryRead(out JupyterMessage? request); waiting--)
         {
-            if (!_shell.Reader.TryRead(out JupyterMessage? request)) return;
             if (request.Type != "execute_request")
             {
                 await HandleAsync(request, control: false);
@@ -237,7 +207,7 @@ internal sealed class Kernel : IDisposable
         }
     }
 
-    private async Task<JsonObject?> AskAsync(string question, JsonObject content)
+    private async Task<JsonObject> AskAsync(string question, JsonObject content)
     {
         string code = (string?)content["code"] ?? "";
         int cursor = KernelReplies.Utf16(code, (int?)content["cursor_pos"] ?? code.Length);
@@ -246,16 +216,17 @@ internal sealed class Kernel : IDisposable
 
     private async Task<SessionClient> ChildAsync()
     {
-        if (_child.IsFaulted) _child = StartAsync();
+        if (_child.IsFaulted) _child = _start();
         SessionClient child = await _child;
         if (!child.HasEnded) return child;
         await child.DisposeAsync();
-        return await (_child = StartAsync());
+        return await (_child = _start());
     }
 
     private void Reply(JupyterMessage request, bool control, JsonObject content)
     {
         string type = request.Type.Replace("_request", "_reply", Ordinal);
+        content.TryAdd("status", "ok");
         _sockets.Reply(control, JupyterMessage.Create(type, content, _session, request));
     }
 

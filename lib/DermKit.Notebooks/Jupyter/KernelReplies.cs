@@ -2,12 +2,11 @@ using Microsoft.CodeAnalysis.CSharp;
 
 namespace DermKit.Notebooks;
 
-/// <summary>Contents of replies; a child that has ended answers null.</summary>
+/// <summary>Contents of replies, with status ok unless they have another.</summary>
 internal static class KernelReplies
 {
     internal static JsonObject Info() => new()
     {
-        ["status"] = "ok",
         ["protocol_version"] = JupyterMessage.ProtocolVersion,
         ["implementation"] = "dermkit",
         ["implementation_version"] = typeof(KernelReplies).Assembly.GetName().Version!.ToString(3),
@@ -21,38 +20,41 @@ internal static class KernelReplies
             ["codemirror_mode"] = "text/x-csharp",
         },
         ["banner"] = "DermKit: C# cells, the same session that kit run uses",
-        ["debugger"] = false,
-        ["help_links"] = new JsonArray(),
     };
 
-    internal static JsonObject IsComplete(JsonObject? answer) =>
-        answer?["status"] is not null ? answer : new() { ["status"] = "unknown" };
+    internal static JsonObject IsComplete(JsonObject answer) =>
+        answer.ContainsKey("status") ? answer : new() { ["status"] = "unknown" };
 
-    internal static JsonObject Complete(JsonObject request, JsonObject? answer)
+    internal static JsonObject Complete(JsonObject request, JsonObject answer)
     {
-        string code = (string?)request["code"] ?? "";
-        int cursor = (int?)request["cursor_pos"] ?? CodePoints(code, code.Length);
-        int Place(string key) => answer is null ? cursor : CodePoints(code, (int)answer[key]!);
+        // The protocol counts Unicode characters, .NET counts UTF-16 units.
+        int Place(string key) => ((string?)request["code"] ?? "")[..(int)answer[key]!].EnumerateRunes().Count();
         return CompilerError(answer) ?? new()
         {
-            ["status"] = "ok",
-            ["matches"] = answer?["matches"]?.DeepClone() ?? new JsonArray(),
+            ["matches"] = answer["matches"]!.DeepClone(),
             ["cursor_start"] = Place("start"),
             ["cursor_end"] = Place("end"),
             ["metadata"] = new JsonObject(),
         };
     }
 
-    internal static JsonObject Inspect(JsonObject? answer)
+    internal static JsonObject Inspect(JsonObject answer)
     {
-        string text = (string?)answer?["text"] ?? "";
-        return CompilerError(answer) ?? new()
-        {
-            ["status"] = "ok",
-            ["found"] = text.Length > 0,
-            ["data"] = text.Length > 0 ? new JsonObject { ["text/plain"] = text } : new JsonObject(),
-            ["metadata"] = new JsonObject(),
-        };
+        string text = (string?)answer["text"] ?? "";
+        JsonObject reply = CompilerError(answer) ?? Data(text == "" ? null : new() { ["text/plain"] = text });
+        reply["found"] = text != "";
+        return reply;
+    }
+
+    internal static JsonObject Data(JsonObject? data) =>
+        new() { ["data"] = data?.DeepClone() ?? new JsonObject(), ["metadata"] = new JsonObject() };
+
+    // The content of a cell's error, or else of its success.
+    internal static JsonObject Outcome(JsonObject? error, JsonObject success)
+    {
+        JsonObject content = error?.DeepClone().AsObject() ?? success;
+        content["status"] = error is null ? "ok" : "error";
+        return content;
     }
 
     internal static JsonObject Error(string name, string message, params string[] traceback) => new()
@@ -63,7 +65,6 @@ internal static class KernelReplies
         ["traceback"] = new JsonArray([.. traceback.Select(l => (JsonNode)l)]),
     };
 
-    // The protocol counts Unicode characters, .NET counts UTF-16 units.
     internal static int Utf16(string text, int codePoints)
     {
         int at = 0;
@@ -71,8 +72,6 @@ internal static class KernelReplies
         return at;
     }
 
-    private static int CodePoints(string text, int utf16) => text[..utf16].EnumerateRunes().Count();
-
-    private static JsonObject? CompilerError(JsonObject? answer) =>
-        (string?)answer?["error"] is { } error ? Error("CompilerError", error) : null;
+    private static JsonObject? CompilerError(JsonObject answer) =>
+        (string?)answer["error"] is { } error ? Error("CompilerError", error) : null;
 }

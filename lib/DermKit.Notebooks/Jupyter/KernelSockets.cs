@@ -7,12 +7,8 @@ namespace DermKit.Notebooks;
 internal sealed class KernelSockets : IDisposable
 {
     // Any stranger may send requests.
-    private const int LargestRequest = 64 << 20;
-
-    private const long MostWaiting = 256 << 20;
-
-    private static readonly ZmtpLimits Requests = new(LargestRequest, MostWaiting);
-    private static readonly ZmtpLimits Small = new(1 << 16, 1 << 20);
+    private static readonly ZmtpLimits Requests = new(Message: 64 << 20, Waiting: 256 << 20);
+    private static readonly ZmtpLimits Small = new(Message: 1 << 16, Waiting: 1 << 20);
     private readonly ZmtpPort _shell;
     private readonly ZmtpPort _control;
     private readonly ZmtpPort _publish;
@@ -28,6 +24,7 @@ internal sealed class KernelSockets : IDisposable
             try
             {
                 _ports.Add(new ZmtpPort(new IPEndPoint(connection.Address, port), type, limits, take));
+                _ports[^1].Listen();
                 return _ports[^1];
             }
             catch (SocketException e)
@@ -39,7 +36,7 @@ internal sealed class KernelSockets : IDisposable
         }
 
         _shell = Open(connection.Shell, "ROUTER", Requests, (peer, frames) => Receive(peer, frames, shell));
-        ZmtpLimits outputs = Small with { Waiting = MostWaiting };
+        ZmtpLimits outputs = Small with { Waiting = Requests.Waiting };
         _publish = Open(connection.Publish, "PUB", outputs, (peer, frames) => peer.Subscribe(frames));
         // No cell asks the user, so no message here is an answer.
         Open(connection.Input, "ROUTER", Small, (_, _) => { });
@@ -65,9 +62,9 @@ internal sealed class KernelSockets : IDisposable
         foreach (ZmtpPeer peer in _publish.Peers.Where(p => p.Wants(frames[0]))) peer.Send(bytes);
     }
 
-    internal Task FlushAsync()
+    internal Task EndAsync()
     {
-        IEnumerable<Task> sent = _ports.SelectMany(p => p.Peers).Select(p => p.FlushAsync());
+        IEnumerable<Task> sent = _ports.SelectMany(p => p.Peers).Select(p => p.EndAsync());
         return Task.WhenAny(Task.WhenAll(sent), Task.Delay(TimeSpan.FromSeconds(1)));
     }
 

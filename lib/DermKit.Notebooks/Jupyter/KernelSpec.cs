@@ -1,27 +1,19 @@
-using System.Text.Encodings.Web;
 using static System.Environment;
 
 namespace DermKit.Notebooks;
 
 /// <summary>A kernel.json that Jupyter clients offer; the host is null for another program's kernel.</summary>
-internal sealed record KernelSpec(string Name, string File, string Title, string? Host)
+internal sealed record KernelSpec(string Name, string Location, string Title, string? Host)
 {
     internal const string DefaultName = ".net-csharp";
 
-    private static readonly JsonSerializerOptions Indented = new()
-    {
-        WriteIndented = true,
-        IndentSize = 1,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-
     internal static string Install(string root, string name, string data, bool force)
     {
-        if (!ValidName.IsMatch(name))
+        if (!Regex.IsMatch(name, "^[A-Za-z0-9._-]+$"))
             throw new KitException($"--name {name}: expected letters, digits, '-', '_' or '.', as Jupyter allows.");
         string host = SessionClient.Host(root);
         string file = Path.Combine(data, "kernels", name, "kernel.json");
-        if (!force && System.IO.File.Exists(file) && Read(file) is { Host: null } other)
+        if (!force && File.Exists(file) && Read(file) is { Host: null } other)
             throw new KitException(
                 $"{file}: another program's kernelspec has this name ({other.Title}). Choose another --name and that "
                     + "kernel in the client, or replace this one with --force.");
@@ -34,7 +26,7 @@ internal sealed record KernelSpec(string Name, string File, string Title, string
             ["interrupt_mode"] = "message",
             ["metadata"] = new JsonObject { ["debugger"] = false },
         };
-        AtomicFile.WriteAllText(file, spec.ToJsonString(Indented) + "\n");
+        AtomicFile.WriteAllText(file, NotebookJson.Write(spec, " ") + "\n");
         return file;
     }
 
@@ -43,15 +35,15 @@ internal sealed record KernelSpec(string Name, string File, string Title, string
     {
         IEnumerable<string> folders = DataFolders().Select(d => Path.Combine(d, "kernels")).Where(Directory.Exists)
             .SelectMany(d => Directory.GetDirectories(d).Order(StringComparer.Ordinal));
-        IEnumerable<string> files = folders.Select(d => Path.Combine(d, "kernel.json")).Where(System.IO.File.Exists);
+        IEnumerable<string> files = folders.Select(d => Path.Combine(d, "kernel.json")).Where(File.Exists);
         return [.. files.Select(Read).DistinctBy(s => s.Name, StringComparer.OrdinalIgnoreCase)];
     }
 
     internal static string UserData()
     {
         if (Variable("JUPYTER_DATA_DIR") is { } folder) return folder;
-        if (OperatingSystem.IsWindows()) return Path.Combine(Folder(SpecialFolder.ApplicationData), "jupyter");
-        string home = Folder(SpecialFolder.UserProfile);
+        if (OperatingSystem.IsWindows()) return Path.Combine(GetFolderPath(SpecialFolder.ApplicationData), "jupyter");
+        string home = GetFolderPath(SpecialFolder.UserProfile);
         return OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Jupyter")
             : Path.Combine(Variable("XDG_DATA_HOME") ?? Path.Combine(home, ".local", "share"), "jupyter");
     }
@@ -59,9 +51,9 @@ internal sealed record KernelSpec(string Name, string File, string Title, string
     private static string[] DataFolders()
     {
         // Clients in a Python environment look in its folder too.
-        IEnumerable<string> python = new[] { Variable("VIRTUAL_ENV"), Variable("CONDA_PREFIX") }.OfType<string>();
+        IEnumerable<string> python = new[] { "VIRTUAL_ENV", "CONDA_PREFIX" }.Select(Variable).OfType<string>();
         string[] shared = OperatingSystem.IsWindows()
-            ? [Path.Combine(Folder(SpecialFolder.CommonApplicationData), "jupyter")]
+            ? [Path.Combine(GetFolderPath(SpecialFolder.CommonApplicationData), "jupyter")]
             : ["/usr/local/share/jupyter", "/usr/share/jupyter"];
         return
         [
@@ -77,7 +69,7 @@ internal sealed record KernelSpec(string Name, string File, string Title, string
         string name = Path.GetFileName(Path.GetDirectoryName(file)!);
         try
         {
-            JsonNode? spec = JsonNode.Parse(System.IO.File.ReadAllText(file));
+            JsonNode? spec = JsonNode.Parse(File.ReadAllText(file));
             string? host = (spec?["argv"] as JsonArray)?.Select(a => a?.ToString())
                 .FirstOrDefault(a => Path.GetFileName(a) == "DermKit.Cli.dll");
             return new(name, file, spec?["display_name"]?.ToString() ?? name, host);
@@ -89,10 +81,6 @@ internal sealed record KernelSpec(string Name, string File, string Title, string
         }
     }
 
-    private static string Folder(SpecialFolder folder) => GetFolderPath(folder);
-
     private static string? Variable(string name) =>
         GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
-
-    private static readonly Regex ValidName = new("^[A-Za-z0-9._-]+$");
 }

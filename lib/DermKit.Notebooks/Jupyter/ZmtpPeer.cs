@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Threading.Channels;
 
@@ -11,23 +12,18 @@ internal sealed class ZmtpPeer : IDisposable
     private const int MoreFlag = 1;
     private const int LongFlag = 2;
     private const int CommandFlag = 4;
-    private const int GreetingSize = 64;
-    private const int LargestReady = 1 << 16;
 
     // Counted for each frame, so that empty frames reach a message's limit.
     private const int FrameCost = 64;
 
     private static readonly byte[] Mechanism = Encoding.ASCII.GetBytes("NULL".PadRight(20, '\0'));
+    private static readonly TimeSpan GreetingTime = TimeSpan.FromSeconds(10);
     private readonly NetworkStream _stream;
-    private readonly byte[] _buffer = new byte[1 << 14];
     private readonly long _mostWaiting;
-    private readonly Channel<(byte[] Bytes, TaskCompletionSource? Sent)> _outgoing =
-        Channel.CreateUnbounded<(byte[], TaskCompletionSource?)>();
-
+    private readonly Channel<byte[]> _outgoing = Channel.CreateUnbounded<byte[]>();
+    private readonly Task _writing;
     private readonly List<byte[]> _topics = [];
     private long _waiting;
-    private int _from;
-    private int _to;
 
     internal ZmtpPeer(Socket socket, int id, long mostWaiting)
     {
@@ -35,15 +31,28 @@ internal sealed class ZmtpPeer : IDisposable
         _mostWaiting = mostWaiting;
         socket.NoDelay = true;
         _stream = new NetworkStream(socket, ownsSocket: true);
-        _ = WriteAsync();
+        _writing = WriteAsync();
     }
 
     // Assigned by the port: no peer can use another's name.
     internal int Id { get; }
 
-    internal async Task GreetAsync(string type, CancellationToken cancellation)
+    // Takes messages until the peer disconnects, breaks the protocol or sends a message longer than the limit, which
+    // are exceptions.
+    internal async Task ServeAsync(string type, int limit, Action<List<byte[]>> take, CancellationToken cancellation)
     {
-        byte[] greeting = new byte[GreetingSize];
+        await using var input = new BufferedStream(_stream, 1 << 14);
+        using (var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation))
+        {
+            patience.CancelAfter(GreetingTime);
+            await GreetAsync(input, type, patience.Token);
+        }
+        while (true) take(await ReadAsync(input, limit, cancellation));
+    }
+
+    private async Task GreetAsync(Stream input, string type, CancellationToken cancellation)
+    {
+        byte[] greeting = new byte[64];
         greeting[0] = 0xff;
         greeting[9] = 0x7f;
         greeting[10] = 3;
@@ -52,23 +61,22 @@ internal sealed class ZmtpPeer : IDisposable
         byte[] value = Encoding.ASCII.GetBytes(type);
         Send(Frame(CommandFlag, [.. "\u0005READY\u000bSocket-Type\0\0\0"u8, (byte)value.Length, .. value]));
 
-        byte[] theirs = new byte[GreetingSize];
-        await FillAsync(theirs, cancellation);
+        byte[] theirs = new byte[greeting.Length];
+        await input.ReadExactlyAsync(theirs, cancellation);
         bool speaks = theirs[0] == 0xff && (theirs[9] & 1) == 1 && theirs[10] >= 3;
         if (!speaks || !theirs.AsSpan(12, 20).SequenceEqual(Mechanism))
             throw new InvalidDataException("no ZMTP 3 with NULL");
-        (int flags, byte[] ready) = await ReadFrameAsync(LargestReady, cancellation);
+        (int flags, byte[] ready) = await ReadFrameAsync(input, limit: 1 << 16, cancellation);
         if ((flags & CommandFlag) == 0 || !ready.AsSpan().StartsWith("\u0005READY"u8))
             throw new InvalidDataException("no READY");
     }
 
-    // Throws for a message longer than the limit.
-    internal async Task<List<byte[]>> ReadAsync(int limit, CancellationToken cancellation)
+    private async Task<List<byte[]>> ReadAsync(Stream input, int limit, CancellationToken cancellation)
     {
         var frames = new List<byte[]>();
         for (long left = limit; ;)
         {
-            (int flags, byte[] body) = await ReadFrameAsync(left, cancellation);
+            (int flags, byte[] body) = await ReadFrameAsync(input, left, cancellation);
             if ((flags & CommandFlag) != 0)
             {
                 // A pong repeats the context after the time to live; other commands need no answer.
@@ -92,13 +100,14 @@ internal sealed class ZmtpPeer : IDisposable
     internal void Send(byte[] bytes)
     {
         if (Interlocked.Add(ref _waiting, bytes.Length) - bytes.Length > _mostWaiting) Dispose();
-        else _outgoing.Writer.TryWrite((bytes, null));
+        else _outgoing.Writer.TryWrite(bytes);
     }
 
-    internal Task FlushAsync()
+    // Ends the connection after what waits has been sent.
+    internal Task EndAsync()
     {
-        var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        return _outgoing.Writer.TryWrite(([], sent)) ? sent.Task : Task.CompletedTask;
+        _outgoing.Writer.TryComplete();
+        return _writing;
     }
 
     // 1 and a topic subscribes, 0 and a topic unsubscribes.
@@ -130,62 +139,43 @@ internal sealed class ZmtpPeer : IDisposable
         bool isLong = body.Length > 255;
         byte[] frame = new byte[body.Length + (isLong ? 9 : 2)];
         frame[0] = (byte)(flags | (isLong ? LongFlag : 0));
-        if (isLong) System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(frame.AsSpan(1), body.Length);
+        if (isLong) BinaryPrimitives.WriteInt64BigEndian(frame.AsSpan(1), body.Length);
         else frame[1] = (byte)body.Length;
         body.CopyTo(frame, frame.Length - body.Length);
         return frame;
     }
 
-    private async Task<(int Flags, byte[] Body)> ReadFrameAsync(long limit, CancellationToken cancellation)
+    private static async Task<(int Flags, byte[] Body)> ReadFrameAsync(Stream input, long limit,
+        CancellationToken cancellation)
     {
         byte[] head = new byte[9];
-        await FillAsync(head.AsMemory(0, 2), cancellation);
+        await input.ReadExactlyAsync(head.AsMemory(0, 2), cancellation);
         int flags = head[0];
         long size = head[1];
         if ((flags & LongFlag) != 0)
         {
-            await FillAsync(head.AsMemory(2), cancellation);
-            size = System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(1));
+            await input.ReadExactlyAsync(head.AsMemory(2), cancellation);
+            size = BinaryPrimitives.ReadInt64BigEndian(head.AsSpan(1));
         }
         if (size < 0 || size > limit)
             throw new InvalidDataException($"a frame of {size} bytes, at most {limit} expected");
-        byte[] body = new byte[Math.Min(size, 1 << 16)];
-        await FillAsync(body, cancellation);
-        while (body.Length < size)
+        byte[] body = [];
+        for (int read = 0; read < size; read = body.Length)
         {
-            int read = body.Length;
-            Array.Resize(ref body, (int)Math.Min(size, read * 2L));
-            await FillAsync(body.AsMemory(read), cancellation);
+            Array.Resize(ref body, (int)Math.Min(size, Math.Max(1 << 16, read * 2L)));
+            await input.ReadExactlyAsync(body.AsMemory(read), cancellation);
         }
         return (flags, body);
-    }
-
-    private async Task FillAsync(Memory<byte> bytes, CancellationToken cancellation)
-    {
-        while (bytes.Length > 0)
-        {
-            if (_from == _to)
-            {
-                _from = 0;
-                _to = await _stream.ReadAsync(_buffer, cancellation);
-                if (_to == 0) throw new EndOfStreamException();
-            }
-            int count = Math.Min(bytes.Length, _to - _from);
-            _buffer.AsMemory(_from, count).CopyTo(bytes);
-            _from += count;
-            bytes = bytes[count..];
-        }
     }
 
     private async Task WriteAsync()
     {
         try
         {
-            await foreach ((byte[] bytes, TaskCompletionSource? sent) in _outgoing.Reader.ReadAllAsync())
+            await foreach (byte[] bytes in _outgoing.Reader.ReadAllAsync())
             {
                 await _stream.WriteAsync(bytes);
                 Interlocked.Add(ref _waiting, -bytes.Length);
-                sent?.TrySetResult();
             }
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
@@ -193,6 +183,5 @@ internal sealed class ZmtpPeer : IDisposable
             // The peer has disconnected; the reading side notices too.
         }
         Dispose();
-        while (_outgoing.Reader.TryRead(out var left)) left.Sent?.TrySetResult();
     }
 }

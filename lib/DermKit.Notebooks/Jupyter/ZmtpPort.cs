@@ -4,27 +4,18 @@ namespace DermKit.Notebooks;
 
 internal sealed record ZmtpLimits(int Message, long Waiting);
 
-internal sealed class ZmtpPort : IDisposable
+internal sealed class ZmtpPort(IPEndPoint address, string type, ZmtpLimits limits,
+    Action<ZmtpPeer, List<byte[]>> take) : IDisposable
 {
-    private static readonly TimeSpan GreetingTime = TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<int, ZmtpPeer> _peers = new();
     private readonly CancellationTokenSource _stop = new();
-    private readonly TcpListener _listener;
-    private readonly string _type;
-    private readonly ZmtpLimits _limits;
-    private readonly Action<ZmtpPeer, List<byte[]>> _take;
+    private readonly TcpListener _listener = new(address);
     private int _last;
 
-    internal ZmtpPort(IPEndPoint address, string type, ZmtpLimits limits, Action<ZmtpPeer, List<byte[]>> take)
-    {
-        _type = type;
-        _limits = limits;
-        _take = take;
-        _listener = new TcpListener(address);
-        _listener.Start();
-    }
-
     internal IEnumerable<ZmtpPeer> Peers => _peers.Values;
+
+    // Throws when the port is not free.
+    internal void Listen() => _listener.Start();
 
     internal void Start() => _ = Task.Run(AcceptAsync);
 
@@ -48,7 +39,7 @@ internal sealed class ZmtpPort : IDisposable
             try
             {
                 Socket socket = await _listener.AcceptSocketAsync(_stop.Token);
-                _ = ServeAsync(new ZmtpPeer(socket, Interlocked.Increment(ref _last), _limits.Waiting));
+                _ = ServeAsync(new ZmtpPeer(socket, ++_last, limits.Waiting));
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
             {
@@ -66,13 +57,8 @@ internal sealed class ZmtpPort : IDisposable
     {
         try
         {
-            using (var patience = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token))
-            {
-                patience.CancelAfter(GreetingTime);
-                await peer.GreetAsync(_type, patience.Token);
-            }
             _peers[peer.Id] = peer;
-            while (true) _take(peer, await peer.ReadAsync(_limits.Message, _stop.Token));
+            await peer.ServeAsync(type, limits.Message, frames => take(peer, frames), _stop.Token);
         }
         catch (Exception e) when (e is IOException or InvalidDataException
             or OperationCanceledException or ObjectDisposedException)

@@ -1,3 +1,5 @@
+using Microsoft.CodeAnalysis.CSharp;
+
 namespace DermKit.Notebooks;
 
 internal static class CellHtml
@@ -6,39 +8,22 @@ internal static class CellHtml
     {
         string source = cell.Source.TrimEnd();
         if (source.Length == 0 && cell.Outputs.Count == 0) return "";
-        bool failed = cell.Outputs.Any(o => Type(o) == "error");
+        JsonNode? failure = cell.Outputs.FirstOrDefault(o => Type(o) == "error");
+        string broke = failure is null ? "" : " broke";
         int lines = source.Count(c => c == '\n') + 1;
         string number = cell.ExecutionCount is { } n ? $"cell {n}, " : "";
-        var html = new StringBuilder($"""
-            <section class="cell{(failed ? " broke" : "")}"><details class="code"{(failed ? " open" : "")}>
-            <summary>Code <span>{number}{lines} {(lines == 1 ? "line" : "lines")}</span></summary>
-            {Pre("Source code", Coloured(source))}</details>
-            """);
-        string id = " id=\"error\"";
-        for (int i = 0; i < cell.Outputs.Count; i++)
+        IEnumerable<string> outputs = cell.Outputs.Select(output => Type(output) switch
         {
-            JsonNode? output = cell.Outputs[i];
-            switch (Type(output))
-            {
-                case "stream":
-                    bool isError = (string?)output!["name"] == "stderr";
-                    var text = new StringBuilder(NotebookCell.Text(output["text"]));
-                    while (i + 1 < cell.Outputs.Count && Type(cell.Outputs[i + 1]) == "stream"
-                        && (string?)cell.Outputs[i + 1]!["name"] == (string?)output["name"])
-                        text.Append(NotebookCell.Text(cell.Outputs[++i]?["text"]));
-                    html.Append(isError ? Stream("stderr", "Messages", text.ToString())
-                        : Stream("stdout", "Printed text", text.ToString()));
-                    break;
-                case "error":
-                    html.Append(Error(output!, id));
-                    id = "";
-                    break;
-                default:
-                    html.Append(Data(output?["data"] as JsonObject));
-                    break;
-            }
-        }
-        return html.Append("</section>").ToString();
+            "stream" when (string?)output!["name"] == "stderr" => Stream("stderr", "Messages", output["text"]),
+            "stream" => Stream("stdout", "Printed text", output!["text"]),
+            "error" => Error(output!, output == failure ? " id=\"error\"" : ""),
+            _ => Data(output?["data"] as JsonObject),
+        });
+        return $"""
+            <section class="cell{broke}"><details class="code"{(broke == "" ? "" : " open")}>
+            <summary>Code <span>{number}{lines} {(lines == 1 ? "line" : "lines")}</span></summary>
+            {Pre("Source code", Coloured(source))}</details>{string.Concat(outputs)}</section>
+            """;
     }
 
     internal static string Pre(string label, string html) =>
@@ -50,19 +35,17 @@ internal static class CellHtml
         int at = 0;
         foreach (Match m in Token.Matches(source))
         {
-            html.Append(HtmlReport.Escape(source[at..m.Index]));
-            string kind = m.Groups["comment"].Success ? "c" : m.Groups["text"].Success ? "s"
-                : m.Groups["number"].Success ? "n" : "k";
-            html.Append($"<i class=\"{kind}\">{HtmlReport.Escape(m.Value)}</i>");
+            html.Append(Escape(source[at..m.Index]));
+            html.Append($"<i class=\"{m.Groups.Values.Last(g => g.Success).Name}\">{Escape(m.Value)}</i>");
             at = m.Index + m.Length;
         }
-        return html.Append(HtmlReport.Escape(source[at..])).ToString();
+        return html.Append(Escape(source[at..])).ToString();
     }
 
     private static string? Type(JsonNode? output) => (string?)output?["output_type"];
 
-    private static string Stream(string kind, string label, string text) =>
-        $"""<pre class="stream {kind}" tabindex="0" aria-label="{label}">{Plain(text)}</pre>""";
+    private static string Stream(string kind, string label, JsonNode? text) =>
+        $"""<pre class="stream {kind}" tabindex="0" aria-label="{label}">{Plain(NotebookCell.Text(text))}</pre>""";
 
     private static string Error(JsonNode output, string id)
     {
@@ -76,35 +59,25 @@ internal static class CellHtml
 
     private static string Data(JsonObject? data)
     {
-        if (data is null) return "";
-        if (data["text/html"] is { } html) return $"<div class=\"output\">{NotebookCell.Text(html)}</div>";
-        foreach (string type in new[] { "image/png", "image/jpeg" })
-        {
-            if (data[type] is not { } image) continue;
-            string bytes = HtmlReport.Escape(NotebookCell.Text(image).Replace("\n", ""));
-            string alt = data["text/plain"] is { } plain ? NotebookCell.Text(plain) : "Image made by the cell above";
-            return $"""
-                <div class="output"><img src="data:{type};base64,{bytes}" alt="{HtmlReport.Escape(alt)}"></div>
-                """;
-        }
-        return data["text/plain"] is { } text ? Stream("stdout", "Value", NotebookCell.Text(text)) : "";
+        if (data?["text/html"] is { } html) return $"<div class=\"output\">{NotebookCell.Text(html)}</div>";
+        return data?["text/plain"] is { } text ? Stream("stdout", "Value", text) : "";
     }
 
     // Removes terminal colours; a carriage return overwrites its line, as in a terminal.
     private static string Plain(string text)
     {
         string[] lines = TerminalCode.Replace(text, "").Replace("\r\n", "\n").TrimEnd().Split('\n');
-        return HtmlReport.Escape(string.Join('\n', lines.Select(line => line.TrimEnd('\r').Split('\r')[^1])));
+        return Escape(string.Join('\n', lines.Select(line => line.TrimEnd('\r').Split('\r')[^1])));
     }
 
     private static readonly Regex TerminalCode = new(@"\x1b\[[0-9;?]*[A-Za-z]");
+
+    // Groups have the names of the classes of comments, strings, numbers and keywords.
     private static readonly Regex Token = new("""
-        (?<comment>//[^\n]*|/\*[\s\S]*?\*/)
-        |(?<text>\$?@?"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])')
-        |(?<number>\b\d[\d_]*(?:\.\d+)?(?:e[+-]?\d+)?[fdmL]?\b)
-        |(?<keyword>\#[a-z]+|\b(?:using|var|new|await|async|foreach|for|in|if|else|while|do|return|switch|case|default
-        |break|continue|true|false|null|int|long|double|float|bool|string|char|byte|object|void|static|class|record
-        |struct|public|private|internal|readonly|const|with|is|as|not|and|or|out|ref|throw|try|catch|finally|typeof
-        |nameof|this)\b)
-        """, RegexOptions.IgnorePatternWhitespace);
+        (?<c>//[^\n]*|/\*[\s\S]*?\*/)
+        |(?<s>\$?@?"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])')
+        |(?<n>\b\d[\d_]*(?:\.\d+)?(?:e[+-]?\d+)?[fdmL]?\b)
+        |(?<k>\#[a-z]+|\b(?:var|await|async|record|with|not|and|or|nameof|
+        """ + $@"{string.Join('|', SyntaxFacts.GetReservedKeywordKinds().Select(SyntaxFacts.GetText))})\b)",
+        RegexOptions.IgnorePatternWhitespace);
 }

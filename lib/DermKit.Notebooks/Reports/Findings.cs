@@ -23,14 +23,11 @@ internal static class Findings
     private static Finding Create(Match figure, int n)
     {
         // Headlines of drawn and real data name the stamps; otherwise the figure's own stamp applies.
-        string html = Stamped
-            .Replace(figure.Groups["headline"].Value, m => HtmlReport.Stamp(m.Groups[1].Value) + " ");
-        if (Stamp.Match(figure.Value) is { Success: true } stamp
-            && !html.Contains("kit-stamp", Ordinal))
-            html = $"{HtmlReport.Stamp(WebUtility.HtmlDecode(stamp.Groups[1].Value))} {html}";
+        string html = Bracketed.Replace(figure.Groups["headline"].Value, m => Stamp(m.Groups[1].Value));
+        if (!html.Contains("kit-stamp", Ordinal)) html = FirstStamp.Match(figure.Value).Value + html;
         bool isTable = figure.Groups["kind"].Value == "table";
         Match title = (isTable ? Caption : Title).Match(figure.Value);
-        string text = WebUtility.HtmlDecode(Tag.Replace(title.Groups[1].Value, "")).TrimEnd('.');
+        string text = Outline.Text(title.Groups[1].Value).TrimEnd('.');
         return new(html, Anchor(n), $"{(isTable ? "Table" : "Figure")}: {text}");
     }
 
@@ -38,11 +35,9 @@ internal static class Findings
         <figure\ class="kit-(?<kind>figure|table)"[^>]*?\ data-headline="(?<headline>[^"]+)"[\s\S]*?</figure>
         """, RegexOptions.IgnorePatternWhitespace);
 
-    private static readonly Regex Stamped = new(@"\[(SYNTHETIC|FIXTURE|SYNTHETIC \+ FIXTURE)\] ");
-    private static readonly Regex Stamp = new("""<span class="kit-stamp">([^<]+)</span>""");
-    private static readonly Regex Caption =
-        new("""<caption>(?:<span class="kit-stamp">[^<]*</span> )?(.*?)</caption>""");
-    private static readonly Regex Title =
-        new("""<figcaption>(?:<span class="kit-stamp">[^<]*</span> )?<strong>(.*?)</strong>""");
-    private static readonly Regex Tag = new("<[^>]+>");
+    private const string StampSpan = """<span class="kit-stamp">[^<]+</span> """;
+    private static readonly Regex Bracketed = new(@"\[(SYNTHETIC|FIXTURE|SYNTHETIC \+ FIXTURE)\] ");
+    private static readonly Regex FirstStamp = new(StampSpan);
+    private static readonly Regex Caption = new($"<caption>(?:{StampSpan})?(.*?)</caption>");
+    private static readonly Regex Title = new($"<figcaption>(?:{StampSpan})?<strong>(.*?)</strong>");
 }

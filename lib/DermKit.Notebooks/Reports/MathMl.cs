@@ -3,30 +3,32 @@ namespace DermKit.Notebooks;
 /// <summary>Converts TeX to MathML, which needs no script; formulas with unknown commands stay as source.</summary>
 internal sealed class MathMl
 {
-    private static readonly Dictionary<string, string> Identifiers = Pairs("""
-        alpha α beta β gamma γ delta δ epsilon ϵ varepsilon ε zeta ζ eta η theta θ kappa κ lambda λ mu μ nu ν xi ξ pi π
-        rho ρ sigma σ tau τ phi ϕ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ Lambda Λ Sigma Σ Phi Φ Psi Ψ
-        Omega Ω infty ∞ ell ℓ partial ∂ nabla ∇ ldots … dots … cdots ⋯
-        """);
+    private static readonly Dictionary<string, string> Symbols = new(
+    [
+        .. Pairs("""
+            alpha α beta β gamma γ delta δ epsilon ϵ varepsilon ε zeta ζ eta η theta θ kappa κ lambda λ mu μ nu ν xi ξ
+            pi π rho ρ sigma σ tau τ phi ϕ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ Lambda Λ Sigma Σ Phi Φ
+            Psi Ψ Omega Ω infty ∞ ell ℓ partial ∂ nabla ∇ ldots … dots … cdots ⋯ log log exp exp max max min min
+            arg arg argmax argmax argmin argmin sin sin cos cos det det softmax softmax ln ln tanh tanh
+            """, sign => $"<mi>{sign}</mi>"),
+        .. Pairs("""
+            cdot ⋅ times × pm ± le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ approx ≈ sim ∼ in ∈ notin ∉ to → rightarrow →
+            leftarrow ← mapsto ↦ propto ∝ mid | | ‖ { { } } % % langle ⟨ rangle ⟩ circ ∘ cup ∪ cap ∩ subset ⊂
+            setminus ∖ odot ⊙ top ⊤ star ⋆ ll ≪ gg ≫ lVert ‖ rVert ‖ Vert ‖ equiv ≡ sum ∑ prod ∏ int ∫
+            """, sign => $"<mo>{sign}</mo>"),
+        .. Pairs(", 0.17em ; 0.28em : 0.22em ! 0 quad 1em qquad 2em", Space),
+        new(" ", Space("0.25em")),
+    ]);
 
-    private static readonly Dictionary<string, string> Operators = Pairs("""
-        cdot ⋅ times × pm ± le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ approx ≈ sim ∼ in ∈ notin ∉ to → rightarrow → leftarrow ←
-        mapsto ↦ propto ∝ mid | | ‖ { { } } % % langle ⟨ rangle ⟩ circ ∘ cup ∪ cap ∩ subset ⊂ setminus ∖ odot ⊙ top ⊤
-        star ⋆ ll ≪ gg ≫ lVert ‖ rVert ‖ Vert ‖ equiv ≡
-        """);
+    private static readonly Dictionary<string, string> Accents = new(Pairs("hat ^ bar ¯ tilde ~ vec → overline ¯"));
+    private static readonly Dictionary<string, string> Blackboard = new(Pairs("R ℝ E 𝔼 1 𝟙 N ℕ Z ℤ P ℙ"));
+    private static readonly Dictionary<string, string> Script = new(Pairs("""
+        A 𝒜 B ℬ C 𝒞 D 𝒟 E ℰ F ℱ G 𝒢 H ℋ I ℐ J 𝒥 K 𝒦 L ℒ M ℳ N 𝒩 O 𝒪 P 𝒫 Q 𝒬 R ℛ S 𝒮 T 𝒯 U 𝒰 V 𝒱 W 𝒲 X 𝒳 Y 𝒴 Z 𝒵
+        """));
 
-    private static readonly Dictionary<string, string> Big = Pairs("sum ∑ prod ∏ int ∫");
-    private static readonly Dictionary<string, string> Accents = Pairs("hat ^ bar ¯ tilde ~ vec → overline ¯");
-    private static readonly Dictionary<string, string> Blackboard = Pairs("R ℝ E 𝔼 1 𝟙 N ℕ Z ℤ P ℙ");
-
-    // Script letters outside Unicode's block of the others.
-    private static readonly Dictionary<string, string> Script = Pairs("B ℬ E ℰ F ℱ H ℋ I ℐ L ℒ M ℳ R ℛ");
-
-    private static readonly Dictionary<string, string> Spaces =
-        new(Pairs(", 0.17em ; 0.28em : 0.22em ! 0 quad 1em qquad 2em")) { [" "] = "0.25em" };
-
-    private static readonly string[] Functions = ["log", "exp", "max", "min", "arg", "argmax", "argmin", "sin", "cos",
-        "det", "softmax", "ln", "tanh"];
+    // Show subscripts below and superscripts above.
+    private static readonly string[] WithLimits =
+        ["\\sum", "\\prod", "\\int", "\\max", "\\min", "\\argmax", "\\argmin"];
 
     // Limits the recursion; deeper formulas are shown as source.
     private const int MostNested = 100;
@@ -39,7 +41,7 @@ internal sealed class MathMl
 
     internal static string Render(string tex, bool block)
     {
-        string source = HtmlReport.Escape(tex.Trim());
+        string source = Escape(tex.Trim());
         try
         {
             var reader = new MathMl(tex);
@@ -63,9 +65,7 @@ internal sealed class MathMl
 
     private string Scripted()
     {
-        bool limits = _tokens[_at] is ['\\', ..]
-            && (Big.ContainsKey(_tokens[_at][1..])
-                || _tokens[_at] is "\\max" or "\\min" or "\\argmax" or "\\argmin" or "\\int");
+        bool limits = WithLimits.Contains(_tokens[_at]);
         string nucleus = Atom(), under = "", over = "";
         while (_at < _tokens.Length && _tokens[_at] is "_" or "^" or "'")
         {
@@ -77,14 +77,9 @@ internal sealed class MathMl
             else if (_tokens[_at++] == "_") under = Atom();
             else over += Atom();
         }
-        string kind = limits ? "under" : "sub", kindOver = limits ? "over" : "sup";
-        return (under, over) switch
-        {
-            ("", "") => nucleus,
-            (_, "") => $"<m{kind}>{nucleus}{under}</m{kind}>",
-            ("", _) => $"<m{kindOver}>{nucleus}<mrow>{over}</mrow></m{kindOver}>",
-            _ => $"<m{kind}{kindOver}>{nucleus}{under}<mrow>{over}</mrow></m{kind}{kindOver}>",
-        };
+        string kind = (under == "" ? "" : limits ? "under" : "sub") + (over == "" ? "" : limits ? "over" : "sup");
+        if (over != "") over = $"<mrow>{over}</mrow>";
+        return kind == "" ? nucleus : $"<m{kind}>{nucleus}{under}{over}</m{kind}>";
     }
 
     private string Atom()
@@ -104,45 +99,32 @@ internal sealed class MathMl
         if (token[0] != '\\')
             return char.IsDigit(token[0]) ? $"<mn>{token}</mn>" : char.IsLetter(token[0]) ? $"<mi>{token}</mi>"
                 : token is "}" or "&" or "#" ? throw new FormatException(token)
-                : $"<mo>{HtmlReport.Escape(token == "-" ? "−" : token)}</mo>";
+                : $"<mo>{Escape(token == "-" ? "−" : token)}</mo>";
         string name = token[1..];
-        if (Identifiers.TryGetValue(name, out string? letter)) return $"<mi>{letter}</mi>";
-        if (Operators.TryGetValue(name, out string? sign)) return $"<mo>{HtmlReport.Escape(sign)}</mo>";
-        if (Big.TryGetValue(name, out string? big)) return $"<mo>{big}</mo>";
-        if (Functions.Contains(name)) return $"<mi>{name}</mi>";
-        if (Spaces.TryGetValue(name, out string? width)) return $"<mspace width=\"{width}\"/>";
+        if (Symbols.TryGetValue(name, out string? symbol)) return symbol;
         if (Accents.TryGetValue(name, out string? accent))
             return $"<mover accent=\"true\">{Atom()}<mo>{accent}</mo></mover>";
         return name switch
         {
             "frac" or "tfrac" or "dfrac" => $"<mfrac>{Atom()}{Atom()}</mfrac>",
             "sqrt" => $"<msqrt>{Atom()}</msqrt>",
-            "mathrm" or "text" or "operatorname" or "textrm" => $"<mtext>{HtmlReport.Escape(Words())}</mtext>",
+            "mathrm" or "text" or "operatorname" or "textrm" => $"<mtext>{Escape(Words())}</mtext>",
             "mathbf" or "boldsymbol" => $"<mrow style=\"font-weight:bold\">{Atom()}</mrow>",
-            "mathcal" => $"<mi>{string.Concat(Words().Select(ScriptLetter))}</mi>",
-            "mathbb" => $"<mi>{BlackboardLetters(Words())}</mi>",
-            "left" or "right" or "big" or "Big" => _at < _tokens.Length && _tokens[_at] == "." ? Skip() : Atom(),
+            "mathcal" => Letters(Script),
+            "mathbb" => Letters(Blackboard),
+            "left" or "right" or "big" or "Big" => Atom() is var sign and not "<mo>.</mo>" ? sign : "",
             _ => throw new FormatException(name),
         };
     }
 
-    private static Dictionary<string, string> Pairs(string words) =>
-        words.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Chunk(2).ToDictionary(p => p[0], p => p[1]);
+    private static IEnumerable<KeyValuePair<string, string>> Pairs(string words, Func<string, string>? show = null) =>
+        words.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Chunk(2)
+            .Select(p => KeyValuePair.Create(p[0], show is null ? p[1] : show(p[1])));
 
-    private static string BlackboardLetters(string letters) =>
-        Blackboard.GetValueOrDefault(letters) ?? HtmlReport.Escape(letters);
+    private static string Space(string width) => $"<mspace width=\"{width}\"/>";
 
-    private static string ScriptLetter(char c)
-    {
-        if (!char.IsAsciiLetterUpper(c)) return HtmlReport.Escape(c.ToString());
-        return Script.GetValueOrDefault(c.ToString()) ?? char.ConvertFromUtf32(0x1D49C + c - 'A');
-    }
-
-    private string Skip()
-    {
-        _at++;
-        return "";
-    }
+    private string Letters(Dictionary<string, string> shapes) =>
+        $"<mi>{string.Concat(Words().Select(c => shapes.GetValueOrDefault($"{c}") ?? Escape($"{c}")))}</mi>";
 
     private string Words()
     {

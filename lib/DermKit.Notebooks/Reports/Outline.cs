@@ -17,7 +17,7 @@ internal sealed class Outline
     private readonly List<(string Text, string Id, int Level)> _entries = [];
     private int _level = 1;
 
-    internal string? Title { get; private set; }
+    internal string? Title => TitleHtml is null ? null : Text(TitleHtml);
 
     internal string? TitleHtml { get; private set; }
 
@@ -32,7 +32,7 @@ internal sealed class Outline
         catch (ArgumentException)
         {
             // The cell nests deeper than Markdig allows.
-            return $"<pre tabindex=\"0\">{HtmlReport.Escape(cell.Source)}</pre>";
+            return $"<pre tabindex=\"0\">{Escape(cell.Source)}</pre>";
         }
     }
 
@@ -41,23 +41,20 @@ internal sealed class Outline
         MarkdownDocument document = Markdig.Markdown.Parse(cell.Source, Pipeline);
         foreach (LinkInline link in document.Descendants<LinkInline>().ToArray()) Localise(link, cell);
         foreach (AutolinkInline link in document.Descendants<AutolinkInline>().ToArray())
-        {
-            if (link.IsEmail || ReportLinks.IsAllowed(link.Url, image: false)) continue;
-            link.ReplaceBy(new LiteralInline(link.Url));
-        }
+            if (!link.IsEmail && !ReportLinks.IsAllowed(link.Url, image: false))
+                link.ReplaceBy(new LiteralInline(link.Url));
         foreach (HeadingBlock heading in document.Descendants<HeadingBlock>().ToArray())
         {
             string html = Html(heading.Inline!);
             string text = Text(html);
-            if (heading.Level == 1 && Title is null && _entries.Count == 0)
+            if (heading.Level == 1 && TitleHtml is null && _entries.Count == 0)
             {
-                Title = text;
                 TitleHtml = html;
                 heading.Parent!.Remove(heading);
                 continue;
             }
             heading.Level = _level = Math.Clamp(heading.Level, 2, _level + 1);
-            heading.GetAttributes().Id = Add(text, null, heading.Level);
+            heading.GetAttributes().Id = Add(text, heading.Level);
         }
         if (Lead is null && document.OfType<ParagraphBlock>().FirstOrDefault() is { Inline: { } first })
             Lead = Sentence.Match(Text(Html(first)).ReplaceLineEndings(" ")).Value;
@@ -66,10 +63,11 @@ internal sealed class Outline
             .Replace("</table>", "</table></div></div>");
     }
 
-    internal string Add(string text, string? id, int level)
+    private string Add(string text, int level)
     {
-        string slug = id ?? NotWord.Replace(text.ToLowerInvariant(), "-").Trim('-');
-        if (slug.Length == 0 || (id is null && slug is "main" or "error" or "provenance")) slug = "section-" + slug;
+        string slug = NotWord.Replace(text.ToLowerInvariant(), "-").Trim('-');
+        // The others are places of every report.
+        if (slug is "" or "main" or "error" or "provenance") slug = "section-" + slug;
         string unique = slug;
         for (int n = 2; _entries.Any(e => e.Id == unique); n++) unique = $"{slug}-{n}";
         _entries.Add((text, unique, level));
@@ -78,32 +76,28 @@ internal sealed class Outline
 
     internal string Contents()
     {
-        var html = new StringBuilder("<ol>");
-        foreach ((string text, string id, int level) in _entries.Where(e => e.Level <= 3))
-            html.Append($"<li class=\"l{level}\"><a href=\"#{id}\">{HtmlReport.Escape(text)}</a></li>");
-        return html.Append("</ol>").ToString();
+        IEnumerable<string> lines = _entries.Append((Text: "Provenance", Id: "provenance", Level: 2))
+            .Where(e => e.Level <= 3)
+            .Select(e => $"<li class=\"l{e.Level}\"><a href=\"#{e.Id}\">{Escape(e.Text)}</a></li>");
+        return $"<ol>{string.Concat(lines)}</ol>";
     }
 
-    private static string Text(string html) => WebUtility.HtmlDecode(Tag.Replace(html, "")).Trim();
+    internal static string Text(string html) => WebUtility.HtmlDecode(Tag.Replace(html, "")).Trim();
 
     // Links notebooks to their reports, embeds attached images, and links others, because a report loads nothing.
     private static void Localise(LinkInline link, NotebookCell cell)
     {
         string url = link.Url ?? "";
         if (!link.IsImage && url.EndsWith(".ipynb", Ordinal) && !url.Contains("://"))
-            link.Url = Path.ChangeExtension(Path.GetFileName(url), ".html");
+            url = Path.ChangeExtension(Path.GetFileName(url), ".html");
         if (link.IsImage && url.StartsWith("attachment:", Ordinal)
-            && cell.Json["attachments"]?[Uri.UnescapeDataString(url[11..])]
-                is JsonObject { Count: > 0 } image)
-            link.Url = $"data:{image.First().Key};base64,{NotebookCell.Text(image.First().Value).Replace("\n", "")}";
-        if (link.IsImage && link.Url?.StartsWith("data:", Ordinal) != true) link.IsImage = false;
-        Refuse(link);
-    }
-
-    // An address that a report may not link to becomes text.
-    private static void Refuse(LinkInline link)
-    {
-        if (link.Url is not { } url || ReportLinks.IsAllowed(url, link.IsImage)) return;
+            && (cell.Json["attachments"]?[Uri.UnescapeDataString(url[11..])] as JsonObject)?.FirstOrDefault()
+                is { Value: { } bytes } image)
+            url = $"data:{image.Key};base64,{NotebookCell.Text(bytes).Replace("\n", "")}";
+        link.IsImage &= url.StartsWith("data:", Ordinal);
+        link.Url = url;
+        if (ReportLinks.IsAllowed(url, link.IsImage)) return;
+        // An address that a report may not link to becomes text.
         link.InsertAfter(new LiteralInline($" ({(url.Length > 200 ? url[..200] + ".." : url)})"));
         link.ReplaceBy(new ContainerInline());
     }
@@ -113,83 +107,69 @@ internal sealed class Outline
         using var writer = new StringWriter();
         var renderer = new HtmlRenderer(writer);
         Pipeline.Setup(renderer);
-        renderer.ObjectRenderers.Replace<HtmlMathInlineRenderer>(new InlineMath());
-        renderer.ObjectRenderers.Replace<HtmlMathBlockRenderer>(new BlockMath());
-        renderer.ObjectRenderers.Replace<CodeBlockRenderer>(new Code());
-        var folded = new FoldedPart();
-        renderer.ObjectRenderers.Replace<HtmlBlockRenderer>(folded);
-        renderer.ObjectRenderers.Replace<HtmlInlineRenderer>(new NoMarkup());
+        int open = 0;
+        void Show<TRenderer, TPart>(Func<TPart, string> html)
+            where TRenderer : HtmlObjectRenderer<TPart> where TPart : MarkdownObject =>
+            renderer.ObjectRenderers.Replace<TRenderer>(new Renderer<TPart>(html));
+        Show<HtmlMathInlineRenderer, MathInline>(Formula);
+        Show<HtmlMathBlockRenderer, MathBlock>(m => Scrolled("p", MathMl.Render(m.Lines.ToString(), block: true)));
+        Show<CodeBlockRenderer, CodeBlock>(Code);
+        Show<HtmlBlockRenderer, HtmlBlock>(block => Folded(block, ref open));
+        // An unclosed element would break the page.
+        Show<HtmlInlineRenderer, HtmlInline>(inline => Escape(inline.Tag));
         if (part is ContainerInline inline) renderer.WriteChildren(inline);
         else renderer.Render(part);
-        folded.Close(renderer);
+        for (; open > 0; open--) writer.Write("</details>");
         return writer.ToString();
     }
 
     // Scrolls by touch or keyboard on a narrow screen.
-    private static string Formula(string element, string math) =>
+    private static string Scrolled(string element, string math) =>
         $"<{element} class=\"formula\" role=\"group\" aria-label=\"Formula\" tabindex=\"0\">{math}</{element}>";
 
-    private sealed class InlineMath : HtmlObjectRenderer<MathInline>
+    private static string Formula(MathInline math)
     {
-        protected override void Write(HtmlRenderer renderer, MathInline math)
-        {
-            string formula = MathMl.Render(math.Content.ToString(), math.DelimiterCount > 1);
-            renderer.Write(math.DelimiterCount > 1 ? Formula("span", formula) : formula);
-        }
+        bool isBlock = math.DelimiterCount > 1;
+        string formula = MathMl.Render(math.Content.ToString(), isBlock);
+        return isBlock ? Scrolled("span", formula) : formula;
     }
 
-    private sealed class BlockMath : HtmlObjectRenderer<MathBlock>
+    private static string Code(CodeBlock code)
     {
-        protected override void Write(HtmlRenderer renderer, MathBlock math) =>
-            renderer.Write(Formula("p", MathMl.Render(math.Lines.ToString(), block: true)));
+        string source = code.Lines.ToString().TrimEnd();
+        bool isCSharp = code is FencedCodeBlock { Info: "csharp" };
+        return CellHtml.Pre("Source code", isCSharp ? CellHtml.Coloured(source) : Escape(source));
     }
 
-    private sealed class Code : HtmlObjectRenderer<CodeBlock>
+    // Renders the lines of a fold; other markup as text.
+    private static string Folded(HtmlBlock block, ref int open)
     {
-        protected override void Write(HtmlRenderer renderer, CodeBlock code)
+        var html = new StringBuilder();
+        foreach (string line in block.Lines.ToString().Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0))
         {
-            string source = code.Lines.ToString().TrimEnd();
-            renderer.EnsureLine();
-            bool isCSharp = code is FencedCodeBlock { Info: "csharp" };
-            renderer.Write(CellHtml.Pre("Source code",
-                isCSharp ? CellHtml.Coloured(source) : HtmlReport.Escape(source)));
-        }
-    }
-
-    // Renders the lines of a fold; other markup as text, as an unclosed element would break the page.
-    private sealed class FoldedPart : HtmlObjectRenderer<HtmlBlock>
-    {
-        private int _open;
-
-        protected override void Write(HtmlRenderer renderer, HtmlBlock block)
-        {
-            renderer.EnsureLine();
-            foreach (string line in block.Lines.ToString().Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0))
+            if (Opening.Match(line) is { Success: true } opening)
             {
-                if (Opening.Match(line) is { Success: true } opening)
-                {
-                    _open++;
-                    string summary = HtmlReport.Escape(WebUtility.HtmlDecode(opening.Groups[1].Value.Trim()));
-                    renderer.Write($"<details class=\"folded\"><summary>{summary}</summary>");
-                }
-                else if (line == "</details>" && _open > 0)
-                {
-                    _open--;
-                    renderer.Write("</details>");
-                }
-                else renderer.Write($"<p>{HtmlReport.Escape(line)}</p>");
+                open++;
+                string summary = Escape(WebUtility.HtmlDecode(opening.Groups[1].Value.Trim()));
+                html.Append($"<details class=\"folded\"><summary>{summary}</summary>");
             }
+            else if (line == "</details>" && open > 0)
+            {
+                open--;
+                html.Append(line);
+            }
+            else html.Append($"<p>{Escape(line)}</p>");
         }
-
-        internal void Close(HtmlRenderer renderer)
-        {
-            for (; _open > 0; _open--) renderer.Write("</details>");
-        }
+        return html.ToString();
     }
 
-    private sealed class NoMarkup : HtmlObjectRenderer<HtmlInline>
+    private sealed class Renderer<T>(Func<T, string> html) : HtmlObjectRenderer<T> where T : MarkdownObject
     {
-        protected override void Write(HtmlRenderer renderer, HtmlInline inline) => renderer.WriteEscape(inline.Tag);
+        protected override void Write(HtmlRenderer renderer, T part)
+        {
+            if (part is Block) renderer.EnsureLine();
+            renderer.Write(html(part));
+        }
     }
 
     private static readonly Regex Opening = new("^<details>\\s*<summary>([^<>]+)</summary>$");

@@ -4,18 +4,14 @@ namespace DermKit.Notebooks;
 /// data:image. Tags with others, such as javascript:, are shown as text.</summary>
 internal static class ReportLinks
 {
-    private static readonly HashSet<string> Addresses =
-    [
-        "href", "xlink:href", "src", "action", "formaction", "poster", "data", "background", "cite", "longdesc",
-        "codebase", "manifest", "ping", "lowsrc", "dynsrc",
-    ];
+    private static readonly HashSet<string> Addresses = Words("href xlink:href src action formaction poster data "
+        + "background cite longdesc codebase manifest ping lowsrc dynsrc");
 
     // Attributes with addresses among other text.
-    private static readonly HashSet<string> Texts =
-        ["srcset", "imagesrcset", "srcdoc", "style", "content", "to", "from", "by", "values"];
+    private static readonly HashSet<string> Texts = Words("srcset imagesrcset srcdoc style content to from by values");
 
     // Elements that show an image or a video and run nothing.
-    private static readonly HashSet<string> Images = ["img", "image", "feimage", "video", "input", "source"];
+    private static readonly HashSet<string> Images = Words("img image feimage video input source");
 
     // The scheme or data:image/ ends within so many letters.
     private const int LongestScheme = 200;
@@ -58,7 +54,6 @@ internal static class ReportLinks
     {
         int start = at;
         bool isHarmless = true;
-        bool refreshes = false;
         int length = html.AsSpan(start).IndexOfAny(" \t\r\n\f/>");
         at = length < 0 ? html.Length : start + length;
         string name = Name(html.AsSpan(start, at - start));
@@ -66,7 +61,6 @@ internal static class ReportLinks
         {
             at = m.Index + m.Length;
             string attribute = Name(m.Groups["name"].ValueSpan);
-            refreshes |= attribute == "http-equiv";
             if (Addresses.Contains(attribute))
             {
                 bool image = Images.Contains(name) && !attribute.EndsWith("action", Ordinal);
@@ -75,7 +69,7 @@ internal static class ReportLinks
             if (Texts.Contains(attribute)) isHarmless &= !NamesProgram(Decode(m.Groups["value"].Value));
         }
         ReadOnlySpan<char> tag = html.AsSpan(start, at - start);
-        if (refreshes && name == "meta") isHarmless &= !tag.Contains("refresh", OrdinalIgnoreCase);
+        if (name == "meta") isHarmless &= !tag.Contains("refresh", OrdinalIgnoreCase);
         left -= tag.Length;
         if (left < 0) return false;
         if (!isHarmless || name != "style") return isHarmless;
@@ -84,6 +78,8 @@ internal static class ReportLinks
         left -= end - at;
         return !NamesProgram(html[at..end]);
     }
+
+    private static HashSet<string> Words(string words) => [.. words.Split(' ')];
 
     private static string Name(ReadOnlySpan<char> text) =>
         text[..Math.Min(text.Length, 64)].ToString().ToLowerInvariant();
@@ -98,38 +94,33 @@ internal static class ReportLinks
     // Lower case, without the characters that browsers ignore in an address.
     private static string Plain(string address, int most)
     {
-        var plain = new StringBuilder();
-        foreach (char c in address)
-        {
-            if (plain.Length == most) break;
-            bool isFormat = char.GetUnicodeCategory(c) == UnicodeCategory.Format;
-            if (!isFormat && !char.IsControl(c) && !char.IsWhiteSpace(c)) plain.Append(char.ToLowerInvariant(c));
-        }
-        return plain.ToString();
+        bool IsRead(char c) => !char.IsControl(c) && !char.IsWhiteSpace(c)
+            && char.GetUnicodeCategory(c) != UnicodeCategory.Format;
+        return string.Concat(address.Where(IsRead).Take(most)).ToLowerInvariant();
     }
 
     // Decodes as browsers do, which accept more than WebUtility.
     private static string Decode(string text)
     {
-        string numbers = Number.Replace(text, m =>
-        {
-            bool isHex = m.Groups["hex"].Success;
-            string digits = isHex ? m.Groups["hex"].Value : m.Groups["decimal"].Value;
-            NumberStyles style = isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.None;
-            bool isNumber = int.TryParse(digits, style, CultureInfo.InvariantCulture, out int code);
-            return isNumber && code is > 0 and <= char.MaxValue ? ((char)code).ToString() : "";
-        });
+        string numbers = Number.Replace(text, m => m.Groups[1].Success
+            ? Character(m.Groups[1].Value, NumberStyles.AllowHexSpecifier)
+            : Character(m.Groups[2].Value, NumberStyles.None));
         return WebUtility.HtmlDecode(numbers.Replace("&colon;", ":").Replace("&Tab;", "\t").Replace("&NewLine;", "\n"));
     }
 
-    private static string Unescape(string css) => StyleEscape.Replace(css, m => m.Groups[1].Success
-        && Convert.ToInt32(m.Groups[1].Value, 16) is var code and <= char.MaxValue ? ((char)code).ToString() : "");
+    private static string Unescape(string css) =>
+        StyleEscape.Replace(css, m => Character(m.Groups[1].Value, NumberStyles.AllowHexSpecifier));
+
+    // None beyond the basic plane, where no letter of an address is.
+    private static string Character(string digits, NumberStyles style) =>
+        int.TryParse(digits, style, CultureInfo.InvariantCulture, out int code) && code is > 0 and <= char.MaxValue
+            ? $"{(char)code}" : "";
 
     private static readonly Regex Attribute = new("""
         \G(?>[\ \t\r\n\f/]*)(?<name>[^\ \t\r\n\f/>][^\ \t\r\n\f/>=]*)
         (?:(?>[\ \t\r\n\f]*)=(?>[\ \t\r\n\f]*)(?>"(?<value>[^"]*)"?|'(?<value>[^']*)'?|(?<value>[^\ \t\r\n\f>]*)))?
         """, RegexOptions.IgnorePatternWhitespace);
 
-    private static readonly Regex Number = new("&#(?:[xX](?<hex>[0-9a-fA-F]+)|(?<decimal>[0-9]+));?");
+    private static readonly Regex Number = new("&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?");
     private static readonly Regex StyleEscape = new(@"/\*[\s\S]*?\*/|/(?=\*)|\\(?:([0-9a-fA-F]{1,6})\s?)?");
 }

@@ -1,18 +1,18 @@
 (() => {
   'use strict';
-  const root = document.documentElement;
-  const theme = document.getElementById('theme-switch'), code = document.getElementById('code-switch');
+  const root = document.documentElement, element = id => document.getElementById(id);
+  const theme = element('theme-switch'), code = element('code-switch');
   const system = matchMedia('(prefers-color-scheme: dark)');
   const isDark = () => root.dataset.theme ? root.dataset.theme === 'dark' : system.matches;
   const label = () => {
     theme.textContent = isDark() ? 'Light' : 'Dark';
-    theme.setAttribute('aria-label', isDark() ? 'Use the light theme' : 'Use the dark theme');
+    theme.setAttribute('aria-label', `Use the ${theme.textContent.toLowerCase()} theme`);
   };
   label();
   system.addEventListener('change', label);
   theme.addEventListener('click', () => {
     root.dataset.theme = isDark() ? 'light' : 'dark';
-    try { localStorage.setItem('kit-theme', root.dataset.theme); } catch { root.dataset.unsaved = ''; }
+    try { localStorage.setItem('kit-theme', root.dataset.theme); } catch { /* The choice is not kept. */ }
     label();
     document.dispatchEvent(new Event('kit-theme'));
   });
@@ -35,7 +35,7 @@
   phone.addEventListener('change', fit);
   contents.addEventListener('click', e => { if (phone.matches && e.target.closest('a')) contents.open = false; });
   const links = [...contents.querySelectorAll('a')];
-  const heads = links.map(a => document.getElementById(decodeURIComponent(a.hash.slice(1))));
+  const heads = links.map(a => element(decodeURIComponent(a.hash.slice(1))));
   const mark = () => {
     let at = Math.max(0, heads.findLastIndex(h => h && h.getBoundingClientRect().top < 120));
     if (innerHeight + scrollY >= document.body.scrollHeight - 4) at = heads.length - 1;

@@ -2,4 +2,4 @@
 try {
   const chosen = localStorage.getItem('kit-theme');
   if (chosen === 'dark' || chosen === 'light') document.documentElement.dataset.theme = chosen;
-} catch { document.documentElement.dataset.unsaved = ''; }
+} catch { /* Nothing is kept. */ }

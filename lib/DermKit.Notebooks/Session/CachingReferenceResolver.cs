@@ -8,7 +8,7 @@ internal sealed class CachingReferenceResolver(MetadataReferenceResolver inner) 
     private readonly ConcurrentDictionary<(string, string?, MetadataReferenceProperties),
         ImmutableArray<PortableExecutableReference>> _named = new();
 
-    private readonly ConcurrentDictionary<AssemblyIdentity, PortableExecutableReference> _missing = new();
+    private readonly ConcurrentDictionary<AssemblyIdentity, PortableExecutableReference?> _missing = new();
 
     public override bool ResolveMissingAssemblies => inner.ResolveMissingAssemblies;
 
@@ -16,20 +16,15 @@ internal sealed class CachingReferenceResolver(MetadataReferenceResolver inner) 
         string? baseFilePath, MetadataReferenceProperties properties)
     {
         var key = (reference, baseFilePath, properties);
-        if (_named.TryGetValue(key, out ImmutableArray<PortableExecutableReference> known)) return known;
-        ImmutableArray<PortableExecutableReference> found =
-            inner.ResolveReference(reference, baseFilePath, properties);
+        if (!_named.TryGetValue(key, out var found))
+            found = inner.ResolveReference(reference, baseFilePath, properties);
         // A missing file may exist for a later cell.
         return found.IsDefaultOrEmpty ? found : _named.GetOrAdd(key, found);
     }
 
     public override PortableExecutableReference? ResolveMissingAssembly(MetadataReference definition,
-        AssemblyIdentity referenceIdentity)
-    {
-        if (_missing.TryGetValue(referenceIdentity, out PortableExecutableReference? known)) return known;
-        PortableExecutableReference? found = inner.ResolveMissingAssembly(definition, referenceIdentity);
-        return found is null ? null : _missing.GetOrAdd(referenceIdentity, found);
-    }
+        AssemblyIdentity referenceIdentity) =>
+        _missing.GetOrAdd(referenceIdentity, identity => inner.ResolveMissingAssembly(definition, identity));
 
     public override bool Equals(object? other) => ReferenceEquals(this, other);
 

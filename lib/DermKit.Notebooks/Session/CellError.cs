@@ -5,6 +5,8 @@ namespace DermKit.Notebooks;
 /// <summary>Jupyter's ename and evalue, cell and line, and further lines of the traceback.</summary>
 internal sealed record CellError(string Name, string Message, string Place, IReadOnlyList<string> Details)
 {
+    internal const string Compilation = "CompilationError";
+
     internal string Summary => $"{Place}: {Name}: {Message}";
 
     internal JsonObject ToOutput() => new()
@@ -17,16 +19,17 @@ internal sealed record CellError(string Name, string Message, string Place, IRea
 
     internal static CellError From(IReadOnlyList<Diagnostic> errors, string source, string cell)
     {
-        int Index(Diagnostic error) => error.Location.GetLineSpan().StartLinePosition.Line;
-        string Place(Diagnostic error) => $"{cell}, line {Index(error) + 1}";
-        string SourceLine(Diagnostic error) => $"    {Line(source, Index(error))}";
-        var details = new List<string> { SourceLine(errors[0]) };
-        foreach (Diagnostic error in errors.Skip(1))
+        var lines = new List<string>();
+        (string Message, string Place)? first = null;
+        foreach (Diagnostic error in errors)
         {
-            details.Add($"{Place(error)}: {error.Id}: {Explain(error)}");
-            details.Add(SourceLine(error));
+            int line = error.Location.GetLineSpan().StartLinePosition.Line + 1;
+            string message = $"{error.Id}: {Explain(error)}", place = $"{cell}, line {line}";
+            if (first is null) first = (message, place);
+            else lines.Add($"{place}: {message}");
+            lines.Add($"    {Line(source, line)}");
         }
-        return new("CompilationError", $"{errors[0].Id}: {Explain(errors[0])}", Place(errors[0]), details);
+        return new(Compilation, first!.Value.Message, first.Value.Place, lines);
     }
 
     internal static CellError From(Exception exception, string cell, IReadOnlyDictionary<string, string> sources)
@@ -43,16 +46,15 @@ internal sealed record CellError(string Name, string Message, string Place, IRea
                 string method = frame.Groups["method"].Value;
                 string number = frame.Groups["line"].Value;
                 // The compiler puts the notebook's folder before a cell's name.
-                string file = Path.GetFileName(frame.Groups["file"].Value);
+                string file = Path.GetFileName(frame.Groups["file"].Value), at = $"{file}, line {number}";
                 if (sources.TryGetValue(file, out string? source))
                 {
-                    place ??= $"{file}, line {number}";
-                    string? line = Line(source, int.Parse(number, CultureInfo.InvariantCulture) - 1);
-                    details.Add($"   at {file}, line {number}: {line}");
+                    place ??= at;
+                    details.Add($"   at {at}: {Line(source, int.Parse(number, CultureInfo.InvariantCulture))}");
                 }
                 else if (!method.StartsWith("Microsoft.CodeAnalysis.Scripting.", Ordinal)
                     && !method.StartsWith("Submission#", Ordinal))
-                    details.Add($"   at {method}{(file == "" ? "" : $" in {file}, line {number}")}");
+                    details.Add($"   at {method}{(file == "" ? "" : $" in {at}")}");
             }
         }
         return new(exception.GetType().Name, exception.Message, place ?? cell, details);
@@ -61,16 +63,16 @@ internal sealed record CellError(string Name, string Message, string Place, IRea
     // Reports magic commands (#!..), which the compiler would ignore in the first line.
     internal static CellError? FromMagic(string source, string cell)
     {
-        string[] lines = source.ReplaceLineEndings("\n").Split('\n');
+        string[] lines = Lines(source);
         int at = Array.FindIndex(lines, l => l.StartsWith("#!", Ordinal));
         const string Message =
             "Cells are plain C# script; the magic commands of other hosts (#!..) are not part of it.";
-        return at < 0 ? null
-            : new("CompilationError", Message, $"{cell}, line {at + 1}", [$"    {lines[at].Trim()}"]);
+        return at < 0 ? null : new(Compilation, Message, $"{cell}, line {at + 1}", [$"    {lines[at].Trim()}"]);
     }
 
-    private static string? Line(string source, int index) =>
-        source.ReplaceLineEndings("\n").Split('\n').ElementAtOrDefault(index)?.Trim();
+    private static string[] Lines(string source) => source.ReplaceLineEndings("\n").Split('\n');
+
+    private static string? Line(string source, int number) => Lines(source).ElementAtOrDefault(number - 1)?.Trim();
 
     private static string Explain(Diagnostic error)
     {

@@ -17,16 +17,13 @@ internal sealed class CodeDepth
     private const int KeptParts = 3;
 
     // Words that continue what a ';' or a '}' seems to end.
-    private static readonly HashSet<string> Continuing = ["else", "with", "switch", "is", "as", "and", "or"];
+    private static readonly HashSet<string> Continuing = [.. "else with switch is as and or".Split(' ')];
 
     // Query keywords continue after an object's '}'; elsewhere they may be names.
     private static readonly HashSet<string> Clauses =
-    [
-        "from", "join", "on", "equals", "into", "let", "where", "orderby", "ascending", "descending", "select", "group",
-        "by",
-    ];
+        [.. "from join on equals into let where orderby ascending descending select group by".Split(' ')];
 
-    private readonly Stack<Level> _levels = new([new Level()]);
+    private readonly Stack<Level> _levels = new([new('\0')]);
     private readonly string _text;
     private readonly bool _plain;
     private int _at, _parts, _chained, _documented, _texts;
@@ -53,48 +50,39 @@ internal sealed class CodeDepth
         if (Problem(text) is { } problem) throw new KitException($"{name}, line {problem.Line}: {problem.Message}");
     }
 
-    private char Next(int ahead) => _at + ahead < _text.Length ? _text[_at + ahead] : '\0';
-
     private (int, string)? Read()
     {
         while (_at < _text.Length)
         {
             Step();
-            if (_levels.Count > MostOpen || _chained > MostOpen || _documented > MostOpen)
-                return Found($"more than {MostOpen} brackets, type arguments or tags are open at once");
-            if (_texts > MostTexts)
-                return Found($"more than {MostTexts} interpolated strings are nested");
-            if (_parts > MostParts)
-                return Found($"more than {MostParts} words and signs are in one unfinished expression or statement");
+            string? found = _levels.Count > MostOpen || _chained > MostOpen || _documented > MostOpen
+                ? $"{MostOpen} brackets, type arguments or tags are open at once"
+                : _texts > MostTexts ? $"{MostTexts} interpolated strings are nested"
+                : _parts > MostParts ? $"{MostParts} words and signs are in one unfinished expression or statement"
+                : null;
+            if (found is null) continue;
+            int line = 1 + _text.AsSpan(0, Math.Min(_at, _text.Length)).Count('\n');
+            return (line, $"more than {found}, which is too deep for the compiler; split the code.");
         }
         return null;
     }
 
-    private (int, string) Found(string what)
-    {
-        int line = 1 + _text.AsSpan(0, Math.Min(_at, _text.Length)).Count('\n');
-        return (line, $"{what}, which is too deep for the compiler; split the code.");
-    }
-
     private void Step()
     {
-        char c = _text[_at];
-        if (char.IsWhiteSpace(c)) _at++;
-        else if (!_plain && c == '/' && Next(1) is '/' or '*') Comment(Next(1) == '/' ? "\n" : "*/");
-        else if (c == '#' && IsFirstInLine()) Directive();
-        else if (!_plain && c is '"' or '$' or '@' && Quote() is { } text) Text(text);
-        else if (!_plain && c == '\'') Character();
-        else if (c is '(' or '[' or '{') Open(new Level { Opener = c });
-        else if (c is ')' or ']' or '}') Close(c);
-        else if (char.IsLetterOrDigit(c) || c == '_') Word();
-        else Sign(c);
+        Match token = (_plain ? PlainToken : Token).Match(_text, _at);
+        bool Is(string kind) => token.Groups[kind].Success;
+        _at += token.Length;
+        if (Is("word")) Word(token.Value);
+        else if (Is("sign")) Sign(token.Value);
+        else if (Is("text")) Text(Quote(token));
+        else if (Is("character")) Part(continues: false);
+        // The compiler reads the tags of documentation too.
+        else if (Is("comment") && token.ValueSpan is [_, _, '/' or '*', ..]) _documented += token.ValueSpan.Count('<');
+        else if (Is("directive")) _documented = Math.Max(token.ValueSpan.Count('('), token.ValueSpan.Count('!'));
     }
 
-    private void Word()
+    private void Word(string word)
     {
-        int start = _at;
-        while (char.IsLetterOrDigit(Next(0)) || Next(0) == '_') _at++;
-        string word = _text[start.._at];
         Part(Continuing.Contains(word) || (_levels.Peek().Ended == '}' && Clauses.Contains(word)));
         // The compiler does not check its stack between these.
         if (word == "not") Part(continues: true);
@@ -102,63 +90,50 @@ internal sealed class CodeDepth
         if (word is "from" or "orderby") Chain(1);
     }
 
-    private void Sign(char c)
+    private void Sign(string sign)
     {
-        if (c is '=' or '-' && Next(1) == '>' || c is '<' or '>' && Next(1) == '=' || c == '<' && Next(1) == '<')
-        {
-            _at += 2;
-            Part(continues: true);
-            return;
-        }
-        _at++;
         Level level = _levels.Peek();
-        if (c is ',' or ';')
+        switch (sign)
         {
-            if (c == ';') level.Ended = c;
-            else Reset(level);
-            _begins = c == ',';
-            return;
+            case "(" or "[" or "{":
+                Part(continues: false);
+                _levels.Push(new(sign[0]));
+                _begins = true;
+                return;
+            case ")" or "]" or "}":
+                Close(level, sign[0]);
+                return;
+            case ",":
+                Reset(level);
+                _begins = true;
+                return;
+            case ";":
+                level.Ended = ';';
+                _begins = false;
+                return;
         }
         bool isPattern = _begins;
         Part(continues: true);
-        if (c == '<' && !isPattern)
+        if (sign == "<" && !isPattern)
         {
-            if (IsBeforeNumber()) level.Kept += KeptParts;
+            if (Constant.IsMatch(_text, _at)) level.Kept += KeptParts;
             else Chain(1);
         }
-        else if (c == '>' && level.Chained > 0) Chain(-1);
+        else if (sign == ">" && level.Chained > 0) Chain(-1);
     }
 
-    private bool IsBeforeNumber()
+    private void Close(Level level, char c)
     {
-        int ahead = 0;
-        while (char.IsWhiteSpace(Next(ahead))) ahead++;
-        return char.IsAsciiDigit(Next(ahead)) || Next(ahead) is '-' or '.' or '"' or '\'';
-    }
-
-    private void Open(Level level)
-    {
-        Part(continues: false);
-        _levels.Push(level);
-        _begins = true;
-        _at++;
-    }
-
-    private void Close(char c)
-    {
-        Level level = _levels.Peek();
-        char opener = c switch { ')' => '(', ']' => '[', _ => '{' };
         if (level.Text is { } text && c == '}')
         {
             Pop();
             _texts--;
-            _at += text.Quotes > 1 ? text.Dollars : 1;
+            _at += text.Quotes > 1 ? text.Dollars - 1 : 0;
             Text(text);
             return;
         }
-        _at++;
         // An unmatched bracket lowers no depth: the compiler may continue inside the open ones.
-        if (level.Opener != opener) return;
+        if (level.Opener != c switch { ')' => '(', ']' => '[', _ => '{' }) return;
         Pop();
         if (c == '}') _levels.Peek().Ended = c;
         else Part(continues: true);
@@ -199,104 +174,61 @@ internal sealed class CodeDepth
         level.Parts = level.Kept;
     }
 
-    private void Comment(string end)
+    private TextKind Quote(Match opening)
     {
-        int stop = _text.IndexOf(end, _at + 2, Ordinal);
-        stop = stop < 0 ? _text.Length : stop + end.Length;
-        // The compiler reads the tags of documentation too.
-        if (Next(2) is '/' or '*') _documented += _text.AsSpan(_at, stop - _at).Count('<');
-        _at = stop;
-    }
-
-    private bool IsFirstInLine()
-    {
-        int before = _at - 1;
-        while (before >= 0 && _text[before] is ' ' or '\t') before--;
-        return before < 0 || _text[before] is '\n' or '\r';
-    }
-
-    private void Directive()
-    {
-        int end = _text.IndexOf('\n', _at);
-        ReadOnlySpan<char> line = _text.AsSpan(_at, (end < 0 ? _text.Length : end) - _at);
-        _documented = Math.Max(line.Count('('), line.Count('!'));
-        _at += line.Length;
-    }
-
-    private void Character()
-    {
-        int end = Next(2) == '\'' ? _at + 2 : -1;
-        if (Next(1) == '\\') end = _text.IndexOf('\'', Math.Min(_at + 3, _text.Length));
-        // An apostrophe without another nearby opens no character literal.
-        _at = end > 0 && end - _at <= 11 ? end + 1 : _at + 1;
         Part(continues: false);
+        ReadOnlySpan<char> signs = opening.ValueSpan;
+        bool isVerbatim = signs.Contains('@');
+        int quotes = signs.Count('"');
+        // A verbatim string begins with one quote.
+        if (isVerbatim) _at -= quotes - 1;
+        return new(signs.Count('$'), isVerbatim, isVerbatim ? 1 : quotes);
     }
 
-    private TextKind? Quote()
-    {
-        int ahead = 0, dollars = 0, ats = 0, quotes = 0;
-        for (; Next(ahead) is '$' or '@'; ahead++)
-        {
-            if (Next(ahead) == '$') dollars++;
-            else ats++;
-        }
-        while (Next(ahead + quotes) == '"') quotes++;
-        if (quotes == 0) return null;
-        bool isRaw = ats == 0 && quotes >= 3;
-        Part(continues: false);
-        _at += ahead + (isRaw ? quotes : 1);
-        return new(dollars, ats > 0, isRaw ? quotes : 1);
-    }
-
+    // Reads to the end of a string literal, or into its next hole.
     private void Text(TextKind kind)
     {
+        bool hasEscapes = kind is { IsVerbatim: false, Quotes: 1 };
         while (_at < _text.Length)
         {
             char c = _text[_at];
-            if (c == '"')
+            if (c == '\n' && hasEscapes) return;
+            int length = _text.AsSpan(_at).IndexOfAnyExcept(c) is var other and > 0 ? other : _text.Length - _at;
+            if (c == '"' && (kind.IsVerbatim ? length % 2 == 1 : length >= kind.Quotes))
             {
-                int quotes = Run('"');
-                if (kind.IsVerbatim && quotes > 1) _at += quotes - (quotes % 2);
-                else if (quotes < kind.Quotes) _at += quotes;
-                else
-                {
-                    _at += kind.Quotes;
-                    return;
-                }
-            }
-            else if (c == '{' && kind.Dollars > 0)
-            {
-                int braces = Run('{');
-                _at += braces;
-                bool opens = kind.Quotes > 1 ? braces >= kind.Dollars : braces % 2 == 1;
-                if (!opens) continue;
-                _levels.Push(new Level { Opener = '{', Text = kind });
-                _texts++;
+                _at += kind.IsVerbatim ? length : kind.Quotes;
                 return;
             }
-            else if (kind is { IsVerbatim: false, Quotes: 1 } && c == '\n') return;
-            else _at += kind is { IsVerbatim: false, Quotes: 1 } && c == '\\' ? 2 : 1;
+            // A backslash escapes the next character.
+            _at += c == '\\' && hasEscapes ? length + (length % 2) : length;
+            if (c != '{' || kind.Dollars == 0) continue;
+            if (kind.Quotes > 1 ? length < kind.Dollars : length % 2 == 0) continue;
+            _levels.Push(new('{', kind));
+            _texts++;
+            return;
         }
     }
 
-    private int Run(char c)
-    {
-        int length = 0;
-        while (Next(length) == c) length++;
-        return length;
-    }
+    private const string Plain = @"\s+|(?<directive>#(?<=(?:^|[\r\n])[ \t]*#)[^\n]*)|(?<word>[\p{L}\p{Nd}_]+)"
+        + @"|(?<sign>[=-]>|[<>]=|<<|[\s\S])";
 
+    // An apostrophe without another nearby opens no character literal.
+    private const string Quoted = @"(?<comment>//[^\n]*|/\*(?:[\s\S]*?\*/|[\s\S]*))"
+        + @"|(?<text>(?>[$@]*)""(?:""""+)?)|(?<character>'(?:(?:\\[\s\S][^']{0,8}|[^\\])')?)|";
+
+    private static readonly Regex PlainToken = new($@"\G(?:{Plain})");
+    private static readonly Regex Token = new($@"\G(?:{Quoted}{Plain})");
+    private static readonly Regex Constant = new(@"\G\s*[-0-9.""']");
     private static readonly Regex Conditional = new(@"^\s*#\s*(?:if|elif)\b", RegexOptions.Multiline);
 
     private sealed record TextKind(int Dollars, bool IsVerbatim, int Quotes);
 
-    // An open bracket, and how much inside it is unfinished.
-    private sealed class Level
+    // An open bracket, and how much inside it is unfinished. Text is the string literal that continues after it.
+    private sealed class Level(char opener, TextKind? text = null)
     {
-        internal char Opener { get; init; }
+        internal char Opener => opener;
 
-        // The string literal that continues after this expression; null for brackets.
-        internal TextKind? Text { get; init; }
+        internal TextKind? Text => text;
 
         internal int Parts { get; set; }
 

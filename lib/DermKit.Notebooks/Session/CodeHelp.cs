@@ -1,25 +1,27 @@
 using System.Xml.Linq;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
+using Microsoft.CodeAnalysis.Scripting;
 
 namespace DermKit.Notebooks;
 
 /// <summary>Completion and help, from the compiler's model of a cell after all cells that ran.</summary>
 internal static class CodeHelp
 {
-    private static readonly string[] Keywords = [.. SyntaxFacts.GetKeywordKinds().Select(SyntaxFacts.GetText)
-        .Where(k => k.Length > 1 && char.IsAsciiLetterLower(k[0]) && !k.StartsWith("__", Ordinal))
-        .Distinct()];
-    private static readonly ConcurrentDictionary<string, Dictionary<string, XElement>> Documentation = new();
+    private static readonly string[] Keywords = [.. SyntaxFacts.GetKeywordKinds().Select(SyntaxFacts.GetText)];
 
-    internal delegate bool Lookup(string name, out object? value);
+    // As a cell.
+    internal static CSharpSyntaxTree Parse(string code)
+    {
+        var options = new CSharpParseOptions(LanguageVersion.Latest, kind: SourceCodeKind.Script);
+        return (CSharpSyntaxTree)CSharpSyntaxTree.ParseText(code, options);
+    }
 
     // Jupyter's is_complete reply, with the indent of the next line.
     internal static JsonObject IsComplete(string code)
     {
         if (CodeDepth.Problem(code) is not null) return new() { ["status"] = "invalid" };
-        var options = new CSharpParseOptions(LanguageVersion.Latest, kind: SourceCodeKind.Script);
-        SyntaxTree tree = CSharpSyntaxTree.ParseText(code, options);
+        CSharpSyntaxTree tree = Parse(code);
         if (SyntaxFactory.IsCompleteSubmission(tree))
         {
             bool isInvalid = tree.GetDiagnostics().Any(d => d.Severity == DiagnosticSeverity.Error);
@@ -40,57 +42,50 @@ internal static class CodeHelp
         int start = cursor;
         while (start > 0 && SyntaxFacts.IsIdentifierPartCharacter(text[start - 1])) start--;
         string prefix = text[start..cursor];
-        IEnumerable<string> matches = Names(compilation, tree, start, prefix)
-            .Where(n => n.StartsWith(prefix, OrdinalIgnoreCase))
-            .Distinct()
-            .OrderBy(n => n, StringComparer.OrdinalIgnoreCase);
+        IEnumerable<string> matches = Names(compilation.GetSemanticModel(tree), start, prefix)
+            .Where(n => n.StartsWith(prefix, OrdinalIgnoreCase));
         return new()
         {
-            ["matches"] = new JsonArray([.. matches.Select(m => (JsonNode)m)]),
+            ["matches"] = new JsonArray([.. matches.Distinct().Order(StringComparer.OrdinalIgnoreCase)]),
             ["start"] = start,
             ["end"] = cursor,
         };
     }
 
     // Signature, value of a variable, and documentation summary of the name at a cursor.
-    internal static JsonObject Inspect(Compilation compilation, int cursor, Lookup variable)
+    internal static JsonObject Inspect(Compilation compilation, int cursor, Func<string, ScriptVariable?> variable)
     {
         SyntaxTree tree = compilation.SyntaxTrees.Last();
         string source = tree.ToString();
         int at = Math.Clamp(cursor, 0, source.Length);
+        bool IsName(int i) => i < source.Length && SyntaxFacts.IsIdentifierPartCharacter(source[i]);
         // A cursor after the last letter or the opening bracket of a call still means the name.
-        while (at > 0 && (at == source.Length || !SyntaxFacts.IsIdentifierPartCharacter(source[at]))
-            && (SyntaxFacts.IsIdentifierPartCharacter(source[at - 1]) || source[at - 1] is '(' or ' ')) at--;
+        while (at > 0 && !IsName(at) && (IsName(at - 1) || source[at - 1] is '(' or ' ')) at--;
         SyntaxNode? node = tree.GetRoot().FindToken(at).Parent;
         if (node is null || Symbol(compilation.GetSemanticModel(tree), node) is not { } symbol)
             return new() { ["text"] = "" };
         var lines = new List<string> { symbol.ToDisplayString(SymbolDisplayFormat.MinimallyQualifiedFormat) };
-        if (symbol is IFieldSymbol && variable(symbol.Name, out object? value))
-            lines.Add("= " + ValueFormatter.Format(value)["text/plain"]);
+        if (symbol is IFieldSymbol && variable(symbol.Name) is { } found)
+            lines.Add("= " + ValueFormatter.Format(found.Value)["text/plain"]);
         if (Summary(compilation, symbol) is { Length: > 0 } summary) lines.Add(summary);
         return new() { ["text"] = string.Join('\n', lines) };
     }
 
-    private static IEnumerable<string> Names(Compilation compilation, SyntaxTree tree, int start, string prefix)
+    private static IEnumerable<string> Names(SemanticModel model, int start, string prefix)
     {
-        if (IsInStringOrComment(tree, start)) return [];
-        SemanticModel model = compilation.GetSemanticModel(tree);
-        int before = tree.ToString().AsSpan(0, start).TrimEnd().Length;
-        if (before > 0 && tree.ToString()[before - 1] == '.')
-            return Members(model, tree.GetRoot().FindToken(before - 1).Parent, before);
+        SyntaxNode root = model.SyntaxTree.GetRoot();
+        if (start > 0 && IsInStringOrComment(root, start - 1)) return [];
+        string before = root.ToFullString()[..start].TrimEnd();
+        if (before.EndsWith('.')) return Members(model, root.FindToken(before.Length - 1).Parent, before.Length);
         return prefix.Length == 0 ? []
             : model.LookupSymbols(start).Where(s => s.CanBeReferencedByName).Select(s => s.Name).Concat(Keywords);
     }
 
-    private static bool IsInStringOrComment(SyntaxTree tree, int position)
-    {
-        if (position == 0) return false;
-        SyntaxToken token = tree.GetRoot().FindToken(position - 1, findInsideTrivia: true);
-        SyntaxTrivia trivia = tree.GetRoot().FindTrivia(position - 1);
-        return token.Kind() is SyntaxKind.StringLiteralToken or SyntaxKind.CharacterLiteralToken
-                or SyntaxKind.InterpolatedStringTextToken
-            || trivia.Kind() is SyntaxKind.SingleLineCommentTrivia or SyntaxKind.MultiLineCommentTrivia;
-    }
+    private static bool IsInStringOrComment(SyntaxNode root, int position) =>
+        root.FindToken(position, findInsideTrivia: true).Kind() is SyntaxKind.StringLiteralToken
+            or SyntaxKind.CharacterLiteralToken or SyntaxKind.InterpolatedStringTextToken
+        || root.FindTrivia(position).Kind() is SyntaxKind.SingleLineCommentTrivia
+            or SyntaxKind.MultiLineCommentTrivia;
 
     private static IEnumerable<string> Members(SemanticModel model, SyntaxNode? dot, int position)
     {
@@ -116,10 +111,8 @@ internal static class CodeHelp
     private static ISymbol? Symbol(SemanticModel model, SyntaxNode node)
     {
         SymbolInfo info = model.GetSymbolInfo(node);
-        if ((info.Symbol ?? info.CandidateSymbols.FirstOrDefault() ?? model.GetDeclaredSymbol(node)) is { } symbol)
-            return symbol;
-        return node is ExpressionSyntax && model.GetTypeInfo(node).Type is { TypeKind: not TypeKind.Error } type
-            ? type : null;
+        return info.Symbol ?? info.CandidateSymbols.FirstOrDefault() ?? model.GetDeclaredSymbol(node)
+            ?? (model.GetTypeInfo(node).Type is { TypeKind: not TypeKind.Error } type ? type : null);
     }
 
     private static string? Summary(Compilation compilation, ISymbol symbol)
@@ -129,11 +122,10 @@ internal static class CodeHelp
             return null;
         string file = Path.ChangeExtension(dll, ".xml");
         if (!File.Exists(file) || symbol.OriginalDefinition.GetDocumentationCommentId() is not { } id) return null;
-        Dictionary<string, XElement> members = Documentation.GetOrAdd(file,
-            f => XDocument.Load(f).Descendants("member").Where(m => m.Attribute("name") is not null)
-                .ToDictionary(m => m.Attribute("name")!.Value));
-        return members.GetValueOrDefault(id)?.Element("summary") is { } summary
-            ? Space.Replace(Plain(summary), " ").Trim() : null;
+        XElement? member = XDocument.Load(file).Descendants("member")
+            .FirstOrDefault(m => (string?)m.Attribute("name") == id);
+        return member?.Element("summary") is not { } summary ? null
+            : string.Join(' ', Plain(summary).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
     }
 
     private static string Plain(XElement element) => string.Concat(element.Nodes().Select(n => n switch
@@ -144,6 +136,4 @@ internal static class CodeHelp
         XElement inner => Plain(inner),
         _ => "",
     }));
-
-    private static readonly Regex Space = new(@"\s+");
 }

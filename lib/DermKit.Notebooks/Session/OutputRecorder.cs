@@ -24,18 +24,15 @@ internal sealed class OutputRecorder
             if (_cell is null) return;
             string? id = (string?)output["transient"]?["display_id"];
             output.Remove("transient");
-            switch ((string?)output["output_type"])
+            string? type = (string?)output["output_type"];
+            if (type == "stream") AddStream(_cell.Outputs, output);
+            else if (type != "update_display_data")
             {
-                case "stream":
-                    AddStream(_cell.Outputs, output);
-                    return;
-                case "update_display_data":
-                    if (id is not null && _displays.TryGetValue(id, out JsonObject? shown))
-                        shown["data"] = output["data"]!.DeepClone();
-                    return;
+                if (id is not null) _displays[id] = output;
+                _cell.Outputs.Add(output);
             }
-            if (id is not null) _displays[id] = output;
-            _cell.Outputs.Add(output);
+            else if (id is not null && _displays.TryGetValue(id, out JsonObject? shown))
+                shown["data"] = output["data"]!.DeepClone();
         }
     }
 
@@ -48,7 +45,7 @@ internal sealed class OutputRecorder
         {
             var lines = (JsonArray)last["text"]!;
             // Continues the last line of the previous output.
-            if (lines.Count > 0 && (string?)lines[^1] is { } open && !open.EndsWith('\n'))
+            if ((string?)lines[^1] is { } open && !open.EndsWith('\n'))
             {
                 lines.RemoveAt(lines.Count - 1);
                 text = open + text;

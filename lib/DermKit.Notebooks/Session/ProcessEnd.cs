@@ -2,37 +2,37 @@ namespace DermKit.Notebooks;
 
 internal static class ProcessEnd
 {
-    internal const string Remedy = "kit doctor tries the native operations that the kit uses, one by one.";
+    private const string Remedy = "kit doctor tries the native operations that the kit uses, one by one.";
 
-    // The same on Linux and macOS, except for SIGBUS.
-    private static readonly Dictionary<int, string> Names = new()
+    // Signals from number 1 on.
+    private static readonly string[] Signals = (OperatingSystem.IsMacOS()
+        ? "HUP INT QUIT ILL TRAP ABRT EMT FPE KILL BUS SEGV SYS PIPE ALRM TERM"
+        : "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM").Split(' ');
+
+    // Memory of a process and of the machine.
+    internal static string Memory(Process process)
     {
-        [1] = "SIGHUP",
-        [2] = "SIGINT",
-        [3] = "SIGQUIT",
-        [4] = "SIGILL",
-        [5] = "SIGTRAP",
-        [6] = "SIGABRT",
-        [8] = "SIGFPE",
-        [9] = "SIGKILL",
-        [11] = "SIGSEGV",
-        [13] = "SIGPIPE",
-        [15] = "SIGTERM",
-        [OperatingSystem.IsMacOS() ? 10 : 7] = "SIGBUS",
-    };
+        string own = Invariant($"When last looked at, its memory was {process.WorkingSet64 / 1073741824.0:0.0} GiB");
+        if (!OperatingSystem.IsLinux()) return $"{own}.";
+        string machine = File.ReadAllText("/proc/meminfo");
+        double Gibibytes(string key) => double.Parse(Regex.Match(machine, key + @":\s+(\d+)").Groups[1].ValueSpan,
+            CultureInfo.InvariantCulture) / 1048576;
+        double free = Gibibytes("MemAvailable"), total = Gibibytes("MemTotal");
+        return Invariant($"{own}, and {free:0.0} of the machine's {total:0.0} GiB were free.");
+    }
 
     // For example "ended with code 136 (SIGFPE)".
     internal static string Describe(int exitCode) =>
-        $"ended with code {exitCode}{(Signal(exitCode) is { } name ? $" ({name})" : "")}";
+        $"ended with code {exitCode}{(Signal(exitCode) is { } name ? $" (SIG{name})" : "")}";
 
-    // Remedy for a fault's signal; empty for none.
-    internal static string Advice(int exitCode, MemoryReading? memory) => Signal(exitCode) switch
+    // Remedy for a fault's signal, as a sentence after another; empty for none.
+    internal static string Advice(int exitCode, string? memory) => Signal(exitCode) switch
     {
-        "SIGKILL" => $" {(memory is null ? "Its memory is not known." : memory.ToString())} {Remedy}",
-        "SIGFPE" or "SIGSEGV" or "SIGILL" or "SIGABRT" or "SIGBUS" or "SIGTRAP" => $" {Remedy}",
+        "KILL" => $". {memory ?? "Its memory is not known."} {Remedy}",
+        "FPE" or "SEGV" or "ILL" or "ABRT" or "BUS" or "TRAP" => $". {Remedy}",
         _ => "",
     };
 
     private static string? Signal(int exitCode) =>
-        OperatingSystem.IsWindows() ? null : Names.GetValueOrDefault(exitCode - 128);
+        OperatingSystem.IsWindows() ? null : Signals.ElementAtOrDefault(exitCode - 129);
 }

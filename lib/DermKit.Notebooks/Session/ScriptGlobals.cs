@@ -3,28 +3,23 @@ namespace DermKit.Notebooks;
 /// <summary>The members that a cell can use without a #r; public for the compiled cells.</summary>
 public sealed class ScriptGlobals
 {
-    private readonly ScriptSession _session;
+    private readonly Func<object?, DisplayedValue> _display;
 
-    internal ScriptGlobals(ScriptSession session) => _session = session;
+    internal ScriptGlobals(Func<object?, DisplayedValue> display) => _display = display;
 
     /// <summary>Shows a value under the cell.</summary>
 #pragma warning disable IDE1006 // the name that notebook hosts share
-    public DisplayedValue display(object? value) => new(_session, _session.Display(value));
+    public DisplayedValue display(object? value) => _display(value);
 #pragma warning restore IDE1006
 }
 
 /// <summary>A value shown under a cell.</summary>
 public sealed class DisplayedValue
 {
-    private readonly ScriptSession _session;
-    private readonly string _id;
+    private readonly Action<object?> _update;
 
-    internal DisplayedValue(ScriptSession session, string id)
-    {
-        _session = session;
-        _id = id;
-    }
+    internal DisplayedValue(Action<object?> update) => _update = update;
 
     /// <summary>Replaces the shown value.</summary>
-    public void Update(object? value) => _session.Display(value, _id);
+    public void Update(object? value) => _update(value);
 }

@@ -9,15 +9,8 @@ namespace DermKit.Notebooks;
 /// data DermKit.Display, DermKit.Provenance and DermKit.Cancellation.</remarks>
 internal sealed class ScriptSession : IDisposable
 {
-    // As .NET Interactive.
-    private static readonly string[] Imports = ["System", "System.Text", "System.Collections",
-        "System.Collections.Generic", "System.Threading.Tasks", "System.Linq"];
-
-    private static readonly Lazy<Dictionary<string, string>> HostAssemblies =
-        new(() => ((string?)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") ?? "")
-            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
-            .DistinctBy(p => Path.GetFileNameWithoutExtension(p), StringComparer.OrdinalIgnoreCase)
-            .ToDictionary(p => Path.GetFileNameWithoutExtension(p), StringComparer.OrdinalIgnoreCase));
+    private static readonly string[] HostAssemblies =
+        ((string?)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES") ?? "").Split(Path.PathSeparator);
 
     private readonly Action<JsonObject> _emit;
     private readonly Lock _lock = new();
@@ -39,11 +32,13 @@ internal sealed class ScriptSession : IDisposable
             .WithSourceResolver(ScriptSourceResolver.Default.WithBaseDirectory(folder))
             .AddReferences(typeof(Enumerable).Assembly, typeof(List<>).Assembly, typeof(Stack<>).Assembly,
                 typeof(ConcurrentDictionary<,>).Assembly, typeof(Console).Assembly)
-            .AddImports(Imports)
+            // As .NET Interactive.
+            .AddImports("System", "System.Text", "System.Collections", "System.Collections.Generic",
+                "System.Threading.Tasks", "System.Linq")
             .WithLanguageVersion(LanguageVersion.Latest)
             .WithEmitDebugInformation(true)
             .WithFileEncoding(Encoding.UTF8);
-        _globals = new ScriptGlobals(this);
+        _globals = new ScriptGlobals(Display);
         _out = new StreamCapture("stdout", Emit);
         _error = new StreamCapture("stderr", Emit);
         Console.SetOut(_out);
@@ -77,8 +72,7 @@ internal sealed class ScriptSession : IDisposable
                 Name = "Interrupted",
                 Message = "The cell was interrupted; variables keep the values that it gave them.",
             };
-        FlushStreams();
-        if (error is not null) Emit(error.ToOutput());
+        EmitInOrder(error?.ToOutput());
         return error;
     }
 
@@ -88,12 +82,7 @@ internal sealed class ScriptSession : IDisposable
         return Next(source, _options).GetCompilation();
     }
 
-    internal bool Variable(string name, out object? value)
-    {
-        ScriptVariable? variable = _state?.GetVariable(name);
-        value = variable?.Value;
-        return variable is not null;
-    }
+    internal ScriptVariable? Variable(string name) => _state?.GetVariable(name);
 
     public void Dispose()
     {
@@ -105,12 +94,11 @@ internal sealed class ScriptSession : IDisposable
         AppContext.SetData("DermKit.Cancellation", null);
     }
 
-    internal string Display(object? value, string? id = null)
+    private DisplayedValue Display(object? value)
     {
-        bool update = id is not null;
-        id ??= Guid.NewGuid().ToString("N");
-        Display(id, update, ValueFormatter.Format(value));
-        return id;
+        string id = Guid.NewGuid().ToString("N");
+        Display(id, update: false, ValueFormatter.Format(value));
+        return new(later => Display(id, update: true, ValueFormatter.Format(later)));
     }
 
     private void Display(string id, bool update, IReadOnlyDictionary<string, string> content) =>
@@ -121,12 +109,12 @@ internal sealed class ScriptSession : IDisposable
     {
         if (CellError.FromMagic(source, cell) is { } magic) return magic;
         if (CodeDepth.Problem(source) is { } problem)
-            return new("CompilationError", problem.Message, $"{cell}, line {problem.Line}", []);
+            return new(CellError.Compilation, problem.Message, $"{cell}, line {problem.Line}", []);
         Script<object> script = Next(source, _options.WithFilePath(cell));
         Diagnostic[] errors = [.. script.Compile(cancellation).Where(d => d.Severity == DiagnosticSeverity.Error)];
         if (errors.Length > 0) return CellError.From(errors, source, cell);
         if (OtherCopy(script.GetCompilation()) is { } message)
-            return new CellError("AssemblyConflict", message, cell, []);
+            return new("AssemblyConflict", message, cell, []);
 
         _state = _state is null ? await script.RunAsync(_globals, _ => true, cancellation)
             : await script.RunFromAsync(_state, _ => true, cancellation);
@@ -143,31 +131,31 @@ internal sealed class ScriptSession : IDisposable
     // Reports a #r to another copy of a loaded library, with which the cell would not run.
     private static string? OtherCopy(Compilation compilation)
     {
-        foreach (string path in compilation.DirectiveReferences.OfType<PortableExecutableReference>()
-            .Select(r => r.FilePath!))
-            if (HostAssemblies.Value.TryGetValue(Path.GetFileNameWithoutExtension(path), out string? own)
-                && Path.GetFullPath(own) != Path.GetFullPath(path))
-                return $"#r names {path}, but this host runs with {own}; start the kit of the clone that the notebook "
-                    + "belongs to.";
+        foreach (PortableExecutableReference other in compilation.DirectiveReferences)
+            if (HostAssemblies.FirstOrDefault(p => Path.GetFileName(p) == Path.GetFileName(other.FilePath)) is { } own
+                && Path.GetFullPath(own) != Path.GetFullPath(other.FilePath!))
+                return $"#r names {other.FilePath}, but this host runs with {own}; start the kit of the clone that the "
+                    + "notebook belongs to.";
         return null;
-    }
-
-    private void FlushStreams()
-    {
-        _out.Flush();
-        _error.Flush();
     }
 
     private void EmitData(string type, IReadOnlyDictionary<string, string> content, string key, JsonNode value)
     {
-        FlushStreams();
-        Emit(new JsonObject
+        EmitInOrder(new JsonObject
         {
             ["output_type"] = type,
             ["data"] = ValueFormatter.ToData(content),
             ["metadata"] = new JsonObject(),
             [key] = value,
         });
+    }
+
+    // After the text that was printed before it.
+    private void EmitInOrder(JsonObject? output)
+    {
+        _out.Flush();
+        _error.Flush();
+        if (output is not null) Emit(output);
     }
 
     private void Emit(JsonObject output)

@@ -9,16 +9,12 @@ internal sealed class SessionClient : IAsyncDisposable
     private readonly Process _process;
     private readonly int _id;
     private readonly SessionPipe _pipe;
-#pragma warning disable CA2213 // It has no buffer to flush; the pipe is disposed.
-    private readonly StreamWriter _writer;
-#pragma warning restore CA2213
     private readonly Action<JsonObject> _output;
     private readonly StringBuilder _nativeError = new();
     private readonly Task _reading;
     private readonly Timer _memoryTimer;
-    private volatile MemoryReading? _memory;
-    private volatile TaskCompletionSource<string?>? _running;
-    private volatile TaskCompletionSource<JsonObject?>? _asked;
+    private volatile string? _memory;
+    private volatile TaskCompletionSource<JsonObject>? _pending;
     private volatile bool _ended;
 
     private SessionClient(Process process, SessionPipe pipe, Action<JsonObject> output)
@@ -27,7 +23,6 @@ internal sealed class SessionClient : IAsyncDisposable
         _pipe = pipe;
         _output = output;
         _id = process.Id;
-        _writer = new StreamWriter(pipe.Stream) { AutoFlush = true, NewLine = "\n" };
         process.OutputDataReceived += (_, e) => AddNativeOutput("stdout", e.Data);
         process.ErrorDataReceived += (_, e) => AddNativeOutput("stderr", e.Data);
         process.BeginOutputReadLine();
@@ -46,10 +41,10 @@ internal sealed class SessionClient : IAsyncDisposable
         IReadOnlyDictionary<string, string?> environment, Action<JsonObject> output, CancellationToken cancellation,
         bool live = false)
     {
-        string[] liveOption = live ? ["--live"] : [];
         string host = Host(root);
         var pipe = new SessionPipe();
-        var start = new ProcessStartInfo(Dotnet(), ["exec", host, "session", pipe.Name, folder, .. liveOption])
+        string[] command = ["exec", host, "session", pipe.Name, folder];
+        var start = new ProcessStartInfo(Dotnet(), live ? [.. command, "--live"] : command)
         {
             WorkingDirectory = folder,
             RedirectStandardInput = true,
@@ -86,6 +81,21 @@ internal sealed class SessionClient : IAsyncDisposable
         }
     }
 
+    // Ends a process that may not have started.
+    internal static async Task EndAsync(Task<SessionClient> started)
+    {
+        try
+        {
+            SessionClient client = await started;
+            client.Kill();
+            await client.DisposeAsync();
+        }
+        catch (Exception e) when (e is KitException or OperationCanceledException)
+        {
+            // It never started, which its cell reports.
+        }
+    }
+
     internal static string Host(string root)
     {
         string host = Path.Combine(root, "lib", "bin", "DermKit.Cli.dll");
@@ -100,23 +110,19 @@ internal sealed class SessionClient : IAsyncDisposable
         return File.Exists(beside) ? beside : name;
     }
 
-    internal Task<string?> RunAsync(string source, string cell)
+    // The error of a cell. One cell or question at a time.
+    internal async Task<string?> RunAsync(string source, string cell)
     {
-        var running = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _running = running;
-        Send(new JsonObject { ["op"] = "run", ["cell"] = cell, ["source"] = source });
-        if (HasEnded) running.TrySetResult("The notebook's process has ended.");
-        return running.Task;
+        var request = new JsonObject { ["op"] = "run", ["source"] = source, ["cell"] = cell };
+        return (string?)(await RequestAsync(request))["error"];
     }
 
-    // Asks complete, inspect or isComplete; null when the process has ended.
-    internal Task<JsonObject?> AskAsync(string question, string source, int cursor)
+    // Asks complete, inspect or isComplete. An answer with the key error says why there is none.
+    internal async Task<JsonObject> AskAsync(string question, string source, int cursor)
     {
-        var asked = new TaskCompletionSource<JsonObject?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _asked = asked;
-        Send(new JsonObject { ["op"] = question, ["source"] = source, ["cursor"] = cursor });
-        if (HasEnded) asked.TrySetResult(null);
-        return asked.Task;
+        var request = new JsonObject { ["op"] = question, ["source"] = source, ["cursor"] = cursor };
+        JsonObject message = await RequestAsync(request);
+        return message["answer"] as JsonObject ?? message;
     }
 
     internal void Cancel() => Send(new JsonObject { ["op"] = "cancel" });
@@ -146,6 +152,15 @@ internal sealed class SessionClient : IAsyncDisposable
         _process.Dispose();
     }
 
+    private Task<JsonObject> RequestAsync(JsonObject request)
+    {
+        var pending = new TaskCompletionSource<JsonObject>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _pending = pending;
+        Send(request);
+        if (HasEnded) pending.TrySetResult(new() { ["error"] = "The notebook's process has ended." });
+        return pending.Task;
+    }
+
     private async Task ReadAsync()
     {
         string? fault = null;
@@ -170,26 +185,23 @@ internal sealed class SessionClient : IAsyncDisposable
         {
             _ended = true;
         }
-        _asked?.TrySetResult(null);
-        if (_running is { Task.IsCompleted: false } running) running.TrySetResult(fault ?? DescribeEnd());
+        if (_pending is { Task.IsCompleted: false } pending)
+            pending.TrySetResult(new() { ["error"] = fault ?? DescribeEnd() });
     }
 
     private void Take(JsonObject message)
     {
-        switch ((string?)message["op"])
+        if (message["output"] is { } output)
         {
-            case "output":
-                _output((JsonObject)message["output"]!.DeepClone());
-                break;
-            case "answer":
-                _asked?.TrySetResult((JsonObject)message["answer"]!.DeepClone());
-                break;
-            case "done":
-                PeakMemory = (long)message["peak"]!;
-                Provenance = message["provenance"]!.AsObject().ToDictionary(p => p.Key, p => (string)p.Value!);
-                _running?.TrySetResult((string?)message["error"]);
-                break;
+            _output((JsonObject)output.DeepClone());
+            return;
         }
+        if (message["provenance"] is JsonObject provenance)
+        {
+            PeakMemory = (long)message["peak"]!;
+            Provenance = provenance.ToDictionary(p => p.Key, p => (string)p.Value!);
+        }
+        _pending?.TrySetResult(message);
     }
 
     private string DescribeEnd()
@@ -200,9 +212,8 @@ internal sealed class SessionClient : IAsyncDisposable
         string tail;
         lock (_nativeError) tail = _nativeError.ToString().Trim();
         string last = tail == "" ? "" : $": {tail.Split('\n')[^1]}";
-        string advice = ProcessEnd.Advice(_process.ExitCode, _memory);
-        return "The notebook's process "
-            + $"{ProcessEnd.Describe(_process.ExitCode)}{last}{(advice == "" ? "" : $".{advice}")}";
+        int code = _process.ExitCode;
+        return $"The notebook's process {ProcessEnd.Describe(code)}{last}{ProcessEnd.Advice(code, _memory)}";
     }
 
     // An ended process has no memory to read.
@@ -212,7 +223,7 @@ internal sealed class SessionClient : IAsyncDisposable
         {
             // A handle of its own: other threads use _process.
             using var process = Process.GetProcessById(_id);
-            if (MemoryReading.Of(process) is { Resident: > 0 } reading) _memory = reading;
+            if (process.WorkingSet64 > 0) _memory = ProcessEnd.Memory(process);
         }
         catch (Exception)
         {
@@ -235,7 +246,7 @@ internal sealed class SessionClient : IAsyncDisposable
     {
         try
         {
-            lock (_writer) _writer.WriteLine(message.ToJsonString());
+            SessionPipe.Send(_pipe.Stream, message);
         }
         catch (IOException)
         {

@@ -11,9 +11,6 @@ internal sealed class SessionPipe : IDisposable
         "set TMPDIR to a folder that exists, is writable and has a path of at most 70 bytes";
 
     private const string Prefix = "kit-session-";
-    private const string LockName = "lock";
-    private const UnixFileMode ForUser = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private const PipeOptions Options = PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly;
 
     // A younger folder without a lock may be another process's new one.
     private static readonly TimeSpan LockTime = TimeSpan.FromMinutes(1);
@@ -36,16 +33,16 @@ internal sealed class SessionPipe : IDisposable
             {
                 if (!OperatingSystem.IsWindows())
                 {
-                    if (!Directory.Exists(parent)) throw new DirectoryNotFoundException("no such folder");
                     RemoveStale(parent);
                     _folder = Path.Combine(Path.GetFullPath(parent), name);
                     // One step; the umask can only remove permissions.
-                    Directory.CreateDirectory(_folder, ForUser);
-                    string file = Path.Combine(_folder, LockName);
-                    _lock = new FileStream(file, FileMode.CreateNew, FileAccess.Write, FileShare.None);
+                    Directory.CreateDirectory(_folder,
+                        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                    _lock = new FileStream(Lock(_folder), FileMode.CreateNew, FileAccess.Write, FileShare.None);
                     Name = Path.Combine(_folder, "pipe");
                 }
-                Stream = new NamedPipeServerStream(Name, PipeDirection.InOut, 1, PipeTransmissionMode.Byte, Options);
+                Stream = new NamedPipeServerStream(Name, PipeDirection.InOut, 1, PipeTransmissionMode.Byte,
+                    PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
                 return;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException
@@ -62,6 +59,13 @@ internal sealed class SessionPipe : IDisposable
     internal string Name { get; }
 
     internal NamedPipeServerStream Stream { get; }
+
+    // One line, whole.
+    internal static void Send(Stream stream, JsonObject message)
+    {
+        byte[] line = Encoding.UTF8.GetBytes(message.ToJsonString() + "\n");
+        lock (stream) stream.Write(line);
+    }
 
     // Open connections stay open.
     internal void RemoveFolder()
@@ -87,17 +91,18 @@ internal sealed class SessionPipe : IDisposable
         RemoveFolder();
     }
 
+    private static string Lock(string folder) => Path.Combine(folder, "lock");
+
     // Folders of processes that were killed before their child connected.
     private static void RemoveStale(string parent)
     {
         foreach (string folder in Directory.GetDirectories(parent, Prefix + "*"))
         {
-            string file = Path.Combine(folder, LockName);
             try
             {
                 // The system releases the lock of a process however it ends.
-                using FileStream? free = File.Exists(file)
-                    ? new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.None) : null;
+                using FileStream? free = File.Exists(Lock(folder))
+                    ? new FileStream(Lock(folder), FileMode.Open, FileAccess.Write, FileShare.None) : null;
                 if (free is null && DateTime.UtcNow - Directory.GetLastWriteTimeUtc(folder) < LockTime) continue;
                 Directory.Delete(folder, recursive: true);
             }

@@ -1,11 +1,10 @@
 using System.IO.Pipes;
-using System.Threading.Channels;
 
 namespace DermKit.Notebooks;
 
 /// <summary>The child's side: a script session behind a pipe of JSON lines. Requests: run {cell, source}; complete,
-/// inspect and isComplete {source, cursor}; cancel. Messages: output {output}; done {error, peak, provenance}; answer
-/// {answer}. Native libraries print on stdout, so it is no pipe. The process ends with the pipe.</summary>
+/// inspect and isComplete {source, cursor}; cancel. Messages: {output}; after a cell {error, peak, provenance}; after
+/// a question {answer}. Native libraries print on stdout, so it is no pipe. The process ends with the pipe.</summary>
 internal static class SessionServer
 {
     internal static async Task<int> RunAsync(string pipeName, string folder, bool live)
@@ -17,26 +16,11 @@ internal static class SessionServer
         await using var pipe = new NamedPipeClientStream(".", pipeName, PipeDirection.InOut,
             PipeOptions.Asynchronous | PipeOptions.CurrentUserOnly);
         await pipe.ConnectAsync(10_000);
-        await using var writer = new StreamWriter(pipe) { AutoFlush = true, NewLine = "\n" };
-        void Send(JsonObject message)
-        {
-            string line = message.ToJsonString();
-            lock (writer) writer.WriteLine(line);
-        }
-
-        using var session = new ScriptSession(folder,
-            output => Send(new JsonObject { ["op"] = "output", ["output"] = output }));
-        var requests = Channel.CreateUnbounded<(JsonObject Message, CancellationTokenSource Cancelled)>();
-        // On a pool thread, so that a blocking cell does not delay reading.
-        _ = Task.Run(async () =>
-        {
-            await foreach ((JsonObject message, CancellationTokenSource cancelled) in requests.Reader.ReadAllAsync())
-                Send(message["cell"] is { } cell ? await RunAsync(session, message, (string)cell!, cancelled.Token)
-                    : new JsonObject { ["op"] = "answer", ["answer"] = Answer(session, message) });
-        });
-
+        void Send(JsonObject message) => SessionPipe.Send(pipe, message);
+        using var session = new ScriptSession(folder, output => Send(new() { ["output"] = output }));
         using var reader = new StreamReader(pipe, leaveOpen: true);
         CancellationTokenSource? last = null;
+        Task running = Task.CompletedTask;
         while (await reader.ReadLineAsync() is { } line)
         {
             var message = (JsonObject)JsonNode.Parse(line)!;
@@ -47,9 +31,16 @@ internal static class SessionServer
                 continue;
             }
 #pragma warning disable CA2000 // A late cancel may reach a request that has ended.
-            last = new CancellationTokenSource();
+            CancellationToken cancelled = (last = new()).Token;
 #pragma warning restore CA2000
-            await requests.Writer.WriteAsync((message, last));
+            Task previous = running;
+            // On a pool thread, so that a blocking cell does not delay reading.
+            running = Task.Run(async () =>
+            {
+                await previous;
+                Send(message["cell"] is { } cell ? await RunAsync(session, message, (string)cell!, cancelled)
+                    : new() { ["answer"] = Answer(session, message) });
+            }, CancellationToken.None);
         }
         return 0;
     }
@@ -62,7 +53,6 @@ internal static class SessionServer
         var provenance = session.Provenance.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value));
         return new()
         {
-            ["op"] = "done",
             ["error"] = error?.Summary,
             ["peak"] = process.PeakWorkingSet64,
             ["provenance"] = new JsonObject(provenance),

@@ -16,17 +16,14 @@ internal sealed class StreamCapture : TextWriter
     {
         _name = name;
         _emit = emit;
+        NewLine = "\n";
         _timer = new Timer(_ => TryFlush());
         AppDomain.CurrentDomain.ProcessExit += AtExit;
     }
 
     public override Encoding Encoding => Encoding.UTF8;
 
-    public override string NewLine => "\n";
-
     public override void Write(char value) => Write([value]);
-
-    public override void Write(string? value) => Write(value.AsSpan());
 
     public override void Write(char[] buffer, int index, int count) => Write(buffer.AsSpan(index, count));
 
@@ -40,8 +37,6 @@ internal sealed class StreamCapture : TextWriter
             if (_closed || _pending.Length >= Most || buffer.Contains('\n')) Flush();
         }
     }
-
-    public override void WriteLine(string? value) => Write(value + "\n");
 
     public override void Flush()
     {

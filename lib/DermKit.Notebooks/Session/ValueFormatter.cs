@@ -39,13 +39,9 @@ internal static class ValueFormatter
         return data;
     }
 
-    private static Formatter[] Find(Type type)
-    {
-        var types = new List<Type>();
-        for (Type? t = type; t is not null; t = t.BaseType) types.Add(t);
-        return [.. types.Concat(type.GetInterfaces()).SelectMany(t => t.GetCustomAttributes(inherit: false))
+    private static Formatter[] Find(Type type) =>
+        [.. type.GetInterfaces().Prepend(type).SelectMany(t => t.GetCustomAttributes(inherit: true))
             .Where(a => a.GetType().Name == "TypeFormatterSourceAttribute").SelectMany(Declared)];
-    }
 
     private static IEnumerable<Formatter> Declared(object attribute)
     {
@@ -57,8 +53,7 @@ internal static class ValueFormatter
             MethodInfo format = Method(f.GetType(), "Format", typeof(object), typeof(TextWriter));
             return new Formatter((string)Property(f, "MimeType")!, (o, writer) => (bool)format.Invoke(f, [o, writer])!);
         });
-        List<string> preferred = Property(attribute, "PreferredMimeTypes") is IEnumerable<string> names
-            ? [.. names] : [];
+        List<string> preferred = [.. Property(attribute, "PreferredMimeTypes") as IEnumerable<string> ?? []];
         return formatters.OrderBy(f => preferred.IndexOf(f.MimeType) is var at and >= 0 ? at : int.MaxValue);
     }
 
@@ -100,7 +95,7 @@ internal static class ValueFormatter
         if (value is not IEnumerable items || value is string || OverridesToString(value)) return null;
         List<object?> rows = Head(items, out string more);
         if (rows.Count == 0) return null;
-        bool isUniform = rows.All(r => r is not (null or string or IFormattable or bool or char or IEnumerable))
+        bool isUniform = rows.All(r => r is not (null or string or IFormattable or bool or IEnumerable))
             && rows.Select(r => r!.GetType()).Distinct().Count() == 1;
         (string Name, Func<object, object?> Get)[] columns = isUniform ? Columns(rows[0]!.GetType()) : [];
         return columns.Length == 0
@@ -111,8 +106,8 @@ internal static class ValueFormatter
     private static (string, Func<object, object?>)[] Columns(Type type)
     {
         const BindingFlags Public = BindingFlags.Instance | BindingFlags.Public;
-        IEnumerable<PropertyInfo> properties = type.GetProperties(Public)
-            .Where(p => p.CanRead && p.GetIndexParameters().Length == 0 && p.Name != "EqualityContract");
+        IEnumerable<PropertyInfo> properties =
+            type.GetProperties(Public).Where(p => p.CanRead && p.GetIndexParameters().Length == 0);
         return
         [
             .. properties.Select(p => (p.Name, (Func<object, object?>)p.GetValue)),
@@ -123,10 +118,10 @@ internal static class ValueFormatter
     private static string Html(string[] names, IEnumerable<IEnumerable<object?>> rows, string more)
     {
         string Cells(string tag, IEnumerable<string> texts) =>
-            $"<tr>{string.Concat(texts.Select(t => $"<{tag}>{WebUtility.HtmlEncode(t)}</{tag}>"))}</tr>";
+            $"<tr>{string.Concat(texts.Select(t => $"<{tag}>{Escape(t)}</{tag}>"))}</tr>";
         string body = string.Concat(rows.Select(row => Cells("td", row.Select(Plain)) + "\n"));
-        string foot = more == "" ? ""
-            : $"<tfoot><tr><td colspan=\"{names.Length}\">{more.Trim()}</td></tr></tfoot>";
+        string foot =
+            more == "" ? "" : $"<tfoot><tr><td colspan=\"{names.Length}\">{more.Trim()}</td></tr></tfoot>";
         return $"<table><thead>{Cells("th", names)}</thead>\n<tbody>\n{body}</tbody>{foot}</table>";
     }
 }

@@ -1,3 +1,4 @@
+using DermKit.Cli;
 using DermKit.Tests.Notebooks;
 using DermKit.Notebooks;
 
@@ -38,6 +39,33 @@ public sealed class RunCommandTests : IDisposable
         Assert.Contains("1 of 2 notebooks", text);
         Assert.Equal(2, System.Text.RegularExpressions.Regex.Count(text, @"\.html \d+:\d\d min after the start"));
         Assert.Empty(error);
+    }
+
+    [Fact]
+    public async Task AReportThatCannotBeWrittenLeavesNoProcess()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "reads the command lines of /proc");
+        string[] paths = [_good.Save("first"), _bad.Save("second")];
+        // A folder is where the first report belongs; the process of the second notebook has been started by then.
+        Directory.CreateDirectory(Path.Combine(_good.Out, "first.html", "full"));
+        var reports = new NotebookReports(new RunOptions { Root = GeneratedNotebook.Root }, _good.Out);
+        Exception error = await Assert.ThrowsAnyAsync<Exception>(
+            () => reports.RunAsync(paths, TestContext.Current.CancellationToken));
+        Assert.True(error is IOException or UnauthorizedAccessException, error.ToString());
+        Assert.DoesNotContain(Directory.GetDirectories("/proc"), process => CommandLine(process).Contains(_bad.Folder));
+    }
+
+    private static string CommandLine(string process)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(process, "cmdline"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // No process, or one that has ended.
+            return "";
+        }
     }
 
     [Fact]
