@@ -71,7 +71,7 @@ public static class LabelEfficiency
                 .SelectMany(r => LabelDraws.Draw(labels, classes, plan.Sizes, seed, r))];
             if (draws.Length == 0)
                 throw new KitException($"{where}: the smallest class has {counts.Min()} training images, fewer than "
-                    + $"the smallest size ({plan.Sizes[0]}); name smaller sizes, or take more training images.");
+                    + $"the smallest size to draw ({plan.Sizes[0]}); name smaller ones, or take more training images.");
             IReadOnlyList<DrawOutcome> outcomes = probe.RunDraws(ProbeInput.Rows(features, train, rowOf), labels,
                 ProbeInput.Rows(features, test, rowOf), classes, draws, cancellation);
             int[] sizes = [.. draws.Select(d => d.PerClass).Distinct().Order()];
@@ -136,6 +136,6 @@ public static class LabelEfficiency
     }
 
     private static string Unconverged(LabelDraw[] open, int all) => open.Length == 0 ? ""
-        : $"{open.Length} of {all} regressions did not converge, so that their scores are lower bounds: "
+        : $"{open.Length} of {all} regressions did not converge, and their scores are lower bounds: "
             + $"{Names.Listed(open.Select(d => $"n = {d.PerClass} draw {d.Repeat + 1}"), 5)}.";
 }

@@ -1,4 +1,5 @@
 using DermKit.Data;
+using System.Text.Json.Serialization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -17,6 +18,13 @@ public sealed record KnnProbe() : Probe("knn")
 
     /// <summary>Share of training rows that chooses k.</summary>
     public double ValidationShare { get; init; } = 0.15;
+
+    // Constants in the keys of stored results.
+    [JsonInclude]
+    internal int Vote => 0;
+
+    [JsonInclude]
+    internal double Temperature => 0.07;
 
     /// <inheritdoc/>
     public override ProbeOutcome Run(Tensor train, int[] labels, Tensor test, int classes, int seed = 1)
