@@ -1,16 +1,27 @@
 using DermKit.Data;
-using System.Text.Json.Serialization;
 using TorchSharp;
+using static DermKit.KeptScalar;
 using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 
-/// <summary>k nearest neighbours by cosine distance, each with one vote; the defaults are the paper's protocol. Chooses
-/// the k with the best F1 (<see cref="ClassCounts.PaperF1"/>; the smallest of equals) on a stratified part of the
-/// training rows, fits on the rest and scores that fit on the test rows without a refit. Skips a k above the fitted
-/// rows. Ties go to the smallest class, as in scikit-learn. <para>Where scikit-learn's train_test_split refuses, the
-/// outcome's note names the kit's rule: a class with one row takes no part in the choice; if the validation part has
-/// fewer rows than classes with two or more, or one such class exists, k is 1 on all training rows.</para></summary>
+/// <summary>Weight of a neighbour's vote.</summary>
+public enum KnnVote
+{
+    /// <summary>1 (the paper; scikit-learn weights="uniform").</summary>
+    Uniform,
+    /// <summary>1 / cosine distance; distance 0 outvotes all others (scikit-learn weights="distance").</summary>
+    InverseDistance,
+    /// <summary>exp(cosine / temperature) (DINO's eval_knn.py).</summary>
+    Softmax,
+}
+
+/// <summary>k nearest neighbours by cosine distance; the defaults are the paper's protocol. Chooses the k with the best
+/// F1 (<see cref="ClassCounts.PaperF1"/>; the smallest of equals) on a stratified part of the training rows, fits on
+/// the rest and scores that fit on the test rows without a refit. Skips a k above the fitted rows. Ties go to the
+/// smallest class, as in scikit-learn. <para>Where scikit-learn's train_test_split refuses, the outcome's note names
+/// the kit's rule: a class with one row takes no part in the choice; if the validation part has fewer rows than classes
+/// with two or more, or only one such class exists, k is 1 on all training rows.</para></summary>
 public sealed record KnnProbe() : Probe("knn")
 {
     /// <summary>The k to choose from.</summary>
@@ -19,12 +30,11 @@ public sealed record KnnProbe() : Probe("knn")
     /// <summary>Share of training rows that chooses k.</summary>
     public double ValidationShare { get; init; } = 0.15;
 
-    // Constants in the keys of stored results.
-    [JsonInclude]
-    internal int Vote => 0;
+    /// <summary>Vote of a neighbour.</summary>
+    public KnnVote Vote { get; init; } = KnnVote.Uniform;
 
-    [JsonInclude]
-    internal double Temperature => 0.07;
+    /// <summary>Temperature of <see cref="KnnVote.Softmax"/>.</summary>
+    public double Temperature { get; init; } = 0.07;
 
     /// <inheritdoc/>
     public override ProbeOutcome Run(Tensor train, int[] labels, Tensor test, int classes, int seed = 1)
@@ -33,11 +43,11 @@ public sealed record KnnProbe() : Probe("knn")
         int[] counts = ProbeInput.CountClasses(labels, classes);
         if (SplitToChooseK(labels, classes, seed) is not var (fit, validation))
         {
-            return Classify(train, labels, test, classes, [1])[1] with
+            return Classify(train, labels, test, classes, [1], Vote, Temperature)[1] with
             {
-                Note = $"k = 1 without a choice: {(int)Math.Round(100 * ValidationShare)} % of {labels.Length} "
-                    + $"training images are too few to hold back one of each of the {counts.Count(c => c > 1)} classes "
-                    + "with two or more (a rule of this kit, not of the paper).",
+                Note = $"k = 1 without a choice: {(int)Math.Round(100 * ValidationShare)} % of "
+                    + $"{labels.Length} training images are too few to hold back one of each of the "
+                    + $"{counts.Count(c => c > 1)} classes with two or more (a rule of this kit, not of the paper).",
             };
         }
         using var scope = NewDisposeScope();
@@ -45,7 +55,7 @@ public sealed record KnnProbe() : Probe("knn")
         int[] validationLabels = Array.ConvertAll(validation, r => labels[r]);
         // One pass over validation and test rows serves both.
         Tensor queries = cat([ProbeInput.Rows(train, validation), test], 0);
-        var outcomes = Classify(ProbeInput.Rows(train, fit), fitLabels, queries, classes, Ks);
+        var outcomes = Classify(ProbeInput.Rows(train, fit), fitLabels, queries, classes, Ks, Vote, Temperature);
         if (outcomes.Count == 0) throw EveryKTooLarge(fit.Length);
         var scores = outcomes.ToDictionary(o => o.Key, o =>
             ClassCounts.Of(validationLabels, o.Value.Predicted[..validation.Length], classes).PaperF1());
@@ -69,7 +79,8 @@ public sealed record KnnProbe() : Probe("knn")
         IReadOnlyList<LabelDraw> draws, CancellationToken cancellation = default)
     {
         ProbeInput.Check(train, labels, test, classes);
-        return KnnDraws.Run(this, train, labels, test, classes, draws, cancellation);
+        return Vote == KnnVote.Uniform ? KnnDraws.Run(this, train, labels, test, classes, draws, cancellation)
+            : base.RunDraws(train, labels, test, classes, draws, cancellation);
     }
 
     // Rows to fit (train) and to choose k (test); null where k cannot be chosen.
@@ -87,32 +98,65 @@ public sealed record KnnProbe() : Probe("knn")
     internal KitException EveryKTooLarge(int rows) =>
         new($"kNN: every k of [{string.Join(", ", Ks)}] is larger than the {rows} fitted rows; add a smaller k.");
 
-    // Classifies every query row for each k up to the training rows; probabilities are vote shares. One product and
-    // one top-k serve all k.
+    // Classifies every query row for each k up to the training rows; probabilities are vote shares.
     internal static SortedDictionary<int, ProbeOutcome> Classify(Tensor train, int[] labels, Tensor query, int classes,
-        IReadOnlyList<int> ks)
+        IReadOnlyList<int> ks, KnnVote vote = KnnVote.Uniform, double temperature = 0.07)
+    {
+        var outcomes = new SortedDictionary<int, ProbeOutcome>();
+        foreach ((int k, double[,] votes) in Votes(train, labels, query, classes, ks, vote, temperature))
+        {
+            int[] predicted = Metrics.ArgMax(votes);
+            for (int i = 0; i < predicted.Length; i++)
+            {
+                double sum = 0;
+                for (int c = 0; c < classes; c++) sum += votes[i, c];
+                for (int c = 0; c < classes; c++) votes[i, c] /= sum;
+            }
+            outcomes[k] = new ProbeOutcome(predicted, votes) { K = k };
+        }
+        return outcomes;
+    }
+
+    // Votes [M, classes] by k. One product and one top-k serve all k, whose votes accumulate.
+    internal static SortedDictionary<int, double[,]> Votes(Tensor train, int[] labels, Tensor query, int classes,
+        IReadOnlyList<int> ks, KnnVote vote = KnnVote.Uniform, double temperature = 0.07)
     {
         using var scope = NewDisposeScope();
         ProbeInput.Check(train, labels, query, classes);
         if (ks.Any(k => k < 1)) throw new KitException($"kNN: k is {ks.Min()}; expected 1 or more.");
         int[] usable = Usable(ks, labels.Length);
         if (usable.Length == 0) return [];
-        var shares = usable.ToDictionary(k => k, _ => new double[query.shape[0], classes]);
-        int row = 0;
-        foreach ((Tensor index, _) in CosineSearch.Nearest(train, query, usable[^1]))
-            foreach (long[] nearest in index.cpu().data<long>().ToArray().Chunk(usable[^1]))
+        var parts = usable.ToDictionary(k => k, _ => new List<Tensor>());
+        Tensor classOf = ProbeInput.ToTensor(labels, train.device);
+        foreach ((Tensor index, Tensor cosine) in CosineSearch.Nearest(train, query, usable[^1]))
+        {
+            Tensor voted = classOf.index_select(0, index.flatten()).reshape(index.shape);
+            Tensor weight = Weights(cosine, vote, temperature);
+            Tensor sum = zeros([index.shape[0], classes], float64, train.device);
+            int before = 0;
+            foreach (int k in usable)
             {
-                int[] votes = new int[classes];
-                int counted = 0;
-                foreach (int k in usable)
-                {
-                    while (counted < k) votes[labels[nearest[counted++]]]++;
-                    for (int c = 0; c < classes; c++) shares[k][row, c] = votes[c] / (double)k;
-                }
-                row++;
+                sum.scatter_add_(1, voted.narrow(1, before, k - before), weight.narrow(1, before, k - before));
+                parts[k].Add(sum.cpu().clone());
+                before = k;
             }
-        return new(shares.ToDictionary(s => s.Key, s => new ProbeOutcome(s.Value) { K = s.Key }));
+        }
+        return new(parts.ToDictionary(p => p.Key, p => ProbeInput.ToArray(cat(p.Value, 0))));
     }
 
     internal static int[] Usable(IReadOnlyList<int> ks, int rows) => [.. ks.Where(k => k <= rows).Distinct().Order()];
+
+    private static Tensor Weights(Tensor cosine, KnnVote vote, double temperature)
+    {
+        Tensor wide = cosine.to(float64);
+        switch (vote)
+        {
+            case KnnVote.Uniform: return ones_like(wide);
+            case KnnVote.Softmax: return (wide / Kept(temperature)).exp();
+            default:
+                Tensor distance = (Kept(1) - cosine).clamp(Kept(0), Kept(2)).to(float64);
+                Tensor exact = distance == Kept(0);
+                return where(exact.any(1, keepdim: true), exact.to(float64), Kept(1) / distance);
+        }
+    }
 }

@@ -164,19 +164,13 @@ public sealed class LabelEfficiencyTests
         Assert.IsType<string>(LabelReport.Remarks(new([plain], new([], [task], [], []))));
     }
 
-    private sealed record DrawByDraw() : Probe("draw-by-draw")
-    {
-        public override ProbeOutcome Run(Tensor train, int[] labels, Tensor test, int classes, int seed = 1) =>
-            new KnnProbe().Run(train, labels, test, classes, seed);
-    }
-
     [Fact]
     public void AProbeWithoutAFastPathRunsDrawByDraw()
     {
         using var scope = NewDisposeScope();
         LabelPlan plan = Plan with
         {
-            Suite = new() { Probing = new() { Probes = [new DrawByDraw()], Resamples = 10 } }
+            Suite = new() { Probing = new() { Probes = [new KnnProbe { Vote = KnnVote.Softmax }], Resamples = 10 } }
         };
         LabelCurve curve = Assert.Single(LabelEfficiency.Run(Features(), Source, Task(), 9, plan));
         Assert.Equal([1, 10, 30], curve.Sizes);

@@ -29,18 +29,33 @@ public sealed class ProbeTests
     }
 
     [Fact]
+    public void ExactDuplicatesOutvoteAllOthersByDistance()
+    {
+        using var scope = NewDisposeScope();
+        Tensor train = tensor(new float[,] { { 4, 0 }, { 2, 0 }, { 1, 0.01f }, { 1, 0.01f }, { 1, 0.01f } });
+        ProbeOutcome five = KnnProbe.Classify(train, [0, 0, 1, 1, 1], tensor(new float[,] { { 3, 0 } }), 2, [5],
+            KnnVote.InverseDistance)[5];
+        Assert.Equal(1, five.Probabilities[0, 0]);
+        Assert.Equal([1],
+            KnnProbe.Classify(train, [0, 0, 1, 1, 1], tensor(new float[,] { { 3, 0 } }), 2, [5])[5].Predicted);
+    }
+
+    [Fact]
     public void EveryKFromOnePassIsThatKAlone()
     {
         using var scope = NewDisposeScope();
         (Tensor train, int[] labels) = Blobs(90, 12, 4, 1, 0.3);
         Tensor query = Blobs(40, 12, 4, 2, 0.3).X;
-        var together = KnnProbe.Classify(train, labels, query, 4, [7, 1, 200, 30, 7]);
-        Assert.Equal([1, 7, 30], together.Keys);
-        foreach (int k in together.Keys)
+        foreach (KnnVote vote in Enum.GetValues<KnnVote>())
         {
-            ProbeOutcome alone = KnnProbe.Classify(train, labels, query, 4, [k])[k];
-            Assert.Equal(alone.Probabilities, together[k].Probabilities);
-            Assert.Equal(alone.Predicted, together[k].Predicted);
+            var together = KnnProbe.Votes(train, labels, query, 4, [7, 1, 200, 30, 7], vote);
+            Assert.Equal([1, 7, 30], together.Keys);
+            foreach (int k in together.Keys)
+            {
+                double[,] alone = KnnProbe.Votes(train, labels, query, 4, [k], vote)[k];
+                Assert.All(alone.Cast<double>().Zip(together[k].Cast<double>()),
+                    pair => Assert.Equal(pair.First, pair.Second, 1e-9 * Math.Max(1, pair.First)));
+            }
         }
     }
 
