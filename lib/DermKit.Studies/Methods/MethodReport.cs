@@ -30,12 +30,12 @@ public static class MethodReport
         ("Minutes", r => r.Time.TotalMinutes),
         ("Feature std", r => CollapseReport.Last(r.Log, s => s.FeatureStd)),
         ("Effective rank", r => CollapseReport.Last(r.Log, s => s.EffectiveRank))) with
-        {
-            Stamp = stamp,
-            Note = "Every run sees the same images equally often; DINO and iBOT make more views of each. Feature std "
+    {
+        Stamp = stamp,
+        Note = "Every run sees the same images equally often; DINO and iBOT make more views of each. Feature std "
                 + "and effective rank are the last measured ones and reveal a collapsed run; losses of different "
                 + "methods are not comparable.",
-        };
+    };
 
     /// <summary>Scores of each method, paired with untrained weights.</summary>
     public static Table Scores(MethodStudy study) => ProbingReport.Scores("Scores after training at one budget",
