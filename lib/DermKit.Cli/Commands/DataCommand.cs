@@ -148,8 +148,8 @@ internal static class DataCommand
         command.SetAction(parsed =>
         {
             string path = Path.GetFullPath(parsed.GetValue(folder)!);
-            FixtureSets.Write(KitSettings.FromEnvironment(), path);
-            Console.WriteLine($"{path}: {string.Join(", ", FixtureSets.Names)}, all FIXTURE. Next: KIT_DATA_DIR={path} "
+            string[] sets = FixtureSets.Write(KitSettings.FromEnvironment(), path);
+            Console.WriteLine($"{path}: {string.Join(", ", sets)}, all FIXTURE. Next: KIT_DATA_DIR={path} "
                 + "kit run notebooks/02-twelve-task-probing.ipynb");
             return 0;
         });
