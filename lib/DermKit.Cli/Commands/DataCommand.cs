@@ -134,8 +134,8 @@ internal static class DataCommand
         }.Runs((parsed, _) =>
         {
             string path = Path.GetFullPath(parsed.GetValue(folder)!);
-            FixtureSets.Write(KitSettings.FromEnvironment(), path);
-            Console.WriteLine($"{path}: {string.Join(", ", FixtureSets.Names)}, all FIXTURE. Next: KIT_DATA_DIR={path} "
+            string[] sets = FixtureSets.Write(KitSettings.FromEnvironment(), path);
+            Console.WriteLine($"{path}: {string.Join(", ", sets)}, all FIXTURE. Next: KIT_DATA_DIR={path} "
                 + "kit run notebooks/02-twelve-task-probing.ipynb");
         });
     }

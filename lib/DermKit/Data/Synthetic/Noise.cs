@@ -1,18 +1,21 @@
+using SkiaSharp;
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace DermKit.Data;
 
 /// <summary>A random stream for each (seed, key, salt).</summary>
 internal sealed class Rng(long seed, long key, long salt = 0)
 {
-    private readonly SplitMix64 bits =
-        new(new SplitMix64(new SplitMix64((ulong)seed).Next() ^ (ulong)key).Next() ^ (ulong)salt);
+    private readonly SplitMix64 bits = SplitMix64.Stream((ulong)seed, (ulong)key, (ulong)salt);
 
     public ulong Next() => bits.Next();
 
     public float Unit() => (Next() >> 40) * (1f / (1 << 24));
 
     public float Range(float low, float high) => low + (high - low) * Unit();
+
+    public Vector2 Point(float low, float high) => new(Range(low, high), Range(low, high));
 
     public float Angle() => Range(0, MathF.Tau);
 
@@ -25,46 +28,28 @@ internal sealed class Rng(long seed, long key, long salt = 0)
     // In [low, high].
     public int Int(int low, int high) => low + (int)(Unit() * (high - low + 1));
 
-    public int Pick(double[] weights)
+    public int Pick(params double[] weights)
     {
         double left = weights.Sum() * Unit();
         int pick = 0;
         while (pick < weights.Length - 1 && (left -= weights[pick]) >= 0) pick++;
         return pick;
     }
+
+    public static Vector2 Polar(float length, float angle) => length * new Vector2(MathF.Cos(angle), MathF.Sin(angle));
 }
 
-/// <summary>Periodic 512 x 512 textures: a look-up instead of octaves of hashing keeps an image near 10 ms.</summary>
-internal sealed class Noise
+/// <summary>Periodic textures: a look-up instead of octaves of hashing keeps an image near 10 ms.</summary>
+internal static class Noise
 {
     private const int Size = 512, Cells = 40;
-    private readonly float[] texels = new float[Size * Size];
-    private readonly float perUnit;
-
-    private Noise(float perUnit, Func<float, float, float> value)
-    {
-        this.perUnit = perUnit;
-        for (int i = 0; i < texels.Length; i++) texels[i] = value(i % Size / (float)Size, i / Size / (float)Size);
-    }
+    private static readonly float[] Waves = MakeWaves(), Borders = MakeBorders();
 
     // Gradient noise, about -1..1; a unit is the largest wave.
-    public static Noise Fractal { get; } = MakeFractal();
+    public static float Fractal(Vector2 at) => At(Waves, at * (Size / 8f));
 
-    // Distance to the border of irregular cells, 0..0.5 cells: skin lines and pigment network.
-    public static Noise Border { get; } = MakeCells((first, second) => second - first);
-
-    // Distance to the nearest cell centre, 0..0.9 cells: follicles and pores.
-    public static Noise Centre { get; } = MakeCells((first, _) => first);
-
-    public float At(float x, float y)
-    {
-        x = x * perUnit + (Size << 4);
-        y = y * perUnit + (Size << 4);
-        int column = (int)x, row = (int)y;
-        float Texel(int down, int right) => texels[(row + down) % Size * Size + (column + right) % Size];
-        float across = x - column;
-        return Blend(Blend(Texel(0, 0), Texel(0, 1), across), Blend(Texel(1, 0), Texel(1, 1), across), y - row);
-    }
+    // Distance to the border of irregular cells of width 1, 0 to about 1: skin lines, pigment network, pores.
+    public static float Border(Vector2 at) => At(Borders, at * (Size / (float)Cells));
 
     // Hermite step from 0 at low to 1 at high; low may be above high.
     public static float Step(float low, float high, float x)
@@ -73,53 +58,51 @@ internal sealed class Noise
         return t * t * (3 - 2 * t);
     }
 
-    private static float Blend(float a, float b, float t) => a + t * (b - a);
-
-    private static Vector2[] Points(Rng rng, int side, float low, float high) =>
-        [.. Enumerable.Range(0, side * side).Select(_ => new Vector2(rng.Range(low, high), rng.Range(low, high)))];
-
-    private static Noise MakeFractal()
+    private static float At(float[] texels, Vector2 at)
     {
-        Vector2[][] slopes = [.. Enumerable.Range(0, 5).Select(o => Points(new(71, o), 8 << o, -1.4f, 1.4f))];
-        return new(Size / 8f, (x, y) =>
+        at += new Vector2(Size << 4);
+        int column = (int)at.X, row = (int)at.Y;
+        float Row(int y)
         {
-            float sum = 0, weight = 1.15f;
-            for (int octave = 0, period = 8; octave < slopes.Length; octave++, period *= 2, weight *= .52f)
-            {
-                float px = x * period, py = y * period;
-                int cx = (int)px, cy = (int)py;
-                float Slope(int ox, int oy)
-                {
-                    Vector2 slope = slopes[octave][(cy + oy) % period * period + (cx + ox) % period];
-                    return slope.X * (px - cx - ox) + slope.Y * (py - cy - oy);
-                }
-                float u = Fade(px - cx);
-                sum += weight * Blend(Blend(Slope(0, 0), Slope(1, 0), u), Blend(Slope(0, 1), Slope(1, 1), u),
-                    Fade(py - cy));
-            }
-            return sum;
-        });
+            float left = texels[y % Size * Size + column % Size];
+            return left + (at.X - column) * (texels[y % Size * Size + (column + 1) % Size] - left);
+        }
+        float top = Row(row);
+        return top + (at.Y - row) * (Row(row + 1) - top);
     }
 
-    private static float Fade(float t) => t * t * t * (t * (t * 6 - 15) + 10);
-
-    // Value takes the distances to the nearest two points.
-    private static Noise MakeCells(Func<float, float, float> value)
+    private static float[] MakeWaves()
     {
-        Vector2[] points = Points(new(72, 0), Cells, .08f, .92f);
-        return new(Size / (float)Cells, (x, y) =>
+        // 16 bits round away most differences between processors.
+        using var bitmap = new SKBitmap(Size, Size, SKColorType.Alpha16, SKAlphaType.Premul);
+        using var canvas = new SKCanvas(bitmap);
+        using SKShader shader = SKShader.CreatePerlinNoiseFractalNoise(8f / Size, 8f / Size, 5, 71,
+            new SKSizeI(Size, Size));
+        using var paint = new SKPaint { Shader = shader };
+        canvas.DrawPaint(paint);
+        ushort[] texels = MemoryMarshal.Cast<byte, ushort>(bitmap.GetPixelSpan()).ToArray();
+        return Array.ConvertAll(texels, texel => (texel - 32768) / 24000f);
+    }
+
+    private static float[] MakeBorders()
+    {
+        var rng = new Rng(72, 0);
+        Vector2[] points = [.. Enumerable.Range(0, Cells * Cells).Select(_ => rng.Point(.08f, .92f))];
+        var texels = new float[Size * Size];
+        for (int i = 0; i < texels.Length; i++)
         {
-            float px = x * Cells, py = y * Cells, first = 9, second = 9;
-            int cx = (int)px, cy = (int)py;
+            Vector2 at = new Vector2(i % Size, i / Size) * Cells / Size;
+            float first = 9, second = 9;
             for (int n = 0; n < 9; n++)
             {
-                int nx = cx + n % 3 - 1, ny = cy + n / 3 - 1;
-                Vector2 point = points[(ny + Cells) % Cells * Cells + (nx + Cells) % Cells];
-                float dx = nx + point.X - px, dy = ny + point.Y - py, d = dx * dx + dy * dy;
+                int x = (int)at.X + n % 3 - 1, y = (int)at.Y + n / 3 - 1;
+                Vector2 point = points[(y + Cells) % Cells * Cells + (x + Cells) % Cells] + new Vector2(x, y);
+                float d = Vector2.Distance(at, point);
                 second = Math.Min(second, Math.Max(first, d));
                 first = Math.Min(first, d);
             }
-            return value(MathF.Sqrt(first), MathF.Sqrt(second));
-        });
+            texels[i] = second - first;
+        }
+        return texels;
     }
 }

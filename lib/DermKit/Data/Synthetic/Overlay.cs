@@ -1,161 +1,127 @@
 using SkiaSharp;
 using System.Numerics;
+using static SkiaSharp.SKBlendMode;
 
 namespace DermKit.Data;
 
-/// <summary>Artefacts on the skin (hair, pen, ruler, gel) and on the lens (vignette, dark corners).</summary>
+/// <summary>Artefacts on the skin (cloth behind it, pen, hair, shine, ruler), then of the camera.</summary>
 internal sealed class Overlay(SKCanvas canvas, SKPaint paint, Photo photo, View view, Rng rng)
 {
     private const int Size = PhotoPainter.Size;
+    private static readonly SKColor Shadow = new(20, 12, 10), Clear = new(255, 255, 255, 0);
 
     // Behind a limb: gown, sheet, couch, table, shadow.
-    public static readonly Vector3[] Cloths = [new(.42f, .60f, .62f), new(.86f, .86f, .85f), new(.28f, .38f, .52f),
-        new(.55f, .46f, .36f), new(.16f, .16f, .18f), new(.62f, .66f, .60f)];
+    private static readonly SKColor[] Cloths =
+        [new(107, 153, 158), new(219, 219, 217), new(71, 97, 133), new(140, 117, 92), new(41, 41, 46)];
 
-    public static void OnSkin(SKBitmap image, Photo photo, View view, Rng rng)
+    private readonly Vector2 middle = new(Size / 2f);
+
+    public static void Draw(SKBitmap image, Photo photo, View view, Rng rng)
     {
         using var canvas = new SKCanvas(image);
-        using var paint = new SKPaint { IsAntialias = true, StrokeCap = SKStrokeCap.Round };
-        var overlay = new Overlay(canvas, paint, photo, view, rng);
-        if (photo.Has(Artefacts.PenMark)) overlay.PenMark();
-        if (photo.Has(Artefacts.Hair)) overlay.Hair();
-        if (photo.Dermoscopic && photo.Has(Artefacts.Glare)) overlay.Gel();
-        if (photo.Has(Artefacts.Ruler)) overlay.Ruler();
+        using var paint = new SKPaint { IsAntialias = true, IsStroke = true };
+        new Overlay(canvas, paint, photo, view, rng).Draw(image);
     }
 
-    public static void OnLens(SKBitmap image, Photo photo, Rng rng)
+    private void Draw(SKBitmap image)
     {
-        using var canvas = new SKCanvas(image);
-        float x = Size / 2f + rng.Range(-8, 8), y = Size / 2f + rng.Range(-8, 8);
+        // Cloth lies beyond a slightly round edge.
+        if (photo.Has(Artefacts.Background))
+            Disc(middle + Rng.Polar((rng.Range(.34f, .46f) - 2) * Size, rng.Angle()), 2 * Size, 1, SrcOver,
+                (.93f, Shadow.WithAlpha(0)), (.99f, Shadow.WithAlpha(140)), (1, Cloths[rng.Int(0, 4)]));
+        if (photo.Has(Artefacts.PenMark)) PenMark();
+        if (photo.Has(Artefacts.Hair)) Hair();
+        if (photo.Has(Artefacts.Glare))
+            Disc(rng.Point(0, Size), rng.Range(50, 120), rng.Range(.25f, .7f), Screen, (0, White(50, 105)), (1, Clear));
+        // Bubbles in contact gel.
+        for (int i = photo.Dermoscopic && photo.Has(Artefacts.Glare) ? rng.Int(0, 7) : 0; i > 0; i--)
+        {
+            Vector2 at = rng.Point(0, Size);
+            float radius = rng.Range(2.5f, 9);
+            Disc(at, radius, 1, SrcOver, (.66f, White(10, 20)), (.84f, White(90, 120)), (.95f, Shadow.WithAlpha(60)),
+                (1, Shadow.WithAlpha(0)));
+            Disc(at - new Vector2(.35f * radius), .25f * radius, 1, SrcOver, (.6f, White(180, 200)), (1, Clear));
+        }
+        if (photo.Has(Artefacts.Ruler)) Ruler();
+        if (photo.Has(Artefacts.Blur)) Blur(image, rng.Range(1.2f, 2.2f));
+        Vector2 lens = middle + rng.Point(-8, 8);
         if (photo.Has(Artefacts.Vignette))
-        {
-            byte dark = (byte)rng.Int(90, 170);
-            using SKPaint shade = Gradient(x, y, Size * .76f, SKBlendMode.Multiply, [0, rng.Range(.4f, .6f), 1],
-                SKColors.White, SKColors.White, new(dark, dark, dark));
-            canvas.DrawPaint(shade);
-        }
+            Disc(lens, Size * .76f, 1, SrcOver, (rng.Range(.4f, .6f), Shadow.WithAlpha(0)),
+                (1, Shadow.WithAlpha((byte)rng.Int(90, 165))));
         if (photo.Has(Artefacts.DarkCorners))
-        {
-            using SKPaint shade = Gradient(x, y, Size * rng.Range(.5f, .62f) * 1.04f, SKBlendMode.SrcOver, [0, .94f, 1],
-                SKColors.Transparent, SKColors.Transparent, new(8, 6, 8));
-            canvas.DrawPaint(shade);
-        }
+            Disc(lens, Size * rng.Range(.52f, .64f), 1, SrcOver, (.96f, Shadow.WithAlpha(0)), (1, new(8, 6, 8)));
     }
 
-    private static SKPaint Gradient(float x, float y, float radius, SKBlendMode blend, float[] places,
-        params SKColor[] colours)
+    private SKColor White(int low, int high) => SKColors.White.WithAlpha((byte)rng.Int(low, high));
+
+    private void Blur(SKBitmap image, float sigma)
     {
-        using SKShader shader =
-            SKShader.CreateRadialGradient(new(x, y), radius, colours, places, SKShaderTileMode.Clamp);
-        return new() { Shader = shader, BlendMode = blend, IsAntialias = true };
+        using SKBitmap sharp = image.Copy();
+        using SKImageFilter filter = SKImageFilter.CreateBlur(sigma, sigma, SKShaderTileMode.Clamp);
+        using var blur = new SKPaint { ImageFilter = filter, BlendMode = Src };
+        canvas.DrawBitmap(sharp, 0, 0, SKSamplingOptions.Default, blur);
     }
 
-    private void Stroke(SKColor colour, float width)
+    // A radial gradient that goes on beyond its radius; flat squeezes it at a random angle.
+    private void Disc(Vector2 at, float radius, float flat, SKBlendMode blend,
+        params (float Place, SKColor Colour)[] stops)
     {
-        paint.Style = SKPaintStyle.Stroke;
+        using SKShader shader = SKShader.CreateRadialGradient(default, radius, [.. stops.Select(s => s.Colour)],
+            [.. stops.Select(s => s.Place)], SKShaderTileMode.Clamp);
+        using var gradient = new SKPaint { Shader = shader, BlendMode = blend };
+        canvas.Save();
+        canvas.Translate(at);
+        canvas.RotateRadians(rng.Angle());
+        canvas.Scale(1, flat);
+        canvas.DrawCircle(0, 0, 4 * radius, gradient);
+        canvas.Restore();
+    }
+
+    private void Pen(SKColor colour, float width, SKBlendMode blend = SrcOver)
+    {
         paint.Color = colour;
         paint.StrokeWidth = width;
-    }
-
-    private void Fill(SKColor colour)
-    {
-        paint.Style = SKPaintStyle.Fill;
-        paint.Color = colour;
-    }
-
-    private void Hair()
-    {
-        Patient patient = photo.Lesion.Patient;
-        bool grey = rng.Chance((patient.Age - 45) / 50), fair = !grey && patient.SkinType <= 2 && rng.Chance(.45);
-        SKColor tint = grey ? new(176, 170, 164) : fair ? new(150, 112, 70) : new(44, 30, 24);
-        float main = rng.Angle();
-        for (int i = rng.Int(5, 26); i > 0; i--)
-        {
-            float angle = main + rng.Normal(0, .45f),
-                length = Size * rng.Range(.35f, 1) * (photo.Dermoscopic ? 1 : .45f);
-            var outwards = new Vector2(MathF.Cos(angle), MathF.Sin(angle));
-            Vector2 along = outwards * length,
-                bend = rng.Normal(0, .14f) * length * new Vector2(-outwards.Y, outwards.X),
-                from = new(rng.Range(-30, Size + 30), rng.Range(-30, Size + 30));
-            int tone = rng.Int(-14, 14);
-            byte Tone(byte channel) => (byte)(channel + tone);
-            float width = rng.Range(.8f, 2.1f) * (photo.Dermoscopic ? 1 : .55f);
-            using var curve = new SKPathBuilder();
-            curve.MoveTo(from);
-            curve.CubicTo(from + along * .33f + bend,
-                from + along * .66f + bend * new Vector2(rng.Range(.2f, 1.2f), 1), from + along);
-            using SKPath path = curve.Snapshot();
-            // Shadow on the skin, the hair, its shine.
-            Stroke(new(40, 20, 15, 38), width * 1.7f);
-            canvas.Translate(1.2f, 1.2f);
-            canvas.DrawPath(path, paint);
-            canvas.Translate(-1.2f, -1.2f);
-            Stroke(new(Tone(tint.Red), Tone(tint.Green), Tone(tint.Blue), (byte)rng.Int(170, 235)), width);
-            canvas.DrawPath(path, paint);
-            Stroke(new(255, 245, 235, (byte)(grey ? 70 : 36)), width * .3f);
-            canvas.DrawPath(path, paint);
-        }
-    }
-
-    // Engraved in the contact plate, or a paper strip in a clinical image.
-    private void Ruler()
-    {
-        bool engraved = photo.Dermoscopic;
-        int side = rng.Int(0, 3);
-        float step = 1 / view.Scale, start = rng.Range(0, step), line = Size - (engraved ? 5 : rng.Range(20, 30));
-        canvas.Save();
-        canvas.RotateDegrees(90 * side, Size / 2f, Size / 2f);
-        if (!engraved)
-        {
-            canvas.RotateDegrees(rng.Range(-3, 3), Size / 2f, Size);
-            Fill(new(30, 20, 15, 70));
-            canvas.DrawRect(-20, line - 2, Size + 40, 80, paint);
-            Fill(new(236, 234, 226));
-            canvas.DrawRect(-20, line, Size + 40, 80, paint);
-        }
-        Stroke(engraved ? new(20, 18, 22, 215) : new(30, 30, 34, 230), engraved ? 1.5f : 1);
-        if (engraved) canvas.DrawLine(0, line, Size, line, paint);
-        for (int i = 0; start + i * step < Size; i++)
-        {
-            int length = i % 10 == 0 ? 13 : i % 5 == 0 ? 9 : 6;
-            canvas.DrawLine(start + i * step, line, start + i * step, line + (engraved ? -length : length), paint);
-        }
-        canvas.Restore();
+        paint.BlendMode = blend;
     }
 
     private void PenMark()
     {
         float reach = photo.Lesion.Diameter / 2 / view.Scale * rng.Range(1.25f, 1.6f) + 6;
-        Stroke(new(86, 62, 150, (byte)rng.Int(120, 180)), rng.Range(2.2f, 4));
-        paint.BlendMode = SKBlendMode.Multiply;
-        canvas.DrawArc(new(view.X - reach, view.Y - reach * .93f, view.X + reach, view.Y + reach * .93f),
+        Pen(new(86, 62, 150, (byte)rng.Int(120, 180)), rng.Range(2.2f, 4), Multiply);
+        canvas.DrawArc(SKRect.Create(view.Middle.X - reach, view.Middle.Y - reach, 2 * reach, 1.86f * reach),
             rng.Range(0, 360), rng.Range(190, 330), false, paint);
-        paint.BlendMode = SKBlendMode.SrcOver;
     }
 
-    // Bubbles and a soft sheen where the plate does not touch.
-    private void Gel()
+    private void Hair()
     {
-        static SKColor White(int alpha) => SKColors.White.WithAlpha((byte)alpha);
-        float x = rng.Range(0, Size), y = rng.Range(0, Size), radius = rng.Range(50, 120);
-        using (SKPaint glow = Gradient(x, y, radius, SKBlendMode.Screen, [0, 1], White(rng.Int(50, 105)), White(0)))
+        Patient patient = photo.Lesion.Patient;
+        float main = rng.Angle(), near = photo.Dermoscopic ? 1 : .5f;
+        using SKImageFilter shadow = SKImageFilter.CreateDropShadow(1.2f, 1.2f, .5f, .5f, Shadow.WithAlpha(60));
+        using var layer = new SKPaint { ImageFilter = shadow, Color = White(190, 240) };
+        Pen(rng.Chance((patient.Age - 45) / 50) ? new(176, 170, 164)
+            : rng.Chance(patient.SkinType <= 2 ? .45 : 0) ? new(150, 112, 70) : new(44, 30, 24), 1);
+        canvas.SaveLayer(layer);
+        for (int i = rng.Int(5, 26); i > 0; i--)
+            Structures.Line(canvas, paint, rng, rng.Point(-30, Size + 30), main + rng.Normal(0, .45f), .1f,
+                near * rng.Range(1, 2.4f), near * Size * rng.Range(.35f, 1));
+        canvas.Restore();
+    }
+
+    // Engraved in the contact plate, or a paper strip in a clinical image, with a mark a millimetre.
+    private void Ruler()
+    {
+        float step = 1 / view.Scale, x = rng.Range(0, step), edge = Size - (view.Clinical ? rng.Range(20, 30) : 5);
+        canvas.Save();
+        canvas.RotateDegrees(90 * rng.Int(0, 3) + (view.Clinical ? rng.Range(-3, 3) : 0), middle.X, middle.Y);
+        Pen(new(236, 234, 226), 80);
+        if (view.Clinical) canvas.DrawLine(-40, edge + 40, Size + 40, edge + 40, paint);
+        Pen(new(24, 22, 26, 220), view.Clinical ? 1 : 1.5f);
+        canvas.DrawLine(0, edge, Size, edge, paint);
+        for (int i = 0; x < Size; i++, x += step)
         {
-            canvas.Save();
-            canvas.RotateDegrees(rng.Range(0, 180), x, y);
-            canvas.Scale(1, rng.Range(.25f, .7f), x, y);
-            canvas.DrawPaint(glow);
-            canvas.Restore();
+            int length = i % 10 == 0 ? 13 : i % 5 == 0 ? 9 : 6;
+            canvas.DrawLine(x, edge, x, edge + (view.Clinical ? length : -length), paint);
         }
-        Fill(White(190));
-        for (int i = rng.Int(0, 7); i > 0; i--)
-        {
-            x = rng.Range(0, Size);
-            y = rng.Range(0, Size);
-            radius = rng.Range(2.5f, 9);
-            using SKPaint bubble = Gradient(x, y, radius, SKBlendMode.SrcOver, [0, .66f, .84f, .95f, 1], White(10),
-                White(16), White(105), new(60, 35, 30, 60), new(60, 35, 30, 0));
-            canvas.DrawCircle(x, y, radius, bubble);
-            canvas.DrawOval(x - radius * .35f, y - radius * .4f, radius * .2f, radius * .14f, paint);
-        }
+        canvas.Restore();
     }
 }

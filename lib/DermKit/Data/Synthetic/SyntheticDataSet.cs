@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using static System.FormattableString;
 
@@ -12,14 +13,14 @@ internal static class SyntheticDataSet
     public const string Name = "synthetic";
 
     // Raised when images or columns change, so that older folders are not mixed in.
-    private const int Version = 4;
+    private const int Version = 5;
 
     // duplicate_of is the image_id of the original, or empty; border_index is 1 for a circle; lesion_fraction is a
     // share of the image.
     private static readonly string[] Columns =
     [
-        .. "image_id diagnosis malignant skin_type site age sex patient_id lesion_id modality split".Split(' '),
-        "duplicate_of",
+        .. "image_id diagnosis malignant skin_type site age sex patient_id lesion_id modality split duplicate_of"
+            .Split(' '),
         .. Enum.GetNames<Artefacts>().Skip(1).Concat(Enum.GetNames<Trait>()).Select(Snake),
         .. "elevation area_mm2 diameter_mm asymmetry border_index colours lesion_fraction bytes".Split(' '),
     ];
@@ -85,10 +86,10 @@ internal static class SyntheticDataSet
         // A thread takes a lesion at a time and measures it once for all its images.
         Parallel.ForEach(Partitioner.Create(SyntheticPlan.Make(images, seed).GroupBy(p => p.Lesion.Id),
             EnumerablePartitionerOptions.NoBuffering),
-            () => (Painter: new PhotoPainter(seed), Maps: new LesionMaps(LesionTruth.Grid)),
+            () => (Painter: new PhotoPainter(seed), Measured: new SkinPainter(LesionTruth.Grid)),
             (photos, _, tools) =>
             {
-                LesionTruth truth = LesionTruth.Measure(photos.First().Lesion, tools.Maps);
+                LesionTruth truth = LesionTruth.Measure(photos.First().Lesion, tools.Measured);
                 foreach (Photo photo in photos)
                 {
                     var (jpeg, fraction) = tools.Painter.Draw(photo);
@@ -111,11 +112,11 @@ internal static class SyntheticDataSet
         Patient patient = lesion.Patient;
         LesionKind kind = LesionKind.All[lesion.Kind];
         IEnumerable<bool> flags = Enum.GetValues<Artefacts>().Skip(1).Select(photo.Has).Concat(lesion.Traits);
-        return Invariant($"{photo.Id},{kind.Name},{(kind.Malignant ? 1 : 0)},{patient.SkinType},{lesion.Site},")
-            + Invariant($"{patient.Age:0},{patient.Sex},{patient.Id},{lesion.Id},")
+        return string.Create(CultureInfo.InvariantCulture, $"{photo.Id},{kind.Name},{(kind.Malignant ? 1 : 0)},"
+            + $"{patient.SkinType},{lesion.Site},{patient.Age:0},{patient.Sex},{patient.Id},{lesion.Id},"
             + $"{(photo.Dermoscopic ? "dermoscopic" : "clinical")},{(patient.Test ? "test" : "train")},"
-            + $"{photo.Original?.Id},{string.Join(',', flags.Select(flag => flag ? 1 : 0))},"
-            + Invariant($"{lesion.Elevation:0.00},{truth.AreaMm2:0.0},{truth.DiameterMm:0.0},{truth.Asymmetry:0.000},")
-            + Invariant($"{truth.BorderIndex:0.000},{truth.Colours},{fraction:0.0000},{bytes}");
+            + $"{photo.Original?.Id},{string.Join(',', flags.Select(flag => flag ? 1 : 0))},{lesion.Elevation:0.00},"
+            + $"{truth.AreaMm2:0.0},{truth.DiameterMm:0.0},{truth.Asymmetry:0.000},{truth.BorderIndex:0.000},"
+            + $"{truth.Colours},{fraction:0.0000},{bytes}");
     }
 }

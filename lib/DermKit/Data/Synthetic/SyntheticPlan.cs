@@ -7,8 +7,7 @@ internal sealed record Patient(string Id, int SkinType, float Age, string Sex, b
 
 /// <summary>What the images of a lesion share. Grades are 0..1; <see cref="Seed"/> places its structures.</summary>
 internal sealed record Lesion(string Id, Patient Patient, int Kind, string Site, bool[] Traits, long Seed,
-    float Diameter, float Asymmetry, float Irregularity, float Sharpness, float Patchiness, float Elevation,
-    float Melanin, float Blood, float Wax)
+    float Diameter, float Disorder, float Sharpness, float Elevation, float Melanin, float Blood, float Wax)
 {
     public bool Has(Trait trait) => Traits[(int)trait];
 }
@@ -31,53 +30,40 @@ internal sealed record Photo(int Index, Lesion Lesion, bool Dermoscopic, Artefac
 /// <summary>Plans all photographs in one thread, so that counts and independence hold for every number.</summary>
 internal static class SyntheticPlan
 {
-    private const double TestShare = 0.25, DuplicateShare = 0.04;
     private static readonly double[] SkinShares = [.12, .24, .24, .17, .13, .10];
     private static readonly LesionKind[] Kinds = LesionKind.All;
 
-    // Diagnosis, skin type within it, and test share fill the largest gap next.
+    // Diagnosis, skin type within it, and test share (a quarter) fill the largest gap next.
     public static Photo[] Make(int images, int seed)
     {
         var rng = new Rng(seed, -1);
         var photos = new List<Photo>(images);
-        int[] drawn = new int[Kinds.Length], drawnForTest = new int[Kinds.Length];
-        var drawnBySkin = new int[Kinds.Length, SkinShares.Length];
-        double Missing(int kind) => Kinds[kind].Share * (photos.Count + 3) - drawn[kind];
         int lesions = 0, duplicates = 0;
-        for (int p = 1; photos.Count < images; p++)
+        double Missing(int kind) => Kinds[kind].Share * (photos.Count + 3) - photos.Count(p => p.Lesion.Kind == kind);
+        for (int person = 1; photos.Count < images; person++)
         {
             int first = Largest(Kinds.Length, k => Missing(k) + rng.Range(0, .6f));
-            int skin = Largest(SkinShares.Length,
-                s => SkinShares[s] * (drawn[first] + 3) - drawnBySkin[first, s] + rng.Range(0, 1.5f));
-            bool test = TestShare * (drawn[first] + 2) - drawnForTest[first] + rng.Range(-1.5f, 1.5f) > 0.5;
-            var patient = new Patient($"P{p:D4}", skin + 1, Math.Clamp(rng.Normal(Kinds[first].Age, 14), 8, 93),
+            Patient[] same = [.. photos.Where(p => p.Lesion.Kind == first).Select(p => p.Lesion.Patient)];
+            int skin = 1 + Largest(SkinShares.Length, s =>
+                SkinShares[s] * (same.Length + 3) - same.Count(p => p.SkinType == s + 1) + rng.Range(0, 1.5f));
+            bool test = .25 * (same.Length + 2) - same.Count(p => p.Test) + rng.Range(-1.5f, 1.5f) > .5;
+            var patient = new Patient($"P{person:D4}", skin, Math.Clamp(rng.Normal(Kinds[first].Age, 14), 8, 93),
                 rng.Chance(.5) ? "female" : "male", test, rng.Normal(0, 1), rng.Normal(0, 1));
-            int count = 1 + rng.Pick([.55, .28, .17]);
+            int count = 1 + rng.Pick(.55, .28, .17);
             for (int n = 0; n < count && photos.Count < images; n++)
             {
-                int kind = n == 0 ? first : Largest(Kinds.Length,
-                    k => rng.Range(.7f, 1) * Likelihood(patient.Age - Kinds[k].Age) * Math.Max(.05, Missing(k)));
+                int kind = n == 0 ? first : Largest(Kinds.Length, k => rng.Range(.7f, 1) * Math.Max(.05, Missing(k))
+                    / (1 + Math.Pow(patient.Age - Kinds[k].Age, 2) / 300));
                 Lesion lesion = MakeLesion(rng, $"L{++lesions:D4}", patient, kind);
-                int views = 1 + rng.Pick([.35, .4, .25]);
                 bool hairy = rng.Chance(.32), dermoscopic = rng.Chance(.5);
-                for (int v = 0; v < views && photos.Count < images; v++)
+                for (int views = 1 + rng.Pick(.35, .4, .25); views > 0 && photos.Count < images; views--)
                 {
-                    Add(new(photos.Count, lesion, dermoscopic, MakeArtefacts(rng, dermoscopic, hairy), null), kind);
-                    if (photos.Count < images && DuplicateShare * photos.Count > duplicates + rng.Unit())
-                    {
-                        duplicates++;
-                        Add(photos[^1] with { Index = photos.Count, Original = photos[^1] }, kind);
-                    }
+                    photos.Add(new(photos.Count, lesion, dermoscopic, MakeArtefacts(rng, dermoscopic, hairy), null));
                     dermoscopic ^= rng.Chance(.7);
+                    if (photos.Count == images || .04 * photos.Count <= duplicates + rng.Unit()) continue;
+                    duplicates++;
+                    photos.Add(photos[^1] with { Index = photos.Count, Original = photos[^1] });
                 }
-            }
-
-            void Add(Photo photo, int kind)
-            {
-                photos.Add(photo);
-                drawn[kind]++;
-                drawnBySkin[kind, skin]++;
-                if (test) drawnForTest[kind]++;
             }
         }
         return [.. photos];
@@ -86,8 +72,6 @@ internal static class SyntheticPlan
     // The index of the first largest value.
     private static int Largest(int choices, Func<int, double> value) =>
         Enumerable.Range(0, choices).Select(i => (i, Value: value(i))).MaxBy(c => c.Value).i;
-
-    private static double Likelihood(float years) => 1 / (1 + years * years / 300);
 
     private static Lesion MakeLesion(Rng rng, string id, Patient patient, int kindIndex)
     {
@@ -98,17 +82,15 @@ internal static class SyntheticPlan
         float Grade(float mean) => Math.Clamp(rng.Normal(mean, .16f), .02f, .98f);
         float Varied(float mean, float sd, float low, float high) => Math.Clamp(mean * rng.Normal(1, sd), low, high);
         return new(id, patient, kindIndex, LesionKind.SiteNames[rng.Pick(kind.Sites)], traits, (long)rng.Next(),
-            Math.Clamp(rng.Normal(kind.Diameter, kind.Diameter * .3f), 2, 18),
-            Grade(kind.Asymmetry), Grade(kind.Irregularity), Grade(kind.Sharpness), Grade(kind.Patchiness),
-            Grade(kind.Elevation), Varied(kind.Melanin, .28f, .04f, 2.2f), Varied(kind.Blood, .35f, .02f, 1.4f),
+            Varied(kind.Diameter, .3f, 2, 18), Grade(kind.Disorder), Grade(kind.Sharpness), Grade(kind.Elevation),
+            Varied(kind.Melanin, .28f, .04f, 2.2f), Varied(kind.Blood, .35f, .02f, 1.4f),
             Varied(kind.Wax, .4f, 0, .4f));
     }
 
     private static Artefacts MakeArtefacts(Rng rng, bool dermoscopic, bool hairy)
     {
         Artefacts Maybe(Artefacts flag, double share) => rng.Chance(share) ? flag : None;
-        return (hairy ? Maybe(Hair, .85) : None)
-            | Maybe(Glare, .35) | Maybe(Blur, .15)
+        return Maybe(Hair, hairy ? .85 : 0) | Maybe(Glare, .35) | Maybe(Blur, .15)
             | Maybe(Ruler, dermoscopic ? .15 : .08)
             | (dermoscopic ? Maybe(Vignette, .45) | Maybe(DarkCorners, .22)
                 : Maybe(PenMark, .07) | Maybe(Background, .22));
