@@ -14,6 +14,7 @@ internal static class SyntheticDataSet
 
     // Raised when images or columns change, so that older folders are not mixed in.
     private const int Version = 5;
+    private static readonly Lock Drawing = new();
 
     // duplicate_of is the image_id of the original, or empty; border_index is 1 for a circle; lesion_fraction is a
     // share of the image.
@@ -29,11 +30,13 @@ internal static class SyntheticDataSet
         Path.Combine(Path.GetFullPath(cacheDir), Invariant($"{Name}-v{Version}-{images}-seed{seed}"));
 
     // Draws 224 x 224 JPEGs if the folder is absent or files lack bytes (a power cut can leave names without contents).
-    // (images, seed) gives the same files for any number of threads; of two processes that draw at once, one wins.
+    // (images, seed) gives the same files for any number of threads. A thread waits for another that draws; of two
+    // processes that draw at once, one wins.
     public static string Ensure(string cacheDir, int images = 2400, int seed = 7, Action<int, int>? progress = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(images);
         string folder = Folder(cacheDir, images, seed);
+        using Lock.Scope turn = Drawing.EnterScope();
         if (IsWhole(folder)) return folder;
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         using var unfinished = new UnfinishedFolder(cacheDir, $".{Path.GetFileName(folder)}-");
