@@ -4,6 +4,7 @@ namespace DermKit.Notebooks;
 internal static class NotebookHygiene
 {
     internal const int LineLimit = 15;
+    private const int ColumnLimit = 120;
 
     private static readonly string[] CodeMetadata = ["dotnet_interactive", "kit", "polyglot_notebook", "tags"];
 
@@ -71,9 +72,12 @@ internal static class NotebookHygiene
         if (!cell.Json.ContainsKey("execution_count") || cell.Json["execution_count"] is not null)
             yield return "execution_count is not null";
         if (cell.Language != "csharp") yield return $"is for the kernel '{cell.Language}'; cells are in csharp";
-        int lines = cell.Source.TrimEnd().Split('\n').Length;
-        if (lines >= LineLimit)
-            yield return $"{lines} lines; a code cell has fewer than {LineLimit}, the rest belongs in the library";
+        string[] lines = cell.Source.TrimEnd().Split('\n');
+        if (lines.Length >= LineLimit)
+            yield return $"{lines.Length} lines; a code cell has fewer than {LineLimit}, the rest belongs in the "
+                + "library";
+        if (lines.Max(l => l.Length) is var widest and > ColumnLimit)
+            yield return $"a line of {widest} columns; expected at most {ColumnLimit}";
         if (Foreign.Match(cell.Source) is { Success: true } foreign)
             yield return $"'{foreign.Value.Trim()}' does not run in every host";
         // A figure of the library refuses an empty caption; an image shown without one has none.

@@ -60,6 +60,15 @@ internal static class CellHtml
     private static string Data(JsonObject? data)
     {
         if (data?["text/html"] is { } html) return $"<div class=\"output\">{NotebookCell.Text(html)}</div>";
+        foreach (string type in new[] { "image/png", "image/jpeg" })
+        {
+            if (data?[type] is not { } image) continue;
+            string bytes = Escape(NotebookCell.Text(image).Replace("\n", ""));
+            string alt = data["text/plain"] is { } plain ? NotebookCell.Text(plain) : "Image made by the cell above";
+            return $"""
+                <div class="output"><img src="data:{type};base64,{bytes}" alt="{Escape(alt)}"></div>
+                """;
+        }
         return data?["text/plain"] is { } text ? Stream("stdout", "Value", text) : "";
     }
 

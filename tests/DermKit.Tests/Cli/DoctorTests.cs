@@ -111,7 +111,7 @@ public sealed class DoctorTests : IDisposable
 
     [Theory]
     [InlineData("KIT_MODE", "quik", "expected quick, workshop or full")]
-    [InlineData("KIT_DATA_DIR", "no-such-folder", "which is no folder; name the folder that holds isic2017/")]
+    [InlineData("KIT_DATA_DIR", "no-such-folder", "which is no folder; name the one that holds isic2017/")]
     public void AWrongSettingIsTheLastLineAndSaysWhatToDo(string variable, string value, string expected)
     {
         (int code, string[] lines) = Run((variable, value));

@@ -38,6 +38,7 @@ public sealed class NotebookHygieneTests
         { "2 headings of level 1", Spoil(n => n.InsertMarkdown(3, "more", "text\n\n# Another")) },
         { "0 headings of level 1", Spoil(n => n.Cells[0].Source = "## Only") },
         { "cell 'run': 15 lines", Spoil(n => n.Cells[2].Source = string.Join('\n', Enumerable.Repeat("n++;", 15))) },
+        { "cell 'run': a line of 121 columns", Spoil(n => n.Cells[2].Source = $"// {new string('x', 118)}") },
         { "cell 'run': '#r \"nuget:' does not run", Spoil(n => n.Cells[2].Source = "#r \"nuget: Other\"") },
         { "cell 'run': '<img' shows an image without caption", Spoil(n =>
             n.Cells[2].Source = "display(\"<img src=x>\")") },
