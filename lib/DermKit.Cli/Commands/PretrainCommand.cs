@@ -43,13 +43,15 @@ internal static class PretrainCommand
             if (parsed.GetValue(resume) && !Pretrainer.IsStarted(folder))
                 throw new KitException($"{folder}: no checkpoint to resume from. Name the run's folder with --out, or "
                     + "omit --resume to begin.");
+            torch.Device place = settings.TorchDevice();
             using PretrainData data = PretrainData.Open(settings, options,
                 Display.Progress("decoding").Report, cancellation);
-            using var trainer = new Pretrainer(options, data, settings.TorchDevice(), folder);
+            using var trainer = new Pretrainer(options, data, place, folder);
             Console.WriteLine(string.Join("; ",
                 data.Sources.Select(s => $"{s.Set}: {s.Used} images, {s.Frozen} frozen test images left out")));
             if (data.Unreadable.Length > 0) Console.WriteLine(data.Unreadable);
-            string auto = options.Precision == Precision.Auto ? " (auto: kit doctor says why)" : "";
+            string why = place.type == DeviceType.CPU ? "kit doctor says why" : "not a CPU";
+            string auto = options.Precision == Precision.Auto ? $" (auto: {why})" : "";
             Console.WriteLine($"{trainer.Steps} steps of {options.Batch} images, {trainer.Done} done; precision "
                 + $"{trainer.Options.Precision.Spelled()}{auto}; {folder}");
             if (trainer.Notice.Length > 0) Console.WriteLine(trainer.Notice);

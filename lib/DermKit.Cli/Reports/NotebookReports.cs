@@ -61,10 +61,11 @@ internal sealed class NotebookReports(RunOptions options, string folder)
     private static void Print(CellProgress cell)
     {
         string time = cell.Elapsed is { } elapsed ? Invariant($"{elapsed.TotalSeconds:0.0} s") : "";
-        string line = $"  {cell.Cell,3}/{cell.Cells,-3} {time,9}  {cell.Title}{(cell.Failed ? "  FAILED" : "")}";
-        if (!Console.IsOutputRedirected) line = Display.Line(line, Console.WindowWidth);
+        string line = $"  {cell.Cell,3}/{cell.Cells,-3} {time,9}  {(cell.Failed ? "FAILED  " : "")}{cell.Title}";
+        bool isLive = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("CI") is null;
+        if (isLive) line = Display.Line(line, Console.WindowWidth);
         if (cell.Elapsed is not null) Console.WriteLine(line);
-        else if (!Console.IsOutputRedirected) Console.Write(line);
+        else if (isLive) Console.Write(line);
     }
 
     private string CommandLine(string path)

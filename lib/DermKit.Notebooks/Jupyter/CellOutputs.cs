@@ -9,7 +9,10 @@ internal sealed class CellOutputs(Action<string, JsonObject, JupyterMessage?> pu
     private readonly StringBuilder _text = new();
     private readonly Dictionary<string, long> _updated = [];
     private readonly Dictionary<string, JsonObject> _waiting = [];
+
+    // Of both streams together, as in reports.
     private StreamLimit _limit = new();
+
     private Timer? _timer;
     private string _stream = "";
     private JupyterMessage? _request;

@@ -114,7 +114,7 @@ internal static class HtmlReport
             : $"<a href=\"{Uri.EscapeDataString(other.Name)}.html\">"
                 + $"{before}{Escape(Opening(other).Title ?? other.Name)}{after}</a>";
         return $"{Link(all.ElementAtOrDefault(here - 1), "← ", "")}<a href=\"index.html\">All reports</a>"
-            + Link(all.ElementAtOrDefault(here + 1), "", " →");
+            + (here < 0 ? "" : Link(all.ElementAtOrDefault(here + 1), "", " →"));
     }
 
     private static string ProvenanceTable(NotebookRun run)

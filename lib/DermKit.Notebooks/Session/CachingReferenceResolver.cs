@@ -8,7 +8,7 @@ internal sealed class CachingReferenceResolver(MetadataReferenceResolver inner) 
     private readonly ConcurrentDictionary<(string, string?, MetadataReferenceProperties),
         ImmutableArray<PortableExecutableReference>> _named = new();
 
-    private readonly ConcurrentDictionary<AssemblyIdentity, PortableExecutableReference?> _missing = new();
+    private readonly ConcurrentDictionary<AssemblyIdentity, PortableExecutableReference> _missing = new();
 
     public override bool ResolveMissingAssemblies => inner.ResolveMissingAssemblies;
 
@@ -23,8 +23,12 @@ internal sealed class CachingReferenceResolver(MetadataReferenceResolver inner) 
     }
 
     public override PortableExecutableReference? ResolveMissingAssembly(MetadataReference definition,
-        AssemblyIdentity referenceIdentity) =>
-        _missing.GetOrAdd(referenceIdentity, identity => inner.ResolveMissingAssembly(definition, identity));
+        AssemblyIdentity referenceIdentity)
+    {
+        if (_missing.TryGetValue(referenceIdentity, out PortableExecutableReference? known)) return known;
+        PortableExecutableReference? found = inner.ResolveMissingAssembly(definition, referenceIdentity);
+        return found is null ? null : _missing.GetOrAdd(referenceIdentity, found);
+    }
 
     public override bool Equals(object? other) => ReferenceEquals(this, other);
 

@@ -15,10 +15,10 @@ internal static class ProcessEnd
         string own = Invariant($"When last looked at, its memory was {process.WorkingSet64 / 1073741824.0:0.0} GiB");
         if (!OperatingSystem.IsLinux()) return $"{own}.";
         string machine = File.ReadAllText("/proc/meminfo");
-        double Gibibytes(string key) => double.Parse(Regex.Match(machine, key + @":\s+(\d+)").Groups[1].ValueSpan,
-            CultureInfo.InvariantCulture) / 1048576;
-        double free = Gibibytes("MemAvailable"), total = Gibibytes("MemTotal");
-        return Invariant($"{own}, and {free:0.0} of the machine's {total:0.0} GiB were free.");
+        double? Gibibytes(string key) => Regex.Match(machine, key + @":\s+(\d+)") is { Success: true } match
+            ? long.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) / 1048576.0 : null;
+        return Gibibytes("MemAvailable") is { } free && Gibibytes("MemTotal") is { } total
+            ? Invariant($"{own}, and {free:0.0} of the machine's {total:0.0} GiB were free.") : $"{own}.";
     }
 
     // For example "ended with code 136 (SIGFPE)".

@@ -19,7 +19,7 @@ public static class MultimodalReport
         {
             Stamp = all.Definition.Stamp,
             Note = $"{all.Table.Count - kept.Table.Count} images without metadata take no part in what follows. Where "
-                + "the share differs between classes, recorded metadata would tell the class by itself.",
+                + "the share differs between classes, whether metadata was recorded tells the class by itself.",
         };
     }
 
@@ -81,7 +81,7 @@ public static class MultimodalReport
                 TableFootnote.Mean(sets.Values.Select(s => s.Length)), TableFootnote.Bootstrap("test patients"),
                 TableFootnote.Paired("F1 of each arm minus image alone and minus metadata alone",
                 $"the {compared.Length} differences", compared.Any(c => c.IsBound))),
-            Note = "Every arm chooses its penalty by F1 of its own predictions out of fold on the training patients; "
+            Note = "Every arm chooses its penalty by F1 of its own out-of-fold predictions on the training patients; "
                 + "late fusion has one for both regressions. With a frozen test part a seed draws only these folds and "
                 + "random weights. " + OneFit(sets),
         };

@@ -15,8 +15,9 @@ internal static class Splits
         string?[] marks = table.Column("split");
         int wrong = Array.FindIndex(marks, mark => mark is not ("train" or "val" or "test"));
         if (wrong >= 0)
-            throw new KitException($"{table.Name}: image '{Printable.Of(table.Ids[wrong])}' has split "
-                + $"'{Printable.Of(marks[wrong])}'; expected train, val or test.");
+            throw new KitException($"{table.Name}: image '{Printable.Of(table.Ids[wrong])}' has "
+                + (marks[wrong] is { } mark ? $"split '{Printable.Of(mark)}'" : "no split")
+                + "; expected train, val or test.");
         return FromMask([.. marks.Select(m => m == "test")]);
     }
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace DermKit.Reporting;
 
 /// <summary>Blanks and checks of the workshop's notebooks.</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using DermKit.Evaluation;
 
 namespace DermKit.Reporting;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Imaging;

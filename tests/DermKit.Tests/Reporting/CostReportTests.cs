@@ -42,9 +42,9 @@ public sealed class CostReportTests
         Assert.Equal(40.0, table.Rows[0][7]);
         Assert.Contains("Batches 1, 4, cpu", table.Note);
         Assert.Contains("bf16 is not measured", table.Note);
-        Table both = CostReport.Measured([.. Measured(),
-            .. Measured().Select(m => m with { Precision = Precision.Bf16, ImagesPerSecond = 2 * m.ImagesPerSecond })], plan,
-            "cpu");
+        IEnumerable<MeasuredCost> twice = Measured()
+            .Select(m => m with { Precision = Precision.Bf16, ImagesPerSecond = 2 * m.ImagesPerSecond });
+        Table both = CostReport.Measured([.. Measured(), .. twice], plan, "cpu");
         Assert.Equal([("fp32", 1.0), ("fp32", 45.0), ("bf16", 0.5), ("bf16", 22.5)],
             both.Rows.Select(r => ((string)r[1]!, (double)r[5]!)));
         Assert.Contains("converted in each pass", both.Note);

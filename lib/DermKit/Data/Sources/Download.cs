@@ -8,7 +8,7 @@ namespace DermKit.Data;
 /// time limit must not cut long bodies.</summary>
 internal sealed class Download(HttpClient http, int attempts = 5, TimeSpan? pause = null)
 {
-    private const string SeePage = "see the set's page for its address now";
+    private const string SeePage = "see the set's page for its current address";
 
     // Returns at once if the right file is there. Progress: bytes present, in all (or null). Errors keep what arrived.
     public async Task<string> Fetch(SourceFile file, string folder, Action<long, long?>? progress = null,
@@ -54,8 +54,7 @@ internal sealed class Download(HttpClient http, int attempts = 5, TimeSpan? paus
         }
         try
         {
-            Check(file, part, "arrived", "it was deleted; fetch again, and if that fails too, it was replaced: "
-                + SeePage);
+            Check(file, part, "arrived", "it was deleted; fetch again, and if that fails too, " + SeePage);
         }
         catch (KitException)
         {
@@ -115,7 +114,7 @@ internal sealed class Download(HttpClient http, int attempts = 5, TimeSpan? paus
         {
             Forget(part);
             throw new KitException(
-                $"{file.Address}: expected {expected} bytes, the server offers {all}; it was replaced: {SeePage}.");
+                $"{file.Address}: expected {expected} bytes, the server offers {all}; {SeePage}.");
         }
         if (!continues)
         {

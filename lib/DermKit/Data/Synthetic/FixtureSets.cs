@@ -1,5 +1,4 @@
 using DermKit.Imaging;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 
@@ -19,7 +18,10 @@ internal static class FixtureSets
     {
         string data = Path.Combine(settings.Root, "data");
         Table[] tables = StrictJson.Read<Page>(Path.Combine(data, "fixtures.json")).Tables;
-        if (sets.Length == 0) sets = [.. tables.Select(t => t.Set).Distinct()];
+        string[] known = [.. tables.Select(t => t.Set).Distinct()];
+        if (sets.Length == 0) sets = known;
+        if (sets.FirstOrDefault(s => !known.Contains(s)) is { } other)
+            throw KitException.Unknown("data/fixtures.json: set", other, known);
         foreach (string path in sets.Select(set => Path.Combine(folder, set)).Where(Directory.Exists))
         {
             if (!File.Exists(Path.Combine(path, Mark)))

@@ -62,7 +62,7 @@ internal sealed class Overlay(SKCanvas canvas, SKPaint paint, Photo photo, View 
         canvas.DrawBitmap(sharp, 0, 0, SKSamplingOptions.Default, blur);
     }
 
-    // A radial gradient that goes on beyond its radius; flat squeezes it at a random angle.
+    // A radial gradient that continues beyond its radius; flat squeezes it at a random angle.
     private void Disc(Vector2 at, float radius, float flat, SKBlendMode blend,
         params (float Place, SKColor Colour)[] stops)
     {

@@ -39,6 +39,7 @@ internal static class SyntheticPlan
         var rng = new Rng(seed, -1);
         var photos = new List<Photo>(images);
         int lesions = 0, duplicates = 0;
+        // Scans all photos for each draw: below a second for some thousands.
         double Missing(int kind) => Kinds[kind].Share * (photos.Count + 3) - photos.Count(p => p.Lesion.Kind == kind);
         for (int person = 1; photos.Count < images; person++)
         {

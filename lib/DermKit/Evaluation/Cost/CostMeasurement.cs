@@ -1,9 +1,5 @@
 using DermKit.Models;
 using System.Diagnostics;
-using TorchSharp;
-using TorchSharp.Modules;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

@@ -1,5 +1,4 @@
 using DermKit.Models;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

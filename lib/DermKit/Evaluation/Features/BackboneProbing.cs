@@ -1,8 +1,5 @@
-using System.Text.Json;
 using DermKit.Imaging;
 using DermKit.Models;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

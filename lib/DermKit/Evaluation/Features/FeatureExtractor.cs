@@ -1,11 +1,6 @@
 using DermKit.Imaging;
 using DermKit.Models;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

@@ -1,6 +1,4 @@
 using DermKit.Models;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

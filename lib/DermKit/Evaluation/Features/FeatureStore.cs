@@ -1,9 +1,6 @@
 using DermKit.Imaging;
 using DermKit.Models;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

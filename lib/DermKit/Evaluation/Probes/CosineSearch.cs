@@ -1,7 +1,3 @@
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Evaluation;
 
 /// <summary>Exact search by cosine similarity, on the device of the features.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace DermKit.Evaluation;
 
 /// <summary>The model behind features, as results name it. The key covers weights, preprocessing, variant and

@@ -1,7 +1,5 @@
 using DermKit.Data;
 using System.Numerics;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

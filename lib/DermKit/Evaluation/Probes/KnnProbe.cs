@@ -1,7 +1,4 @@
 using DermKit.Data;
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

@@ -1,7 +1,3 @@
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Evaluation;
 
 /// <summary>Hessian of a batch of logistic regressions without the coupling of classes: for each class a full block of

@@ -1,8 +1,3 @@
-using System.Globalization;
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Evaluation;
 
 /// <summary>Multinomial logistic regression, fitted to convergence in float64; the defaults are the paper's linear

@@ -1,7 +1,3 @@
-using TorchSharp;
-using static DermKit.KeptScalar;
-using static TorchSharp.torch;
-
 namespace DermKit.Evaluation;
 
 /// <summary>Minimises sum_i w_i * cross entropy_i + 0.5 |W|^2 / C (intercepts free) for P problems by L-BFGS in

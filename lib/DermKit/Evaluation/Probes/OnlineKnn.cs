@@ -1,8 +1,6 @@
 using DermKit.Data;
 using DermKit.Imaging;
 using DermKit.Models;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

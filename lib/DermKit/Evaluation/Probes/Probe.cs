@@ -1,7 +1,3 @@
-using System.Text.Json.Serialization;
-using TorchSharp;
-using static TorchSharp.torch;
-
 namespace DermKit.Evaluation;
 
 /// <summary>A classifier on frozen features. Derive a record to add a probe and name it in

@@ -1,11 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Json;
 using DermKit.Data;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

@@ -1,9 +1,6 @@
 using DermKit.Data;
 using DermKit.Imaging;
 using DermKit.Models;
-using System.Text.Json.Serialization;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

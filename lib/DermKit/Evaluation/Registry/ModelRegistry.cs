@@ -1,6 +1,5 @@
 using DermKit.Data;
 using DermKit.Models;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

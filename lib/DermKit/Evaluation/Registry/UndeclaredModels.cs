@@ -1,6 +1,4 @@
 using DermKit.Models;
-using System.Text.Json;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace DermKit.Evaluation;
 
 /// <summary>A model on a task, or on the mean of several, with one probe. Score is the mean over tasks of the mean over

@@ -2,8 +2,6 @@ using DermKit.Data;
 using DermKit.Imaging;
 using DermKit.Models;
 using System.Diagnostics;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace DermKit.Evaluation;
 
@@ -80,6 +78,8 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
     internal static IReadOnlyList<ProbeTask> Bring(KitSettings settings, IReadOnlyList<ProbeTask> tasks, SuitePlan plan,
         Action<string, int, int>? progress, CancellationToken cancellation)
     {
+        // Fails before the images are read.
+        settings.TorchDevice();
         if (plan.Geometry is not var (width, height)) return tasks;
         return [.. tasks.Select(t => t.Geometry == plan.ImageSize ? t : t.Brought(
             OneGeometry.Bring(settings.CacheDir, t.Table.Paths, width, height,

@@ -1,6 +1,4 @@
 using DermKit.Data;
-using System.Security.Cryptography;
-using System.Text;
 
 namespace DermKit.Evaluation;
 

@@ -1,5 +1,4 @@
 using DermKit.Data;
-using System.Text.Json.Serialization;
 
 namespace DermKit.Evaluation;
 

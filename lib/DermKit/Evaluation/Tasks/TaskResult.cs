@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace DermKit.Evaluation;
 
 /// <summary>One model, task, probe and seed: metrics and 95 % intervals by name (NaN is undefined), and the predictions

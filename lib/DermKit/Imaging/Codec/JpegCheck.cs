@@ -141,6 +141,7 @@ internal ref struct JpegCheck
                 for (int block = 0; block < wide * tall; block++)
                 {
                     int place = corner + block / wide * c.Stride + block % wide;
+                    // A refined DC value is one bit, which is always valid.
                     bool read = !progressive ? Block(c.Dc!, c.Ac!)
                         : first > 0 ? AcBlock(c, place, first, last, high > 0)
                         : high > 0 ? bits.Read(1) >= 0 : Dc(c.Dc!);

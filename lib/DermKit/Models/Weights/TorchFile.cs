@@ -67,7 +67,8 @@ internal sealed class TorchFile : WeightFile
         }
 
         // Throws OverflowException.
-        public long Span => Shape.Contains(0) ? 0 : 1 + Shape.Zip(Strides, (n, s) => checked((n - 1) * s)).Sum();
+        public long Span => Shape.Contains(0) ? 0
+            : checked(1 + Shape.Zip(Strides, (n, s) => checked((n - 1) * s)).Sum());
     }
 
     public override string Format =>

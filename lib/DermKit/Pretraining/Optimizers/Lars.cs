@@ -1,8 +1,7 @@
 namespace DermKit.Pretraining;
 
 /// <summary>LARS (arXiv 1708.03888) as lightly-ai/lightly (utils/lars.py): SGD with momentum; a decaying parameter's
-/// step is a share of its norm.</summary>
-// trust: norm of a step over the parameter's norm; 0 is plain SGD.
+/// step is a share of its norm. Trust is the norm of a step over the parameter's norm; 0 is plain SGD.</summary>
 internal sealed class Lars(
     IEnumerable<(string Name, Parameter Value)> parameters, double trust = 0.001, double momentum = 0.9)
     : Optimizer(parameters, "momentum")

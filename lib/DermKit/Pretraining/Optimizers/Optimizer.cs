@@ -30,7 +30,7 @@ internal abstract class Optimizer : IDisposable
 
     protected TensorRows Layout { get; }
 
-    // [rows, 256], as each of the moments.
+    // [rows, 256]; each of the moments has this shape.
     protected Tensor Values { get; }
 
     protected Tensor[] Moments { get; }

@@ -13,7 +13,7 @@ internal static class Schedules
         return [.. Linear(start, from, warmup), .. Enumerable.Range(0, rest).Select(At)];
     }
 
-    // The last value holds on.
+    // The last value stays after the end of the schedule.
     public static double At(this double[] schedule, int epoch) => schedule[Math.Min(epoch, schedule.Length - 1)];
 
     // Linear over the warm-up epochs, then constant.

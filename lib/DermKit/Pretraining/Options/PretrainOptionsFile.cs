@@ -115,7 +115,8 @@ public abstract partial record PretrainOptions
                      select (key.Name, range.ToString());
         foreach ((string key, string expected) in ranges.Concat(Faults()))
             throw new KitException(
-                $"{where}, key '{Spelled(key)}': expected {expected}, found {ToJson().GetProperty(key)}.");
+                $"{where}, key '{Spelled(key)}': expected {expected}, found "
+                + $"{ToJson().GetProperty(key).GetRawText().Trim('"')}.");
     }
 
     /// <summary>Keys with invalid combinations and what was expected; ranges are already checked.</summary>

@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Text;
 using DermKit.Evaluation;
 
 namespace DermKit.Reporting;

@@ -1,4 +1,3 @@
-using System.Text;
 using DermKit.Imaging;
 
 namespace DermKit.Reporting;

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-
 namespace DermKit.Reporting;
 
 /// <summary>Small line charts without scripts: SVG for a notebook, block characters for a terminal.</summary>

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using DermKit.Evaluation;
 using Microsoft.Data.Analysis;
 

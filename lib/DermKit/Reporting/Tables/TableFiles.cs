@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using DermKit.Data;
 using Microsoft.Data.Analysis;
 using Parquet;

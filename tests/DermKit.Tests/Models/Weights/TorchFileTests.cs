@@ -210,6 +210,8 @@ public sealed class TorchFileTests : IDisposable
         { "a size that overflows", Tensor(Storage("FloatStorage", "0", 6), 0, [1L << 40, 1L << 40],
             [0, 0]), "overflows" },
         { "a stride that overflows", Tensor(Storage("FloatStorage", "0", 6), 0, [3], [long.MaxValue]), "overflows" },
+        { "a stride that overflows with 1", Tensor(Storage("FloatStorage", "0", 6), 0, [2],
+            [long.MaxValue]), "overflows" },
         { "one number a thousand times", Tensor(Storage("FloatStorage", "0", 6), 0, [1000],
             [0]), "repeats its storage" },
         { "a size of text", Call(Global("torch._utils", "_rebuild_tensor_v2"), Storage("FloatStorage", "0", 6), Int(0),

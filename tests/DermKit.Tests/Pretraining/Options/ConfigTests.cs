@@ -61,7 +61,8 @@ public sealed class ConfigTests
             m => Assert.Equal((3.0, 10.0, 100),
                 (PretrainOptions.For(m).ClipGradient, PretrainOptions.For(m).WarmupEpochs,
                     PretrainOptions.For(m).Epochs)));
-        Assert.Contains("did you mean 'SimCLR'?", Assert.Throws<KitException>(() => PretrainOptions.For("SimCRL")).Message);
+        Assert.Contains("did you mean 'SimCLR'?",
+            Assert.Throws<KitException>(() => PretrainOptions.For("SimCRL")).Message);
     }
 
     [Fact]
