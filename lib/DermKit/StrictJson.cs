@@ -120,9 +120,9 @@ internal sealed class SpelledEnumConverter<T> : JsonConverter<T> where T : struc
 
 internal static class EnumSpelling
 {
-    public static string Spelled<T>(this T value) where T : struct, Enum
+    public static string Spelled(this Enum value)
     {
-        object[] names = typeof(T).GetField($"{value}")!
+        object[] names = value.GetType().GetField($"{value}")!
             .GetCustomAttributes(typeof(JsonStringEnumMemberNameAttribute), false);
         return names is [JsonStringEnumMemberNameAttribute name] ? name.Name : $"{value}";
     }

@@ -49,7 +49,7 @@ internal static class PlanTable
         int.MaxValue or long.MaxValue => "no limit",
         bool yes => yes ? "yes" : "no",
         string text => text,
-        Precision precision => precision.Spelled(),
+        Enum kind => kind.Spelled(),
         double number => Tables.Number(number),
         TimeSpan time => Tables.Duration(time),
         ITuple size => string.Join(" x ", Enumerable.Range(0, size.Length).Select(i => Text(size[i]))),

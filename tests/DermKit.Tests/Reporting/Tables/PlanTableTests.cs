@@ -66,4 +66,12 @@ public sealed class PlanTableTests
                 r => ((string)r[1]!).Contains('{') || ((string)r[1]!).Contains("System.", StringComparison.Ordinal));
         }
     }
+
+    [Fact]
+    public void KindsAreSpelledAsInConfigs()
+    {
+        IReadOnlyList<object?>[] rows = [.. Tables.Plan(PretrainOptions.For("SimCLR")).Rows];
+        Assert.Contains(["Network", "ResNet-50"], rows);
+        Assert.Contains(["Precision", "auto"], rows);
+    }
 }
