@@ -26,52 +26,12 @@ internal sealed class TinyPretraining : IDisposable
             ["image,label", .. Enumerable.Range(0, images).Select(i => $"{i}.png,{i % 2}")]);
     }
 
-    public static DinoOptions Options { get; } = new()
-    {
-        Sets = ["tiny"],
-        SourceSize = 48,
-        Depth = 2,
-        Dim = 24,
-        Heads = 3,
-        Patch = 8,
-        ImageSize = 32,
-        Outputs = 64,
-        HeadHidden = 32,
-        Bottleneck = 16,
-        GlobalSize = 32,
-        LocalSize = 16,
-        LocalCrops = 2,
-        Batch = 4,
-        Epochs = 4,
-        WarmupEpochs = 1,
-        BaseLearningRate = 0.02,
-        MonitorEvery = 2,
-        Precision = Precision.Fp32,
-    };
+    public static DinoOptions Options { get; } = (DinoOptions)SmallTeacher(new DinoOptions());
 
     /// <summary>Options of the same sizes for iBOT.</summary>
-    public static IBotOptions IBot { get; } = new IBotOptions
+    public static IBotOptions IBot { get; } = (IBotOptions)SmallTeacher(new IBotOptions()) with
     {
-        Sets = ["tiny"],
-        SourceSize = 48,
-        Depth = 2,
-        Dim = 24,
-        Heads = 3,
-        Patch = 8,
-        ImageSize = 32,
-        Outputs = 64,
-        HeadHidden = 32,
-        Bottleneck = 16,
-        GlobalSize = 32,
-        LocalSize = 16,
-        LocalCrops = 2,
-        Batch = 4,
-        Epochs = 4,
-        WarmupEpochs = 1,
-        BaseLearningRate = 0.02,
         MinLearningRate = 1e-6,
-        MonitorEvery = 2,
-        Precision = Precision.Fp32,
         MaskRatio = 0.4,
     };
 
@@ -83,8 +43,8 @@ internal sealed class TinyPretraining : IDisposable
         _ => Small(PretrainOptions.For(method)),
     };
 
-    /// <summary>The same sizes for a method that compares pairs.</summary>
-    public static PretrainOptions Small(PretrainOptions pairs) => pairs with
+    /// <summary>The sizes that all methods have.</summary>
+    public static PretrainOptions Small(PretrainOptions options) => options with
     {
         Sets = ["tiny"],
         SourceSize = 48,
@@ -103,6 +63,16 @@ internal sealed class TinyPretraining : IDisposable
         MonitorEvery = 2,
         Precision = Precision.Fp32,
     };
+
+    private static TeacherStudentOptions SmallTeacher(TeacherStudentOptions options) =>
+        (TeacherStudentOptions)Small(options) with
+        {
+            Outputs = 64,
+            Bottleneck = 16,
+            LocalSize = 16,
+            LocalCrops = 2,
+            BaseLearningRate = 0.02,
+        };
 
     public KitSettings Settings { get; }
 
