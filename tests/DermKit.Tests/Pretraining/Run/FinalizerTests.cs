@@ -16,7 +16,7 @@ public sealed class FinalizerTests
     public void ARunUnderConstantCollectionGivesTheSameLosses(string method, Precision precision)
     {
         using var tiny = new TinyPretraining();
-        PretrainOptions options = TinyPretraining.For(method) with { Precision = precision, Epochs = 8 };
+        PretrainOptions options = TinyPretraining.For(method) with { Precision = precision, Epochs = 6 };
         using PretrainData data = tiny.Data(options);
         double[] calm = [.. Pretrainer.Train(options, data, torch.CPU).Select(s => s.Loss)];
         bool stop = false;
