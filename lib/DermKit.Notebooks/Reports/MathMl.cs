@@ -6,15 +6,17 @@ internal sealed class MathMl
     private static readonly Dictionary<string, string> Symbols = new(
     [
         .. Pairs("""
-            alpha α beta β gamma γ delta δ epsilon ϵ varepsilon ε zeta ζ eta η theta θ kappa κ lambda λ mu μ nu ν xi ξ
-            pi π rho ρ sigma σ tau τ phi ϕ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ Lambda Λ Sigma Σ Phi Φ
-            Psi Ψ Omega Ω infty ∞ ell ℓ partial ∂ nabla ∇ ldots … dots … cdots ⋯ log log exp exp max max min min
-            arg arg argmax argmax argmin argmin sin sin cos cos det det softmax softmax ln ln tanh tanh
+            alpha α beta β gamma γ delta δ epsilon ϵ varepsilon ε zeta ζ eta η theta θ kappa κ lambda λ
+            mu μ nu ν xi ξ pi π rho ρ sigma σ tau τ phi ϕ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ
+            Theta Θ Lambda Λ Sigma Σ Phi Φ Psi Ψ Omega Ω infty ∞ ell ℓ partial ∂ nabla ∇ ldots …
+            dots … cdots ⋯ log log exp exp max max min min arg arg argmax argmax argmin argmin sin sin cos cos
+            det det softmax softmax ln ln tanh tanh
             """, sign => $"<mi>{sign}</mi>"),
         .. Pairs("""
-            cdot ⋅ times × pm ± le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ approx ≈ sim ∼ in ∈ notin ∉ to → rightarrow →
-            leftarrow ← mapsto ↦ propto ∝ mid | | ‖ { { } } % % langle ⟨ rangle ⟩ circ ∘ cup ∪ cap ∩ subset ⊂
-            setminus ∖ odot ⊙ top ⊤ star ⋆ ll ≪ gg ≫ lVert ‖ rVert ‖ Vert ‖ equiv ≡ sum ∑ prod ∏ int ∫
+            cdot ⋅ times × pm ± le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ approx ≈ sim ∼ in ∈ notin ∉
+            to → rightarrow → leftarrow ← mapsto ↦ propto ∝ mid | | ‖ { { } } % % langle ⟨ rangle ⟩
+            circ ∘ cup ∪ cap ∩ subset ⊂ setminus ∖ odot ⊙ top ⊤ star ⋆ ll ≪ gg ≫ lVert ‖
+            rVert ‖ Vert ‖ equiv ≡ sum ∑ prod ∏ int ∫
             """, sign => $"<mo>{sign}</mo>"),
         .. Pairs(", 0.17em ; 0.28em : 0.22em ! 0 quad 1em qquad 2em", Space),
         new(" ", Space("0.25em")),
@@ -23,7 +25,8 @@ internal sealed class MathMl
     private static readonly Dictionary<string, string> Accents = new(Pairs("hat ^ bar ¯ tilde ~ vec → overline ¯"));
     private static readonly Dictionary<string, string> Blackboard = new(Pairs("R ℝ E 𝔼 1 𝟙 N ℕ Z ℤ P ℙ"));
     private static readonly Dictionary<string, string> Script = new(Pairs("""
-        A 𝒜 B ℬ C 𝒞 D 𝒟 E ℰ F ℱ G 𝒢 H ℋ I ℐ J 𝒥 K 𝒦 L ℒ M ℳ N 𝒩 O 𝒪 P 𝒫 Q 𝒬 R ℛ S 𝒮 T 𝒯 U 𝒰 V 𝒱 W 𝒲 X 𝒳 Y 𝒴 Z 𝒵
+        A 𝒜 B ℬ C 𝒞 D 𝒟 E ℰ F ℱ G 𝒢 H ℋ I ℐ J 𝒥 K 𝒦 L ℒ M ℳ N 𝒩 O 𝒪 P 𝒫
+        Q 𝒬 R ℛ S 𝒮 T 𝒯 U 𝒰 V 𝒱 W 𝒲 X 𝒳 Y 𝒴 Z 𝒵
         """));
 
     // Show subscripts below and superscripts above.

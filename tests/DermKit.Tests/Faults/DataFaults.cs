@@ -17,7 +17,8 @@ public sealed class DataFaults : IDisposable
     {
         KitSettings settings = MiniTrees.Settings(folder.Path);
         MiniTrees.Write(folder.Path, "data/tasks/mine.json", $$"""
-            { "name": "mine", "version": 1, "title": "Mine", "dataSets": { "clinic": null }, "label": "label", "classCount": 3, "split": "{{split}}", "inPretraining": false }
+            { "name": "mine", "version": 1, "title": "Mine", "dataSets": { "clinic": null }, "label": "label",
+            "classCount": 3, "split": "{{split}}", "inPretraining": false }
             """);
         MiniTrees.Images(settings.DataDir, [.. rows.Select(r => $"clinic/{r.Split(',')[0]}")]);
         MiniTrees.Write(settings.DataDir, "clinic/labels.csv",

@@ -7,7 +7,8 @@ public sealed class TaskFileFaults : IDisposable
 {
     private const string Good = """
         { "name": "mine", "version": 1, "title": "Mine", "dataSets": { "clinic": null }, "label": "diagnosis",
-          "classes": { "benign": ["b"], "malignant": ["m"] }, "classCount": 2, "positive": "malignant", "split": "patient", "unit": "patient_id", "inPretraining": false }
+          "classes": { "benign": ["b"], "malignant": ["m"] }, "classCount": 2, "positive": "malignant",
+          "split": "patient", "unit": "patient_id", "inPretraining": false }
         """;
 
     private readonly TemporaryFolder folder = new();

@@ -316,8 +316,11 @@ public sealed class DownloadTests : IDisposable
     {
         System.IO.File.WriteAllText(
             Path.Combine(Directory.CreateDirectory(Path.Combine(folder.Path, "data")).FullName, "sources.json"), $$"""
-            { "m": { "title": "The model M", "weights": true, "address": "{{address}}", "licence": "L", "citation": "C", "steps": "None.",
-              "files": [ { "name": "m.pth", "address": "{{address}}", "bytes": 300000, "sha256": "{{Hash}}" }, { "name": "m.pt", "address": "{{address}}", "bytes": null, "sha256": null, "unverified": "nobody says", "optional": true } ] } }
+            { "m": { "title": "The model M", "weights": true, "address": "{{address}}", "licence": "L",
+            "citation": "C", "steps": "None.",
+              "files": [ { "name": "m.pth", "address": "{{address}}", "bytes": 300000, "sha256": "{{Hash}}" },
+              { "name": "m.pt", "address": "{{address}}", "bytes": null, "sha256": null, "unverified": "nobody says",
+              "optional": true } ] } }
             """);
         KitSettings settings = MiniTrees.Settings(folder.Path) with { Root = folder.Path };
         DataSource source = DataSource.Of(Path.Combine(folder.Path, "data"), "m");

@@ -74,8 +74,10 @@ public sealed class ModelRegistryTests : IDisposable
     {
         Write("m", m => (m["source"], m["whatToGet"]) = ("weights/m.safetensors", ""));
         void Source(string licence) => AtomicFile.WriteAllText(Path.Combine(folder.Path, "sources.json"), $$"""
-            { "m": { "title": "M", "weights": true, "address": "https://example.org/m", "licence": "{{licence}}", "citation": "C", "steps": "S",
-              "files": [ { "name": "m.pth", "address": "https://example.org/m.pth", "bytes": 5, "sha256": "{{new string('a', 64)}}" } ] } }
+            { "m": { "title": "M", "weights": true, "address": "https://example.org/m", "licence": "{{licence}}",
+            "citation": "C", "steps": "S",
+              "files": [ { "name": "m.pth", "address": "https://example.org/m.pth", "bytes": 5,
+              "sha256": "{{new string('a', 64)}}" } ] } }
             """);
         Source("none");
         Assert.Equal("weights not here: data/weights/m.safetensors. kit data fetch m --accept-licence gets it "

@@ -11,8 +11,10 @@ namespace DermKit.Tests.Evaluation;
 public sealed class SuiteRunTests
 {
     private const string Task = """
-        { "name": "dots", "version": 1, "title": "Dots", "dataSets": { "dots": null }, "label": "label", "classes": { "pale": ["pale"], "dark": ["dark"] },
-          "classCount": 2, "positive": "dark", "split": "patient", "unit": "patient_id", "groups": ["label"], "inPretraining": false }
+        { "name": "dots", "version": 1, "title": "Dots", "dataSets": { "dots": null }, "label": "label",
+        "classes": { "pale": ["pale"], "dark": ["dark"] },
+          "classCount": 2, "positive": "dark", "split": "patient", "unit": "patient_id", "groups": ["label"],
+          "inPretraining": false }
         """;
 
     private static readonly string Root = KitSettings.FromEnvironment().Root;

@@ -42,7 +42,8 @@ public sealed class LarsParity
                     foreach ((string key, Parameter value)
                         in parameters.Where(p => file.Entries.ContainsKey($"{form}.{step}.{p.Name}")))
                     {
-                        Fixtures.Close(value, file.Load($"{form}.{step}.{key}"), 1e-5, $"{form}, {key} after step {step}");
+                        Fixtures.Close(value, file.Load($"{form}.{step}.{key}"), 1e-5,
+                            $"{form}, {key} after step {step}");
                         compared++;
                     }
                 }
