@@ -19,8 +19,12 @@ internal sealed record NativeCheck(string Name, double Bound, Func<double> Error
         One("max pooling", [2, 16, 15, 15], x => nn.functional.max_pool2d(x, 3, 2, 1)),
     ];
 
-    /// <summary>1x1 convolutions, which the kit avoids and other modules may use.</summary>
-    public static IReadOnlyList<NativeCheck> OfOthers { get; } = [Pointwise(128, 512, 1), Pointwise(512, 1024, 2)];
+    /// <summary>1x1 convolutions and contiguous ones, which the kit avoids and other modules may use.</summary>
+    public static IReadOnlyList<NativeCheck> OfOthers { get; } =
+    [
+        Conv2d(128, 512, 1, 1, 28, true, ScalarType.Float32), Conv2d(512, 1024, 1, 2, 28, true, ScalarType.Float32),
+        Conv2d(24, 24, 3, 1, 28, false, ScalarType.Float32), Conv2d(3, 64, 7, 2, 96, false, ScalarType.BFloat16),
+    ];
 
     public static NativeCheck Linear(long rows, long inputs, long outputs, ScalarType type) =>
         Of($"linear layer {rows} x {inputs} to {outputs}", type, [[rows, inputs], [outputs, inputs], [outputs]],
@@ -30,11 +34,10 @@ internal sealed record NativeCheck(string Name, double Bound, Func<double> Error
         bool isChannelsLast, ScalarType type, string name = "convolution", Native? native = null)
     {
         native ??= (t, compute) => Models.Convolution.Apply(t[0], t[1], stride, compute);
-        Tensor Last(Tensor x) => x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
         return Of($"{name} {kernel}x{kernel}, {inputs} to {outputs} channels, stride {stride}, {batch} x {side} x "
             + $"{side} pixels{(isChannelsLast ? ", channels last" : "")}", type,
             [[batch, inputs, side, side], [outputs, inputs, kernel, kernel]],
-            (t, compute) => native(isChannelsLast ? [Last(t[0]), t[1]] : t, compute),
+            (t, compute) => native(isChannelsLast ? [Models.Convolution.ChannelsLast(t[0]), t[1]] : t, compute),
             t => Models.Convolution.Explicit(t[0], t[1], stride, kernel / 2));
     }
 
@@ -71,9 +74,11 @@ internal sealed record NativeCheck(string Name, double Bound, Func<double> Error
         Of($"{name} [{string.Join(", ", shape)}]", ScalarType.Float32, [shape], (t, _) => native(t[0]),
             t => native(t[0]));
 
-    private static NativeCheck Pointwise(long inputs, long outputs, long stride) => Convolution(
-        1, inputs, outputs, 1, stride, 28, true, ScalarType.Float32, "nn.Conv2d",
-        (t, _) => nn.functional.conv2d(t[0], t[1], strides: [stride, stride]));
+    private static NativeCheck Conv2d(long inputs, long outputs, long kernel, long stride, long side,
+        bool isChannelsLast, ScalarType type) =>
+            Convolution(1, inputs, outputs, kernel, stride, side, isChannelsLast, type, "nn.Conv2d",
+                (t, compute) => nn.functional.conv2d(t[0].to(compute), t[1].to(compute), strides: [stride, stride],
+                    padding: [kernel / 2, kernel / 2]));
 
     private static double Compare(ScalarType type, long[][] shapes, Native native, Func<Tensor[], Tensor> exact)
     {

@@ -52,7 +52,7 @@ internal static class NativeOperations
 
     private static Check Failed(NativeCheck check, string how) => NativeCheck.OfOthers.Contains(check)
         ? Check.Warn($"{check.Name}: {how}; the kit does not use it",
-            "write it as a linear layer in your own modules")
+            "in your own modules write 1x1 as a linear layer, and give larger kernels their input channels last")
         : Check.Fail($"{check.Name}: {how}",
             "libtorch's libraries fail on this processor: use another machine or --device cuda, trust no number from "
             + "here, and report this line");

@@ -41,7 +41,8 @@ public sealed class DoctorTests : IDisposable
         Assert.Equal(0, code);
         Assert.Equal(["SDK", "torch", "native", "precision", "settings", "device", "threads", "memory", "disk",
             "temporary", "library", "data", "host", "host", "host", "host"],
-            lines.Select(Name).TakeWhile(n => n != "kernel"));
+            // "native" has a line for each operation that fails in modules of others.
+            lines.Select(Name).TakeWhile(n => n != "kernel").Where((n, i) => n != "native" || Name(lines[i - 1]) != n));
         Assert.All(lines, line => Assert.Matches("^(PASS|WARN) ", line));
         Assert.All(lines.Where(l => l.StartsWith("WARN", StringComparison.Ordinal)),
             line => Assert.Matches(@"  ->  \S", line));

@@ -72,11 +72,7 @@ public sealed class ResNet : Backbone
         if (x.dim() != 4 || x.shape[1] != 3)
             throw new ArgumentException($"Expected images [B, 3, H, W], found {x.Shape()}.", nameof(x));
         using var scope = NewDisposeScope();
-        // Channels last, which every layer keeps, makes convolutions a tenth to a quarter faster from 96 pixels.
-        // Smaller images keep the order, and with it the rounding, of the original.
-        bool isLarge = x.shape[2] * x.shape[3] > 64 * 64;
-        Tensor map = isLarge ? x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2) : x;
-        map = Pool(bn1.forward(conv1.forward(map)).relu_());
+        Tensor map = Pool(bn1.forward(conv1.forward(x)).relu_());
         foreach (ResNetBlock block in layer1.Concat(layer2).Concat(layer3).Concat(layer4))
         {
             Tensor next = block.forward(map);

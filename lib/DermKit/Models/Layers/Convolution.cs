@@ -1,8 +1,10 @@
 namespace DermKit.Models;
 
 /// <summary>Square convolution without bias, padded by half its kernel, with torch's key and unset weight. 1x1 is a
-/// linear layer: oneDNN's 1x1 convolutions end the process or give wrong numbers on some processors (pytorch/pytorch
-/// issue 177227).</summary>
+/// linear layer, because oneDNN's 1x1 convolutions end the process or give wrong numbers on some processors
+/// (pytorch/pytorch issue 177227). Larger kernels get their input channels last, and uncommon shapes are one matrix
+/// product: on the same processors conv2d gives wrong outputs and gradients for contiguous input, for example 3x3 on 20
+/// channels, and for odd numbers of channels in bfloat16.</summary>
 internal sealed class Convolution : nn.Module<Tensor, Tensor>, IComputesIn
 {
     private readonly long stride;
@@ -27,9 +29,21 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>, IComputesIn
         long size = weight.shape[2], padding = size / 2;
         if (size == 1) return Pixels(x, weight, stride, type);
         // libtorch has no meta kernel for conv2d.
-        return x.device_type == DeviceType.META ? Explicit(x.to(type), weight.to(type), stride, padding)
-            : nn.functional.conv2d(x.to(type), weight.to(type), strides: [stride, stride], padding: [padding, padding]);
+        if (x.device_type == DeviceType.META || !IsCommon(x, weight))
+            return Explicit(x.to(type), weight.to(type), stride, padding);
+        if (x.stride(1) != 1) x = ChannelsLast(x);
+        return nn.functional.conv2d(
+            x.to(type), weight.to(type), strides: [stride, stride], padding: [padding, padding]);
     });
+
+    // Shapes for which conv2d is right on every processor tried: images not smaller than the kernel, and channels that
+    // fill whole vector registers, but for the three of an image.
+    private static bool IsCommon(Tensor x, Tensor weight) =>
+        weight.shape[0] % 16 == 0 && (weight.shape[1] % 16 == 0 || weight.shape[1] == 3)
+        && Math.Min(x.shape[2], x.shape[3]) >= weight.shape[2];
+
+    // The same [B, C, H, W] with the channels of a pixel side by side in memory.
+    internal static Tensor ChannelsLast(Tensor x) => x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
 
     // 1x1 as a product of every stride-th pixel, in the memory order of x.
     private static Tensor Pixels(Tensor x, Tensor weight, long stride, ScalarType type)

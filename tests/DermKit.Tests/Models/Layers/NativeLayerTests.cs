@@ -6,9 +6,8 @@ using static TorchSharp.torch;
 namespace DermKit.Tests.Models;
 
 /// <summary>
-/// Every shape of layer in the kit's networks beside float64, forward and backward, so that a
-/// processor on which libtorch computes
-/// wrong numbers, or dies, is found here.
+/// Every shape of layer in the kit's networks beside float64, forward and backward, so that a processor on which
+/// libtorch computes wrong numbers, or dies, is found here.
 /// </summary>
 public sealed class NativeLayerTests
 {
@@ -47,6 +46,24 @@ public sealed class NativeLayerTests
             Assert.True(error <= check.Bound,
                 $"{check.Name}: error {error:g3} of the largest value, at most {check.Bound:g3} expected.");
         }
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void ConvolutionsOfFewChannelsAreWithinRoundingOfFloat64(ScalarType type)
+    {
+        // Counts that do not fill a vector register reach paths of their own; so do sides of a few pixels.
+        foreach (long channels in (long[])[1, 2, 3, 4, 5, 8, 12, 16, 20, 24, 33, 48, 64])
+            foreach (long side in (long[])[1, 2, 3, 5, 10, 14, 28])
+                foreach ((long kernel, long stride) in ((long, long)[])[(3, 1), (3, 2), (7, 2)])
+                    foreach (bool innermost in (bool[])[false, true])
+                    {
+                        NativeCheck check = NativeCheck.Convolution(
+                            6, channels, channels, kernel, stride, side, innermost, type);
+                        double error = check.Error();
+                        Assert.True(error <= check.Bound, $"{check.Name}: error {error:g3} of the largest value.");
+                    }
     }
 
     [Fact]
