@@ -10,12 +10,10 @@ using static TorchSharp.torch;
 namespace DermKit.Benchmarks;
 
 /// <summary>
-/// Probes of one task, 10,015 x 768 and 7 classes, against scikit-learn where python3-sklearn is installed: random
-/// ViT-T features of HAM10000 where its
-/// images are, else drawn features of that shape. The ratio is scikit-learn's time over the kit's, in turns in one
-/// run. Debian installs it beside a
-/// reference BLAS that is some thirty times slower: a comparison with that would say nothing, so
-/// libopenblas0-pthread is asked for too.
+/// Probes of one task of 7 classes against scikit-learn where python3-sklearn is installed: random ViT-T features of
+/// HAM10000 where its images are, else drawn features, 10,015 x 768 as of the whole set. The ratio is scikit-learn's
+/// time over the kit's, in turns in one run. Debian installs it beside a reference BLAS that is some thirty times
+/// slower: a comparison with that would say nothing, so libopenblas0-pthread is asked for too.
 /// </summary>
 internal static class LabelBenchmarks
 {
@@ -125,7 +123,8 @@ internal static class LabelBenchmarks
     }
 
     /// <summary>Features whose principal axes spread by 25 j^-1.6, close to those of a random ViT-T's features of
-    /// HAM10000 (25.6, 9.0, 4.3, 0.44 at the 11th, 0.013 at the 101st), with its numbers of images.</summary>
+    /// the whole of HAM10000 (25.6, 9.0, 4.3, 0.44 at the 11th, 0.013 at the 101st), with its numbers of
+    /// images.</summary>
     private static Problem Drawn()
     {
         using var scope = NewDisposeScope();

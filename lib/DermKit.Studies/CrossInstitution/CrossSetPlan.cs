@@ -4,7 +4,7 @@ namespace DermKit.Studies;
 public sealed record CrossSetPlan
 {
     /// <summary>Models, seeds, limits, probes and common image size; tasks are ignored.</summary>
-    public SuitePlan Suite { get; init; } = new() { Geometry = (200, 150) };
+    public SuitePlan Suite { get; init; } = new() { Geometry = (224, 224) };
 
     /// <summary>Limits both sets to the smaller number of training images, so that numbers cause no drop.</summary>
     public bool EqualTraining { get; init; } = true;
@@ -15,6 +15,6 @@ public sealed record CrossSetPlan
         bool oneGeometry = true, int resamples = 1000)
     {
         SuitePlan suite = StudyPlans.Suite(mode, 100, 150, "", baseline, mostImages, resamples);
-        return new() { Suite = suite with { Geometry = oneGeometry ? (200, 150) : null } };
+        return new() { Suite = suite with { Geometry = oneGeometry ? (224, 224) : null } };
     }
 }

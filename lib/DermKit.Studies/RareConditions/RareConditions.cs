@@ -65,10 +65,7 @@ public static class RareConditions
         CancellationToken cancellation = default)
     {
         SuitePlan all = plan.Labels.Suite;
-        SuitePlan ham = all with { Geometry = all.Geometry ?? plan.Geometry };
-        bool IsHam(ProbeTask task) => task.Definition.DataSets.ContainsKey(Ham10000.Name);
-        ProbeTask[] brought = [.. tasks.Select(t =>
-            SuiteRun.Bring(settings, [t], IsHam(t) ? ham : all, progress, cancellation)[0])];
+        IReadOnlyList<ProbeTask> brought = SuiteRun.Bring(settings, tasks, all, progress, cancellation);
         var rows = new List<ClassRows>();
         var curves = new List<LabelCurve>();
         string probed = Path.Combine(settings.CacheDir, "rare-conditions");

@@ -1,6 +1,3 @@
-using DermKit.Imaging;
-using System.ComponentModel;
-
 namespace DermKit.Studies;
 
 /// <summary>Settings of the study of rare classes.</summary>
@@ -18,28 +15,21 @@ public sealed record RareConditionsPlan
     /// <summary>Names of the rare classes; null for the rarest.</summary>
     public IReadOnlyList<string>? Named { get; init; }
 
-    /// <summary>Common size in pixels of HAM10000's images (<see cref="OneGeometry"/>), whose training and test images
-    /// may differ; null keeps them. <see cref="SuitePlan.Geometry"/> of <see cref="Labels"/> overrides it for all
-    /// tasks.</summary>
-    [DisplayName("HAM10000 geometry")]
-    public (int Width, int Height)? Geometry { get; init; } = (200, 150);
-
     /// <summary>The plan of a mode as <see cref="LabelPlan.For"/>, but quick thins tasks to 10 images of the rarest
-    /// class. Tasks, and rare classes as a number or names, are comma separated; empty or 0 keeps the
-    /// default.</summary>
+    /// class. Tasks, and rare classes as a number or names, are comma separated, a geometry is such as 200x150; empty or
+    /// 0 keeps the default.</summary>
     public static RareConditionsPlan For(RunMode mode, string tasks = "", string rareClasses = "",
-        string baseline = StudyPlans.Baseline, int mostImages = 0, bool oneGeometry = true, int resamples = 1000)
+        string baseline = StudyPlans.Baseline, int mostImages = 0, string geometry = "", int resamples = 1000)
     {
         SuitePlan suite =
             StudyPlans.Suite(mode, int.MaxValue, int.MaxValue, tasks, baseline, mostImages, resamples);
         bool isNumber = int.TryParse(rareClasses, out int rare);
         return new()
         {
-            Labels = LabelPlan.For(mode) with { Suite = suite },
+            Labels = LabelPlan.For(mode) with { Suite = suite with { Geometry = SuitePlan.GeometryOf(geometry) } },
             Fewest = mode == RunMode.Quick ? 10 : 0,
             Rare = rare,
             Named = isNumber ? null : PlanSettings.Names(rareClasses),
-            Geometry = oneGeometry ? (200, 150) : null,
         };
     }
 }

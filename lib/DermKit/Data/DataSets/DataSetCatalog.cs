@@ -29,13 +29,17 @@ public static class DataSetCatalog
     {
         if (name == SyntheticDataSet.Name)
             return SyntheticDataSet.Folder(settings.CacheDir) is var drawn && Directory.Exists(drawn) ? drawn : null;
-        string[] folders = [Path.Combine(settings.DataDir, name), Path.Combine(settings.Root, "data", name)];
+        string[] roots = [settings.DataDir, Path.Combine(settings.Root, "data")];
+        IEnumerable<string> folders = roots.SelectMany(root => FolderNames(name).Select(f => Path.Combine(root, f)));
         return folders.FirstOrDefault(folder => Directory.Exists(folder)
             && (Adapters.TryGetValue(name, out var adapter) ? adapter.IsIn(folder)
                 : File.Exists(Path.Combine(folder, GenericCsv.FileName))));
     }
 
-    // The file that says so.
+    // In the order in which they are looked for.
+    private static string[] FolderNames(string name) => name == Ham10000.Name ? [Ham10000.Lesions, name] : [name];
+
+    // The file that marks a fixture.
     internal const string FixtureMark = "FIXTURE";
 
     /// <summary>True for a folder of <c>kit data fixtures</c>: drawn images, invented labels, no manifest; results are
@@ -72,8 +76,8 @@ public static class DataSetCatalog
     {
         if (name == SyntheticDataSet.Name) return SyntheticDataSet.Load(SyntheticDataSet.Ensure(settings.CacheDir));
         string folder = Folder(settings, name) ?? throw new KitException(
-            $"Data set '{name}' is not here: looked for {name}/ in {settings.DataDir}. data/sources.json says where to "
-            + "get it; KIT_DATA_DIR names another folder.");
+            $"Data set '{name}' is not here: looked for {Names.Listed(FolderNames(name).Select(f => $"{f}/"))} in "
+            + $"{settings.DataDir}. data/sources.json says where to get it; KIT_DATA_DIR names another folder.");
         DataSetManifest[]? expected = Expected(settings, name, manifest);
         ImageTable table = Read(folder, name);
         if (expected is null || IsFixture(settings, name)) return table;
@@ -111,11 +115,19 @@ public static class DataSetCatalog
 
     private static string DataRoot(KitSettings settings) => Path.Combine(settings.Root, "data");
 
-    // The named manifest; for null and "part" all, the largest first; null if the set has none.
+    // The named manifest; for null and "part" all of the folder at hand, the largest first; null if the set has none.
     private static DataSetManifest[]? Expected(KitSettings settings, string name, string? manifest)
     {
         DataSetManifest[] all = DataSetManifest.All(DataRoot(settings), name);
-        if (manifest is null or DataSetManifest.Part) return all.Length == 0 ? null : all;
+        if (manifest is null or DataSetManifest.Part)
+        {
+            string here = Path.GetFileName(Folder(settings, name)) ?? name;
+            // "lesions" of ham10000 has the folder ham10000-lesions, "full" the set's own.
+            string Home(DataSetManifest m) =>
+                FolderNames(name).FirstOrDefault(f => f == $"{name}-{m.Name}") ?? name;
+            all = [.. all.Where(m => Home(m) == here)];
+            return all.Length == 0 ? null : all;
+        }
         return all.FirstOrDefault(m => m.Name == manifest) is { } one ? [one]
             : throw new KitException($"data/manifests: '{name}' has no manifest '{manifest}'; there "
                 + $"are: {Names.Listed(all.Select(m => m.Name))}.");

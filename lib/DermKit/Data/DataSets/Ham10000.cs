@@ -5,6 +5,10 @@ internal static class Ham10000
 {
     public const string Name = "ham10000";
 
+    /// <summary>Folder of a copy with one training image of a lesion, taken before the folder of the set's
+    /// name.</summary>
+    public const string Lesions = "ham10000-lesions";
+
     private static readonly string[] Train = ["HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata"];
     private static readonly string[] Test = ["ISIC2018_Task3_Test_GroundTruth.csv",
         "ISIC2018_Task3_Test_GroundTruth.tab"];

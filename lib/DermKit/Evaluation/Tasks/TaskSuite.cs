@@ -78,8 +78,8 @@ public sealed class TaskSuite
     /// <summary>Reads the task's data sets, checks them against its manifests and labels the images. The strict version
     /// has an image file once (<see cref="ImageTable.Once"/>) and omits those of a cleaning list; its note counts
     /// them.</summary>
-    /// <exception cref="KitException">Data is absent or differs from the manifest, or the number of classes is
-    /// wrong.</exception>
+    /// <exception cref="KitException">Data is absent or differs from the manifest, frozen test images have other
+    /// colours than the rest, or the number of classes is wrong.</exception>
     public static ProbeTask Open(TaskDefinition task, KitSettings settings, SplitVersion version = SplitVersion.Strict)
     {
         if (Missing(task, settings) is { } missing) throw new KitException($"Task '{task.Name}': {missing}");
@@ -132,6 +132,12 @@ public sealed class TaskSuite
         if (version == SplitVersion.Strict && task.Split != SplitKind.Frozen && frozen.Contains(true))
             throw new KitException($"Task '{task.Name}': split is {task.Split}, but {all.Name} has frozen test images, "
                 + "which a draw would put into training; declare split 'frozen'.");
+        bool isDrawn = task.Stamp.Contains(Stamps.Synthetic) || task.Stamp.Contains(Stamps.Fixture);
+        if (!isDrawn && CutValues.Warning(table, frozen) is { } colours)
+            // A user's own parts may differ by their cameras.
+            task = task.DataSets.Keys.Any(DataSetCatalog.RealSets.Contains)
+                ? throw new KitException($"Task '{task.Name}' is not scored: {colours} {task.WhatToGet}".TrimEnd())
+                : task with { Note = $"{task.Note} Colours: {colours}".TrimStart() };
         return new(task, table, labels, names, frozen) { Version = version };
     }
 

@@ -202,8 +202,23 @@ public sealed class LeakageTests
     public void Isic2017SharesNoPhotographWithHam10000()
     {
         KitSettings settings = RealData.Need(Isic2017.Name, Ham10000.Name);
-        SlowTier.Need("compares 2,750 with 11,527 images");
-        Assert.Empty(Leakage.Find(DataSetCatalog.Load(settings, Isic2017.Name).Paths,
-            DataSetCatalog.Load(settings, Ham10000.Name).Paths, cancellation: TestContext.Current.CancellationToken));
+        SlowTier.Need("compares 2,750 with 7,496 images");
+        IReadOnlyList<MatchedPair> pairs = Leakage.Find(DataSetCatalog.Load(settings, Isic2017.Name).Paths,
+            DataSetCatalog.Load(settings, Ham10000.Name).Paths, 0, TestContext.Current.CancellationToken);
+        Assert.Equal(0.58, pairs[0].Correlation, 0.005);
+    }
+
+    [Fact]
+    public void NoPairOfHam10000IsAcrossItsSplit()
+    {
+        KitSettings settings = RealData.Need(Ham10000.Name);
+        SlowTier.Need("compares 7,496 images with each other");
+        ImageTable table = DataSetCatalog.Load(settings, Ham10000.Name);
+        IReadOnlyList<MatchedPair> pairs =
+            Leakage.Find(table.Paths, cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(
+            ["27636 27994", "34565 34966", "34574 34746", "34727 35235", "34921 35597", "34957 35637"],
+            pairs.Select(p => $"{table.Ids[p.First][7..]} {table.Ids[p.Second][7..]}").Order(StringComparer.Ordinal));
+        Assert.Empty(Leakage.Touched(pairs, Splits.Official(table)));
     }
 }

@@ -1,3 +1,4 @@
+using DermKit.Data;
 using DermKit.Imaging;
 using DermKit.Tests.Data;
 
@@ -123,7 +124,8 @@ public sealed class JpegCheckTests
     public void NoGenuineFileIsRefused(string set)
     {
         KitSettings settings = RealData.Need(set);
-        string[] files = Directory.GetFiles(Path.Combine(settings.DataDir, set), "*.jpg", SearchOption.AllDirectories);
+        string[] files = Directory.GetFiles(DataSetCatalog.Folder(settings, set)!, "*.jpg",
+            SearchOption.AllDirectories);
         Assert.NotEmpty(files);
         Assert.All(files, f => Assert.True(JpegCheck.Fault(File.ReadAllBytes(f)) is null, f));
     }
