@@ -8,7 +8,7 @@ internal static class UndeclaredModels
 {
     private const string Expected = "expected the keys of timm's ViT (cls_token, patch_embed.proj.weight, ...), "
         + "torchvision's ResNet (conv1.weight, layer1.0.conv3.weight, ...), Hugging Face's CLIPModel (vision_model.*, "
-        + "visual_projection.weight) or openai/CLIP (visual.*)";
+        + "visual_projection.weight) or openai/CLIP (visual.*), or an image encoder that ends in .onnx";
 
     // By name, without declared files. Adds to the names in use.
     public static IEnumerable<ModelDefinition> Find(string folder, IReadOnlySet<string> declared, HashSet<string> taken)
@@ -23,11 +23,13 @@ internal static class UndeclaredModels
     // Null when the file is not of a weights format.
     public static ModelDefinition? Of(string path, HashSet<string> taken)
     {
-        if (WeightFile.Stem(path) is not { } name) return null;
+        bool isOnnx = OnnxEncoder.IsOnnx(path);
+        if ((isOnnx ? Path.GetFileNameWithoutExtension(path) : WeightFile.Stem(path)) is not { } name) return null;
         while (!taken.Add(name)) name += "-undeclared";
         long parameters = 0;
         try
         {
+            if (isOnnx) return Onnx(Model(name, path, 0));
             using MappedWeights file = MappedWeights.Open(path);
             parameters = Parameters(file);
             return Recognise(file, name, isAnyDepth: false);
@@ -43,16 +45,17 @@ internal static class UndeclaredModels
         }
     }
 
-    // Files that an index names are not models.
+    // Files that an index or an ONNX file names are not models.
     private static string[] Parts(string path)
     {
         try
         {
-            return ShardedFile.IsIndex(path) ? ShardedFile.Files(path) : [];
+            return ShardedFile.IsIndex(path) ? ShardedFile.Files(path)
+                : OnnxEncoder.IsOnnx(path) ? [.. OnnxContents.Read(path).Files] : [];
         }
         catch (KitException)
         {
-            // The index has a row with its fault.
+            // The file has a row with its fault.
             return [];
         }
     }
@@ -91,6 +94,20 @@ internal static class UndeclaredModels
         IsUndeclared = true,
         Parameters = parameters,
     };
+
+    private static ModelDefinition Onnx(ModelDefinition model)
+    {
+        model = model with { Family = "onnx", Features = FeatureVariant.AvgPool };
+        using Backbone encoder = model.Unset(CPU);
+        return model with
+        {
+            Title = "undeclared, ONNX encoder",
+            Parameters = encoder.ParameterCount,
+            Note = $"undeclared: an ONNX encoder of {encoder.Dim} features. The file does not say how images are to be "
+                + "resized and normalised: it gets the paper's, with ImageNet's statistics; a model file with "
+                + $"'preprocessing' and 'input' declares others. {Seen([])}",
+        };
+    }
 
     private static long Parameters(MappedWeights file) => file.Entries.Values.Sum(e => e.Count);
 
