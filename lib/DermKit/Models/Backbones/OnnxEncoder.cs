@@ -5,7 +5,7 @@ using TensorElementType = Microsoft.ML.OnnxRuntime.Tensors.TensorElementType;
 namespace DermKit.Models;
 
 /// <summary>The values of an image that an ONNX encoder takes.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<OnnxInput>))]
+[JsonConverter(typeof(SpelledEnumConverter<OnnxInput>))]
 internal enum OnnxInput
 {
     // As the transforms give them.

@@ -15,6 +15,7 @@ public sealed class OwnEncoderTests
         {
             Tasks = ["synthetic-malignancy"],
             Models = [path],
+            Baseline = path,
             Seeds = [1],
             MostTrain = 60,
             MostTest = 60,

@@ -100,7 +100,7 @@ public sealed class OnnxEncoderTests : IDisposable
     {
         byte[] two = Model(Node("Add", "x z", "s"), Node("GlobalAveragePool", "s", "p"), Node("Flatten", "p", "y"),
             Images, Input("z", "N", 3, 224, 224), Features);
-        Assert.Contains("with one input, found 2 inputs: x Float [N, 3, 224, 224] and z Float", Refused(two));
+        Assert.Contains("with one input, found 2 inputs: x Float [N, 3, 224, 224], z Float", Refused(two));
         Assert.Contains("channels last: x Float [1, 224, 224, 3]",
             Refused(Model(Node("GlobalAveragePool", "x", "y"), Input("x", 1, 224, 224, 3), Features)));
         Assert.Contains("a batch of 1 or free, found x Float [4, 3, 224, 224]",
@@ -108,7 +108,7 @@ public sealed class OnnxEncoderTests : IDisposable
         string side = Refused(Model(Pooled, Input("x", "N", 3, 256, 256), Features));
         Assert.Contains("crop, 224 x 224 pixels, found x Float [N, 3, 256, 256]", side);
         Assert.Contains("one float output, found 1: y Int64", Refused(Model(Node("ArgMax", "x", "y",
-            Integer("axis", 1)), Images, Value(12, "y", Int64, "N", 1, 224, 224))));
+            Integer("axis", 1)), Images, Value(12, "y", Long, "N", 1, 224, 224))));
         Assert.Contains("one float output, found 2: y Float", Refused(Model(Pooled, Images, Features,
             Output("p", "N", 3, 1, 1))));
         Assert.Contains("found [2, 3, 224, 224]. Export the pooled output",
@@ -116,7 +116,7 @@ public sealed class OnnxEncoderTests : IDisposable
         // A free batch that the graph mixes.
         Assert.Contains("[2, D] or [2, D, 1, 1] of 2 images, found [1, 6]", Refused(Model(
             Node("GlobalAveragePool", "x", "p"), Node("Reshape", "p s", "y"),
-            Weights("s", [2], Int64, Values(1L, -1L)), Images, Features)));
+            Weights("s", [2], Long, Values(1L, -1L)), Images, Features)));
     }
 
     [Fact]
@@ -140,7 +140,7 @@ public sealed class OnnxEncoderTests : IDisposable
         Assert.Contains("does not open it",
             Refused(Model(sum, Weights("w", [1L << 28], Float, Values(1f)), Images, Features)));
         Assert.Contains("does not compute", Refused(Model(Node("ConstantOfShape", "n", "w"), sum,
-            Weights("n", [1], Int64, Values(1L << 45)), Images, Features)));
+            Weights("n", [1], Long, Values(1L << 45)), Images, Features)));
         var draws = new Random(1);
         for (int i = 0; i < 200; i++)
         {
@@ -217,7 +217,7 @@ public sealed class OnnxEncoderTests : IDisposable
         string path = folder.Write("e.onnx", Model(
             Node("Gather", "w i", "g"), Node("Add", "x g", "s"), Node("GlobalAveragePool", "s", "p"),
             Node("Flatten", "p", "y"), Weights("w", [Count], Float, Values(new float[Count])),
-            Weights("i", [], Int64, Values(5L)), Images, Features));
+            Weights("i", [], Long, Values(5L)), Images, Features));
         using Tensor x = zeros(1, 3, 224, 224);
         void Use()
         {
@@ -241,8 +241,7 @@ public sealed class OnnxEncoderTests : IDisposable
             "DnnImageModels", "ResNet18Onnx", "ResNet18.onnx");
         Assert.SkipUnless(File.Exists(path), "Restore Microsoft.ML.DnnImageFeaturizer.ResNet18 0.23.1.");
         using OnnxEncoder encoder = Open(path);
-        Assert.Equal(512, encoder.Dim);
-        Assert.InRange(encoder.ParameterCount, 11_176_512, 11_200_000);
+        Assert.Equal((512, 15_908_800), (encoder.Dim, encoder.ParameterCount));
         random.manual_seed(1);
         Tensor x = randn(3, 3, 224, 224), together = encoder.forward(x);
         Assert.True(encoder.forward(x[2..3]).equal(together[2..3]).all().item<bool>());

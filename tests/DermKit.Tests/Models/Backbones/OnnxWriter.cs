@@ -6,7 +6,7 @@ namespace DermKit.Tests.Models;
 /// <summary>ONNX files from nothing: fields of onnx.proto in protobuf's wire format.</summary>
 internal static class OnnxWriter
 {
-    public const int Float = 1, Int64 = 7;
+    public const int Float = 1, Long = 7;
 
     public static readonly byte[] Images = Input("x", "N", 3, 224, 224), Features = Output("y", "N", "D");
 
