@@ -28,6 +28,13 @@ internal sealed class PlotlyRenderer : IFigureRenderer
     {
         Assembly assembly = typeof(GenericChart).Assembly;
         string name = assembly.GetManifestResourceNames().Single(n => n.EndsWith(".min.js", StringComparison.Ordinal));
+        return Resource(assembly, name);
+    }
+
+    public string Asset(string name) => Resource(typeof(PlotlyRenderer).Assembly, name);
+
+    private static string Resource(Assembly assembly, string name)
+    {
         using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!, Encoding.UTF8);
         return reader.ReadToEnd();
     }

@@ -1,6 +1,7 @@
 using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Reporting;
+using DermKit.Studies;
 
 namespace DermKit.Cli;
 

@@ -1,6 +1,7 @@
 using DermKit.Data;
 using DermKit.Imaging;
 using DermKit.Tests.Imaging;
+using DermKit.Studies;
 
 namespace DermKit.Tests.Cli;
 
@@ -25,7 +26,7 @@ public sealed class DataCommandTests : IDisposable
     {
         FixtureSets.Write(KitSettings.FromEnvironment(), folder.Path, "fitzpatrick17k");
         Assert.Equal(0, (await Run("check", "fitzpatrick17k")).Code);
-        File.Delete(Path.Combine(folder.Path, "fitzpatrick17k", FixtureSets.Mark));
+        File.Delete(Path.Combine(folder.Path, "fitzpatrick17k", DataSetCatalog.FixtureMark));
         (int code, string text, _) = await Run("check", "fitzpatrick17k");
         Assert.Equal(1, code);
         Assert.Matches(
@@ -97,8 +98,8 @@ public sealed class DataCommandTests : IDisposable
         Assert.Contains("PASS  ph2: 30 images (FIXTURE)", text);
         File.WriteAllText(Directory.GetFiles(Path.Combine(folder.Path, "ph2"), "IMD002.bmp",
             SearchOption.AllDirectories)[0], "no image");
-        File.WriteAllText(Path.Combine(folder.Path, "med-node", FixtureSets.Mark + ".off"), "");
-        File.Delete(Path.Combine(folder.Path, "med-node", FixtureSets.Mark));
+        File.WriteAllText(Path.Combine(folder.Path, "med-node", DataSetCatalog.FixtureMark + ".off"), "");
+        File.Delete(Path.Combine(folder.Path, "med-node", DataSetCatalog.FixtureMark));
         (code, text, _) = await Run("check", "--pixels");
         Assert.Equal(1, code);
         Assert.Contains("FAIL  ph2: 30 images", text);

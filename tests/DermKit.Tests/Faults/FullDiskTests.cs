@@ -4,6 +4,7 @@ using DermKit.Imaging;
 using DermKit.Models;
 using DermKit.Tests.Cli;
 using DermKit.Tests.Imaging;
+using DermKit.Studies;
 using System.IO.Compression;
 using TorchSharp;
 

@@ -35,10 +35,13 @@ public static class DataSetCatalog
                 : File.Exists(Path.Combine(folder, GenericCsv.FileName))));
     }
 
-    /// <summary>True for a folder of <see cref="FixtureSets"/>: drawn images, invented labels, no manifest; results are
+    // The file that says so.
+    internal const string FixtureMark = "FIXTURE";
+
+    /// <summary>True for a folder of <c>kit data fixtures</c>: drawn images, invented labels, no manifest; results are
     /// stamped FIXTURE.</summary>
     public static bool IsFixture(KitSettings settings, string name) => Folder(settings, name) is { } folder
-        && File.Exists(Path.Combine(folder, FixtureSets.Mark));
+        && File.Exists(Path.Combine(folder, FixtureMark));
 
     /// <summary>True if the set has the image files that the named manifest counts, without a name its smallest one;
     /// for "part", any. Always true for the synthetic set and fixtures. Reads no image.</summary>

@@ -12,11 +12,11 @@ public sealed record LayerCost(string Layer, long Parameters, long Macs);
 public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int Tokens, int Features,
     FeatureVariant Variant, Func<Device?, Backbone> Unset)
 {
-    /// <summary>The paper's ViT-T/16 and ResNet-50, larger ViTs, and MONET's image tower at 224 x 224, by
+    /// <summary>The paper's ViT-T/16 and ResNet-50, ResNet-18, larger ViTs, and MONET's image tower at 224 x 224, by
     /// operations.</summary>
     public static IReadOnlyList<ModelCost> Ladder { get; } =
     [
-        Of("ViT-T/16", VitConfig.Tiny), Of("ResNet-50", ResNetConfig.ResNet50), Of("ViT-S/16", VitConfig.Small),
+        Of("ViT-T/16", VitConfig.Tiny), Of("ResNet-18", ResNetConfig.ResNet18), Of("ResNet-50", ResNetConfig.ResNet50), Of("ViT-S/16", VitConfig.Small),
         Of("ViT-B/16", VitConfig.Base), Of("ViT-L/16", VitConfig.Large),
         Of("CLIP ViT-L/14", ClipVisionConfig.Named("large")),
     ];
@@ -78,15 +78,15 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
         for (int stage = 0; stage < 4; stage++)
             for (int i = 0; i < c.Blocks[stage]; i++)
             {
-                long planes = c.Planes[stage], outputs = ResNetConfig.Expansion * planes;
-                Add("1x1", inputs * planes, map);
-                if (i == 0 && stage > 0) map = Half(map);
-                Add("3x3", 9 * planes * planes, map);
-                Add("1x1", planes * outputs, map);
-                Norm(planes);
-                Norm(planes);
+                long planes = c.Planes[stage], outputs = c.Expansion * planes;
+                bool isHalved = i == 0 && stage > 0;
+                if (!c.IsBasic) Add("1x1", inputs * planes, map);
+                if (isHalved) map = Half(map);
+                Add("3x3", 9 * (c.IsBasic ? inputs : planes) * planes, map);
+                Add(c.IsBasic ? "3x3" : "1x1", (c.IsBasic ? 9 : 1) * planes * outputs, map);
+                Norm(c.IsBasic ? planes : 2 * planes);
                 Norm(outputs);
-                if (i == 0)
+                if (inputs != outputs || isHalved)
                 {
                     Add("shortcut, 1x1", inputs * outputs, map);
                     Norm(outputs);

@@ -62,7 +62,8 @@ public sealed record ModelDefinition
     /// unknown.</summary>
     public double? GigaMacs { get; init; }
 
-    /// <summary>"random", or a weights file relative to data/, of any ending (.pth, .bin, ...).</summary>
+    /// <summary>"random", a weights file relative to data/, of any ending (.pth, .bin, ...), or one that the build puts
+    /// into lib/bin/.</summary>
     public required string Source { get; init; }
 
     /// <summary>SHA-256 of the weights file in hex; empty accepts any file with matching keys and shapes.</summary>
@@ -114,7 +115,7 @@ public sealed record ModelDefinition
             if (!IsBuilt)
                 return $"this version of the kit does not build the family '{Family}'. {Remedy}".TrimEnd();
             if (Source == "random" || File.Exists(WeightsPath)) return null;
-            return $"weights not here: data/{Source}. {Remedy}".TrimEnd();
+            return $"weights not here: {(IsBuiltFile ? "" : "data/")}{Source}. {Remedy}".TrimEnd();
         }
     }
 
@@ -168,10 +169,12 @@ public sealed record ModelDefinition
     {
         get
         {
-            string path = Path.Combine(DataRoot, Source);
+            string path = Path.GetFullPath(Path.Combine(DataRoot, IsBuiltFile ? ".." : ".", Source));
             return Source == "random" ? path : WeightFile.Find(path) ?? path;
         }
     }
+
+    private bool IsBuiltFile => Source.StartsWith("lib/bin/", StringComparison.Ordinal);
 
     internal IReadOnlyList<string> AllLeftOut =>
     [

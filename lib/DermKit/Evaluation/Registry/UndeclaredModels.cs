@@ -139,13 +139,7 @@ internal static class UndeclaredModels
 
     private static ModelDefinition ResNet(MappedWeights file, ModelDefinition model)
     {
-        int[] stages = [1, 2, 3, 4];
-        int Planes(int stage) => file.Shape($"layer{stage}.0.conv1.weight") is [var planes, ..] ? Bounded(planes) : 0;
-        ResNetConfig sizes = new()
-        {
-            Planes = Array.ConvertAll(stages, Planes),
-            Blocks = Array.ConvertAll(stages, stage => file.CountParts($"layer{stage}.")),
-        };
+        ResNetConfig sizes = ResNetConfig.Of(file);
         string blocks = string.Join(", ", sizes.Blocks);
         if (sizes.Planes.Concat(sizes.Blocks).Contains(0))
             throw new KitException("a ResNet that lacks planes or blocks in a stage: "
@@ -190,8 +184,7 @@ internal static class UndeclaredModels
             $"{owner}{file.Under}; {clip.Heads} heads and {activation} are {said}", model.Unset(META));
     }
 
-    // Bounds absurd sizes; their shapes then do not fit.
-    private static int Bounded(long size) => (int)Math.Min(size, 1 << 20);
+    private static int Bounded(long size) => (int)Math.Min(size, ResNetConfig.MostPlanes);
 
     private static KitException Misshapen(MappedWeights file, string key, string expected)
     {

@@ -1,7 +1,7 @@
 namespace DermKit.Models;
 
-/// <summary>ResNet of bottleneck blocks (He et al. 2016, arXiv 1512.03385) as in torchvision: stride on the 3x3
-/// convolution, torchvision's keys without <c>fc.*</c>. Takes any image size. Lives until disposed, whatever dispose
+/// <summary>ResNet (He et al. 2016, arXiv 1512.03385) as in torchvision: bottlenecks with the stride on the 3x3
+/// convolution, or basic blocks; torchvision's keys without <c>fc.*</c>. Takes any image size. Lives until disposed, whatever dispose
 /// scope surrounds it.</summary>
 public sealed class ResNet : Backbone
 {
@@ -26,8 +26,8 @@ public sealed class ResNet : Backbone
             var blocks = new ResNetBlock[config.Blocks[stage]];
             for (int i = 0; i < blocks.Length; i++)
             {
-                blocks[i] = new ResNetBlock(width, config.Planes[stage], i == 0 && stage > 0 ? 2 : 1, i == 0, device);
-                width = ResNetConfig.Expansion * config.Planes[stage];
+                blocks[i] = new ResNetBlock(config, width, config.Planes[stage], i == 0 && stage > 0 ? 2 : 1, device);
+                width = config.Expansion * config.Planes[stage];
             }
             return nn.ModuleList(blocks);
         }
@@ -88,33 +88,40 @@ public sealed class ResNet : Backbone
         : nn.functional.max_pool2d(x, 3, 2, 1);
 }
 
-/// <summary>1x1, 3x3 and 1x1 convolutions around a shortcut, a 1x1 convolution where the shape changes.</summary>
+/// <summary>1x1, 3x3 and 1x1 convolutions, or two of 3x3, around a shortcut: a 1x1 convolution where the shape
+/// changes.</summary>
 internal sealed class ResNetBlock : nn.Module<Tensor, Tensor>
 {
-    private readonly Convolution conv1, conv2, conv3;
-    private readonly BatchNorm bn1, bn2, bn3;
+    private readonly Convolution conv1, conv2;
+    private readonly Convolution? conv3;
+    private readonly BatchNorm bn1, bn2;
+    private readonly BatchNorm? bn3;
     private readonly Sequential? downsample;
 
-    public ResNetBlock(long inputs, long planes, long stride, bool isFirst, Device device) : base(nameof(ResNetBlock))
+    public ResNetBlock(ResNetConfig config, long inputs, long planes, long stride, Device device)
+        : base(nameof(ResNetBlock))
     {
-        long outputs = ResNetConfig.Expansion * planes;
-        conv1 = new Convolution(inputs, planes, 1, 1, device);
+        long outputs = config.Expansion * planes;
+        conv1 = config.IsBasic ? new(inputs, planes, 3, stride, device) : new(inputs, planes, 1, 1, device);
         bn1 = new BatchNorm(planes, device);
-        conv2 = new Convolution(planes, planes, 3, stride, device);
+        conv2 = new Convolution(planes, planes, 3, config.IsBasic ? 1 : stride, device);
         bn2 = new BatchNorm(planes, device);
-        conv3 = new Convolution(planes, outputs, 1, 1, device);
-        bn3 = new BatchNorm(outputs, device);
-        if (isFirst)
+        if (!config.IsBasic)
+        {
+            conv3 = new Convolution(planes, outputs, 1, 1, device);
+            bn3 = new BatchNorm(outputs, device);
+        }
+        if (inputs != outputs || stride > 1)
             downsample = nn.Sequential(
                 ("0", new Convolution(inputs, outputs, 1, stride, device)), ("1", new BatchNorm(outputs, device)));
         RegisterComponents();
     }
 
-    // [B, inputs, H, W] to [B, 4 planes, H / stride, W / stride], rounded up.
+    // [B, inputs, H, W] to [B, outputs, H / stride, W / stride], rounded up.
     public override Tensor forward(Tensor x) => Scoped(() =>
     {
-        Tensor inner = bn1.forward(conv1.forward(x)).relu_();
-        inner = bn3.forward(conv3.forward(bn2.forward(conv2.forward(inner)).relu_()));
+        Tensor inner = bn2.forward(conv2.forward(bn1.forward(conv1.forward(x)).relu_()));
+        if (conv3 is not null) inner = bn3!.forward(conv3.forward(inner.relu_()));
         return inner.PlusInPlace(downsample?.forward(x) ?? x).relu_();
     });
 }

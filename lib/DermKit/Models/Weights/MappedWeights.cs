@@ -122,9 +122,6 @@ internal sealed class MappedWeights : WeightFile
         foreach ((WeightFamily family, string pattern, string part) in Unbuilt)
             if (family == Family && keys.FirstOrDefault(k => Regex.IsMatch(k, pattern)) is { } key)
                 parts.Add($"{part} (extra: {Printable.Of(key)})");
-        bool isBasic = keys.Contains("layer1.0.conv2.weight") && !keys.Any(k => k.EndsWith(".conv3.weight", Ordinal));
-        if (Family == WeightFamily.ResNet && isBasic)
-            parts.Add("blocks of two convolutions, as in ResNet-18 and -34 (layer1.0.conv2.weight, no conv3.weight)");
         return parts.Count == 0 ? ""
             : $" The kit does not build this kind of {EncoderSearch.Owner(Family)}: it has {string.Join("; ", parts)}.";
     }

@@ -9,11 +9,11 @@ internal sealed record WeightEntry(string Name, ScalarType Type, long[] Shape)
     public long Bytes => Count * Type.ElementSize();
 }
 
-/// <summary>A file of named tensors: safetensors, several under one index, or PyTorch's zip. Opening checks all but the
+/// <summary>A file of named tensors: safetensors, several under one index, PyTorch's zip, or ONNX. Opening checks all but the
 /// values.</summary>
 internal abstract class WeightFile(string path) : IDisposable
 {
-    private static readonly string[] Endings = [".safetensors", ShardedFile.Ending, ".pth", ".pt", ".bin", ".ckpt"];
+    private static readonly string[] Endings = [".safetensors", ShardedFile.Ending, ".pth", ".pt", ".bin", ".ckpt", OnnxFile.Ending];
 
     public string Path { get; } = path;
 
@@ -28,6 +28,7 @@ internal abstract class WeightFile(string path) : IDisposable
     public static WeightFile Open(string path)
     {
         if (ShardedFile.IsIndex(path)) return ShardedFile.Open(path);
+        if (path.EndsWith(OnnxFile.Ending, OrdinalIgnoreCase)) return OnnxFile.Open(path);
         Span<byte> first = stackalloc byte[64];
         using (FileStream stream = File.OpenRead(path))
             first = first[..stream.ReadAtLeast(first, first.Length, throwOnEndOfStream: false)];

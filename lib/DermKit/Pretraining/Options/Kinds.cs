@@ -40,4 +40,8 @@ public enum NetworkKind
     /// <summary>ResNet-50.</summary>
     [JsonStringEnumMemberName("ResNet-50")]
     ResNet50,
+
+    /// <summary>ResNet-18; initial weights may have another number of basic blocks.</summary>
+    [JsonStringEnumMemberName("ResNet-18")]
+    ResNet18,
 }

@@ -125,8 +125,8 @@ public abstract partial record PretrainOptions
         if (!Networks.Contains(Network))
             yield return (nameof(Network), $"{string.Join(" or ", Networks.Select(n => n.Spelled()))} for {Method}");
         if (!VitConfig.Sizes.Contains(Size)) yield return (nameof(Size), "tiny, small, base or large");
-        if (Network == NetworkKind.ResNet50)
-            foreach (var fault in Unread("ResNet-50 does not read it (only ViT)", nameof(Size), nameof(Depth),
+        if (Network != NetworkKind.ViT)
+            foreach (var fault in Unread($"{Network.Spelled()} does not read it (only ViT)", nameof(Size), nameof(Depth),
                 nameof(Dim), nameof(Heads), nameof(Patch), nameof(ImageSize), nameof(DropPath)))
                 yield return fault;
         if (ImageSize < Patch) yield return (nameof(ImageSize), APatch);

@@ -1,4 +1,3 @@
-using System.Reflection;
 using DermKit.Evaluation;
 
 namespace DermKit.Reporting;
@@ -9,10 +8,10 @@ internal static class FigureHtml
 {
     private static string? _plotlyCarrier;
 
-    internal static string StyleSheet { get; } = Resource("figure.css");
+    internal static string StyleSheet { get; } = FigureRenderer.Asset("figure.css");
 
     // Draws every waiting figure with window.Plotly; a report embeds it after plotly.js.
-    internal static string Script { get; } = Resource("figure.js");
+    internal static string Script { get; } = FigureRenderer.Asset("figure.js");
 
     // Whether a report brings style and scripts: AppContext's DermKit.Report, else the kit's host.
     internal static bool InReport => AppContext.TryGetSwitch("DermKit.Report", out bool isReport)
@@ -56,12 +55,5 @@ internal static class FigureHtml
         string spec = FigureRenderer.PlotlySpec(figure).Replace("<", "\\u003c");
         return $"<div class=\"kit-plot\" role=\"img\" aria-label=\"{Markup.Escape(figure.AltText)}\"></div>"
             + $"<script type=\"application/json\">{spec}</script>";
-    }
-
-    private static string Resource(string name)
-    {
-        var assembly = Assembly.GetExecutingAssembly();
-        using var reader = new StreamReader(assembly.GetManifestResourceStream($"DermKit.Reporting.{name}")!);
-        return reader.ReadToEnd();
     }
 }

@@ -11,6 +11,9 @@ internal interface IFigureRenderer
 
     /// <summary>Source of plotly.js.</summary>
     string PlotlyJs();
+
+    /// <summary>figure.css, or figure.js.</summary>
+    string Asset(string name);
 }
 
 /// <summary>Loads DermKit.Figures into its own context: Plotly.NET needs a newer FSharp.Core than some hosts.</summary>
@@ -21,6 +24,8 @@ internal static class FigureRenderer
     internal static string PlotlySpec(Figure figure) => Renderer.Value.PlotlySpec(figure);
 
     internal static string PlotlyJs() => Renderer.Value.PlotlyJs();
+
+    internal static string Asset(string name) => Renderer.Value.Asset(name);
 
     private static IFigureRenderer Load()
     {

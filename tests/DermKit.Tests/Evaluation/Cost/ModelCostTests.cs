@@ -48,7 +48,7 @@ public sealed class ModelCostTests
         Assert.Equal((5_524_416, 303_179_776), (tiny.Parameters, monet.Parameters));
         Assert.Equal("55", FormattableString.Invariant($"{(double)monet.Parameters / tiny.Parameters:0}"));
         Assert.Equal((768, 4096), (tiny.Features, monet.Features));
-        Assert.Equal(["ViT-T/16", "ResNet-50", "ViT-S/16", "ViT-B/16", "ViT-L/16", "CLIP ViT-L/14"],
+        Assert.Equal(["ViT-T/16", "ResNet-18", "ResNet-50", "ViT-S/16", "ViT-B/16", "ViT-L/16", "CLIP ViT-L/14"],
             ModelCost.Ladder.Select(m => m.Name));
         Assert.Equal(ModelCost.Ladder.Select(m => m.GigaMacs).Order(), ModelCost.Ladder.Select(m => m.GigaMacs));
     }
@@ -68,6 +68,10 @@ public sealed class ModelCostTests
     public void AResNetIsCountedLayerByLayer()
     {
         ModelCost full = ModelCost.Of("r", ResNetConfig.ResNet50);
+        // torchvision's ResNet-18 has 11,689,512 parameters, 513,000 of them in its classifier.
+        ModelCost basic = ModelCost.Of("r", ResNetConfig.ResNet18);
+        Assert.Equal("1.81", FormattableString.Invariant($"{basic.GigaMacs:0.00}"));
+        Assert.Equal((11_176_512, 512, 49), (basic.Parameters, basic.Features, basic.Tokens));
         Assert.Equal("4.09", FormattableString.Invariant($"{full.GigaMacs:0.00}"));
         Assert.Equal((23_508_032, 2048, 49, FeatureVariant.AvgPool),
             (full.Parameters, full.Features, full.Tokens, full.Variant));
@@ -79,7 +83,7 @@ public sealed class ModelCostTests
         Assert.Equal(9 * (16 * 81 + 2 * 25 + 4 * 9 + 9 * 4), small.Layers.Single(l => l.Layer == "3x3").Macs);
         Assert.Equal(16 * 4 * 81 + 16 * 4 * 25 + 4 * 8 * 9 + 8 * 12 * 4,
             small.Layers.Single(l => l.Layer == "shortcut, 1x1").Macs);
-        foreach (ModelCost cost in new[] { full, small })
+        foreach (ModelCost cost in new[] { full, small, basic })
         {
             using Backbone model = cost.Unset(META);
             Assert.Equal((model.ParameterCount, model.Width(cost.Variant)), (cost.Parameters, cost.Features));

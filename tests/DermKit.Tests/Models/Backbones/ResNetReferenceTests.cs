@@ -5,27 +5,31 @@ using static TorchSharp.torch;
 
 namespace DermKit.Tests.Models;
 
-/// <summary>ResNet-50 beside its definition written out in float64, convolutions as matrix
+/// <summary>ResNet-50 and -18 beside its definition written out in float64, convolutions as matrix
 /// products over windows.</summary>
 public sealed class ResNetReferenceTests
 {
     [Theory]
-    [InlineData("fp32", false, 1, 224)]
-    [InlineData("fp32", false, 2, 96)]
-    [InlineData("fp32", false, 32, 32)]
-    [InlineData("fp32", true, 2, 96)]
-    [InlineData("fp32", true, 32, 32)]
-    [InlineData("bf16", false, 1, 96)]
-    [InlineData("bf16", false, 16, 32)]
-    [InlineData("bf16", true, 16, 32)]
-    public void FeaturesAndGradientsAreThoseOfFloat64(string precision, bool isTraining, long batch, long side)
+    [InlineData(50, "fp32", false, 1, 224)]
+    [InlineData(50, "fp32", false, 2, 96)]
+    [InlineData(50, "fp32", false, 32, 32)]
+    [InlineData(50, "fp32", true, 2, 96)]
+    [InlineData(50, "fp32", true, 32, 32)]
+    [InlineData(50, "bf16", false, 1, 96)]
+    [InlineData(50, "bf16", false, 16, 32)]
+    [InlineData(50, "bf16", true, 16, 32)]
+    [InlineData(18, "fp32", false, 1, 224)]
+    [InlineData(18, "fp32", true, 2, 96)]
+    [InlineData(18, "bf16", true, 16, 32)]
+    public void FeaturesAndGradientsAreThoseOfFloat64(
+        int depth, string precision, bool isTraining, long batch, long side)
     {
         using var scope = NewDisposeScope();
-        using ResNet model = ResNet.Random(new(), 1);
+        using ResNet model = ResNet.Random(depth == 50 ? ResNetConfig.ResNet50 : ResNetConfig.ResNet18, 1);
         // Other statistics than the initial ones, or evaluation mode would let values grow from block to block.
         using (no_grad())
             foreach ((string key, Tensor value) in model.state_dict())
-                if (key.EndsWith("bn3.weight", StringComparison.Ordinal)) value.fill_(Kept(0.3));
+                if (key.EndsWith(depth == 50 ? "bn3.weight" : "bn2.weight", StringComparison.Ordinal)) value.fill_(Kept(0.3));
         using var generator = new Generator(2, CPU);
         Tensor images = randn([batch, 3, side, side], generator: generator);
         Dictionary<string, Tensor> weights = model.state_dict()
@@ -33,7 +37,7 @@ public sealed class ResNetReferenceTests
         string[] trained = [.. model.named_parameters().Select(p => p.name)];
         if (isTraining)
             foreach (string name in trained) weights[name].requires_grad_();
-        Tensor pull = randn([batch, 2048], generator: generator);
+        Tensor pull = randn([batch, model.Dim], generator: generator);
 
         Dense.ComputeIn(model, precision == "bf16" ? ScalarType.BFloat16 : null);
         model.train(isTraining);
@@ -73,17 +77,18 @@ public sealed class ResNetReferenceTests
         }
         Tensor map = Normalise(Convolve(x, "conv1", 2), "bn1").relu();
         map = Convolution.Windows(map, 3, 2, 1, double.NegativeInfinity).amax([4, 5]);
-        int[] blocks = [3, 4, 6, 3];
+        bool isBasic = !weights.ContainsKey("layer1.0.conv3.weight");
+        int[] blocks = isBasic ? [2, 2, 2, 2] : [3, 4, 6, 3];
         for (int stage = 1; stage <= 4; stage++)
         {
             for (int block = 0; block < blocks[stage - 1]; block++)
             {
                 string at = $"layer{stage}.{block}";
                 long stride = stage > 1 && block == 0 ? 2 : 1;
-                Tensor inner = Normalise(Convolve(map, at + ".conv1", 1), at + ".bn1").relu();
-                inner = Normalise(Convolve(inner, at + ".conv2", stride), at + ".bn2").relu();
-                inner = Normalise(Convolve(inner, at + ".conv3", 1), at + ".bn3");
-                Tensor shortcut = block == 0
+                Tensor inner = Normalise(Convolve(map, at + ".conv1", isBasic ? stride : 1), at + ".bn1").relu();
+                inner = Normalise(Convolve(inner, at + ".conv2", isBasic ? 1 : stride), at + ".bn2");
+                if (!isBasic) inner = Normalise(Convolve(inner.relu(), at + ".conv3", 1), at + ".bn3");
+                Tensor shortcut = weights.ContainsKey(at + ".downsample.0.weight")
                     ? Normalise(Convolve(map, at + ".downsample.0", stride), at + ".downsample.1") : map;
                 map = (inner + shortcut).relu();
             }

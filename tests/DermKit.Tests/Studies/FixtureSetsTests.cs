@@ -1,12 +1,12 @@
-using DermKit.Studies;
 using DermKit.Data;
 using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Models;
 using DermKit.Pretraining;
 using DermKit.Reporting;
+using DermKit.Studies;
 
-namespace DermKit.Tests.Data;
+namespace DermKit.Tests.Studies;
 
 /// <summary>The twelve tasks of the paper from folders with the published names and headers to scores.</summary>
 public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture<FixtureSetsTests.Tree>
@@ -69,7 +69,7 @@ public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture
         Assert.All(some,
             set => Assert.Equal(DataSetCatalog.Hash(Path.Combine(tree.Settings.DataDir, set)),
                 DataSetCatalog.Hash(Path.Combine(folder.Path, set))));
-        File.Delete(Path.Combine(folder.Path, Ph2.Name, FixtureSets.Mark));
+        File.Delete(Path.Combine(folder.Path, Ph2.Name, DataSetCatalog.FixtureMark));
         Assert.Contains("holds no FIXTURE",
             Assert.Throws<KitException>(() => FixtureSets.Write(tree.Settings, folder.Path, some)).Message);
     }
@@ -211,7 +211,7 @@ public sealed class FixtureSetsTests(FixtureSetsTests.Tree tree) : IClassFixture
         using var folder = new TemporaryFolder();
         KitSettings settings = tree.Settings with { DataDir = folder.Path };
         FixtureSets.Write(settings, folder.Path, Ddi.Name, MedNode.Name);
-        File.Delete(Path.Combine(folder.Path, Ddi.Name, FixtureSets.Mark));
+        File.Delete(Path.Combine(folder.Path, Ddi.Name, DataSetCatalog.FixtureMark));
         // Without its mark the tree is taken for the real set, and is not it.
         Assert.StartsWith("data not here: ddi", TaskSuite.Missing(tree.Suite["ddi-malignant"], settings));
         // The large synthetic set is drawn once for all tests.

@@ -1,15 +1,15 @@
+using DermKit.Data;
 using DermKit.Imaging;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 
-namespace DermKit.Data;
+namespace DermKit.Studies;
 
 /// <summary>Stand-ins for the sets of the paper's twelve tasks, from data/fixtures.json: real names and headers, drawn
 /// images, invented labels; results are stamped FIXTURE.</summary>
 internal static class FixtureSets
 {
-    public const string Mark = "FIXTURE";
-
     private const int Size = 112;
 
     // Writes the same images each time, about 1,200 for all sets, and returns the names of the sets. Throws if a folder
@@ -24,9 +24,9 @@ internal static class FixtureSets
             throw KitException.Unknown("data/fixtures.json: set", other, known);
         foreach (string path in sets.Select(set => Path.Combine(folder, set)).Where(Directory.Exists))
         {
-            if (!File.Exists(Path.Combine(path, Mark)))
+            if (!File.Exists(Path.Combine(path, DataSetCatalog.FixtureMark)))
                 throw new KitException(
-                    $"{path}: this folder exists and holds no {Mark}; name an empty folder for the fixture.");
+                    $"{path}: this folder exists and holds no {DataSetCatalog.FixtureMark}; name an empty folder for the fixture.");
             Directory.Delete(path, recursive: true);
         }
         string drawn = SyntheticDataSet.Ensure(settings.CacheDir, 96, seed: 11);
@@ -36,7 +36,7 @@ internal static class FixtureSets
             string path = Path.Combine(folder, set);
             var random = new SplitMix64((ulong)(set[0] * 1000 + set.Length));
             // Written first, so that an interrupted run leaves a fixture.
-            AtomicFile.WriteAllText(Path.Combine(path, Mark), "Real file names and headers, drawn images, invented "
+            AtomicFile.WriteAllText(Path.Combine(path, DataSetCatalog.FixtureMark), "Real file names and headers, drawn images, invented "
                 + "labels: a fixture of DermKit. Delete the folder before real data takes its place.\n");
             foreach (Table table in tables.Where(t => t.Set == set)) table.Write(path, data, photos, random);
         }
