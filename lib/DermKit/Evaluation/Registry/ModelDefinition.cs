@@ -54,12 +54,11 @@ public sealed record ModelDefinition
     [JsonInclude]
     internal OnnxInput Input { get; init; }
 
-    /// <summary>Parameters without a projection behind the backbone, checked when the model is built; of an onnx
-    /// encoder all values of its file but integers of 32 and 64 bits.</summary>
+    /// <summary>Parameters without a projection behind the backbone, checked when the model is built; of onnx, values
+    /// of the initialisers.</summary>
     public required long Parameters { get; init; }
 
-    /// <summary>Billions of multiply-adds for one image, to two decimals, checked except for onnx; null when
-    /// unknown.</summary>
+    /// <summary>Billions of multiply-adds for one image, to two decimals, checked; null when unknown.</summary>
     public double? GigaMacs { get; init; }
 
     /// <summary>"random", a weights file relative to data/, of any ending (.pth, .bin, ...), or one that the build puts
@@ -148,7 +147,7 @@ public sealed record ModelDefinition
     // Whether the kit has the family.
     internal bool IsBuilt => IsOnnx || Family is "vit" or "clip" or "resnet";
 
-    // Whether ONNX Runtime computes the model: without gradients, in the file's own precision.
+    // Without gradients, in the file's own precision.
     internal bool IsOnnx => Family == "onnx";
 
     // Side in pixels to which Transform is scaled; 0 keeps it.
@@ -236,8 +235,7 @@ public sealed record ModelDefinition
     {
         "clip" => ClipVisionTransformer.Unset(ClipVision, device),
         "resnet" => Models.ResNet.Unset(Convolutional, device),
-        "onnx" => OnnxEncoder.Open(WeightsPath, Transform.Crop, Input, Transform.Mean.ToArray(),
-            Transform.Std.ToArray(), device),
+        "onnx" => new OnnxEncoder(WeightsPath, Transform.Crop, Input, device),
         _ => VisionTransformer.Unset(Vit, device),
     };
 }

@@ -110,13 +110,9 @@ public sealed class ModelRegistry
             $"that of data/sources.json, '{model.Weights?.Licence}'");
         Expect(isRandom || isInside, "source", "\"random\" or a file inside data/");
         Expect(model.IsOnnx || model.Input == OnnxInput.ImageNet, "input", "none but for the family onnx");
-        if (!model.IsBuilt) return model;
-        if (model.IsOnnx)
-        {
-            Expect(OnnxEncoder.IsOnnx(model.Source), "source", "a file that ends in .onnx");
-            Expect(model.Features == FeatureVariant.AvgPool, "features", "\"avgpool\", the file's own output");
-            return model;
-        }
+        Expect(!model.IsOnnx || OnnxFile.Is(model.Source), "source", "a file that ends in .onnx");
+        Expect(!model.IsOnnx || model.Features == FeatureVariant.AvgPool, "features", "\"avgpool\" for onnx");
+        if (!model.IsBuilt || model.IsOnnx) return model;
         Expect(model.Patch > 0 && model.ImageSize >= model.Patch, "patch", "a side in pixels, at most imageSize");
         try
         {

@@ -8,7 +8,7 @@ internal static class UndeclaredModels
 {
     private const string Expected = "expected the keys of timm's ViT (cls_token, patch_embed.proj.weight, ...), "
         + "torchvision's ResNet (conv1.weight, layer1.0.conv3.weight, ...), Hugging Face's CLIPModel (vision_model.*, "
-        + "visual_projection.weight) or openai/CLIP (visual.*), or an image encoder that ends in .onnx";
+        + "visual_projection.weight) or openai/CLIP (visual.*)";
 
     // By name, without declared files. Adds to the names in use.
     public static IEnumerable<ModelDefinition> Find(string folder, IReadOnlySet<string> declared, HashSet<string> taken)
@@ -23,13 +23,12 @@ internal static class UndeclaredModels
     // Null when the file is not of a weights format.
     public static ModelDefinition? Of(string path, HashSet<string> taken)
     {
-        bool isOnnx = OnnxEncoder.IsOnnx(path);
-        if ((isOnnx ? Path.GetFileNameWithoutExtension(path) : WeightFile.Stem(path)) is not { } name) return null;
+        if (WeightFile.Stem(path) is not { } name) return null;
         while (!taken.Add(name)) name += "-undeclared";
         long parameters = 0;
         try
         {
-            if (isOnnx) return Onnx(Model(name, path, 0));
+            if (OnnxFile.Is(path)) return Onnx(Model(name, path, 0));
             using MappedWeights file = MappedWeights.Open(path);
             parameters = Parameters(file);
             return Recognise(file, name, isAnyDepth: false);
@@ -51,7 +50,7 @@ internal static class UndeclaredModels
         try
         {
             return ShardedFile.IsIndex(path) ? ShardedFile.Files(path)
-                : OnnxEncoder.IsOnnx(path) ? [.. OnnxContents.Read(path).Files] : [];
+                : OnnxFile.Is(path) ? OnnxEncoder.Contents(path).Files : [];
         }
         catch (KitException)
         {
@@ -103,9 +102,8 @@ internal static class UndeclaredModels
         {
             Title = "undeclared, ONNX encoder",
             Parameters = encoder.ParameterCount,
-            Note = $"undeclared: an ONNX encoder of {encoder.Dim} features. The file does not say how images are to be "
-                + "resized and normalised: it gets the paper's, with ImageNet's statistics; a model file with "
-                + $"'preprocessing' and 'input' declares others. {Seen([])}",
+            Note = $"undeclared: it gets the paper's transform and ImageNet's statistics; a model file declares others as "
+                + $"'preprocessing' and 'input'. {Seen([])}",
         };
     }
 

@@ -4,8 +4,6 @@ namespace DermKit.Imaging;
 public readonly record struct ChannelValues(float R, float G, float B)
 {
     internal float this[int channel] => channel == 0 ? R : channel == 1 ? G : B;
-
-    internal float[] ToArray() => [R, G, B];
 }
 
 /// <summary>The fixed transform before a frozen model. Defaults are the paper's protocol: Resize((256, 256)) bilinear,
@@ -99,7 +97,7 @@ public sealed record EvalTransform
     }
 
     private static Tensor Channels(ChannelValues values, Device device) =>
-        tensor(values.ToArray(), device: device).view(1, 3, 1, 1);
+        tensor(new[] { values.R, values.G, values.B }, device: device).view(1, 3, 1, 1);
 
     /// <summary>Images of one size, after <see cref="Apply"/>, as a normalised float32 [B, 3, H, W].</summary>
     /// <exception cref="ArgumentException">There is no image, or sizes differ.</exception>

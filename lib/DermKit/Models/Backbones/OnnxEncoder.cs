@@ -1,68 +1,57 @@
 using Microsoft.ML.OnnxRuntime;
 using System.Runtime.InteropServices;
-using TensorElementType = Microsoft.ML.OnnxRuntime.Tensors.TensorElementType;
+using Element = Microsoft.ML.OnnxRuntime.Tensors.TensorElementType;
 
 namespace DermKit.Models;
 
-/// <summary>The values of an image that an ONNX encoder takes.</summary>
+// Images as the transforms give them, RGB on a scale, or BGR from 0 to 255 less ImageNet's mean.
 [JsonConverter(typeof(SpelledEnumConverter<OnnxInput>))]
 internal enum OnnxInput
 {
-    // As the transforms give them.
     [JsonStringEnumMemberName("imagenet")]
     ImageNet,
     [JsonStringEnumMemberName("0-1")]
     Unit,
     [JsonStringEnumMemberName("0-255")]
     Bytes,
-    // Blue first, as Caffe.
-    [JsonStringEnumMemberName("0-255-bgr")]
-    BlueFirst,
+    [JsonStringEnumMemberName("caffe")]
+    Caffe,
 }
 
-/// <summary>A frozen image encoder from an ONNX file: one float input [B, 3, side, side], one float output [B, D] or
-/// [B, D, 1, 1]. ONNX Runtime computes it, with the threads of torch on a cpu.</summary>
+/// <summary>A frozen image encoder that ONNX Runtime computes: one float input [B, 3, side, side], B free or 1, one
+/// float output [B, D] or [B, D, 1, 1].</summary>
 internal sealed class OnnxEncoder : Backbone
 {
+    // ImageNet's, from 0 to 255.
+    private static readonly float[] Means = [123.675f, 116.28f, 103.53f], Deviations = [58.395f, 57.12f, 57.375f];
+
     private readonly InferenceSession session;
     private readonly OnnxInput input;
-    private readonly float[] mean, deviation;
     private readonly int side, most;
-    private readonly string version;
 
-    private OnnxEncoder(string path, int side, OnnxInput input, float[] mean, float[] deviation, Device device)
-        : base(nameof(OnnxEncoder))
+    // Throws a KitException for a file that is no such encoder.
+    public OnnxEncoder(string path, int side, OnnxInput input, Device? device = null) : base(nameof(OnnxEncoder))
     {
-        (this.side, this.input, this.mean, this.deviation) = (side, input, mean, deviation);
         Origin = path;
+        this.side = side;
+        this.input = input;
         base.train(false);
-        ParameterCount = OnnxContents.Read(path).Parameters;
+        ParameterCount = Contents(path).Parameters;
         FileHash = WeightLoader.FileHash(path);
-        OrtEnv.Instance().DisableTelemetryEvents();
-        version = $"ONNX Runtime {OrtEnv.Instance().GetVersionString()}";
-        try
+        bool isCuda = device?.type == DeviceType.CUDA;
+        session = Try(isCuda ? "open it on cuda (see GPU in environment/README.md)" : "open it", () =>
         {
-            using var options = new SessionOptions
-            {
-                IntraOpNumThreads = get_num_threads(),
-                // Errors are thrown; messages would go past the kit's output.
-                LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
-            };
-            // Waiting threads leave the cores to decoding.
+            using var options = new SessionOptions { IntraOpNumThreads = get_num_threads() };
+            // Errors are thrown; waiting threads would take cores from decoding.
+            options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL;
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-            if (device.type == DeviceType.CUDA) Use(device, options);
-            session = new(path, options);
-        }
-        catch (OnnxRuntimeException e)
-        {
-            throw new KitException($"{path}: expected an ONNX image encoder; {version} does not open it: {e.Message}"
-                + (device.type == DeviceType.CUDA ? " On cuda it needs the build of TorchBackend=cuda and what "
-                    + "environment/README.md lists under GPU; --device cpu needs neither." : ""), e);
-        }
+            if (isCuda) UseCuda(options, Math.Max(0, device!.index));
+            return new InferenceSession(path, options);
+        });
         try
         {
-            most = CheckedBatch(path);
-            Dim = MeasuredWidth(path);
+            most = CheckedBatch();
+            Dim = CheckedWidth();
         }
         catch
         {
@@ -71,38 +60,60 @@ internal sealed class OnnxEncoder : Backbone
         }
     }
 
-    /// <inheritdoc/>
-    public override string Architecture => $"{version} {input} {side} {Dim}";
+    public override string Architecture => $"{Runtime} {input} {side} {Dim}";
 
-    /// <inheritdoc/>
     public override long ParameterCount { get; }
 
-    /// <inheritdoc/>
     public override int Dim { get; }
 
-    /// <summary>SHA-256 of the file, then its external data, when it was opened.</summary>
+    // SHA-256 of the file, then its external data.
     public string FileHash { get; }
 
-    public static bool IsOnnx(string path) => path.EndsWith(".onnx", OrdinalIgnoreCase);
-
-    // Statistics are those by which images are normalised. Throws a KitException for a file that is no such encoder.
-    public static OnnxEncoder Open(string path, int side, OnnxInput input, float[] mean, float[] deviation,
-        Device? device = null) => new(path, side, input, mean, deviation, device ?? CPU);
+    private static string Runtime => $"ONNX Runtime {OrtEnv.Instance().GetVersionString()}";
 
     public static KitException Frozen(string origin) => new($"{origin}: an ONNX encoder has no gradients, so it is "
-        + "neither trained nor fine-tuned; probe it frozen, or take weights of a family of the kit.");
+        + "neither trained nor fine-tuned; take a model of another family.");
 
-    /// <inheritdoc/>
+    // Values of the initialisers but integers of 32 and 64 bits; paths of their external data.
+    public static (long Parameters, string[] Files) Contents(string path)
+    {
+        static IEnumerable<ProtoField> In(ReadOnlyMemory<byte> message, int number) =>
+            ProtoField.Of(message).Where(f => f.Number == number);
+        long parameters = 0;
+        var files = new SortedSet<string>(StringComparer.Ordinal);
+        try
+        {
+            foreach (ProtoField tensor in In(OnnxFile.Bytes(path), 7).SelectMany(graph => In(graph.Bytes, 5)))
+            {
+                IEnumerable<long> shape = In(tensor.Bytes, 1).SelectMany(f => f.Integers());
+                if (In(tensor.Bytes, 2).LastOrDefault().Value is not (6 or 7))
+                    parameters += shape.Aggregate(1L, (all, n) => all * n);
+                foreach (ProtoField entry in In(tensor.Bytes, 13))
+                    if (In(entry.Bytes, 1).Any(key => key.Text == "location"))
+                        files.UnionWith(In(entry.Bytes, 2).Select(f => f.Text));
+            }
+        }
+        catch (FormatException e)
+        {
+            throw new KitException($"{path}: expected an ONNX model, found a broken or truncated one, or weights of "
+                + $"another format, which keep their own ending: {e.Message}.", e);
+        }
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        foreach (string file in files)
+            if (Path.IsPathRooted(file) || file.Contains("..", Ordinal) || !File.Exists(Path.Combine(folder, file)))
+                throw new KitException($"{path}: expected its external data '{file}' in its folder, found none there.");
+        return (parameters, [.. files.Select(file => Path.Combine(folder, file))]);
+    }
+
     public override void train(bool on = true)
     {
         if (on) throw Frozen(Origin);
         base.train(on);
     }
 
-    /// <inheritdoc/>
     public override Tensor forward(Tensor x)
     {
-        if (x.dim() != 4 || !x.shape[1..].SequenceEqual([3, side, side]))
+        if (x.shape is not [_, 3, var height, var width] || height != side || width != side)
             throw new ArgumentException($"Expected images [B, 3, {side}, {side}], found {x.Shape()}.", nameof(x));
         if (x.requires_grad) throw Frozen(Origin);
         using var scope = NewDisposeScope();
@@ -112,26 +123,24 @@ internal sealed class OnnxEncoder : Backbone
         for (int first = 0, count; first < images; first += count)
         {
             count = Math.Min(most, images - first);
-            int to = first * Dim;
-            Compute(values.AsMemory(first * size, count * size), count, output => output.GetTensorDataAsSpan<float>().CopyTo(features.AsSpan(to)));
+            Compute(values.AsMemory(first * size, count * size), count).Values.CopyTo(features, first * Dim);
         }
         return tensor(features, [images, Dim], device: x.device).MoveToOuterDisposeScope();
     }
 
-    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing) session.Dispose();
         base.Dispose(disposing);
     }
 
-    // No choice of kernels by timing and no rounding to TF32.
-    private static void Use(Device device, SessionOptions options)
+    // No choice of kernels by timing, no rounding to TF32.
+    private static void UseCuda(SessionOptions options, int index)
     {
         using var cuda = new OrtCUDAProviderOptions();
         cuda.UpdateOptions(new()
         {
-            ["device_id"] = $"{Math.Max(0, device.index)}",
+            ["device_id"] = $"{index}",
             ["cudnn_conv_algo_search"] = "DEFAULT",
             ["use_tf32"] = "0",
         });
@@ -140,63 +149,58 @@ internal sealed class OnnxEncoder : Backbone
 
     private Tensor Values(Tensor x)
     {
-        x = x.to(float32);
-        if (input == OnnxInput.ImageNet) return x;
+        if (input == OnnxInput.ImageNet) return x.to(float32);
         Tensor Channels(float[] values) => tensor(values, device: x.device).view(1, 3, 1, 1);
-        x = x.mul(Channels(deviation)).add_(Channels(mean), Kept(1));
-        if (input != OnnxInput.Unit) x = x.mul_(Kept(255));
-        return input == OnnxInput.BlueFirst ? x.flip(1) : x;
+        x = x.to(float32).mul(Channels(Deviations));
+        if (input == OnnxInput.Caffe) return x.flip(1);
+        x.PlusInPlace(Channels(Means));
+        return input == OnnxInput.Unit ? x.div_(Kept(255)) : x;
     }
 
     // Images of one pass: 1 where the file says so.
-    private int CheckedBatch(string path)
+    private int CheckedBatch()
     {
-        KitException Refused(string expected, string found) =>
-            new($"{path}: expected an image encoder with {expected}, found {found}. Export it so.");
-        string Listed(IReadOnlyDictionary<string, NodeMetadata> values) => Names.Listed(values.Select(v =>
-            $"{v.Key} {v.Value.ElementDataType} [{string.Join(", ", v.Value.Dimensions.Select((d, i) =>
-                d >= 0 ? $"{d}" : v.Value.SymbolicDimensions[i] is { Length: > 0 } name ? name : "?"))}]"));
-        var (inputs, outputs) = (session.InputMetadata, session.OutputMetadata);
-        string found = $"{inputs.Count} inputs: {Listed(inputs)}";
-        if (inputs.Count != 1) throw Refused("one input", found);
-        NodeMetadata images = inputs.Values.First();
-        if (images.ElementDataType != TensorElementType.Float || images.Dimensions is not [var batch, -1 or 3, _, _])
-            throw Refused("a float input [B, 3, H, W]", images.Dimensions is [_, _, _, 3]
-                ? $"channels last: {Listed(inputs)}" : Listed(inputs));
-        if (batch is not (-1 or 1)) throw Refused("a batch of 1 or free", Listed(inputs));
-        if (images.Dimensions[2..].Any(d => d != -1 && d != side))
-            throw new KitException($"{path}: expected the side of the transform's crop, {side} x {side} pixels, found "
-                + $"{Listed(inputs)}. Name another 'preprocessing' or export it for {side} pixels.");
-        if (outputs.Count != 1 || outputs.Values.First().ElementDataType != TensorElementType.Float)
-            throw Refused("one float output", $"{outputs.Count}: {Listed(outputs)}");
-        return batch == 1 ? 1 : int.MaxValue;
+        NodeMetadata[] all = [.. session.InputMetadata.Values, .. session.OutputMetadata.Values];
+        bool Fits(int size) => size == -1 || size == side;
+        if (all is [{ Dimensions: [-1 or 1, -1 or 3, var height, var width] }, _] && Fits(height) && Fits(width)
+            && session.InputNames.Count == 1 && all.All(v => v.ElementDataType == Element.Float))
+            return all[0].Dimensions[0] == 1 ? 1 : int.MaxValue;
+        string found = Names.Listed(session.InputNames.Concat(session.OutputNames).Zip(all, (name, v) =>
+            $"{name} {v.ElementDataType} [{string.Join(", ", v.Dimensions)}]"));
+        throw new KitException($"{Origin}: expected one float input [B, 3, {side}, {side}] (the transform's crop), B "
+            + $"-1 (free) or 1, and one float output; found {session.InputNames.Count} in, {session.OutputNames.Count} "
+            + $"out: {found}. Export it so.");
     }
 
-    // D of one pass over zeros, with two images where the batch is free.
-    private int MeasuredWidth(string path)
+    // D of a pass over zeros, of two images where the batch is free.
+    private int CheckedWidth()
     {
         int count = Math.Min(2, most);
-        long[] found = [];
-        Compute(new float[count * 3 * side * side], count, output => found = output.GetTensorTypeAndShape().Shape);
-        return found is [var rows, > 0 and <= 1 << 20, ..] && rows == count && found[2..] is [] or [1, 1] ? (int)found[1]
-            : throw new KitException($"{path}: expected features [{count}, D] or [{count}, D, 1, 1] of "
-                + $"{count} images, found [{string.Join(", ", found)}]. Export the pooled output.");
+        long[] found = Compute(new float[count * 3 * side * side], count).Shape;
+        return found is [_, > 0 and <= 1 << 20, .. [] or [1, 1]] && found[0] == count ? (int)found[1]
+            : throw new KitException($"{Origin}: expected features [{count}, D] or [{count}, D, 1, 1], found "
+                + $"[{string.Join(", ", found)}]. Export the pooled output.");
     }
 
-    private void Compute(Memory<float> images, int count, Action<OrtValue> use)
-    {
-        try
+    private (long[] Shape, float[] Values) Compute(Memory<float> images, int count) =>
+        Try($"compute images [{count}, 3, {side}, {side}]", () =>
         {
             using OrtValue batch = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, images,
                 [count, 3, side, side]);
             using var run = new RunOptions();
-            using var outputs = session.Run(run, session.InputNames, [batch], session.OutputNames);
-            use(outputs[0]);
+            using var found = session.Run(run, session.InputNames, [batch], session.OutputNames);
+            return (found[0].GetTensorTypeAndShape().Shape, found[0].GetTensorDataAsSpan<float>().ToArray());
+        });
+
+    private T Try<T>(string what, Func<T> call)
+    {
+        try
+        {
+            return call();
         }
         catch (OnnxRuntimeException e)
         {
-            throw new KitException($"{Origin}: {version} does not compute images [{count}, 3, {side}, {side}]: "
-                + e.Message, e);
+            throw new KitException($"{Origin}: {Runtime} does not {what}: {e.Message}", e);
         }
     }
 }

@@ -89,7 +89,7 @@ public static class WeightLoader
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] buffer = new byte[1 << 20];
         string[] files = ShardedFile.IsIndex(path) ? [path, .. ShardedFile.Files(path)]
-            : OnnxEncoder.IsOnnx(path) ? [path, .. OnnxContents.Read(path).Files] : [path];
+            : OnnxFile.Is(path) ? [path, .. OnnxEncoder.Contents(path).Files] : [path];
         foreach (string file in files)
         {
             using FileStream stream = File.OpenRead(file);

@@ -66,7 +66,7 @@ public sealed class OnnxModelTests : IDisposable
         Assert.Equal(("x", "onnx", 3, FeatureVariant.AvgPool, new EvalTransform()),
             (model.Name, model.Family, model.Parameters, model.Features, model.Transform));
         Assert.Equal((true, null, true), (model.IsPresent, model.Cost, model.IsUndeclared));
-        Assert.Contains("it gets the paper's, with ImageNet's statistics", model.Note);
+        Assert.Contains("it gets the paper's transform and ImageNet's statistics", model.Note);
         Assert.Contains(model.Note, registry.Card(model));
         Assert.Contains("undeclared, ONNX encoder", ProbingReport.Registry(registry).ToString());
         Write("x.onnx", [1, 2, 3]);
@@ -99,10 +99,10 @@ public sealed class OnnxModelTests : IDisposable
             Declare(m => m[key] = value);
             return Assert.Throws<KitException>(() => Load()).Message;
         }
-        Assert.Contains("key 'features': expected \"avgpool\"", Refused("features", "cls4"));
+        Assert.Contains("key 'features': expected \"avgpool\" for onnx", Refused("features", "cls4"));
         Assert.Contains("key 'source': expected a file that ends in .onnx", Refused("source", "random"));
         Assert.Contains("key 'input': expected none but for the family onnx", Refused("family", "resnet"));
-        Assert.Contains("0-255-bgr", Refused("input", "0-256"));
+        Assert.Contains("0-255, caffe", Refused("input", "0-256"));
         Declare(m => m["parameters"] = 4);
         Assert.Contains("expected 4 parameters, found 3",
             Assert.Throws<KitException>(() => Load().Models[0].Create(0)).Message);
@@ -164,7 +164,7 @@ public sealed class OnnxModelTests : IDisposable
         File.WriteAllBytes(path, Model(Pooled, Input("x", 1, 224, 224, 3), Features));
         (code, text, error) = await KitProcess.Run(["evaluate", "--tasks", "synthetic-malignancy", "--models", path]);
         Assert.Equal(2, code);
-        Assert.Contains("channels last", error);
+        Assert.Contains("x Float [1, 224, 224, 3]", error);
         Assert.DoesNotContain("   at ", error);
     }
 }
