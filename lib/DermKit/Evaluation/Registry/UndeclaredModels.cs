@@ -102,8 +102,8 @@ internal static class UndeclaredModels
         {
             Title = "undeclared, ONNX encoder",
             Parameters = encoder.ParameterCount,
-            Note = $"undeclared: it gets the paper's transform and ImageNet's statistics; a model file declares others as "
-                + $"'preprocessing' and 'input'. {Seen([])}",
+            Note = "undeclared: it gets the paper's transform and ImageNet's statistics; a model file declares others"
+                + $" as preprocessing and input. {Seen([])}",
         };
     }
 

@@ -42,16 +42,26 @@ internal sealed class OnnxEncoder : Backbone
         session = Try(isCuda ? "open it on cuda (see GPU in environment/README.md)" : "open it", () =>
         {
             using var options = new SessionOptions { IntraOpNumThreads = get_num_threads() };
-            // Errors are thrown; waiting threads would take cores from decoding.
+            // Errors are thrown; threads that wait would take cores from decoding.
             options.LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL;
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-            if (isCuda) UseCuda(options, Math.Max(0, device!.index));
+            if (isCuda)
+            {
+                using var cuda = new OrtCUDAProviderOptions();
+                // No choice of kernels by timing, no rounding to TF32.
+                cuda.UpdateOptions(new()
+                {
+                    ["device_id"] = $"{Math.Max(0, device!.index)}",
+                    ["cudnn_conv_algo_search"] = "DEFAULT",
+                    ["use_tf32"] = "0",
+                });
+                options.AppendExecutionProvider_CUDA(cuda);
+            }
             return new InferenceSession(path, options);
         });
         try
         {
-            most = CheckedBatch();
-            Dim = CheckedWidth();
+            (most, Dim) = Checked();
         }
         catch
         {
@@ -74,35 +84,33 @@ internal sealed class OnnxEncoder : Backbone
     public static KitException Frozen(string origin) => new($"{origin}: an ONNX encoder has no gradients, so it is "
         + "neither trained nor fine-tuned; take a model of another family.");
 
-    // Values of the initialisers but integers of 32 and 64 bits; paths of their external data.
+    // Values of the initialisers; paths of their external data.
     public static (long Parameters, string[] Files) Contents(string path)
     {
         static IEnumerable<ProtoField> In(ReadOnlyMemory<byte> message, int number) =>
             ProtoField.Of(message).Where(f => f.Number == number);
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         long parameters = 0;
         var files = new SortedSet<string>(StringComparer.Ordinal);
         try
         {
             foreach (ProtoField tensor in In(OnnxFile.Bytes(path), 7).SelectMany(graph => In(graph.Bytes, 5)))
             {
-                IEnumerable<long> shape = In(tensor.Bytes, 1).SelectMany(f => f.Integers());
-                if (In(tensor.Bytes, 2).LastOrDefault().Value is not (6 or 7))
-                    parameters += shape.Aggregate(1L, (all, n) => all * n);
+                parameters += In(tensor.Bytes, 1).SelectMany(f => f.Integers()).Aggregate(1L, (all, n) => all * n);
                 foreach (ProtoField entry in In(tensor.Bytes, 13))
-                    if (In(entry.Bytes, 1).Any(key => key.Text == "location"))
-                        files.UnionWith(In(entry.Bytes, 2).Select(f => f.Text));
+                    if (ProtoField.Of(entry.Bytes).Select(f => f.Text).ToArray() is ["location", var file])
+                        files.Add(Path.Combine(folder, file));
             }
         }
         catch (FormatException e)
         {
             throw new KitException($"{path}: expected an ONNX model, found a broken or truncated one, or weights of "
-                + $"another format, which keep their own ending: {e.Message}.", e);
+                + $"another format: {e.Message}.", e);
         }
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        foreach (string file in files)
-            if (Path.IsPathRooted(file) || file.Contains("..", Ordinal) || !File.Exists(Path.Combine(folder, file)))
-                throw new KitException($"{path}: expected its external data '{file}' in its folder, found none there.");
-        return (parameters, [.. files.Select(file => Path.Combine(folder, file))]);
+        return files.FirstOrDefault(f => !f.StartsWith(folder, Ordinal) || f.Contains("..") || !File.Exists(f))
+            is { } no
+            ? throw new KitException($"{path}: expected its external data '{no}' in its folder, found none there.")
+            : (parameters, [.. files]);
     }
 
     public override void train(bool on = true)
@@ -115,7 +123,6 @@ internal sealed class OnnxEncoder : Backbone
     {
         if (x.shape is not [_, 3, var height, var width] || height != side || width != side)
             throw new ArgumentException($"Expected images [B, 3, {side}, {side}], found {x.Shape()}.", nameof(x));
-        if (x.requires_grad) throw Frozen(Origin);
         using var scope = NewDisposeScope();
         int images = (int)x.shape[0], size = 3 * side * side;
         float[] values = MemoryMarshal.Cast<byte, float>(Values(x).cpu().contiguous().bytes).ToArray();
@@ -134,19 +141,6 @@ internal sealed class OnnxEncoder : Backbone
         base.Dispose(disposing);
     }
 
-    // No choice of kernels by timing, no rounding to TF32.
-    private static void UseCuda(SessionOptions options, int index)
-    {
-        using var cuda = new OrtCUDAProviderOptions();
-        cuda.UpdateOptions(new()
-        {
-            ["device_id"] = $"{index}",
-            ["cudnn_conv_algo_search"] = "DEFAULT",
-            ["use_tf32"] = "0",
-        });
-        options.AppendExecutionProvider_CUDA(cuda);
-    }
-
     private Tensor Values(Tensor x)
     {
         if (input == OnnxInput.ImageNet) return x.to(float32);
@@ -157,29 +151,26 @@ internal sealed class OnnxEncoder : Backbone
         return input == OnnxInput.Unit ? x.div_(Kept(255)) : x;
     }
 
-    // Images of one pass: 1 where the file says so.
-    private int CheckedBatch()
+    // Images of one pass, and D of a pass over zeros, of two images where the batch is free.
+    private (int Most, int Dim) Checked()
     {
         NodeMetadata[] all = [.. session.InputMetadata.Values, .. session.OutputMetadata.Values];
         bool Fits(int size) => size == -1 || size == side;
-        if (all is [{ Dimensions: [-1 or 1, -1 or 3, var height, var width] }, _] && Fits(height) && Fits(width)
-            && session.InputNames.Count == 1 && all.All(v => v.ElementDataType == Element.Float))
-            return all[0].Dimensions[0] == 1 ? 1 : int.MaxValue;
         string found = Names.Listed(session.InputNames.Concat(session.OutputNames).Zip(all, (name, v) =>
             $"{name} {v.ElementDataType} [{string.Join(", ", v.Dimensions)}]"));
+        if (all is [{ Dimensions: [-1 or 1, -1 or 3, var height, var width] }, _] && Fits(height) && Fits(width)
+            && session.InputNames.Count == 1 && all.All(v => v.ElementDataType == Element.Float))
+        {
+            bool isFree = all[0].Dimensions[0] == -1;
+            int count = isFree ? 2 : 1;
+            long[] shape = Compute(new float[count * 3 * side * side], count).Shape;
+            if (shape is [_, > 0 and <= 1 << 20, .. [] or [1, 1]] && shape[0] == count)
+                return (isFree ? int.MaxValue : 1, (int)shape[1]);
+            found += $", for {count} images [{string.Join(", ", shape)}]";
+        }
         throw new KitException($"{Origin}: expected one float input [B, 3, {side}, {side}] (the transform's crop), B "
-            + $"-1 (free) or 1, and one float output; found {session.InputNames.Count} in, {session.OutputNames.Count} "
-            + $"out: {found}. Export it so.");
-    }
-
-    // D of a pass over zeros, of two images where the batch is free.
-    private int CheckedWidth()
-    {
-        int count = Math.Min(2, most);
-        long[] found = Compute(new float[count * 3 * side * side], count).Shape;
-        return found is [_, > 0 and <= 1 << 20, .. [] or [1, 1]] && found[0] == count ? (int)found[1]
-            : throw new KitException($"{Origin}: expected features [{count}, D] or [{count}, D, 1, 1], found "
-                + $"[{string.Join(", ", found)}]. Export the pooled output.");
+            + $"-1 (free) or 1, and one float output [B, D] or [B, D, 1, 1]; found {session.InputNames.Count} in, "
+            + $"{session.OutputNames.Count} out: {found}. Export it so.");
     }
 
     private (long[] Shape, float[] Values) Compute(Memory<float> images, int count) =>
