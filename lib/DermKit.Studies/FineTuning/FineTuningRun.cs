@@ -1,5 +1,6 @@
 using DermKit.Data;
 using DermKit.Imaging;
+using DermKit.Models;
 using System.Diagnostics;
 using System.Text.Json;
 using TorchSharp;
@@ -40,6 +41,7 @@ public sealed record FineTuningRun(IReadOnlyList<TunedResult> Results, FineTunin
         };
         ModelDefinition[] models =
             [.. SuiteRun.Choose(registry, suite).Select(m => m with { Side = plan.Options.Side })];
+        if (Array.Find(models, m => m.IsOnnx) is { } frozen) throw OnnxEncoder.Frozen($"Model '{frozen.Name}'");
         var found = new List<TunedResult>();
         var parts = new List<SuiteRun>();
         tasks = SuiteRun.Bring(settings, tasks, suite, progress, cancellation);

@@ -68,9 +68,22 @@ public sealed class NativeLibraryTests
         Assert.Equal([file], Directory.GetFiles(folder.Path));
     }
 
+    [Fact]
+    public void TheLibraryHoldsOnnxRuntimeOfThisPlatformAlone()
+    {
+        string[] natives = [.. Directory.GetFiles(Path.Combine(Root, "lib", "bin"), "*onnxruntime*")
+            .Select(f => Path.GetFileName(f)).Where(f => !f.StartsWith("Microsoft.", StringComparison.Ordinal))];
+        string ending = OperatingSystem.IsWindows() ? ".dll" : OperatingSystem.IsMacOS() ? ".dylib" : ".so";
+        Assert.NotEmpty(natives);
+        Assert.All(natives, name => Assert.EndsWith(ending, name));
+        Assert.False(Directory.Exists(Path.Combine(Root, "lib", "bin", "runtimes")));
+    }
+
     [Theory]
     [InlineData("cpu", "libtorch-cpu-", "TorchSharp-cuda-linux")]
     [InlineData("cuda", "TorchSharp-cuda-linux", "libtorch-cpu-")]
+    [InlineData("cpu", "Microsoft.ML.OnnxRuntime\"", "Microsoft.ML.OnnxRuntime.Gpu.Linux\"")]
+    [InlineData("cuda", "Microsoft.ML.OnnxRuntime.Gpu.Linux\"", "Microsoft.ML.OnnxRuntime\"")]
     public void TheBackendPropertySelectsThePackage(string backend, string expected, string absent)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, WorkingDirectory = Root };

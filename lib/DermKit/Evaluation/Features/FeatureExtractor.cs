@@ -73,6 +73,7 @@ internal static class FeatureExtractor
         bool isKnown = at >= 0 && at < cache.Paths.Count;
         string image = isKnown ? Printable.Of(cache.Paths[at], most: 1_000) : $"{row} of the cache";
         string cause = broken is not null ? $"the weights are broken: {broken} is not finite"
+            : model is OnnxEncoder ? "its file computes them"
             : $"the weights are finite, but values in the network exceed the range of {precision.Spelled()}";
         string remedy = precision == Precision.Fp32 ? "" : " Try fp32.";
         return new($"{model.Origin}: features of image {image} hold NaN or infinity: {cause}. "

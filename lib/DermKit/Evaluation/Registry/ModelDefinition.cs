@@ -31,7 +31,7 @@ public sealed record ModelDefinition
     /// <summary>One line for tables.</summary>
     public required string Title { get; init; }
 
-    /// <summary>vit, clip or resnet; other families count as absent.</summary>
+    /// <summary>vit, clip, resnet or onnx; other families count as absent.</summary>
     public required string Family { get; init; }
 
     /// <summary>tiny, small, base or large (vit); base or large (clip).</summary>
@@ -50,7 +50,12 @@ public sealed record ModelDefinition
     /// <summary>Sizes of a resnet; null for ResNet-50.</summary>
     public ResNetConfig? ResNet { get; init; }
 
-    /// <summary>Parameters without a projection behind the backbone, checked when the model is built.</summary>
+    // What an onnx encoder takes.
+    [JsonInclude]
+    internal OnnxInput Input { get; init; }
+
+    /// <summary>Parameters without a projection behind the backbone, checked when the model is built; of onnx, values
+    /// of the initialisers.</summary>
     public required long Parameters { get; init; }
 
     /// <summary>Billions of multiply-adds for one image, to two decimals, checked; null when unknown.</summary>
@@ -130,9 +135,9 @@ public sealed record ModelDefinition
         }
     }
 
-    /// <summary>Counted from the sizes; null for a family that the kit does not build.</summary>
+    /// <summary>Counted from the sizes; null for onnx and a family that the kit does not build.</summary>
     [JsonIgnore]
-    public ModelCost? Cost => Problem is not null || !IsBuilt ? null : Family switch
+    public ModelCost? Cost => Problem is not null || !IsBuilt || IsOnnx ? null : Family switch
     {
         "clip" => ModelCost.Of(Name, ClipVision),
         "resnet" => ModelCost.Of(Name, Convolutional),
@@ -140,7 +145,10 @@ public sealed record ModelDefinition
     };
 
     // Whether the kit has the family.
-    internal bool IsBuilt => Family is "vit" or "clip" or "resnet";
+    internal bool IsBuilt => IsOnnx || Family is "vit" or "clip" or "resnet";
+
+    // Without gradients, in the file's own precision.
+    internal bool IsOnnx => Family == "onnx";
 
     // Side in pixels to which Transform is scaled; 0 keeps it.
     internal int Side { get; init; }
@@ -210,7 +218,7 @@ public sealed record ModelDefinition
             if (model.ParameterCount != Parameters)
                 throw new KitException($"expected {Parameters} parameters, found {model.ParameterCount}; correct "
                     + "'size', 'patch' or 'parameters' in its file.");
-            if (!isRandom) WeightLoader.LoadStrict(model, WeightsPath, AllLeftOut);
+            if (!isRandom && !IsOnnx) WeightLoader.LoadStrict(model, WeightsPath, AllLeftOut);
             model.Origin = $"Model '{Name}'" + (isRandom ? $", seed {seed}" : $" ({WeightsPath})");
             model.eval();
             return model;
@@ -227,6 +235,7 @@ public sealed record ModelDefinition
     {
         "clip" => ClipVisionTransformer.Unset(ClipVision, device),
         "resnet" => Models.ResNet.Unset(Convolutional, device),
+        "onnx" => new OnnxEncoder(WeightsPath, Transform.Crop, Input, device),
         _ => VisionTransformer.Unset(Vit, device),
     };
 }

@@ -109,7 +109,10 @@ public sealed class ModelRegistry
         Expect(model.Weights is not { } known || known.Licence == model.Licence, "licence",
             $"that of data/sources.json, '{model.Weights?.Licence}'");
         Expect(isRandom || isInside, "source", "\"random\" or a file inside data/");
-        if (!model.IsBuilt) return model;
+        Expect(model.IsOnnx || model.Input == OnnxInput.ImageNet, "input", "none but for the family onnx");
+        Expect(!model.IsOnnx || OnnxFile.Is(model.Source), "source", "a file that ends in .onnx");
+        Expect(!model.IsOnnx || model.Features == FeatureVariant.AvgPool, "features", "\"avgpool\" for onnx");
+        if (!model.IsBuilt || model.IsOnnx) return model;
         Expect(model.Patch > 0 && model.ImageSize >= model.Patch, "patch", "a side in pixels, at most imageSize");
         try
         {

@@ -28,6 +28,7 @@ internal static class UndeclaredModels
         long parameters = 0;
         try
         {
+            if (OnnxFile.Is(path)) return Onnx(Model(name, path, 0));
             using MappedWeights file = MappedWeights.Open(path);
             parameters = Parameters(file);
             return Recognise(file, name, isAnyDepth: false);
@@ -43,16 +44,17 @@ internal static class UndeclaredModels
         }
     }
 
-    // Files that an index names are not models.
+    // Files that an index or an ONNX file names are not models.
     private static string[] Parts(string path)
     {
         try
         {
-            return ShardedFile.IsIndex(path) ? ShardedFile.Files(path) : [];
+            return ShardedFile.IsIndex(path) ? ShardedFile.Files(path)
+                : OnnxFile.Is(path) ? OnnxEncoder.Contents(path).Files : [];
         }
         catch (KitException)
         {
-            // The index has a row with its fault.
+            // The file has a row with its fault.
             return [];
         }
     }
@@ -91,6 +93,19 @@ internal static class UndeclaredModels
         IsUndeclared = true,
         Parameters = parameters,
     };
+
+    private static ModelDefinition Onnx(ModelDefinition model)
+    {
+        model = model with { Family = "onnx", Features = FeatureVariant.AvgPool };
+        using Backbone encoder = model.Unset(CPU);
+        return model with
+        {
+            Title = "undeclared, ONNX encoder",
+            Parameters = encoder.ParameterCount,
+            Note = "undeclared: it gets the paper's transform and ImageNet's statistics; a model file declares others"
+                + $" as preprocessing and input. {Seen([])}",
+        };
+    }
 
     private static long Parameters(MappedWeights file) => file.Entries.Values.Sum(e => e.Count);
 

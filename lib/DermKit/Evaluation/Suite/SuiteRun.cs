@@ -115,7 +115,8 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
                 var clock = Stopwatch.StartNew();
                 using Backbone backbone = model.Create(seed, device);
                 FeatureSet features = store.Extract(backbone, cache,
-                    new FeatureOptions { Variant = model.Features, Precision = plan.Precision }, device,
+                    new() { Variant = model.Features, Precision = model.IsOnnx ? Precision.Fp32 : plan.Precision },
+                    device,
                     progress: (done, all) => progress?.Invoke($"{model.Title}, seed {seed}", done, all),
                     cancellation: cancellation);
                 extractions.Add(new(model.Name, model.Source == "random" ? seed : 0, cache.Count,

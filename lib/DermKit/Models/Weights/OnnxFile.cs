@@ -40,12 +40,16 @@ internal sealed class OnnxFile : WeightFile
 
     public override string Format => "ONNX";
 
-    public static new OnnxFile Open(string path)
+    public static new OnnxFile Open(string path) => new(path, Bytes(path));
+
+    public static bool Is(string path) => path.EndsWith(Ending, OrdinalIgnoreCase);
+
+    public static byte[] Bytes(string path)
     {
         // Protocol buffers end at 2 GiB; larger models have external data.
         if (new FileInfo(path).Length > Array.MaxLength)
             throw new KitException($"{path}: expected an ONNX file under 2 GiB, found a larger one.");
-        return new(path, File.ReadAllBytes(path));
+        return File.ReadAllBytes(path);
     }
 
     public override void Dispose() => values.Clear();

@@ -28,7 +28,7 @@ internal abstract class WeightFile(string path) : IDisposable
     public static WeightFile Open(string path)
     {
         if (ShardedFile.IsIndex(path)) return ShardedFile.Open(path);
-        if (path.EndsWith(OnnxFile.Ending, OrdinalIgnoreCase)) return OnnxFile.Open(path);
+        if (OnnxFile.Is(path)) return OnnxFile.Open(path);
         Span<byte> first = stackalloc byte[64];
         using (FileStream stream = File.OpenRead(path))
             first = first[..stream.ReadAtLeast(first, first.Length, throwOnEndOfStream: false)];

@@ -69,10 +69,11 @@ public static class WeightLoader
     internal static bool LeavesOut(IEnumerable<string> leaveOut, string key) => leaveOut.Any(l => l == key
         || l.EndsWith(".*", Ordinal) && key.StartsWith(l[..^1], Ordinal));
 
-    /// <summary>SHA-256 in lower-case hex of names, types, shapes and values of all tensors, whatever the
-    /// device.</summary>
+    /// <summary>SHA-256 in lower-case hex of names, types, shapes and values of all tensors, whatever the device; of
+    /// an ONNX encoder, of its files.</summary>
     public static string Hash(nn.Module module)
     {
+        if (module is OnnxEncoder encoder) return encoder.FileHash;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach ((string key, Tensor value) in module.state_dict().OrderBy(p => p.Key, StringComparer.Ordinal))
         {
@@ -82,12 +83,13 @@ public static class WeightLoader
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    // SHA-256 in lower-case hex; of an index, then its files by name.
+    // SHA-256 in lower-case hex; of an index or an ONNX file, then its files by name.
     internal static string FileHash(string path)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] buffer = new byte[1 << 20];
-        string[] files = ShardedFile.IsIndex(path) ? [path, .. ShardedFile.Files(path)] : [path];
+        string[] files = ShardedFile.IsIndex(path) ? [path, .. ShardedFile.Files(path)]
+            : OnnxFile.Is(path) ? [path, .. OnnxEncoder.Contents(path).Files] : [path];
         foreach (string file in files)
         {
             using FileStream stream = File.OpenRead(file);

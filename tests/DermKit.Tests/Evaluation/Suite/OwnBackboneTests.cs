@@ -1,5 +1,6 @@
 using DermKit.Evaluation;
 using DermKit.Models;
+using DermKit.Studies;
 using DermKit.Tests.Data;
 using TorchSharp;
 using static TorchSharp.torch;

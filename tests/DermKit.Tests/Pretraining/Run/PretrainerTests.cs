@@ -1,3 +1,4 @@
+using DermKit.Cli;
 using DermKit.Models;
 using DermKit.Pretraining;
 using TorchSharp;

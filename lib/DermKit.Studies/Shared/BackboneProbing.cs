@@ -1,7 +1,9 @@
 using DermKit.Imaging;
 using DermKit.Models;
+using System.Text.Json;
+using static TorchSharp.torch;
 
-namespace DermKit.Evaluation;
+namespace DermKit.Studies;
 
 /// <summary>Probes a backbone in memory, such as one that has just been trained.</summary>
 public static class BackboneProbing

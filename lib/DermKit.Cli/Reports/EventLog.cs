@@ -1,4 +1,8 @@
-namespace DermKit.Pretraining;
+using DermKit.Pretraining;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace DermKit.Cli;
 
 /// <summary>Writes the numbers of a run as TensorBoard events.</summary>
 internal sealed class EventLog(string folder)
