@@ -1,5 +1,6 @@
 using DermKit.Evaluation;
 using DermKit.Reporting;
+using DermKit.Studies;
 
 namespace DermKit.Cli;
 

@@ -26,7 +26,8 @@ internal static class FixtureSets
         {
             if (!File.Exists(Path.Combine(path, DataSetCatalog.FixtureMark)))
                 throw new KitException(
-                    $"{path}: this folder exists and holds no {DataSetCatalog.FixtureMark}; name an empty folder for the fixture.");
+                    $"{path}: this folder exists and holds no {DataSetCatalog.FixtureMark}; name an empty folder for "
+                    + "the fixture.");
             Directory.Delete(path, recursive: true);
         }
         string drawn = SyntheticDataSet.Ensure(settings.CacheDir, 96, seed: 11);
@@ -36,8 +37,8 @@ internal static class FixtureSets
             string path = Path.Combine(folder, set);
             var random = new SplitMix64((ulong)(set[0] * 1000 + set.Length));
             // Written first, so that an interrupted run leaves a fixture.
-            AtomicFile.WriteAllText(Path.Combine(path, DataSetCatalog.FixtureMark), "Real file names and headers, drawn images, invented "
-                + "labels: a fixture of DermKit. Delete the folder before real data takes its place.\n");
+            AtomicFile.WriteAllText(Path.Combine(path, DataSetCatalog.FixtureMark), "Real file names and headers, "
+                + "drawn images, invented labels: a fixture of DermKit. Delete the folder before real data takes its place.\n");
             foreach (Table table in tables.Where(t => t.Set == set)) table.Write(path, data, photos, random);
         }
         return sets;

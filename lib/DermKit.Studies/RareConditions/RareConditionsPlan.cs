@@ -16,8 +16,8 @@ public sealed record RareConditionsPlan
     public IReadOnlyList<string>? Named { get; init; }
 
     /// <summary>The plan of a mode as <see cref="LabelPlan.For"/>, but quick thins tasks to 10 images of the rarest
-    /// class. Tasks, and rare classes as a number or names, are comma separated, a geometry is such as 200x150; empty or
-    /// 0 keeps the default.</summary>
+    /// class. Tasks, and rare classes as a number or names, are comma separated, a geometry is such as 200x150; empty
+    /// or 0 keeps the default.</summary>
     public static RareConditionsPlan For(RunMode mode, string tasks = "", string rareClasses = "",
         string baseline = StudyPlans.Baseline, int mostImages = 0, string geometry = "", int resamples = 1000)
     {

@@ -5,8 +5,7 @@ internal static class Ham10000
 {
     public const string Name = "ham10000";
 
-    /// <summary>Folder of a copy with one training image of a lesion, taken before the folder of the set's
-    /// name.</summary>
+    // Folder of a copy with one training image of a lesion, taken before the set's own.
     public const string Lesions = "ham10000-lesions";
 
     private static readonly string[] Train = ["HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata"];

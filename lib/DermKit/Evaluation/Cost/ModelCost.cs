@@ -16,7 +16,8 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
     /// operations.</summary>
     public static IReadOnlyList<ModelCost> Ladder { get; } =
     [
-        Of("ViT-T/16", VitConfig.Tiny), Of("ResNet-18", ResNetConfig.ResNet18), Of("ResNet-50", ResNetConfig.ResNet50), Of("ViT-S/16", VitConfig.Small),
+        Of("ViT-T/16", VitConfig.Tiny), Of("ResNet-18", ResNetConfig.ResNet18),
+        Of("ResNet-50", ResNetConfig.ResNet50), Of("ViT-S/16", VitConfig.Small),
         Of("ViT-B/16", VitConfig.Base), Of("ViT-L/16", VitConfig.Large),
         Of("CLIP ViT-L/14", ClipVisionConfig.Named("large")),
     ];

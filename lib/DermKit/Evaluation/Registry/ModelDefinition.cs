@@ -54,6 +54,10 @@ public sealed record ModelDefinition
     [JsonInclude]
     internal OnnxInput Input { get; init; }
 
+    // ONNX file of a resnet's mean image.
+    [JsonInclude]
+    internal string? MeanImage { get; init; }
+
     /// <summary>Parameters without a projection behind the backbone, checked when the model is built; of onnx, values
     /// of the initialisers.</summary>
     public required long Parameters { get; init; }
@@ -168,10 +172,12 @@ public sealed record ModelDefinition
     {
         get
         {
-            string path = Path.GetFullPath(Path.Combine(DataRoot, IsBuiltFile ? ".." : ".", Source));
+            string path = IsBuiltFile ? InKit(Source) : Path.Combine(DataRoot, Source);
             return Source == "random" ? path : WeightFile.Find(path) ?? path;
         }
     }
+
+    private string InKit(string path) => Path.GetFullPath(Path.Combine(DataRoot, "..", path));
 
     private bool IsBuiltFile => Source.StartsWith("lib/bin/", StringComparison.Ordinal);
 
@@ -219,6 +225,8 @@ public sealed record ModelDefinition
                 throw new KitException($"expected {Parameters} parameters, found {model.ParameterCount}; correct "
                     + "'size', 'patch' or 'parameters' in its file.");
             if (!isRandom && !IsOnnx) WeightLoader.LoadStrict(model, WeightsPath, AllLeftOut);
+            if (MeanImage is { } mean && model is ResNet network)
+                network.MeanImage = (OnnxFile.MeanImage(InKit(mean)), WeightLoader.FileHash(InKit(mean)));
             model.Origin = $"Model '{Name}'" + (isRandom ? $", seed {seed}" : $" ({WeightsPath})");
             model.eval();
             return model;

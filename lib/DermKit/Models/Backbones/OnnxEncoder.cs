@@ -22,9 +22,6 @@ internal enum OnnxInput
 /// float output [B, D] or [B, D, 1, 1].</summary>
 internal sealed class OnnxEncoder : Backbone
 {
-    // ImageNet's, from 0 to 255.
-    private static readonly float[] Means = [123.675f, 116.28f, 103.53f], Deviations = [58.395f, 57.12f, 57.375f];
-
     private readonly InferenceSession session;
     private readonly OnnxInput input;
     private readonly int side, most;
@@ -144,10 +141,9 @@ internal sealed class OnnxEncoder : Backbone
     private Tensor Values(Tensor x)
     {
         if (input == OnnxInput.ImageNet) return x.to(float32);
-        Tensor Channels(float[] values) => tensor(values, device: x.device).view(1, 3, 1, 1);
-        x = x.to(float32).mul(Channels(Deviations));
+        x = x.to(float32).mul(OnnxFile.Colours(OnnxFile.Deviations, x.device));
         if (input == OnnxInput.Caffe) return x.flip(1);
-        x.PlusInPlace(Channels(Means));
+        x.PlusInPlace(OnnxFile.Colours(OnnxFile.Means, x.device));
         return input == OnnxInput.Unit ? x.div_(Kept(255)) : x;
     }
 

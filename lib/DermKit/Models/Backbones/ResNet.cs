@@ -1,8 +1,8 @@
 namespace DermKit.Models;
 
 /// <summary>ResNet (He et al. 2016, arXiv 1512.03385) as in torchvision: bottlenecks with the stride on the 3x3
-/// convolution, or basic blocks; torchvision's keys without <c>fc.*</c>. Takes any image size. Lives until disposed, whatever dispose
-/// scope surrounds it.</summary>
+/// convolution, or basic blocks; torchvision's keys without <c>fc.*</c>. Takes any image size. Lives until disposed,
+/// whatever dispose scope surrounds it.</summary>
 public sealed class ResNet : Backbone
 {
     internal static readonly string[] NotBackbone = ["fc.*"];
@@ -53,8 +53,12 @@ public sealed class ResNet : Backbone
     /// <exception cref="KitException">The configuration is impossible.</exception>
     public static ResNet Unset(ResNetConfig config, Device? device = null) => new(config, device ?? CPU);
 
+    // [1, 3, H, W], subtracted from images at their size, and its file's hash; null for none.
+    internal (Tensor Values, string Hash)? MeanImage { get; set; }
+
     /// <inheritdoc/>
-    public override string Architecture => JsonSerializer.Serialize(Config);
+    public override string Architecture =>
+        JsonSerializer.Serialize(Config) + (MeanImage is { } mean ? $" less {mean.Hash}" : "");
 
     /// <inheritdoc/>
     public override int Dim => Config.Features;
@@ -72,6 +76,9 @@ public sealed class ResNet : Backbone
         if (x.dim() != 4 || x.shape[1] != 3)
             throw new ArgumentException($"Expected images [B, 3, H, W], found {x.Shape()}.", nameof(x));
         using var scope = NewDisposeScope();
+        if (MeanImage is { } mean)
+            x = x - nn.functional.interpolate(mean.Values.to(x.device), x.shape[2..], mode: InterpolationMode.Bilinear,
+                align_corners: false, antialias: true);
         Tensor map = Pool(bn1.forward(conv1.forward(x)).relu_());
         foreach (ResNetBlock block in layer1.Concat(layer2).Concat(layer3).Concat(layer4))
         {
@@ -80,6 +87,13 @@ public sealed class ResNet : Backbone
             map = next;
         }
         return map.to(float32).mean([2, 3]).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) MeanImage?.Values.Dispose();
+        base.Dispose(disposing);
     }
 
     // 3x3 maximum with stride 2; libtorch has no meta kernel for it.

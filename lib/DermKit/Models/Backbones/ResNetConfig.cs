@@ -26,11 +26,11 @@ public sealed record ResNetConfig
     [JsonIgnore]
     public int Features => Expansion * Planes[^1];
 
-    /// <summary>Weighted layers on the longest path with the classifier, as in published names: 18, 34, 50, 101, 152.</summary>
+    /// <summary>Weighted layers on the longest path with the classifier, as in published names: 18, 50, 101.</summary>
     [JsonIgnore]
     public int Depth => (IsBasic ? 2 : 3) * Blocks.Sum() + 2;
 
-    // From a file's shapes; a stage that it lacks has 0 planes or blocks.
+    // From a file's shapes; 0 for what it lacks.
     internal static ResNetConfig Of(WeightFile file)
     {
         int[] stages = [1, 2, 3, 4];

@@ -3,8 +3,8 @@ namespace DermKit.Models;
 /// <summary>Square convolution without bias, padded by half its kernel, with torch's key and unset weight. 1x1 is a
 /// linear layer, because oneDNN's 1x1 convolutions end the process or give wrong numbers on some processors
 /// (pytorch/pytorch issue 177227). Larger kernels get their input channels last, and uncommon shapes are one matrix
-/// product: on the same processors conv2d gives wrong outputs and gradients for contiguous input, for example 3x3 on 20
-/// channels, and for odd numbers of channels in bfloat16.</summary>
+/// product: there conv2d is wrong for contiguous input, such as 3x3 on 20 channels, and for odd numbers of channels in
+/// bfloat16.</summary>
 internal sealed class Convolution : nn.Module<Tensor, Tensor>, IComputesIn
 {
     private readonly long stride;
@@ -45,14 +45,12 @@ internal sealed class Convolution : nn.Module<Tensor, Tensor>, IComputesIn
     // The same [B, C, H, W] with the channels of a pixel side by side in memory.
     internal static Tensor ChannelsLast(Tensor x) => x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
 
-    // 1x1 as a product of every stride-th pixel, in the memory order of x.
+    // 1x1 as a product of every stride-th pixel.
     private static Tensor Pixels(Tensor x, Tensor weight, long stride, ScalarType type)
     {
         TensorIndex every = TensorIndex.Slice(step: stride);
         if (stride > 1) x = x[.., .., every, every];
-        Tensor matrix = weight.flatten(1);
-        if (x.stride(1) == 1) return Dense.Linear(x.permute(0, 2, 3, 1), matrix, null, type).permute(0, 3, 1, 2);
-        return matmul(matrix.to(type), x.flatten(2).to(type)).reshape(x.shape[0], -1, x.shape[2], x.shape[3]);
+        return Dense.Linear(x.permute(0, 2, 3, 1), weight.flatten(1), null, type).permute(0, 3, 1, 2);
     }
 
     // One matrix product over windows.

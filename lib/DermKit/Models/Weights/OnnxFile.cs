@@ -4,14 +4,17 @@ namespace DermKit.Models;
 
 /// <summary>Initialisers of an ONNX model (github.com/onnx/onnx, onnx.proto) with values inside the file. Those of a
 /// ResNet's graph get torchvision's keys, others keep their names.</summary>
-/// <remarks>Models of CNTK take BGR values from 0 to 255 less a mean colour. The first convolution is read for what the
-/// kit's transforms give, RGB in ImageNet's mean and deviation: its inputs are reversed and scaled.</remarks>
+/// <remarks>Models of CNTK take BGR from 0 to 255 less a mean. Their first convolution is read for what the kit's
+/// transforms give, RGB in ImageNet's statistics: its inputs are reversed and scaled.</remarks>
 internal sealed class OnnxFile : WeightFile
 {
     internal const string Ending = ".onnx";
 
     private const string FirstKernel = "conv1.weight";
-    private const int Float = 1, Int64 = 7;
+    private const int Float = 1;
+
+    // ImageNet's, from 0 to 255.
+    internal static readonly float[] Means = [123.675f, 116.28f, 103.53f], Deviations = [58.395f, 57.12f, 57.375f];
 
     private readonly Dictionary<string, ReadOnlyMemory<byte>> values = [];
     private readonly List<OnnxNode> nodes = [];
@@ -31,8 +34,6 @@ internal sealed class OnnxFile : WeightFile
         {
             throw new KitException($"{path}: not a valid ONNX file: {e.Message}. Fetch the file again.", e);
         }
-        if (entries.Count == 0)
-            throw new KitException($"{path}: expected an ONNX model with weights, found no initialiser.");
         isOfCntk = producer == "CNTK";
         Entries = entries;
         if (OnnxResNet.Keys(nodes) is { } keys && keys.Values.All(entries.ContainsKey)) Rename(keys, entries);
@@ -52,21 +53,25 @@ internal sealed class OnnxFile : WeightFile
         return File.ReadAllBytes(path);
     }
 
+    // CNTK's mean image, BGR from 0 to 255, [1, 3, H, W], as what it takes from images in ImageNet's statistics.
+    public static Tensor MeanImage(string path)
+    {
+        using OnnxFile file = Open(path);
+        return Scoped(() => (file.Load("MeanImage").flip(1) - Colours(Means)) / Colours(Deviations));
+    }
+
+    internal static Tensor Colours(float[] values, Device? device = null) =>
+        tensor(values, device: device).view(1, 3, 1, 1);
+
     public override void Dispose() => values.Clear();
 
     internal override void Read(string name, long first, Tensor target)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        WeightEntry entry = Entries[name];
-        Tensor all = entry.Type == ScalarType.Int64 ? tensor(MemoryMarshal.Cast<byte, long>(values[name].Span).ToArray())
-            : tensor(MemoryMarshal.Cast<byte, float>(values[name].Span).ToArray());
+        Tensor all = tensor(MemoryMarshal.Cast<byte, float>(values[name].Span).ToArray());
         if (isOfCntk && name == FirstKernel)
-        {
-            // Standard deviations of ImageNet's colours times 255.
-            Tensor scale = tensor([58.395f, 57.12f, 57.375f]).view(1, 3, 1, 1);
-            all = (all.view(entry.Shape).flip(1) * scale).view(-1);
-        }
+            all = (all.view(Entries[name].Shape).flip(1) * Colours(Deviations)).view(-1);
         target.view(-1).copy_(all.narrow(0, first, target.numel()));
     }
 
@@ -99,12 +104,12 @@ internal sealed class OnnxFile : WeightFile
                     name = field.Text;
                     break;
                 case 14 when field.Value == 1:
-                    throw new KitException($"{Path}: the weights '{Printable.Of(name)}' are in another file. Save the "
-                        + "model with its weights inside (in Python: onnx.save(onnx.load(IN), OUT)).");
+                    throw new KitException($"{Path}: '{Printable.Of(name)}' is in another file. Save the model with its "
+                        + "weights inside (in Python: onnx.save(onnx.load(IN), OUT)).");
             }
         // Shapes and constants of other types are no weights.
-        if (type is not (Float or Int64) || type == Int64 && data.IsEmpty) return;
-        var entry = new WeightEntry(name, type == Float ? ScalarType.Float32 : ScalarType.Int64, [.. shape]);
+        if (type != Float) return;
+        var entry = new WeightEntry(name, ScalarType.Float32, [.. shape]);
         if (shape.Any(n => n < 0 || n > int.MaxValue) || entry.Bytes != data.Length)
             throw new FormatException($"'{Printable.Of(name)}' of shape [{string.Join(", ", shape)}] has "
                 + $"{data.Length} bytes");

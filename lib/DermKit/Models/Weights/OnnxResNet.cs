@@ -15,8 +15,8 @@ internal sealed record OnnxNode(string Operation, IReadOnlyList<string> Inputs, 
     }
 }
 
-/// <summary>Torchvision's keys of a ResNet, read off its ONNX graph: a stem, then blocks that end in an addition, each
-/// convolution with its batch normalisation behind it.</summary>
+/// <summary>Torchvision's keys of a ResNet, read off its ONNX graph: a stem, then blocks that end in an
+/// addition.</summary>
 internal sealed class OnnxResNet
 {
     private static readonly string[] Normalised = ["weight", "bias", "running_mean", "running_var"];
@@ -56,30 +56,24 @@ internal sealed class OnnxResNet
         return stage == 4;
     }
 
-    // Batch normalisations from the last addition or pooling to a value, each behind a convolution.
+    // Batch normalisations from the last addition or pooling to a value, each behind a convolution; none if one is not.
+    // A block has at most eight nodes.
     private OnnxNode[] Layers(string value)
     {
         var layers = new List<OnnxNode>();
-        while (makers.TryGetValue(value, out OnnxNode? node) && node.Inputs.Count > 0 && layers.Count < 4)
+        for (int i = 0; i < 8 && makers.TryGetValue(value, out OnnxNode? node); i++)
         {
-            if (node.Operation == "BatchNormalization")
+            if (node is { Operation: "Relu", Inputs: [var input, ..] }) value = input;
+            else if (node is not { Operation: "BatchNormalization", Inputs: [var product, _, _, _, _] }) break;
+            else if (!makers.TryGetValue(product, out OnnxNode? maker)) return [];
+            else if (maker is not { Operation: "Conv", Inputs: [var images, _] }) return [];
+            else
             {
-                if (!IsConvolution(node, out string input)) return [];
                 layers.Insert(0, node);
-                value = input;
+                value = images;
             }
-            else if (node.Operation == "Relu") value = node.Inputs[0];
-            else break;
         }
         return [.. layers];
-    }
-
-    private bool IsConvolution(OnnxNode normalisation, out string input)
-    {
-        bool isOne = makers.TryGetValue(normalisation.Inputs[0], out OnnxNode? maker)
-            && maker is { Operation: "Conv", Inputs.Count: 2 } && normalisation.Inputs.Count == 5;
-        input = isOne ? maker!.Inputs[0] : "";
-        return isOne;
     }
 
     private void Put(string convolution, string normalisation, OnnxNode layer)

@@ -28,8 +28,7 @@ internal readonly record struct ProtoField(int Number, ulong Value, ReadOnlyMemo
                     _ => throw new FormatException($"a field of kind {kind} at byte {at} of a message"),
                 };
                 if (length > (ulong)(message.Length - at))
-                    throw new FormatException($"a field of {length} bytes in a message that has {message.Length - at} "
-                        + "left");
+                    throw new FormatException($"a field of {length} bytes where {message.Length - at} are left");
                 bytes = message.Slice(at, (int)length);
                 at += (int)length;
             }

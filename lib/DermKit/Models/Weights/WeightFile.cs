@@ -9,11 +9,12 @@ internal sealed record WeightEntry(string Name, ScalarType Type, long[] Shape)
     public long Bytes => Count * Type.ElementSize();
 }
 
-/// <summary>A file of named tensors: safetensors, several under one index, PyTorch's zip, or ONNX. Opening checks all but the
-/// values.</summary>
+/// <summary>A file of named tensors: safetensors, several under one index, PyTorch's zip, or ONNX. Opening checks all
+/// but the values.</summary>
 internal abstract class WeightFile(string path) : IDisposable
 {
-    private static readonly string[] Endings = [".safetensors", ShardedFile.Ending, ".pth", ".pt", ".bin", ".ckpt", OnnxFile.Ending];
+    private static readonly string[] Endings =
+        [".safetensors", ShardedFile.Ending, ".pth", ".pt", ".bin", ".ckpt", OnnxFile.Ending];
 
     public string Path { get; } = path;
 

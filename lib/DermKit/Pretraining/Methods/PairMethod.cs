@@ -17,7 +17,8 @@ public abstract record PairOptions : PretrainOptions
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<NetworkKind> Networks => [NetworkKind.ResNet50, NetworkKind.ResNet18, NetworkKind.ViT];
+    public override IReadOnlyList<NetworkKind> Networks =>
+        [NetworkKind.ResNet50, NetworkKind.ResNet18, NetworkKind.ViT];
 
     /// <summary>Colour changes of both views, by default SimCLR's (arXiv 2002.05709).</summary>
     protected virtual (IReadOnlyList<IAugmentation> First, IReadOnlyList<IAugmentation> Second) Colours()

@@ -126,8 +126,8 @@ public abstract partial record PretrainOptions
             yield return (nameof(Network), $"{string.Join(" or ", Networks.Select(n => n.Spelled()))} for {Method}");
         if (!VitConfig.Sizes.Contains(Size)) yield return (nameof(Size), "tiny, small, base or large");
         if (Network != NetworkKind.ViT)
-            foreach (var fault in Unread($"{Network.Spelled()} does not read it (only ViT)", nameof(Size), nameof(Depth),
-                nameof(Dim), nameof(Heads), nameof(Patch), nameof(ImageSize), nameof(DropPath)))
+            foreach (var fault in Unread($"{Network.Spelled()} does not read it (only ViT)", nameof(Size),
+                nameof(Depth), nameof(Dim), nameof(Heads), nameof(Patch), nameof(ImageSize), nameof(DropPath)))
                 yield return fault;
         if (ImageSize < Patch) yield return (nameof(ImageSize), APatch);
         if (GlobalSize < Patch) yield return (nameof(GlobalSize), APatch);

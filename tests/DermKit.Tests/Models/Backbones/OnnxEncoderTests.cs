@@ -1,6 +1,7 @@
 using DermKit.Evaluation;
 using DermKit.Imaging;
 using DermKit.Models;
+using DermKit.Tests.Imaging;
 using TorchSharp;
 using static DermKit.Tests.Models.OnnxWriter;
 using static TorchSharp.torch;
@@ -210,10 +211,50 @@ public sealed class OnnxEncoderTests : IDisposable
             Assert.Throws<KitException>(() => Open(path, device: new Device(DeviceType.CUDA, 0))).Message);
     }
 
+    [Theory]
+    [InlineData("drawn")]
+    [InlineData("isic2017")]
+    public void AResNet18HasTheFeaturesThatTorchComputesFromItsWeights(string set)
+    {
+        KitSettings settings = KitSettings.FromEnvironment();
+        string real = Path.Combine(settings.DataDir, set);
+        Assert.SkipUnless(set == "drawn" || Directory.Exists(real),
+            $"no {real}: set KIT_DATA_DIR to the folder that holds it");
+        RgbImage[] images = set == "drawn" ? [.. Enumerable.Range(0, 3).Select(i => TestImages.Draw(300, 240, i))]
+            : [.. Directory.EnumerateFiles(real, "*.jpg", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+                .Take(16).Select(path => ImageCodec.Decode(path))];
+        ModelDefinition declared = ModelRegistry.Load(Path.Combine(settings.Root, "data"))["resnet18-imagenet"];
+        using var torchs = (ResNet)declared.Create(0);
+        using var encoder = new OnnxEncoder(declared.WeightsPath, 224, OnnxInput.Caffe);
+        Assert.Equal((torchs.Dim, 15_908_800), (encoder.Dim, encoder.ParameterCount));
+        using var noGrad = no_grad();
+        Tensor x = Paper.Normalise(stack(images.Select(image =>
+            tensor(Paper.Apply(image).Pixels, [224, 224, 3]).permute(2, 0, 1)))), mean = torchs.MeanImage!.Value.Values;
+        // The package's graph takes what its other graph gives: values less the mean image.
+        Assert.Equal([1, 3, 224, 224], mean.shape);
+        Tensor found = encoder.forward(x - mean), expected = torchs.forward(x);
+        Assert.True((found - expected).abs().max().item<float>() < 1e-4 * expected.abs().max().item<float>());
+        // The file's batch is 1.
+        Assert.True(encoder.forward((x - mean)[2..3]).equal(found[2..3]).all().item<bool>());
+    }
+
+    private string Refused(byte[] file)
+    {
+        string message = Assert.Throws<KitException>(() => Open(file).Dispose()).Message;
+        Assert.StartsWith(Path.Combine(folder.Path, "e.onnx"), message);
+        return message;
+    }
+}
+
+/// <summary>Memory is of the whole process, so no other test runs beside this one.</summary>
+[Collection("Memory")]
+public sealed class OnnxMemoryTests
+{
     [Fact]
     public void DisposingFreesTensorsAndTheSession()
     {
         const int Count = 4_000_000;
+        using var folder = new TemporaryFolder();
         string path = folder.Write("e.onnx", Model(
             Node("Gather", "w i", "g"), Node("Add", "x g", "s"), Node("GlobalAveragePool", "s", "p"),
             Node("Flatten", "p", "y"), Weights("w", [Count], Float, Values(new float[Count])),
@@ -221,7 +262,7 @@ public sealed class OnnxEncoderTests : IDisposable
         using Tensor x = zeros(1, 3, 224, 224);
         void Use()
         {
-            using OnnxEncoder encoder = Open(path);
+            using var encoder = new OnnxEncoder(path, 224, OnnxInput.ImageNet);
             encoder.eval();
             using Tensor y = encoder.forward(x);
         }
@@ -234,30 +275,6 @@ public sealed class OnnxEncoderTests : IDisposable
         long live = DisposeScopeManager.Statistics.ThreadTotalLiveCount, memory = Memory();
         for (int i = 0; i < 60; i++) Use();
         Assert.Equal(live, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
-        // Other tests run beside this one.
         Assert.InRange(Memory() - memory, long.MinValue, 30L * sizeof(float) * Count);
-    }
-
-    [Fact]
-    public void AResNet18HasTheFeaturesThatTorchComputesFromItsWeights()
-    {
-        ModelRegistry registry = ModelRegistry.Load(Path.Combine(KitSettings.FromEnvironment().Root, "data"));
-        ModelDefinition declared = registry["resnet18-imagenet"];
-        using Backbone torchs = declared.Create(0);
-        using var encoder = new OnnxEncoder(declared.WeightsPath, 224, OnnxInput.Caffe);
-        Assert.Equal((torchs.Dim, 15_908_800), (encoder.Dim, encoder.ParameterCount));
-        random.manual_seed(1);
-        using var noGrad = no_grad();
-        Tensor x = randn(3, 3, 224, 224), found = encoder.forward(x), expected = torchs.forward(x);
-        Assert.True((found - expected).abs().max().item<float>() < 1e-4 * expected.abs().max().item<float>());
-        // The file's batch is 1.
-        Assert.True(encoder.forward(x[2..3]).equal(found[2..3]).all().item<bool>());
-    }
-
-    private string Refused(byte[] file)
-    {
-        string message = Assert.Throws<KitException>(() => Open(file).Dispose()).Message;
-        Assert.StartsWith(Path.Combine(folder.Path, "e.onnx"), message);
-        return message;
     }
 }

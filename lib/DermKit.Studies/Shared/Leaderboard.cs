@@ -1,6 +1,4 @@
-using DermKit.Evaluation;
-
-namespace DermKit.Reporting;
+namespace DermKit.Studies;
 
 /// <summary>Results as plain tables for other programs; column names are identifiers.</summary>
 public static class Leaderboard
