@@ -117,8 +117,10 @@ public sealed record ModelDefinition
             if (Problem is not null) return Problem;
             if (!IsBuilt)
                 return $"this version of the kit does not build the family '{Family}'. {Remedy}".TrimEnd();
-            if (Source == "random" || File.Exists(WeightsPath)) return null;
-            return $"weights not here: {(IsBuiltFile ? "" : "data/")}{Source}. {Remedy}".TrimEnd();
+            string? absent = Source == "random" || File.Exists(WeightsPath) ? null
+                : (IsBuiltFile ? "" : "data/") + Source;
+            if (MeanImage is { } mean && !File.Exists(InKit(mean))) absent ??= mean;
+            return absent is null ? null : $"weights not here: {absent}. {Remedy}".TrimEnd();
         }
     }
 

@@ -56,8 +56,7 @@ internal sealed class OnnxResNet
         return stage == 4;
     }
 
-    // Batch normalisations from the last addition or pooling to a value, each behind a convolution; none if one is not.
-    // A block has at most eight nodes.
+    // Batch normalisations from the last addition or pooling to a value; none if one is not behind a convolution.
     private OnnxNode[] Layers(string value)
     {
         var layers = new List<OnnxNode>();

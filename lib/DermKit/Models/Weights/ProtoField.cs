@@ -2,13 +2,13 @@ using System.Buffers.Binary;
 
 namespace DermKit.Models;
 
-/// <summary>A field of a protocol buffers message (protobuf.dev, encoding): a number, or the bytes of text, packed
-/// numbers or a nested message.</summary>
+/// <summary>A field of a protocol buffers message (protobuf.dev): a number, or the bytes of text, packed numbers or a
+/// nested message.</summary>
 internal readonly record struct ProtoField(int Number, ulong Value, ReadOnlyMemory<byte> Bytes)
 {
     public string Text => Encoding.UTF8.GetString(Bytes.Span);
 
-    // Lengths are checked before anything is taken. Throws FormatException.
+    // Throws FormatException.
     public static IEnumerable<ProtoField> Of(ReadOnlyMemory<byte> message)
     {
         int at = 0;

@@ -55,6 +55,24 @@ public sealed class OnnxModelTests : IDisposable
         File.WriteAllText(Path.Combine(folder.Path, "models", "mine.json"), model.ToJsonString());
     }
 
+    [Theory]
+    [InlineData("ResNet18.onnx")]
+    [InlineData("ResNetPreprocess.onnx")]
+    public void WithoutThePackagesFilesTheModelOfImageNetSaysHowToGetThem(string absent)
+    {
+        string kit = KitSettings.FromEnvironment().Root, data = Path.Combine(folder.Path, "kit", "data");
+        Directory.CreateDirectory(Path.Combine(data, "models"));
+        File.Copy(Path.Combine(kit, "data", "models", "resnet18-imagenet.json"),
+            Path.Combine(data, "models", "resnet18-imagenet.json"));
+        Directory.CreateDirectory(Path.Combine(folder.Path, "kit", "lib", "bin", "models"));
+        foreach (string name in new[] { "ResNet18.onnx", "ResNetPreprocess.onnx" }.Where(n => n != absent))
+            folder.Write(Path.Combine("kit", "lib", "bin", "models", name), new byte[8]);
+        ModelDefinition model = Assert.Single(ModelRegistry.Load(data).Models);
+        Assert.False(model.IsPresent);
+        Assert.Contains($"weights not here: lib/bin/models/{absent}. Building the kit puts it there: dotnet build",
+            Assert.Throws<KitException>(() => model.Create(0)).Message);
+    }
+
     [Fact]
     public void AnEncoderInTheWeightsFolderIsARowThatSaysWhatWasAssumed()
     {
