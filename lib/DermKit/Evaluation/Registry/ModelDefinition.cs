@@ -75,7 +75,7 @@ public sealed record ModelDefinition
     /// <summary>Keys of the weights file outside the backbone.</summary>
     public string[] LeaveOut { get; init; } = [];
 
-    /// <summary>Seeds of random weights; a single 0 for weights from a file.</summary>
+    /// <summary>Seeds of random weights; one serves all seeds of a plan. 0 for weights from a file.</summary>
     public int[] Seeds { get; init; } = [0];
 
     /// <summary>The features for probes.</summary>

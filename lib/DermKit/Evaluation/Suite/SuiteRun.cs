@@ -119,7 +119,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
                     device,
                     progress: (done, all) => progress?.Invoke($"{model.Title}, seed {seed}", done, all),
                     cancellation: cancellation);
-                extractions.Add(new(model.Name, model.Source == "random" ? seed : 0, cache.Count,
+                extractions.Add(new(model.Name, seed, cache.Count,
                     clock.Elapsed.TotalSeconds, features.WeightsHash, model.Stamp,
                     FeatureStore.Checksum(features.Values)));
                 return features;
@@ -127,9 +127,11 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
             foreach (ModelDefinition model in group)
             {
                 FeatureSet? features = null;
+                bool isDrawnOnce = model.Seeds.Length == 1;
                 foreach (int seed in plan.Seeds)
                 {
-                    if (features is null || model.Source == "random") features = Extract(model, seed);
+                    if (features is null || !isDrawnOnce)
+                        features = Extract(model, isDrawnOnce ? model.Seeds[0] : seed);
                     using Tensor values = features.ToTensor(device);
                     foreach (ProbeTask task in tasks)
                     {

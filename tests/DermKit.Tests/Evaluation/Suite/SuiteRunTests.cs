@@ -40,6 +40,11 @@ public sealed class SuiteRunTests
         // Brightness alone tells the classes apart, which even random features carry.
         Assert.All(run.Results.Where(r => r.Probe == "linear"), r => Assert.Equal(1, r.Metrics["f1"]));
 
+        // Weights of one seed serve every seed of the plan.
+        SuiteRun once = SuiteRun.Run(settings, tasks, [Models["vit-tiny-random"] with { Seeds = [9] }], Plan);
+        Assert.Equal(9, Assert.Single(once.Extractions).Seed);
+        Assert.Equal([1, 1, 9, 9], once.Results.Select(r => r.Seed));
+
         SuiteRun again = SuiteRun.Run(settings, tasks, SuiteRun.Choose(Models, Plan), Plan);
         Assert.Equal(run.Results.Select(r => (r.Key, r.Seconds)), again.Results.Select(r => (r.Key, r.Seconds)));
 
