@@ -10,8 +10,8 @@ public sealed class ResultsPageTests
     private static readonly string Folder = Path.Combine(KitSettings.FromEnvironment().Root, "data", "results");
 
     private static readonly string[] Order =
-        ["checkpoint", "four-methods", "fine-tuning", "skin-tone", "rare-conditions", "cross-institution", "rates",
-            "times"];
+        ["checkpoint", "imagenet", "four-methods", "fine-tuning", "skin-tone", "rare-conditions", "cross-institution",
+            "rates", "times"];
 
     [Fact]
     public void ThePageSaysWhatTheFilesSay()
