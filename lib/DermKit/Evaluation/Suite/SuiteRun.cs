@@ -114,11 +114,11 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
             {
                 var clock = Stopwatch.StartNew();
                 using Backbone backbone = model.Create(seed, device);
-                FeatureSet features = store.Extract(backbone, cache,
-                    new() { Variant = model.Features, Precision = model.IsOnnx ? Precision.Fp32 : plan.Precision },
-                    device,
-                    progress: (done, all) => progress?.Invoke($"{model.Title}, seed {seed}", done, all),
-                    cancellation: cancellation);
+                Precision type = model.IsOnnx ? Precision.Fp32 : plan.Precision;
+                string title = model.Title + (seed > 0 ? $", seed {seed}" : "");
+                FeatureSet features = store.Extract(
+                    backbone, cache, new() { Variant = model.Features, Precision = type }, device,
+                    progress: (done, all) => progress?.Invoke(title, done, all), cancellation: cancellation);
                 extractions.Add(new(model.Name, seed, cache.Count,
                     clock.Elapsed.TotalSeconds, features.WeightsHash, model.Stamp,
                     FeatureStore.Checksum(features.Values)));

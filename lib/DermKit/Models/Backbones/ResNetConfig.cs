@@ -3,7 +3,7 @@ namespace DermKit.Models;
 /// <summary>Sizes of torchvision's ResNet; by default ResNet-50.</summary>
 public sealed record ResNetConfig
 {
-    // Bounds absurd sizes; their shapes then do not fit.
+    // Larger ones fit no shape.
     internal const int MostPlanes = 1 << 20;
 
     /// <summary>Inner width of the blocks of each of four stages; the first is also that of the stem.</summary>

@@ -53,7 +53,7 @@ internal sealed class OnnxFile : WeightFile
         return File.ReadAllBytes(path);
     }
 
-    // CNTK's mean image, BGR from 0 to 255, [1, 3, H, W], as what it takes from images in ImageNet's statistics.
+    // CNTK's mean image [1, 3, H, W], BGR from 0 to 255, in ImageNet's statistics.
     public static Tensor MeanImage(string path)
     {
         using OnnxFile file = Open(path);

@@ -24,7 +24,7 @@ internal sealed class OnnxResNet
     private readonly Dictionary<string, OnnxNode> makers = [];
     private readonly Dictionary<string, string> keys = [];
 
-    // Torchvision's keys to the names of initialisers; null for another graph.
+    // Keys to names of initialisers; null for another graph.
     public static IReadOnlyDictionary<string, string>? Keys(IReadOnlyList<OnnxNode> nodes)
     {
         var graph = new OnnxResNet();

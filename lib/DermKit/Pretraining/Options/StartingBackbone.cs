@@ -19,7 +19,7 @@ internal static class StartingBackbone
         });
     }
 
-    // A ResNet-18 takes the number of blocks of a file that it starts from.
+    // A ResNet-18 takes the blocks of a file that it starts from.
     private static ResNetConfig Sizes(PretrainOptions options)
     {
         if (options.Network == NetworkKind.ResNet50) return ResNetConfig.ResNet50;
