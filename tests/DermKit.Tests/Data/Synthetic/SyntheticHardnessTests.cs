@@ -58,7 +58,8 @@ public sealed class SyntheticHardnessTests
             nn.Sequential(new Convolution(from, to, 3, 1, CPU), nn.BatchNorm2d(to), nn.ReLU(), nn.MaxPool2d(2));
         // The kit's convolutions: libtorch's own give wrong numbers for some layouts on some processors.
         using var network = nn.Sequential(new Convolution(3, 32, 5, 2, CPU), nn.BatchNorm2d(32),
-            nn.ReLU(), Stage(32, 48), Stage(48, 96), new Convolution(96, 160, 3, 1, CPU), nn.BatchNorm2d(160), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
+            nn.ReLU(), Stage(32, 48), Stage(48, 96), new Convolution(96, 160, 3, 1, CPU), nn.BatchNorm2d(160),
+            nn.ReLU(), nn.AdaptiveAvgPool2d(1),
             nn.Flatten(), nn.Linear(160, Classes));
         foreach (TorchSharp.Modules.Parameter kernel in network.parameters().Where(p => p.dim() == 4))
             nn.init.kaiming_uniform_(kernel, Math.Sqrt(5));
