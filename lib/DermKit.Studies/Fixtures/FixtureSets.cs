@@ -38,7 +38,8 @@ internal static class FixtureSets
             var random = new SplitMix64((ulong)(set[0] * 1000 + set.Length));
             // Written first, so that an interrupted run leaves a fixture.
             AtomicFile.WriteAllText(Path.Combine(path, DataSetCatalog.FixtureMark), "Real file names and headers, "
-                + "drawn images, invented labels: a fixture of DermKit. Delete the folder before real data takes its place.\n");
+                + "drawn images, invented labels: a fixture of DermKit. Delete the folder before real data takes its "
+                + "place.\n");
             foreach (Table table in tables.Where(t => t.Set == set)) table.Write(path, data, photos, random);
         }
         return sets;

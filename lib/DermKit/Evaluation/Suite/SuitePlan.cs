@@ -59,8 +59,8 @@ public sealed record SuitePlan
     /// <summary>Probes and metrics.</summary>
     public ProbingOptions Probing { get; init; } = new();
 
-    /// <summary>The numbers of a mode: quick takes models up to 10 million parameters, at most 320 training and 320 test
-    /// images of a task and two seeds, workshop models up to 16 million.</summary>
+    /// <summary>The numbers of a mode: quick takes models up to 10 million parameters, at most 320 training and 320
+    /// test images of a task and two seeds, workshop models up to 16 million.</summary>
     public static SuitePlan For(RunMode mode) => mode switch
     {
         RunMode.Quick => new() { MostTrain = 320, MostTest = 320, MostParameters = 10_000_000, Seeds = [1, 9] },

@@ -104,8 +104,8 @@ internal sealed class OnnxFile : WeightFile
                     name = field.Text;
                     break;
                 case 14 when field.Value == 1:
-                    throw new KitException($"{Path}: '{Printable.Of(name)}' is in another file. Save the model with its "
-                        + "weights inside (in Python: onnx.save(onnx.load(IN), OUT)).");
+                    throw new KitException($"{Path}: '{Printable.Of(name)}' is in another file. Save the model with "
+                        + "its weights inside (in Python: onnx.save(onnx.load(IN), OUT)).");
             }
         // Shapes and constants of other types are no weights.
         if (type != Float) return;

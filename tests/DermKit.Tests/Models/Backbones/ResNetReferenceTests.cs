@@ -29,7 +29,8 @@ public sealed class ResNetReferenceTests
         // Other statistics than the initial ones, or evaluation mode would let values grow from block to block.
         using (no_grad())
             foreach ((string key, Tensor value) in model.state_dict())
-                if (key.EndsWith(depth == 50 ? "bn3.weight" : "bn2.weight", StringComparison.Ordinal)) value.fill_(Kept(0.3));
+                if (key.EndsWith(depth == 50 ? "bn3.weight" : "bn2.weight", StringComparison.Ordinal))
+                    value.fill_(Kept(0.3));
         using var generator = new Generator(2, CPU);
         Tensor images = randn([batch, 3, side, side], generator: generator);
         Dictionary<string, Tensor> weights = model.state_dict()
