@@ -38,6 +38,9 @@ internal static class StrictJson
         (T start, Func<string, string?> why) = defaults(keys);
         Type type = start.GetType();
         foreach ((string key, _) in keys) Known(type, changes.ContainsKey(key) ? "--set" : path, key, why);
+        foreach (JsonPropertyInfo list in Options.GetTypeInfo(type).Properties.Where(p => p.PropertyType.IsArray))
+            if (changes.TryGetValue(list.Name, out string? parts) && keys[list.Name] is JsonValue)
+                keys[list.Name] = new JsonArray([.. parts.Split(',').Select(part => Value(part.Trim()))]);
         return Guarded(path, () =>
         {
             JsonObject all = JsonSerializer.SerializeToNode(start, type, Options)!.AsObject();

@@ -33,6 +33,10 @@ public abstract partial record PretrainOptions
     /// seed.</summary>
     public string? InitialWeights { get; init; }
 
+    /// <summary>Blocks of each of a ResNet's four stages; fewer than in <see cref="InitialWeights"/> start from the
+    /// first ones of each stage. Empty: those of the initial weights of a ResNet-18, else the network's own.</summary>
+    public int[] Blocks { get; init; } = [];
+
     /// <summary>Size of a ViT: tiny, small, base or large.</summary>
     public string Size { get; init; } = "tiny";
 

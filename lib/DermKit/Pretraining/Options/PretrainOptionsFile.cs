@@ -129,6 +129,10 @@ public abstract partial record PretrainOptions
             foreach (var fault in Unread($"{Network.Spelled()} does not read it (only ViT)", nameof(Size),
                 nameof(Depth), nameof(Dim), nameof(Heads), nameof(Patch), nameof(ImageSize), nameof(DropPath)))
                 yield return fault;
+        else
+            foreach (var fault in Unread("ViT does not read it (only ResNet)", nameof(Blocks))) yield return fault;
+        if (Blocks.Length is not (0 or 4) || Blocks.Any(n => n < 1))
+            yield return (nameof(Blocks), "none, or four numbers of 1 or more, such as [2, 2, 2, 2]");
         if (ImageSize < Patch) yield return (nameof(ImageSize), APatch);
         if (GlobalSize < Patch) yield return (nameof(GlobalSize), APatch);
         VitConfig vit = Vit(isStudent: false);

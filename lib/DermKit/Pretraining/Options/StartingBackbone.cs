@@ -14,30 +14,43 @@ internal static class StartingBackbone
             : ResNet.Random(Sizes(options), options.Seed, device);
         return Owned.Make(Random, backbone =>
         {
-            if (isStudent && options.InitialWeights is { } path) Load(backbone, path);
+            if (isStudent && options.InitialWeights is { } path) Load(backbone, path, options.Blocks.Length > 0);
             return backbone;
         });
     }
 
-    // A ResNet-18 takes the blocks of a file that it starts from.
+    // Without its own number of blocks, a ResNet-18 takes that of a file that it starts from.
     private static ResNetConfig Sizes(PretrainOptions options)
     {
-        if (options.Network == NetworkKind.ResNet50) return ResNetConfig.ResNet50;
-        if (options.InitialWeights is not { } path || !File.Exists(path)) return ResNetConfig.ResNet18;
+        ResNetConfig named = options.Network == NetworkKind.ResNet50 ? ResNetConfig.ResNet50 : ResNetConfig.ResNet18;
+        if (options.Blocks.Length > 0) return named with { Blocks = options.Blocks };
+        if (options.Network == NetworkKind.ResNet50 || options.InitialWeights is not { } path || !File.Exists(path))
+            return named;
         using MappedWeights file = MappedWeights.Open(path);
         int[] blocks = ResNetConfig.Of(file).Blocks;
-        return blocks.Contains(0) ? ResNetConfig.ResNet18 : ResNetConfig.ResNet18 with { Blocks = blocks };
+        return blocks.Contains(0) ? named : named with { Blocks = blocks };
     }
 
-    /// <summary>Fills a backbone, without heads, from a weights file or checkpoint.</summary>
+    // Keys of the blocks after a network's last one in each stage.
+    private static string[] Later(ResNetConfig network, string path)
+    {
+        using MappedWeights file = MappedWeights.Open(path);
+        int[] inFile = ResNetConfig.Of(file).Blocks;
+        return [.. Enumerable.Range(0, 4).SelectMany(stage =>
+            Enumerable.Range(network.Blocks[stage], Math.Max(0, inFile[stage] - network.Blocks[stage]))
+                .Select(block => $"layer{stage + 1}.{block}.*"))];
+    }
+
+    /// <summary>Fills a backbone, without heads, from a weights file or checkpoint; isPart leaves out the blocks that a
+    /// ResNet's stages do not have.</summary>
     /// <exception cref="KitException">The file is missing or for another network; nothing was loaded.</exception>
-    public static void Load(Backbone backbone, string path)
+    public static void Load(Backbone backbone, string path, bool isPart = false)
     {
         if (!File.Exists(path))
             throw new KitException($"{Key}: expected a weights file (safetensors, .pth, .pt, .onnx), found none at "
                 + $"{Path.GetFullPath(path)}. Put it there, or leave the key out to start from random weights.");
         (string[] rest, string expected) = backbone is ResNet network
-            ? (ResNet.NotBackbone, $"torchvision's ResNet-{network.Config.Depth}")
+            ? ([.. ResNet.NotBackbone, .. isPart ? Later(network.Config, path) : []], $"torchvision's ResNet-{network.Config.Depth}")
             : (VisionTransformer.NotBackbone, "a ViT in timm's or DINO's keys of this size, patch and imageSize");
         try
         {

@@ -91,6 +91,18 @@ public sealed class ConfigTests
                     new Dictionary<string, string> { ["teacherMomentum"] = "0.9" })).Message);
     }
 
+    [Theory]
+    [InlineData("sets", "isic2017,pad-ufes-20", "[\"isic2017\",\"pad-ufes-20\"]")]
+    [InlineData("sets", "isic2017", "[\"isic2017\"]")]
+    [InlineData("blocks", "2, 2, 2, 2", "[2,2,2,2]")]
+    public void AListOfTheCommandLineIsWrittenWithCommas(string key, string value, string expected)
+    {
+        PretrainOptions options = PretrainOptions.Named(Settings, "simclr-full",
+            new Dictionary<string, string> { ["network"] = "ResNet-18", [key] = value });
+        string name = PretrainOptions.Keys(options.GetType()).Single(k => PretrainOptions.Spelled(k.Name) == key).Name;
+        Assert.Equal(expected, options.ToJson().GetProperty(name).GetRawText());
+    }
+
     [Fact]
     public void KeysOfLocalCropsAreRefusedWhereThereAreNone()
     {

@@ -64,6 +64,42 @@ public sealed class InitialWeightsTests : IDisposable
         }
     }
 
+    [Fact]
+    public void AResNetOfFewerBlocksStartsFromTheFirstOnesOfEachStage()
+    {
+        using var scope = NewDisposeScope();
+        using ResNet source = ResNet.Random(ResNetConfig.ResNet18 with { Blocks = [1, 2, 1, 2] }, 77);
+        string path = Save("deep", source.state_dict());
+        PretrainOptions start = PretrainOptions.For("SimCLR") with
+        {
+            Network = NetworkKind.ResNet18,
+            InitialWeights = path,
+        };
+        using PretrainMethod all = start.Create(CPU), part = (start with { Blocks = [1, 1, 1, 1] }).Create(CPU);
+        Assert.Equal(source.state_dict().Keys.Order(), all.Backbone.state_dict().Keys.Order());
+        Assert.Equal(source.state_dict().Keys.Where(k => !k.Contains(".1.") || k.Contains("downsample")).Order(),
+            part.Backbone.state_dict().Keys.Order());
+        Assert.All(part.Backbone.state_dict(), p => Assert.True(p.Value.Equals(source.state_dict()[p.Key]), p.Key));
+        Assert.Contains("layer3.1",
+            Assert.Throws<KitException>(() => (start with { Blocks = [1, 2, 2, 2] }).Create(CPU)).Message);
+    }
+
+    [Theory]
+    [InlineData("ViT", "2,2,2,2", "ViT does not read it")]
+    [InlineData("ResNet-18", "2,2,2", "[2, 2, 2, 2]")]
+    [InlineData("ResNet-18", "2,2,0,2", "[2, 2, 2, 2]")]
+    public void BlocksThatNoResNetHasAreRefused(string network, string blocks, string expected)
+    {
+        PretrainOptions options = PretrainOptions.For("SimCLR") with
+        {
+            Network = network == "ViT" ? NetworkKind.ViT : NetworkKind.ResNet18,
+            Blocks = [.. blocks.Split(',').Select(int.Parse)],
+        };
+        string message = Assert.Throws<KitException>(() => options.Check()).Message;
+        Assert.Contains("'blocks'", message);
+        Assert.Contains(expected, message);
+    }
+
     private string Save(string name, Dictionary<string, Tensor> state)
     {
         string path = Path.Combine(folder.Path, name + ".safetensors");
