@@ -33,6 +33,11 @@ public abstract partial record PretrainOptions
     /// seed.</summary>
     public string? InitialWeights { get; init; }
 
+    /// <summary>Share of <see cref="InitialWeights"/> in the exported backbone, the rest from training: means of
+    /// start and end often serve both kinds of images (Wortsman et al. 2022, arXiv 2109.01903).</summary>
+    [MayChange, Allowed(0, 1, IsMaxExcluded = true)]
+    public double InitialShare { get; init; }
+
     /// <summary>Blocks of each of a ResNet's four stages; fewer than in <see cref="InitialWeights"/> start from the
     /// first ones of each stage. Empty: those of the initial weights of a ResNet-18, else the network's own.</summary>
     public int[] Blocks { get; init; } = [];

@@ -131,6 +131,9 @@ public abstract partial record PretrainOptions
                 yield return fault;
         else
             foreach (var fault in Unread("ViT does not read it (only ResNet)", nameof(Blocks))) yield return fault;
+        if (InitialWeights is null)
+            foreach (var fault in Unread("without initialWeights there is nothing to share", nameof(InitialShare)))
+                yield return fault;
         if (Blocks.Length is not (0 or 4) || Blocks.Any(n => n < 1))
             yield return (nameof(Blocks), "none, or four numbers of 1 or more, such as [2, 2, 2, 2]");
         if (ImageSize < Patch) yield return (nameof(ImageSize), APatch);

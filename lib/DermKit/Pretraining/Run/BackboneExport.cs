@@ -19,10 +19,13 @@ internal static class BackboneExport
         string weights = Path.Combine(folder, name + ".safetensors");
         (string[] before, string start) = Start(options);
         string[] seen = [.. data.Sources.Where(s => s.Used > 0).Select(s => s.Set).Union(before)];
+        string exact;
         using (var scope = NewDisposeScope())
         {
             Backbone backbone = trainer.Backbone;
-            Dictionary<string, Tensor> half = backbone.state_dict();
+            using Backbone? mean = options.InitialShare > 0 ? MeanWithStart(backbone, options) : null;
+            Dictionary<string, Tensor> half = (mean ?? backbone).state_dict();
+            exact = WeightLoader.Hash(mean ?? backbone);
             // float16 cannot hold running statistics: counts and variances of any size.
             foreach (string key in half.Keys.Except(backbone.named_buffers().Select(b => b.name)))
                 half[key] = half[key].detach().to(float16);
@@ -32,6 +35,7 @@ internal static class BackboneExport
                 ["method"] = options.Method,
                 ["pretrainedOn"] = string.Join(", ", seen),
                 ["initialWeights"] = start,
+                ["initialShare"] = FormattableString.Invariant($"{options.InitialShare}"),
                 ["steps"] = $"{trainer.Done}",
                 ["preprocessing"] = "Resize((256, 256)) bilinear, CenterCrop(224), mean 0.485 0.456 0.406, "
                     + "std 0.229 0.224 0.225",
@@ -43,7 +47,7 @@ internal static class BackboneExport
         {
             weights = Path.GetFileName(weights),
             sha256 = hash,
-            sha256OfFloat32Weights = WeightLoader.Hash(trainer.Backbone),
+            sha256OfFloat32Weights = exact,
             steps = trainer.Done,
             of = trainer.Steps,
             images = data.Sources.Select(s => new { set = s.Set, trained = s.Used, frozenAndNeverSeen = s.Frozen }),
@@ -56,6 +60,18 @@ internal static class BackboneExport
         }, Indented) + "\n");
         return hash;
     }
+
+    // A backbone on the cpu between the initial weights and the trained ones.
+    private static Backbone MeanWithStart(Backbone trained, PretrainOptions options) => Owned.Make(
+        () => StartingBackbone.Create(options, isStudent: false, CPU), mean =>
+        {
+            StartingBackbone.Load(mean, options.InitialWeights!, options.Blocks.Length > 0);
+            using var noGrad = no_grad();
+            Dictionary<string, Tensor> end = trained.state_dict();
+            foreach ((string key, Tensor start) in mean.state_dict())
+                if (is_floating_point(start)) start.lerp_(end[key].to(CPU), Kept(1 - options.InitialShare));
+            return mean;
+        });
 
     // The sets that the initial weights have seen; the file's name and hash.
     private static (string[] Seen, string File) Start(PretrainOptions options)

@@ -214,6 +214,38 @@ public sealed class PairTests : IDisposable
         Assert.Equal("tiny, unknown", Seen(first with { InitialWeights = start }, "third")[0]);
     }
 
+    [Fact]
+    public void AnExportMayLieBetweenItsStartAndItsEnd()
+    {
+        using var scope = NewDisposeScope();
+        string path = Path.Combine(tiny.Folder("share"), "start.safetensors");
+        PretrainOptions options = Options("BYOL", "ResNet-50") with
+        {
+            Epochs = 1,
+            WarmupEpochs = 0,
+            MostImages = 4,
+            InitialWeights = path,
+            InitialShare = 0.25,
+        };
+        using ResNet start = ResNet.Random(ResNetConfig.ResNet50, 5);
+        DermKit.Models.SafeTensors.Save(path, start.state_dict());
+        using PretrainData data = tiny.Data(options);
+        using var trainer = new Pretrainer(options, data, CPU);
+        trainer.Run();
+        BackboneExport.Write(tiny.Folder("share"), "mean", trainer, options, data, new Dictionary<string, string>());
+        using var file = DermKit.Models.MappedWeights.Open(Path.Combine(tiny.Folder("share"), "mean.safetensors"));
+        Assert.Equal("0.25", file.Metadata["initialShare"]);
+        Dictionary<string, Tensor> from = start.state_dict(), to = trainer.Backbone.state_dict();
+        foreach (string key in new[] { "layer4.2.conv3.weight", "bn1.running_var", "bn1.running_mean" })
+        {
+            Tensor expected = from[key] * 0.25 + to[key] * 0.75;
+            Assert.True(expected.allclose(file.Load(key).to(float32), rtol: 1e-3, atol: 1e-5), key);
+            Assert.False(expected.allclose(to[key], rtol: 1e-3, atol: 1e-5), key);
+        }
+        Assert.Contains("'initialShare'",
+            Assert.Throws<KitException>(() => (options with { InitialWeights = null }).Check()).Message);
+    }
+
     [Theory]
     [InlineData("SimCLR")]
     [InlineData("BYOL")]
