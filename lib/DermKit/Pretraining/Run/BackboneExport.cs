@@ -67,9 +67,12 @@ internal static class BackboneExport
         {
             StartingBackbone.Load(mean, options.InitialWeights!, options.Blocks.Length > 0);
             using var noGrad = no_grad();
+            using var scope = NewDisposeScope();
+            double share = options.InitialShare;
             Dictionary<string, Tensor> end = trained.state_dict();
             foreach ((string key, Tensor start) in mean.state_dict())
-                if (is_floating_point(start)) start.lerp_(end[key].to(CPU), Kept(1 - options.InitialShare));
+                if (is_floating_point(start))
+                    start.copy_(start * Kept(share) + end[key].to(CPU) * Kept(1 - share));
             return mean;
         });
 
