@@ -17,6 +17,7 @@ public abstract record PairOptions : PretrainOptions
     }
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override IReadOnlyList<NetworkKind> Networks =>
         [NetworkKind.ResNet50, NetworkKind.ResNet18, NetworkKind.ViT];
 
