@@ -55,11 +55,13 @@ internal static class EvaluateCommand
             string? name = parsed.GetValue(publish);
             // Fails before the run.
             if (name is not null) PublishedFile.PathOf(PublishedFile.Folder(settings), name);
+            // The commit is that of the build that runs, not of edits meanwhile.
+            var machine = Provenance.Machine();
             string folder = parsed.GetValue(output) ?? Path.Combine(settings.Root, "reports", "evaluation");
             var (opened, chosen, run, rows) = Run(settings, plan, folder, cancellation);
             if (name is null) return;
             Publication made = Publisher.Of(settings, plan, opened, chosen, run, rows,
-                [new("command", CommandLine(parsed, settings, run.Stamp)), .. Provenance.Machine()], cancellation);
+                [new("command", CommandLine(parsed, settings, run.Stamp)), .. machine], cancellation);
             string path = PublishedRuns.Publish(PublishedFile.Folder(settings), name, parsed.GetValue(title), made);
             Console.WriteLine($"{path}: finding, test and limits are prose by hand; read them again, then run kit "
                 + "results.");

@@ -80,6 +80,14 @@ internal sealed record PublishedFile
         }
         Expect(!((object?[])[.. run.Tasks, .. run.Models, .. run.Scores]).Contains(null), "scores", "no null");
         Expect(run.Settings.Seeds.Length > 0, "settings.seeds", "at least one seed");
+        try
+        {
+            run.Settings.Plan();
+        }
+        catch (KitException e)
+        {
+            throw new KitException($"{path}, key 'run.settings': {e.Message}", e);
+        }
         Expect(run.Tolerance is { Features: > 0, F1: > 0 }, "tolerance", "numbers above 0");
         Expect(run.Provenance.ContainsKey("command") && run.Provenance.ContainsKey("commit"), "provenance",
             "command and commit");

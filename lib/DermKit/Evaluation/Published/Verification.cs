@@ -32,7 +32,7 @@ internal sealed class Verification(KitSettings settings, Publication published)
 
     private string Data => Path.Combine(settings.Root, "data");
 
-    // Sums, labels, image files, weights and fingerprints: minutes less than the run.
+    // Without a probe: sums, labels, image files, weights and fingerprints.
     public IEnumerable<PublishedCheck> Sampled(CancellationToken cancellation = default)
     {
         yield return Sums();

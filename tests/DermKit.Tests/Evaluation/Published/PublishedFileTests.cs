@@ -4,9 +4,9 @@ using DermKit.Studies;
 namespace DermKit.Tests.Evaluation;
 
 /// <summary>Files of data/results: written, read again, and refused with one error.</summary>
-public sealed class PublishedFileTests : IDisposable
+public sealed class PublishedFileTests(PublishedOnce once) : IClassFixture<PublishedOnce>, IDisposable
 {
-    private readonly PublishedKit kit = new();
+    private readonly PublishedKit kit = once.Copy();
 
     public void Dispose() => kit.Dispose();
 

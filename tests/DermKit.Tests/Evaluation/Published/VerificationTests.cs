@@ -3,9 +3,9 @@ using DermKit.Evaluation;
 namespace DermKit.Tests.Evaluation;
 
 /// <summary>What verification finds: nothing on the machine that published, and each change by name.</summary>
-public sealed class VerificationTests : IDisposable
+public sealed class VerificationTests(PublishedOnce once) : IClassFixture<PublishedOnce>, IDisposable
 {
-    private readonly PublishedKit kit = new();
+    private readonly PublishedKit kit = once.Copy();
 
     public void Dispose() => kit.Dispose();
 

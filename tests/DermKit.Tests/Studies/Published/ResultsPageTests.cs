@@ -5,7 +5,7 @@ using DermKit.Tests.Evaluation;
 namespace DermKit.Tests.Studies;
 
 /// <summary>The committed pages are what kit results writes from the JSON files.</summary>
-public sealed class ResultsPageTests
+public sealed class ResultsPageTests(PublishedOnce once) : IClassFixture<PublishedOnce>
 {
     private static readonly KitSettings Settings = KitSettings.FromEnvironment();
 
@@ -46,7 +46,7 @@ public sealed class ResultsPageTests
     [Fact]
     public void ARunsTablesHoldItsNumbers()
     {
-        using var kit = new PublishedKit();
+        using PublishedKit kit = once.Copy();
         string page = ResultsPage.Page(kit.Results);
         PublishedScore score = kit.Published.Score("own", "net-2", "linear")!;
         string shown = Reporting.Tables.Interval(new Reporting.Estimate(score.F1[0], score.F1[1], score.F1[2]));
@@ -65,7 +65,7 @@ public sealed class ResultsPageTests
     [Fact]
     public void TheShortTableStandsBetweenItsMarks()
     {
-        using var kit = new PublishedKit();
+        using PublishedKit kit = once.Copy();
         const string Marks = "a\n<!-- results: dots -->\nold\n<!-- /results -->\nb\n";
         string made = ResultsPage.WithTables(Marks, kit.Results);
         Assert.StartsWith("a\n<!-- results: dots -->\nF1 (macro", made, StringComparison.Ordinal);
