@@ -117,7 +117,8 @@ internal sealed class Verification(KitSettings settings, Publication published)
     // Every score is the mean of its seeds, every mean that of its tasks, every difference one of two scores.
     private PublishedCheck Sums()
     {
-        foreach (PublishedScore score in published.Scores)
+        // Tasks first: a mean is wrong where one of them is.
+        foreach (PublishedScore score in published.Scores.OrderBy(s => s.Tasks))
         {
             double value = score.F1[0];
             (string Of, double Sum)? wrong = Differs(value, score.Seeds.Average()) ? ("F1", score.Seeds.Average())

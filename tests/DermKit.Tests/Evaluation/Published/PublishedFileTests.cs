@@ -37,11 +37,11 @@ public sealed class PublishedFileTests(PublishedOnce once) : IClassFixture<Publi
     public void TheRunIsTakenUpAsItWas()
     {
         PublishedSettings settings = PublishedFile.Read(kit.Results, "dots").Run!.Settings;
-        Assert.Equal((16, null, "net-1", "1,9", "knn,linear", 1000), (settings.MostTrain, settings.MostTest,
+        Assert.Equal((16, 320, "net-1", "1,9", "knn,linear", 1000), (settings.MostTrain, settings.MostTest,
             settings.Baseline, string.Join(',', settings.Seeds), string.Join(',', settings.Probes),
             settings.Resamples));
         SuitePlan plan = settings.Plan();
-        Assert.Equal((16, int.MaxValue, "net-1"), (plan.MostTrain, plan.MostTest, plan.Baseline));
+        Assert.Equal((16, 320, "net-1"), (plan.MostTrain, plan.MostTest, plan.Baseline));
         PublishedTask task = kit.Published.Tasks[0];
         Assert.Equal((16, 20, 20, 1), (task.TrainRows, task.TestRows, task.Units, task.Data.Length));
         PublishedScore score = kit.Published.Score("own", "net-2", "linear")!;

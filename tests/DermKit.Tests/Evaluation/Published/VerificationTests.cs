@@ -130,7 +130,7 @@ public sealed class VerificationTests(PublishedOnce once) : IClassFixture<Publis
         Assert.All(part, c => Assert.Equal(PublishedOutcome.Pass, c.Outcome));
         Assert.Equal(9, sampled);
         Assert.Contains("did you mean 'net-2'", Assert.Throws<KitException>(() =>
-            verification.Full(null, ["net-3"]).ToArray()).Message);
+            verification.Full(null, ["nett-2"]).ToArray()).Message);
     }
 
     private Publication With(PublishedScore changed) => With(kit.Published.Scores.First(s =>
