@@ -45,17 +45,9 @@ internal static class CompareCommand
             string[] chosen = parsed.GetValue(methods) is { Length: > 0 } some ? some : [.. PretrainOptions.Methods];
             MethodComparison comparison = ComparisonRuns.Run(settings, plan,
                 SuiteRun.Open(settings, EvaluateCommand.Tasks(settings), suite), chosen, parsed.Named(sets), folder,
-                parsed.GetValue(export), CommandLine(parsed), Console.WriteLine, cancellation);
+                parsed.GetValue(export), $"kit {parsed.Words("--out", "--export")}", Console.WriteLine, cancellation);
             Console.WriteLine(ProbingReport.Scores("Comparison", [.. comparison.Means, .. comparison.Rows]));
             Console.WriteLine(Path.Combine(parsed.GetValue(export) ?? folder, MethodComparison.FileName));
         });
-    }
-
-    // Omits the folders of this machine.
-    private static string CommandLine(ParseResult parsed)
-    {
-        string[] words = [.. parsed.Tokens.Select(t => t.Value)];
-        bool IsFolder(int i) => i >= 0 && words[i] is "--out" or "--export";
-        return "kit " + string.Join(' ', words.Where((_, i) => !IsFolder(i) && !IsFolder(i - 1)));
     }
 }

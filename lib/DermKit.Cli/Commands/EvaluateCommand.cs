@@ -29,10 +29,14 @@ internal static class EvaluateCommand
         Option<string?> device = Device();
         var output = Option<string?>("--out",
             "Folder of results.csv and leaderboard.csv (default: reports/evaluation of the kit)");
+        var publish = Option<string?>("--publish",
+            "Writes the numbers, and what it takes to verify them, to a file of this name in data/results, or to a "
+            + "path that ends in .json; the prose of a file that is there stays");
+        var title = Option<string?>("--title", "With --publish: the title on the page");
         return new Command("evaluate",
             "Probes frozen models on tasks; repeating the command continues after the finished parts")
         {
-            tasks, models, baseline, split, geometry, precision, mode, device, output
+            tasks, models, baseline, split, geometry, precision, mode, device, output, publish, title
         }.Runs((parsed, cancellation) =>
         {
             KitSettings settings = parsed.Settings(mode, device);
@@ -48,8 +52,19 @@ internal static class EvaluateCommand
                 Precision = parsed.GetValue(precision) is { } type ? Enum.Parse<Precision>(type, ignoreCase: true)
                     : plan.Precision,
             };
-            Run(settings, plan, parsed.GetValue(output) ?? Path.Combine(settings.Root, "reports", "evaluation"),
-                cancellation);
+            string? name = parsed.GetValue(publish);
+            // Fails before the run.
+            if (name is not null) PublishedFile.PathOf(PublishedFile.Folder(settings), name);
+            // The commit is that of the build that runs, not of edits meanwhile.
+            var machine = Provenance.Machine();
+            string folder = parsed.GetValue(output) ?? Path.Combine(settings.Root, "reports", "evaluation");
+            var (opened, chosen, run, rows) = Run(settings, plan, folder, cancellation);
+            if (name is null) return;
+            Publication made = Publisher.Of(settings, plan, opened, chosen, run, rows,
+                [new("command", CommandLine(parsed, settings, run.Stamp)), .. machine], cancellation);
+            string path = PublishedRuns.Publish(PublishedFile.Folder(settings), name, parsed.GetValue(title), made);
+            Console.WriteLine($"{path}: finding, test and limits are prose by hand; read them again, then run kit "
+                + "results.");
         });
     }
 
@@ -62,7 +77,18 @@ internal static class EvaluateCommand
         return suite;
     }
 
-    private static void Run(KitSettings settings, SuitePlan plan, string folder, CancellationToken cancellation)
+    // As one can type it, with what the environment sets.
+    private static string CommandLine(ParseResult parsed, KitSettings settings, string stamp)
+    {
+        string words = $"{parsed.Words("--out", "--title")} ";
+        string mode = words.Contains(" --mode ") ? "" : $" --mode {settings.Mode.ToString().ToLowerInvariant()}";
+        string device = words.Contains(" --device ") || settings.Device == "cpu" ? "" : $" --device {settings.Device}";
+        string data = stamp.Contains(Stamps.Synthetic) ? "" : "KIT_DATA_DIR=... ";
+        return $"{data}dotnet run --project lib/DermKit.Cli -c Release -- {words.Trim()}{mode}{device}";
+    }
+
+    private static (IReadOnlyList<ProbeTask>, IReadOnlyList<ModelDefinition>, SuiteRun, IReadOnlyList<ComparisonRow>)
+        Run(KitSettings settings, SuitePlan plan, string folder, CancellationToken cancellation)
     {
         IReadOnlyList<ProbeTask> tasks = SuiteRun.Open(settings, Tasks(settings), plan);
         IReadOnlyList<ModelDefinition> models = SuiteRun.Choose(ModelRegistry.Load(settings.Data()), plan);
@@ -86,5 +112,6 @@ internal static class EvaluateCommand
         TableFiles.WriteCsv(Leaderboard.Rows(rows).ToDataFrame(), leaderboard);
         Console.WriteLine($"{run.Results.Count} results in {Path.Combine(settings.CacheDir, "results")}; {results}; "
             + leaderboard);
+        return (tasks, models, run, rows);
     }
 }

@@ -9,6 +9,8 @@ internal static class KitCommand
         PretrainCommand.Create(),
         CompareCommand.Create(),
         EvaluateCommand.Create(),
+        VerifyCommand.Create(),
+        ResultsCommand.Create(),
         WeightsCommand.Create(),
         NotebooksCommand.Create(),
         JupyterCommand.Create(),

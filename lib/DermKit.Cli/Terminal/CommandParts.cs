@@ -37,6 +37,15 @@ internal static class CommandParts
     internal static string[]? Named(this ParseResult parsed, Option<string[]> option) =>
         parsed.GetValue(option) is { Length: > 0 } names ? names : null;
 
+    // The command line without some options and their values; of a file elsewhere only the name.
+    internal static string Words(this ParseResult parsed, params string[] without)
+    {
+        string[] words = [.. parsed.Tokens.Select(t => t.Value)
+            .Select(w => Path.IsPathRooted(w) ? Path.GetFileName(w) : w)];
+        bool IsLeftOut(int i) => i >= 0 && without.Contains(words[i]);
+        return string.Join(' ', words.Where((_, i) => !IsLeftOut(i) && !IsLeftOut(i - 1)));
+    }
+
     // The pairs of a repeated option --set name=value.
     internal static Dictionary<string, string> Pairs(this ParseResult parsed, Option<string[]> set)
     {

@@ -103,11 +103,14 @@ internal static class Probing
         Split split = task.SplitFor(seed);
         int[] train = [.. split.Train.Where(r => rowOf[r] >= 0)], test = [.. split.Test.Where(r => rowOf[r] >= 0)];
         int lost = rowOf.Count(r => r < 0);
-        string dataHash = Hash([string.Join(',', task.ClassNames),
-            .. train.Select(r => $"train {task.Table.Ids[r]} {task.Labels[r]}"),
-            .. test.Select(r => $"test {task.Table.Ids[r]} {task.Labels[r]} {task.Patients?[r]}")]);
-        return (rowOf, train, test, dataHash, lost == 0 ? "" : $"{lost} images could not be read and are left out.");
+        return (rowOf, train, test, DataHash(task, train, test),
+            lost == 0 ? "" : $"{lost} images could not be read and are left out.");
     }
+
+    // Of ids, labels, units and parts.
+    public static string DataHash(ProbeTask task, int[] train, int[] test) => Hash([string.Join(',', task.ClassNames),
+        .. train.Select(r => $"train {task.Table.Ids[r]} {task.Labels[r]}"),
+        .. test.Select(r => $"test {task.Table.Ids[r]} {task.Labels[r]} {task.Patients?[r]}")]);
 
     // Hash of all that a score depends on; settings has them as properties.
     public static string Key(FeatureSource source, ProbeTask task, string dataHash, int seed, string probe,

@@ -56,6 +56,9 @@ public sealed record SuitePlan
     [DisplayName("Most parameters of a model")]
     public long MostParameters { get; init; } = long.MaxValue;
 
+    // Reads no stored features and results, and stores none.
+    internal bool IsFresh { get; init; }
+
     /// <summary>Probes and metrics.</summary>
     public ProbingOptions Probing { get; init; } = new();
 

@@ -65,7 +65,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         IReadOnlyList<ModelDefinition> models, SuitePlan plan, Action<string, int, int>? progress = null,
         CancellationToken cancellation = default)
     {
-        var folder = new Results(Path.Combine(settings.CacheDir, "results"));
+        Results? folder = plan.IsFresh ? null : new(Path.Combine(settings.CacheDir, "results"));
         var results = new List<TaskResult>();
         var components = new Dictionary<string, Pca>();
         tasks = Bring(settings, tasks, plan, progress, cancellation);
@@ -98,7 +98,7 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
                 + "and its images were not resized to it.");
         Device device = settings.TorchDevice();
         string[] paths = TaskImages.PathsOf(tasks);
-        var store = new FeatureStore(settings.CacheDir);
+        var store = new FeatureStore(plan.IsFresh ? null : settings.CacheDir);
         var extractions = new List<Extraction>();
         var quarantine = new Dictionary<string, Quarantined>(StringComparer.Ordinal);
         int done = 0, visits = tasks.Count * models.Count * plan.Seeds.Count;
