@@ -9,6 +9,7 @@ internal static class KitCommand
         PretrainCommand.Create(),
         CompareCommand.Create(),
         EvaluateCommand.Create(),
+        SpeedrunCommand.Create(),
         WeightsCommand.Create(),
         NotebooksCommand.Create(),
         JupyterCommand.Create(),
