@@ -13,6 +13,8 @@ internal enum RandomPurpose
 
     // Mixed again with the purposes above.
     FineTuning = 8,
+
+    PermutedLabels = 9,
 }
 
 /// <summary>Seeds of independent streams, mixed from a run's seed, purpose, and epoch or step.</summary>

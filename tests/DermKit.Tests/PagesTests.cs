@@ -58,7 +58,7 @@ public sealed class PagesTests
         .Where(f => !Regex.IsMatch(f, @"/(bin|obj|\.cache|\.ipynb_checkpoints|weights)/"))
         .Where(f => !f.StartsWith("data/", StringComparison.Ordinal)
             || Regex.IsMatch(f,
-                @"^data/(README\.md|(tasks|models|results|manifests|splits|pretraining|checkpoints)/)"));
+                @"^data/(README\.md|(tasks|models|results|manifests|splits|pretraining|checkpoints|speedrun)/)"));
 
     /// <summary>The text of a page, or of a notebook's markdown cells.</summary>
     private static string Prose(string page)

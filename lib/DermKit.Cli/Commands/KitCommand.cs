@@ -11,6 +11,7 @@ internal static class KitCommand
         EvaluateCommand.Create(),
         VerifyCommand.Create(),
         ResultsCommand.Create(),
+        SpeedrunCommand.Create(),
         WeightsCommand.Create(),
         NotebooksCommand.Create(),
         JupyterCommand.Create(),

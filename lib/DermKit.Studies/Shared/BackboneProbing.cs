@@ -13,7 +13,13 @@ public static class BackboneProbing
     /// <exception cref="KitException">The split of a task is not usable.</exception>
     public static IReadOnlyList<TaskResult> Run(KitSettings settings, Backbone backbone, string name,
         IReadOnlyList<ProbeTask> tasks, int seed, ProbingOptions? options = null,
-        Action<int, int>? progress = null, CancellationToken cancellation = default)
+        Action<int, int>? progress = null, CancellationToken cancellation = default) =>
+        Run(settings, backbone, name, tasks, [seed], options, progress, cancellation);
+
+    // One extraction for all seeds.
+    internal static IReadOnlyList<TaskResult> Run(KitSettings settings, Backbone backbone, string name,
+        IReadOnlyList<ProbeTask> tasks, IReadOnlyList<int> seeds, ProbingOptions? options,
+        Action<int, int>? progress, CancellationToken cancellation)
     {
         Device device = settings.TorchDevice();
         string[] paths = TaskImages.PathsOf(tasks);
@@ -26,6 +32,12 @@ public static class BackboneProbing
         var source = new FeatureSource(name, JsonSerializer.Serialize(variant).Trim('"'), features.WeightsHash,
             features.Key);
         var rowsOf = TaskImages.RowsOf(tasks, paths, cache);
-        return [.. tasks.SelectMany(t => Probing.Run(values, source, t, seed, options, rowOf: rowsOf[t]))];
+        return
+        [
+            .. from task in tasks
+               from seed in seeds
+               from result in Probing.Run(values, source, task, seed, options, rowOf: rowsOf[task])
+               select result
+        ];
     }
 }

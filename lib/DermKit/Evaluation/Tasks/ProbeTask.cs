@@ -73,6 +73,16 @@ public sealed class ProbeTask(TaskDefinition definition, ImageTable table, int[]
         return Version == SplitVersion.Original && Definition.Original is not null ? within : Checked(within);
     }
 
+    // The task on its training images alone: SplitFor draws their parts of Redraw.
+    internal ProbeTask WithinTraining()
+    {
+        int[] rows = SplitFor(TaskSuite.Seeds[0]).Train;
+        SplitKind split = Patients is null ? SplitKind.Stratified : SplitKind.Patient;
+        return new(Definition with { Split = split }, Table.Rows(rows), Array.ConvertAll(rows, i => Labels[i]),
+            ClassNames, new bool[rows.Length])
+        { Geometry = Geometry };
+    }
+
     // The paper's split with its leaks: it trains on frozen images, so only for a model that has seen none of them.
     internal Split OriginalSplit(int seed) => Definition.Original switch
     {

@@ -146,12 +146,14 @@ public abstract partial record PretrainOptions
     private protected string APatch => $"at least a patch of {Patch} pixels";
 
     /// <summary>Those of the keys that differ from the defaults but would not be read.</summary>
-    protected IEnumerable<(string Key, string Expected)> Unread(string why, params string[] keys)
+    protected IEnumerable<(string Key, string Expected)> Unread(string why, params string[] keys) =>
+        keys.Intersect(Changed().Select(k => k.Name)).Select(key => (key, $"no such key, because {why}"));
+
+    // The keys that differ from the method's defaults.
+    internal IEnumerable<JsonProperty> Changed()
     {
-        JsonElement own = ToJson(), defaults = ((PretrainOptions)Activator.CreateInstance(GetType())!).ToJson();
-        return from key in keys
-               where !JsonElement.DeepEquals(own.GetProperty(key), defaults.GetProperty(key))
-               select (key, $"no such key, because {why}");
+        JsonElement defaults = ((PretrainOptions)Activator.CreateInstance(GetType())!).ToJson();
+        return ToJson().EnumerateObject().Where(k => !JsonElement.DeepEquals(k.Value, defaults.GetProperty(k.Name)));
     }
 
     /// <summary>Colour changes, scaled by <see cref="ColorStrength"/>: spreads of brightness and contrast, saturation,

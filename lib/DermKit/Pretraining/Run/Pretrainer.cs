@@ -135,6 +135,27 @@ public sealed class Pretrainer : IDisposable
         return log;
     }
 
+    // As Run, without a step that would not fit into a budget of Elapsed at the mean time of a step; whether the run
+    // has ended.
+    internal bool RunWithin(TimeSpan budget, Action<TrainingStep> progress, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        int before = Done;
+        try
+        {
+            Run(step =>
+            {
+                progress(step);
+                if (Elapsed * (1 + 1.0 / (Done - before)) > budget) limit.Cancel();
+            }, limit.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Trains a run and keeps only its log.</summary>
     /// <exception cref="KitException">An option is out of range, or the loss is not finite.</exception>
     public static IReadOnlyList<TrainingStep> Train(
