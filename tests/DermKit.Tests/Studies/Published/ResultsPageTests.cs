@@ -49,7 +49,8 @@ public sealed class ResultsPageTests(PublishedOnce once) : IClassFixture<Publish
         using PublishedKit kit = once.Copy();
         string page = ResultsPage.Page(kit.Results);
         PublishedScore score = kit.Published.Score("own", "net-2", "linear")!;
-        string shown = Reporting.Tables.Interval(new Reporting.Estimate(score.F1[0], score.F1[1], score.F1[2]));
+        var estimate = new DermKit.Reporting.Estimate(score.F1[0], score.F1[1], score.F1[2]);
+        string shown = DermKit.Reporting.Tables.Interval(estimate);
         string row = page.Split('\n').First(l => l.StartsWith("| Dots, own | 20 |", StringComparison.Ordinal));
         Assert.EndsWith($"| {shown} |", row, StringComparison.Ordinal);
         Assert.Contains("| task | test images | net-1, knn | net-1, linear | net-2, knn | net-2, linear |", page);
