@@ -72,7 +72,7 @@ internal static class BackboneExport
             Dictionary<string, Tensor> end = trained.state_dict();
             foreach ((string key, Tensor start) in mean.state_dict())
                 if (is_floating_point(start))
-                    start.copy_(start * Kept(share) + end[key].to(CPU) * Kept(1 - share));
+                    start.copy_((start * Kept(share)).Plus(end[key].to(CPU) * Kept(1 - share)));
             return mean;
         });
 
