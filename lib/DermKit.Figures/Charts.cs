@@ -145,8 +145,7 @@ internal static class Charts
     internal static (Trace[], Layout) Scatter(ScatterFigure figure)
     {
         int points = figure.Groups.Sum(g => g.X.Count);
-        IEnumerable<double> marked = figure.Mark is { } m ? [m.X] : [];
-        double[] places = [.. figure.Groups.SelectMany(g => g.X).Concat(marked)];
+        double[] places = [.. figure.Groups.SelectMany(g => g.X)];
         double[] scaled = [.. places.Select(Scale).Where(double.IsFinite)];
         double left = scaled.DefaultIfEmpty(0).Min();
         double range = scaled.DefaultIfEmpty(0).Max() - left;
@@ -155,9 +154,6 @@ internal static class Charts
         Look.Fill(layout,
             ("xaxis", NumberAxis(figure.XAxis, figure.LogX, places, figure.XTicks, 8)),
             ("yaxis", Look.Axis(figure.YAxis, ("showgrid", true), ("nticks", 7))));
-        // On a logarithmic axis plotly takes a shape's place as it is, a label's as its logarithm.
-        if (figure.Mark is { } mark)
-            DashedLine(layout, "x", mark.X, Scale(mark.X), mark.Label, ("right", "top", -4));
         return ([.. figure.Groups.Select(Group)], layout);
 
         Trace Group(ScatterGroup g, int i)
@@ -202,22 +198,23 @@ internal static class Charts
         }
     }
 
-    private static DynamicObj.DynamicObj Marker(int i, int size) =>
+    internal static DynamicObj.DynamicObj Marker(int i, int size) =>
         Look.Part(("color", Look.Color(i)), ("symbol", Look.Symbol(i)), ("size", size));
 
-    private static object NumberAxis(
-        string title, bool isLog, IEnumerable<double> values, IReadOnlyList<double>? ticks, int most)
+    internal static object NumberAxis(string title, bool isLog, IEnumerable<double> values,
+        IReadOnlyList<double>? ticks, int most, params (string Key, object? Value)[] more)
     {
         // Labels at powers of ten only, when the axis spans enough of them.
         double[] finite = [.. values.Where(double.IsFinite).DefaultIfEmpty(1)];
         bool areDecades = isLog && ticks is null && finite.Max() / finite.Min() > 30;
-        return Look.Axis(title, ("showgrid", true), ("type", isLog ? "log" : "linear"),
+        return Look.Axis(title, [("showgrid", true), ("type", isLog ? "log" : "linear"),
             ("dtick", areDecades ? 1 : null), ("tickvals", ticks?.ToArray()),
-            ("ticktext", ticks?.Select(Tables.Number).ToArray()), ("nticks", most));
+            ("ticktext", ticks?.Select(Tables.Number).ToArray()), ("nticks", most), .. more]);
     }
 
-    // Draws a dashed line at a value of the axis x or y; anchor has the label's shift in pixels.
-    private static void DashedLine(Layout layout, string along, double value, double labelAt, string label,
+    // Draws a dashed line at a value of the axis x or y; anchor has the label's shift in pixels. On a logarithmic axis
+    // plotly takes a shape's place as it is, a label's as its logarithm.
+    internal static void DashedLine(Layout layout, string along, double value, double labelAt, string label,
         (string X, string Y, int Shift) anchor)
     {
         string across = along == "x" ? "y" : "x";

@@ -61,6 +61,29 @@ public sealed class CostMeasurementTests
     }
 
     [Fact]
+    public void ANetworkIsMeasuredAsItIsEvaluatedAndAnOnnxEncoderInFloat32Alone()
+    {
+        string data = Path.Combine(KitSettings.FromEnvironment().Root, "data");
+        ModelDefinition file = ModelRegistry.Load(data)["resnet18-imagenet"] with { Family = "onnx" };
+        var made = new List<Backbone>();
+        ModelCost small = ModelCost.Of("small", new ResNetConfig { IsBasic = true, Blocks = [1, 1, 1, 1] });
+        ModelCost kept = small with
+        {
+            Unset = device =>
+            {
+                made.Add(small.Unset(device));
+                return made[^1];
+            }
+        };
+        IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run([kept, file.Cost!],
+            new CostPlan { Batches = [1], Rounds = 1, Seconds = 0.01 });
+        // Batch normalisation in training mode would take longer, and move its statistics.
+        Assert.Equal(2, made.Count);
+        Assert.All(made.SelectMany(m => m.modules()), module => Assert.False(module.training));
+        Assert.Equal(Precision.Fp32, Assert.Single(measured, m => m.Model.Name == file.Name).Precision);
+    }
+
+    [Fact]
     public void AGpusMemoryIsWhatNvidiaSmiSays()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the stand-in for nvidia-smi is a shell script");
