@@ -62,6 +62,32 @@ public sealed record RatioFigure(string Id, string Title, string Caption, string
     public override Table Data() => Series.FirstOrDefault(s => s.Values.Count != Categories.Count) is { } wrong
         ? throw Wrong($"series '{wrong.Name}' has {wrong.Values.Count} values for {Categories.Count} categories.")
         : Numbers;
+
+    // Ends of an axis with room for every known end and for 1.
+    internal (double Left, double Right) Ends
+    {
+        get
+        {
+            IEnumerable<double> all = Series.SelectMany(s => s.Values).OfType<SavingMedian>()
+                .SelectMany(m => new[] { m.Lower, m.Upper, m.Low, m.High });
+            double[] known = [.. all.Where(v => v > 0 && double.IsFinite(v)), 0.8, 1.25];
+            return (known.Min() / 1.3, known.Max() * 1.3);
+        }
+    }
+
+    // The median or its ends, the first with the interval, then an arrow where that has no end.
+    internal IEnumerable<(Estimate At, string Symbol)> Marks(SavingMedian m, string symbol)
+    {
+        (double left, double right) = Ends;
+        // To the digits that are printed.
+        bool isKnown = m.Upper <= 1.005 * m.Lower;
+        double[] ends = [.. new[] { m.Lower, m.Upper }.Where(e => e > 0 && double.IsFinite(e))];
+        foreach (double end in ends.Take(isKnown ? 1 : 2))
+            yield return (end != ends[0] ? end : new Estimate(end, Math.Max(m.Low, left), Math.Min(m.High, right)),
+                symbol + (isKnown ? "" : "-open"));
+        if (m.Low < left) yield return (left, "triangle-left");
+        if (m.High > right) yield return (new(right, ends.Length > 0 ? right : left, right), "triangle-right");
+    }
 }
 
 /// <summary>One line, in a band when <paramref name="Low"/> and <paramref name="High"/> are given.</summary>
@@ -179,24 +205,16 @@ public sealed record ScatterGroup(string Name, IReadOnlyList<double> X, IReadOnl
     internal object At(int i) => Low is null ? Y[i] : new Estimate(Y[i], Low[i], High?[i] ?? double.NaN);
 }
 
-/// <summary>Points over two number axes, a symbol for each group. Axis titles contain the units.</summary>
+/// <summary>Points over a logarithmic and a number axis, a symbol for each group, with their labels. Groups are drawn a
+/// little apart, so that their intervals do not overlap; the data table has the true places. Axis titles contain the
+/// units.</summary>
 public sealed record ScatterFigure(string Id, string Title, string Caption, string AltText,
     IReadOnlyList<ScatterGroup> Groups, string XAxis, string YAxis) : Figure(Id, Title, Caption, AltText)
 {
     private const int TableRows = 200;
 
-    /// <summary>Logarithmic horizontal axis.</summary>
-    public bool LogX { get; init; }
-
-    /// <summary>Prints the points' labels beside them.</summary>
-    public bool ShowLabels { get; init; }
-
     /// <summary>Places of the labels on the horizontal axis; null lets the renderer choose.</summary>
     public IReadOnlyList<double>? XTicks { get; init; }
-
-    /// <summary>Draws groups a little apart, so that their intervals do not overlap; the data table has the true
-    /// places.</summary>
-    public bool SideBySide { get; init; }
 
     /// <inheritdoc/>
     public override Table Data()

@@ -86,11 +86,7 @@ internal static class SampleFigures
         "Four labelled points; ViT-T lies high at 5.5 million parameters.",
         [new("Self-supervised", [5.5, 23.5], [0.694, 0.681], ["DINO ViT-T", "SimCLR ResNet-50"]),
             new("Image–text", [303, 303], [0.643, 0.712], ["CLIP ViT-L/14", "MONET"])],
-        "Parameters (millions, log scale)", "Mean macro F1 (0–1)")
-    {
-        LogX = true,
-        ShowLabels = true
-    };
+        "Parameters (millions, log scale)", "Mean macro F1 (0–1)");
 
     internal static RatioFigure Ratios() => new("label-saving", "Labels saved by DINO ViT-T",
         "Right of the dashed line the model takes fewer labels. One median is bounded below only.",
