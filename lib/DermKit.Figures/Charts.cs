@@ -41,12 +41,7 @@ internal static class Charts
             ("offsetgroup", $"{i}"),
             (isWide ? "y" : "x", names),
             (isWide ? "x" : "y", series.Values.Select(v => Look.Number(v.Value)).ToArray()),
-            (isWide ? "error_x" : "error_y", Look.Part(
-                ("type", "data"), ("symmetric", false), ("thickness", 1.6), ("width", isPoints ? 5 : 4),
-                ("color", isPoints ? Look.Color(i) : null),
-                ("visible", series.Values.Any(v => v.HasInterval)),
-                ("array", series.Values.Select(v => v.HasInterval ? v.High - v.Value : 0).ToArray()),
-                ("arrayminus", series.Values.Select(v => v.HasInterval ? v.Value - v.Low : 0).ToArray()))),
+            (isWide ? "error_x" : "error_y", Look.Errors(series.Values, isPoints ? Look.Color(i) : null)),
             ("mode", isPoints ? "markers" : null),
             ("cliponaxis", false),
             ("marker", isPoints ? Marker(i, 10) : Look.Part(
@@ -144,36 +139,25 @@ internal static class Charts
 
     internal static (Trace[], Layout) Scatter(ScatterFigure figure)
     {
-        int points = figure.Groups.Sum(g => g.X.Count);
-        IEnumerable<double> marked = figure.Mark is { } m ? [m.X] : [];
-        double[] places = [.. figure.Groups.SelectMany(g => g.X).Concat(marked)];
-        double[] scaled = [.. places.Select(Scale).Where(double.IsFinite)];
-        double left = scaled.DefaultIfEmpty(0).Min();
-        double range = scaled.DefaultIfEmpty(0).Max() - left;
-        double step = figure.SideBySide ? 0.03 * range : 0;
+        double[] places = [.. figure.Groups.SelectMany(g => g.X)];
+        double left = Math.Log10(places.Min()), range = Math.Log10(places.Max()) - left, step = 0.03 * range;
         Layout layout = Look.Layout(figure.Stamp, 430, figure.Groups.Count > 1);
         Look.Fill(layout,
-            ("xaxis", NumberAxis(figure.XAxis, figure.LogX, places, figure.XTicks, 8)),
+            ("xaxis", NumberAxis(figure.XAxis, true, places, figure.XTicks, 8)),
             ("yaxis", Look.Axis(figure.YAxis, ("showgrid", true), ("nticks", 7))));
-        // On a logarithmic axis plotly takes a shape's place as it is, a label's as its logarithm.
-        if (figure.Mark is { } mark)
-            DashedLine(layout, "x", mark.X, Scale(mark.X), mark.Label, ("right", "top", -4));
         return ([.. figure.Groups.Select(Group)], layout);
 
         Trace Group(ScatterGroup g, int i)
         {
-            var marker = Marker(i, points <= 60 ? 11 : points <= 600 ? 7 : 5);
+            double aside = Math.Pow(10, step * (i - (figure.Groups.Count - 1) / 2.0));
             return Look.Trace("scatter",
                 ("name", Look.Text(g.Name)),
-                ("x", g.X.Select(x => Look.Number(Aside(x, i))).ToArray()),
+                ("x", g.X.Select(x => x * aside).ToArray()),
                 ("y", g.Y.Select(Look.Number).ToArray()),
-                ("mode", figure.ShowLabels && g.Labels is not null ? "markers+text" : "markers"),
-                ("marker", Look.Fill(marker, ("opacity", points <= 60 ? 1.0 : 0.75))),
+                ("mode", g.Labels is null ? "markers" : "markers+text"),
+                ("marker", Marker(i, 11)),
                 ("cliponaxis", false),
-                ("error_y", g.Low is null || g.High is null ? null : Look.Part(
-                    ("type", "data"), ("symmetric", false), ("thickness", 1.6), ("width", 5), ("color", Look.Color(i)),
-                    ("array", g.High.Zip(g.Y, (high, y) => high - y).ToArray()),
-                    ("arrayminus", g.Y.Zip(g.Low, (y, low) => y - low).ToArray()))),
+                ("error_y", Look.Errors(g.X.Select((_, k) => g.At(k)).OfType<Estimate>(), Look.Color(i))),
                 ("text", g.Labels?.Select(Look.Text).ToArray()),
                 ("textposition", g.X.Select((_, k) => Position(g, k)).ToArray()),
                 ("textfont", Look.Part(("size", 12))),
@@ -182,42 +166,34 @@ internal static class Charts
                     + (g.At(k) is double y ? Tables.Number(y) : g.At(k))).ToArray()));
         }
 
-        double Scale(double x) => figure.LogX ? Math.Log10(x) : x;
-
-        double Aside(double x, int group)
-        {
-            if (step == 0) return x;
-            double moved = Scale(x) + step * (group - (figure.Groups.Count - 1) / 2.0);
-            return figure.LogX ? Math.Pow(10, moved) : moved;
-        }
-
         string Position(ScatterGroup g, int k)
         {
             // The lower ones of neighbours have their labels below.
-            IEnumerable<double> near = g.Y.Where((_, i) => Math.Abs(Scale(g.X[i]) - Scale(g.X[k])) <= 4 * step);
-            string height = figure.SideBySide && g.Y[k] < near.Average() ? "bottom" : "top";
+            var near = g.Y.Where((_, i) => Math.Abs(Math.Log10(g.X[i] / g.X[k])) <= 4 * step);
             // A label near an edge leans inwards; otherwise the image would cut it.
-            double at = (Scale(g.X[k]) - left) / Math.Max(range, 1e-12);
-            return $"{height} {(at > 0.75 ? "left" : at < 0.25 ? "right" : "center")}";
+            double at = (Math.Log10(g.X[k]) - left) / Math.Max(range, 1e-12);
+            string side = at > 0.75 ? "left" : at < 0.25 ? "right" : "center";
+            return $"{(g.Y[k] < near.Average() ? "bottom" : "top")} {side}";
         }
     }
 
-    private static DynamicObj.DynamicObj Marker(int i, int size) =>
+    internal static DynamicObj.DynamicObj Marker(int i, int size) =>
         Look.Part(("color", Look.Color(i)), ("symbol", Look.Symbol(i)), ("size", size));
 
-    private static object NumberAxis(
-        string title, bool isLog, IEnumerable<double> values, IReadOnlyList<double>? ticks, int most)
+    internal static object NumberAxis(string title, bool isLog, IEnumerable<double> values,
+        IReadOnlyList<double>? ticks, int most, params (string Key, object? Value)[] more)
     {
         // Labels at powers of ten only, when the axis spans enough of them.
         double[] finite = [.. values.Where(double.IsFinite).DefaultIfEmpty(1)];
         bool areDecades = isLog && ticks is null && finite.Max() / finite.Min() > 30;
-        return Look.Axis(title, ("showgrid", true), ("type", isLog ? "log" : "linear"),
+        return Look.Axis(title, [("showgrid", true), ("type", isLog ? "log" : "linear"),
             ("dtick", areDecades ? 1 : null), ("tickvals", ticks?.ToArray()),
-            ("ticktext", ticks?.Select(Tables.Number).ToArray()), ("nticks", most));
+            ("ticktext", ticks?.Select(Tables.Number).ToArray()), ("nticks", most), .. more]);
     }
 
-    // Draws a dashed line at a value of the axis x or y; anchor has the label's shift in pixels.
-    private static void DashedLine(Layout layout, string along, double value, double labelAt, string label,
+    // Draws a dashed line at a value of the axis x or y; anchor has the label's shift in pixels. On a logarithmic axis
+    // plotly takes a shape's place as it is, a label's as its logarithm.
+    internal static void DashedLine(Layout layout, string along, double value, double labelAt, string label,
         (string X, string Y, int Shift) anchor)
     {
         string across = along == "x" ? "y" : "x";

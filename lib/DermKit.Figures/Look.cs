@@ -1,3 +1,4 @@
+using DermKit.Reporting;
 using DynamicObj;
 using Plotly.NET;
 
@@ -43,6 +44,16 @@ internal static class Look
         foreach ((string key, object? value) in properties)
             if (value is not null) target.SetProperty(key, value);
         return target;
+    }
+
+    // Intervals of values; null without any.
+    internal static object? Errors(IEnumerable<Estimate> values, string? color)
+    {
+        Estimate[] all = [.. values];
+        double[] Lengths(Func<Estimate, double> of) => Array.ConvertAll(all, v => v.HasInterval ? of(v) : 0);
+        return !all.Any(v => v.HasInterval) ? null : Part(("type", "data"), ("symmetric", false), ("thickness", 1.6),
+            ("width", 5), ("color", color), ("array", Lengths(v => v.High - v.Value)),
+            ("arrayminus", Lengths(v => v.Value - v.Low)));
     }
 
     internal static Layout Layout(string stamp, int height, bool legend)

@@ -18,6 +18,8 @@ internal sealed class PlotlyRenderer : IFigureRenderer
             LineFigure line => Charts.Lines(line),
             HeatmapFigure heatmap => Charts.Heatmap(heatmap),
             ScatterFigure scatter => Charts.Scatter(scatter),
+            RatioFigure ratios => Comparisons.Ratios(ratios),
+            PanelFigure panels => Comparisons.Panels(panels),
             _ => throw new KitException($"Figure {figure.Id}: Plotly draws no {figure.GetType().Name}."),
         };
         GenericChart chart = GenericChart.ofTraceObjects(false, ListModule.OfSeq(traces));

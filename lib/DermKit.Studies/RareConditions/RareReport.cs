@@ -94,9 +94,6 @@ public static class RareReport
             $"Points with intervals over the logarithm of training images: {string.Join("; ", points)}.",
             [.. models.Select(Group)], "Training images of the class (logarithmic)", $"{Name(metric)} (0-1)")
         {
-            LogX = true,
-            ShowLabels = true,
-            SideBySide = true,
             XTicks = Ticks(shown.Min(s => s.Size.TrainImages), shown.Max(s => s.Size.TrainImages)),
             Stamp = Stamps.Join(shown.Select(s => s.Stamp)),
             Headline = metric == "f1" ? Headline(task, probe, shown) : "",

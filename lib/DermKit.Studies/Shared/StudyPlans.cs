@@ -8,7 +8,7 @@ internal static class StudyPlans
     public static SuitePlan Suite(RunMode mode, int quickTrain, int quickTest, string tasks, string baseline,
         int mostImages, int resamples)
     {
-        SuitePlan suite = SuitePlan.For(mode).With(tasks, baseline: baseline, resamples: resamples);
+        SuitePlan suite = SuitePlan.For(mode).With(tasks, baselines: baseline, resamples: resamples);
         if (mode == RunMode.Quick) suite = suite with { MostTrain = quickTrain, MostTest = quickTest };
         return mostImages > 0 ? suite with { MostTrain = mostImages, MostTest = mostImages } : suite;
     }

@@ -5,41 +5,50 @@ namespace DermKit.Studies;
 /// <summary>Tables of the paper's claim that a small model suffices.</summary>
 public static class SizeReport
 {
-    /// <summary>Points of F1 above the most frequent class, also per unit of cost.</summary>
-    public static Table PerUnit(IReadOnlyList<QualityAboveMajority> rows, IReadOnlyList<ModelDefinition> models,
-        IReadOnlyList<MeasuredCost> measured)
+    /// <summary>Scores and costs of every mean over tasks, and points of F1 above the most frequent class for each
+    /// unit of cost.</summary>
+    public static Table PerUnit(IReadOnlyList<QualityAboveMajority> rows, IReadOnlyList<ComparisonRow> means,
+        IReadOnlyList<ModelDefinition> models, IReadOnlyList<MeasuredCost> measured)
     {
-        var known = rows.Select(r => (Row: r, models.First(m => m.Name == r.Model).Cost));
-        return Tables.From("Points of F1 above the most frequent class, for what they cost", known,
+        var known = rows.Select(r => (Row: r, models.First(m => m.Name == r.Model).Cost)).Select(k => (k.Row, k.Cost,
+            Rate: k.Cost is null ? null : CostReport.Best(measured, k.Cost)));
+        return Tables.From("Scores, costs, and points of F1 for what they cost", known,
             ("Model", k => k.Row.Model),
             ("Probe", k => k.Row.Probe),
             ("Tasks (n)", k => $"{StudyReport.MeanOver(k.Row.Task, k.Row.Tasks)} ({k.Row.Units})"),
-            ("Points [95 %]", k => Points(k.Row, 1)),
-            ("per M parameters", k => Points(k.Row, k.Cost?.Parameters * 1e-6)),
-            ("per GMAC", k => Points(k.Row, k.Cost?.GigaMacs)),
-            ("per s for 1,000 images", k => Points(k.Row, Seconds(k.Cost)))) with
+            ("F1 [95 %]", k => Score(k.Row)),
+            ("Parameters, M", k => k.Cost?.Parameters * 1e-6 ?? double.NaN),
+            ("GMACs", k => k.Cost?.GigaMacs ?? double.NaN),
+            ("Images/s", k => CostReport.Rate(k.Rate)),
+            ("Points [95 %]", k => Points(k.Row)),
+            ("per M", k => Per(k.Row, k.Cost?.Parameters * 1e-6)),
+            ("per GMAC", k => Per(k.Row, k.Cost?.GigaMacs)),
+            ("per s", k => Per(k.Row, 1000 / k.Rate?.ImagesPerSecond))) with
         {
             Stamp = Stamps.Join(rows.Select(r => r.Stamp)),
             Footnote = new($"{TableFootnote.Units} of all tasks of a mean, with the tasks",
                 TableFootnote.Mean(rows.Select(r => r.Seeds)),
-                $"{TableFootnote.Bootstrap()}, divided by the cost, which is taken as exact",
-                "each model minus the most frequent class of the test images, on the same resamples; no p"),
-            Note = "A point is 0.01 of F1. The most frequent class needs no model; a network without training scores "
-                + "above it too. Seconds: fp32, the best batch of this run; – where not measured. Scores have a "
-                + "ceiling and costs have none, so the smaller of two useful models nearly always looks better here: "
-                + $"compare the scores too. {StudyReport.SeenNote}{CostReport.Warning(measured)}",
+                $"{TableFootnote.Bootstrap()}; of images/s the slowest and the fastest round",
+                "points: each model minus the most frequent class of the test images, on the same resamples; no p"),
+            Note = "A point is 0.01 of F1 above the most frequent class, which needs no model; a network without "
+                + "training scores above it too. The last columns are points per million parameters, per GMAC and per "
+                + "second for 1,000 images; the cost is taken as exact, so their intervals are those of the points, "
+                + "divided. Images/s: fp32, the best batch of this run; – where not measured or not known. Scores have "
+                + "a ceiling and costs have none, so the smaller of two useful models nearly always looks better for "
+                + $"each unit: compare the scores too. {StudyReport.SeenNote}{CostReport.Warning(measured)}",
         };
 
-        double? Seconds(ModelCost? cost) =>
-            cost is not null && CostReport.Best(measured, cost) is { } best ? 1000 / best.ImagesPerSecond : null;
+        object Score(QualityAboveMajority row) => means.FirstOrDefault(m => (m.Model, m.Features, m.Probe, m.Task)
+            == (row.Model, row.Features, row.Probe, row.Task)) is { } mean ? Estimate.Of(mean.Score) : double.NaN;
 
-        static Estimate Points(QualityAboveMajority row, double? cost)
+        static Estimate Points(QualityAboveMajority row)
         {
-            if (cost is not > 0) return double.NaN;
             Interval above = row.Above.Difference;
-            double points = 100 / cost.Value;
-            return new(points * above.Value, points * above.Low, points * above.High);
+            return new(100 * above.Value, 100 * above.Low, 100 * above.High);
         }
+
+        static double Per(QualityAboveMajority row, double? cost) =>
+            cost is > 0 ? 100 * row.Above.Difference.Value / cost.Value : double.NaN;
     }
 
     /// <summary>The parts of the paper's claim about size: counted, measured or tested against a reference.</summary>

@@ -17,12 +17,13 @@ public static class CostReport
         ("x first", m => m.Parameters / (double)models[0].Parameters),
         ("GMACs", m => m.GigaMacs),
         ("x first", m => m.GigaMacs / models[0].GigaMacs),
-        ("Tokens", m => m.Tokens),
-        ("Features", m => m.Features),
-        ("Bytes of features", m => m.FeatureBytes)) with
+        ("Tokens", m => Known(m.Tokens)),
+        ("Features", m => Known(m.Features)),
+        ("Bytes of features", m => Known(m.FeatureBytes))) with
     {
         Note = "For one image of 224 x 224. One MAC is a multiplication and an addition. Features: CLS tokens of the "
-            + "last 4 blocks, for ResNet-50 the average of the last map. CLIP ViT-L/14 is MONET's image tower.",
+            + "last 4 blocks, for a ResNet the average of the last map. CLIP ViT-L/14 is MONET's image tower. –: not "
+            + "known of an ONNX file, whose parameters are counted and whose GMACs are those that it declares.",
     };
 
     /// <summary>Parameters and operations as multiples of the first model's.</summary>
@@ -118,43 +119,45 @@ public static class CostReport
         }
     }
 
-    /// <summary>Mean score over cost for one probe, knn or linear.</summary>
+    /// <summary>Mean score over parameters, operations and measured time, for one probe; a row of panels for each mean
+    /// over tasks. MONET is marked by its cost alone where the run has no score of it.</summary>
     /// <exception cref="KitException">No mean has that probe.</exception>
-    public static ScatterFigure Quality(
-        IReadOnlyList<ComparisonRow> means, IReadOnlyList<ModelDefinition> models, string probe)
+    public static PanelFigure Quality(IReadOnlyList<ComparisonRow> means, IReadOnlyList<ModelDefinition> models,
+        IReadOnlyList<MeasuredCost> measured, string probe)
     {
-        var points = new List<(ComparisonRow Row, double Cost)>();
-        foreach (ComparisonRow row in means.Where(m => m.Probe == probe))
-            if (models.FirstOrDefault(m => m.Name == row.Model)?.Cost is { } cost) points.Add((row, cost.GigaMacs));
-        if (points.Count == 0)
+        var rows = means.Where(m => m.Probe == probe)
+            .Select(m => (Mean: m, models.FirstOrDefault(d => d.Name == m.Model)?.Cost)).ToArray();
+        PanelPoint[] points = [.. rows.Where(r => r.Cost is not null)
+            .Select(r => new PanelPoint(r.Mean.Name, r.Mean.Task, Places(r.Cost!), Estimate.Of(r.Mean.Score)))];
+        if (points.Length == 0)
             throw new KitException(
                 $"No mean over tasks with the {probe} probe; probe tasks that count in means (see data/tasks).");
-        bool hasMonet = points.Any(p => p.Row.Model == "monet");
-        ScatterGroup[] groups = [.. points.GroupBy(p => p.Row.Task).Select(g => new ScatterGroup(g.Key,
-            [.. g.Select(p => p.Cost)], [.. g.Select(p => p.Row.Score.Value)], [.. g.Select(p => p.Row.Name)],
-            [.. g.Select(p => p.Row.Score.Low)], [.. g.Select(p => p.Row.Score.High)]))];
-        IEnumerable<string> said = points.Select(p => $"{p.Row.Name}, {p.Row.Task}: {Tables.Number(p.Cost)} GMACs, F1 "
-            + $"{Tables.Interval(p.Row.Score)}");
-        string absent = hasMonet ? "" : "; the dashed line marks the cost of MONET";
+        bool hasMonet = rows.Any(r => r.Mean.Model == "monet");
+        IEnumerable<string> said = points.Select(p => $"{p.Name}, {p.Row}: {Tables.Number(p.X[0])} million parameters, "
+            + $"{Tables.Number(p.X[1])} GMACs, {Tables.Number(p.X[2])} s, F1 {p.Y}");
+        string absent = hasMonet ? "" : " MONET's weights are not in this run: the dashed line marks its cost, at no "
+            + "score.";
         return new("cost-quality", "Score over cost",
             $"Mean F1 over tasks with the {probe} probe; bars are 95 % bootstrap intervals over {TableFootnote.Units}. "
-            + $"Only models whose weights are present have a point{absent}.",
-            $"{points.Count} points: {string.Join("; ", said)}.", groups, "GMACs for one image", "Mean F1 (0-1)")
-        {
-            LogX = true,
-            ShowLabels = true,
-            Mark = hasMonet ? null : (ModelCost.Ladder[^1].GigaMacs, "MONET: not in this run"),
-            Stamp = Stamps.Join(points.Select(p => p.Row.Stamp)),
-        };
+            + $"Higher is better, further left is cheaper; models of one cost stand side by side.{absent} Time: fp32, "
+            + $"the best batch measured above; a model that was not measured has no point there.{Warning(measured)}",
+            $"{points.Length} points over three costs: {string.Join("; ", said)}.{absent}",
+            hasMonet ? points : [.. points, new("MONET, cost only", "", Places(ModelCost.Ladder[^1]), double.NaN)],
+            ["Parameters, M", "GMACs", "s for 1,000 images"], "Mean F1 (0-1)")
+        { Stamp = Stamps.Join(rows.Select(r => r.Mean.Stamp)) };
+
+        double[] Places(ModelCost cost) =>
+            [cost.Parameters * 1e-6, cost.GigaMacs, 1000 / Best(measured, cost)?.ImagesPerSecond ?? double.NaN];
     }
 
-    // The fastest float32 batch; null where not measured. Compares counts, because names differ.
+    // The fastest float32 batch; null where not measured.
     internal static MeasuredCost? Best(IReadOnlyList<MeasuredCost> measured, ModelCost model) => measured
-        .Where(m => m.Precision == Precision.Fp32 && m.Model.Parameters == model.Parameters
-            && m.Model.GigaMacs == model.GigaMacs)
-        .MaxBy(m => m.ImagesPerSecond);
+        .Where(m => m.Precision == Precision.Fp32 && m.Model.IsAs(model)).MaxBy(m => m.ImagesPerSecond);
 
-    private static Estimate Rate(MeasuredCost m) => new(m.ImagesPerSecond, m.Slowest, m.Fastest);
+    private static object Known(int size) => size > 0 ? size : double.NaN;
+
+    internal static Estimate Rate(MeasuredCost? m) =>
+        m is null ? double.NaN : new Estimate(m.ImagesPerSecond, m.Slowest, m.Fastest);
 
     private static MeasuredCost Fastest(IEnumerable<MeasuredCost> costs) => costs.MaxBy(m => m.ImagesPerSecond)!;
 

@@ -100,62 +100,6 @@ public static class LabelReport
             Array.IndexOf(c.Sizes, size) is >= 0 and var i ? Estimate.Of(c.F1[i]) : "–";
     }
 
-    /// <summary>Labels that kNN needs for one of the linear probe on the first trained model, else the first model; a
-    /// sentence if one probe was not run.</summary>
-    public static object Probes(IReadOnlyList<MeanCurve> curves, IReadOnlyList<ModelDefinition> models)
-    {
-        string model = (models.FirstOrDefault(m => m.Source != "random") ?? models[0]).Name;
-        bool areBoth = curves.Any(c => c.Probe == "knn") && curves.Any(c => c.Probe == "linear");
-        return areBoth
-            ? Savings(curves, (model, "linear"), (model, "knn"), models)
-            : "Set probes to knn,linear to compare the two.";
-    }
-
-    /// <summary>Savings of one model against another with the same probe.</summary>
-    public static Table Savings(IReadOnlyList<MeanCurve> curves, string model, string baseline, string probe,
-        IReadOnlyList<ModelDefinition> models) => Savings(curves, (model, probe), (baseline, probe), models);
-
-    /// <summary>Savings of one model and probe against another, on each task and over tasks
-    /// (<see cref="LabelSaving.Table"/>). The headline names a factor only when the baseline was trained.</summary>
-    /// <exception cref="KitException">The two have no task in common, or their draws differ.</exception>
-    public static Table Savings(IReadOnlyList<MeanCurve> curves, (string Model, string Probe) model,
-        (string Model, string Probe) baseline, IReadOnlyList<ModelDefinition> models)
-    {
-        string ours = $"{model.Model} ({model.Probe})";
-        string theirs = $"{baseline.Model} ({baseline.Probe})";
-        IReadOnlyList<SavingRow> rows = LabelSaving.Table(curves, model, baseline);
-        if (rows.Count == 0)
-            throw new KitException($"Label saving: {ours} and {theirs} have no task in common; run both.");
-        MeanCurve[] drawn = [.. curves.Where(c => (c.Model, c.Probe) == model)];
-        MeanCurve[] compared = [.. drawn, .. curves.Where(c => (c.Model, c.Probe) == baseline)];
-        bool isTrained = models.Any(m => m.Name == baseline.Model && m.Source != "random");
-        return Tables.From($"Labels that {theirs} takes for one that {ours} takes", rows,
-            ("Task (n)", r => r.Tasks > 1 ? $"{r.Task} ({r.Tasks} tasks)"
-                : $"{r.Task} ({drawn.First(c => c.Task == r.Task).Curves[0].TestRows})"),
-            ("Pairs", r => r.Pairs),
-            ("Read off", r => r.Crossing),
-            ("≥", r => r.AtLeast),
-            ("≤", r => r.AtMost),
-            ("Median ratio, all pairs [95 %]", r => Median(r.Median)),
-            ("Geometric mean, read off", r => r.Crossing == 0 ? "none" : r.Ratio),
-            ("Falling", r => r.Falling),
-            ("F1 gain [95 %]", r => Estimate.Of(r.Difference))) with
-        {
-            Stamp = Stamp(compared),
-            Headline = model.Model == baseline.Model ? "" : Headline(rows, compared, model, baseline, isTrained),
-            Footnote = new("test images, with each task", $"{Draws(drawn[0])}, averaged",
-                $"95 %, percentile bootstrap over {Seeds}",
-                $"{ours} against {theirs}, on the same draws and resamples"),
-            Note = "A pair is a task and a size of the baseline; its ratio is n of the baseline / n of the model at "
-                + "the same mean F1, interpolated over log n. ≥ (at least): the model is above that F1 with the "
-                + "fewest labels. ≤ (at most): it does not reach it. The median is over all pairs, the same ones in "
-                + "every resample; bounded ratios may bound it, and the interval is that of the bounds. The geometric "
-                + "mean is over the pairs read off alone, which depend on the sample: it has no interval. Falling: "
-                + "curves whose mean falls somewhere; of several n with one F1 the one nearest to the baseline's "
-                + "counts. F1 gain: model minus baseline with the most labels.",
-        };
-    }
-
     /// <summary>Notes data, weights and seeds for the report's footer.</summary>
     public static void NoteProvenance(LabelRun run, KitSettings settings)
     {
@@ -163,49 +107,8 @@ public static class LabelReport
         Provenance.Note("seeds", string.Join(", ", run.Curves.Select(c => c.Seed).Distinct()));
     }
 
-    // Such as 2.00 [1.80, 2.31], 1.20 to 2.00 [1.00, 2.20], ≥ 4.00 [3.10, ∞), or not bounded.
-    internal static string Median(SavingMedian median)
-    {
-        (double lower, double upper, double low, double high) = median;
-        if (lower == 0 && double.IsPositiveInfinity(upper)) return "not bounded";
-        string value = lower == 0 ? $"≤ {Two(upper)}" : double.IsPositiveInfinity(upper) ? $"≥ {Two(lower)}"
-            : Two(lower) == Two(upper) ? Two(lower) : $"{Two(lower)} to {Two(upper)}";
-        string end = double.IsPositiveInfinity(high) ? "∞)" : $"{Two(high)}]";
-        return $"{value} {(low > 0 ? "[" : "(")}{Two(low)}, {end}";
-
-        static string Two(double ratio) => ratio == 0 ? "0" : ratio.ToString("0.00", CultureInfo.InvariantCulture);
-    }
-
     internal static string Name(MeanCurve curve) =>
         $"{Comparison.Shown(curve.Model, curve.Curves[0].Features)}, {curve.Probe}";
-
-    private static string Headline(IReadOnlyList<SavingRow> rows, MeanCurve[] compared,
-        (string Model, string Probe) model, (string Model, string Probe) baseline, bool isTrained)
-    {
-        MeanCurve[] counted = [.. Counted(compared).Where(c => (c.Model, c.Probe) == model)];
-        SavingRow[] tasks = [.. rows.Where(r => counted.Any(c => c.Task == r.Task))];
-        if (tasks.Length == 0) return "";
-        var adjusted = PairedTest.Holm(tasks.Select(Difference));
-        SavingRow[] shown = [.. tasks.Where((_, i) => adjusted[i].P < 0.05)];
-        int above = shown.Count(r => r.Difference.Value > 0);
-        // The least p of R resamples is 2 / (R + 1); Holm's first step multiplies it by the number of tasks.
-        bool isTooFew = tasks.Length * 2.0 / (compared[0].Resampled.Length + 1) >= 0.05;
-        string least = Tables.Interval(tasks.MinBy(r => r.Difference.Value)!.Difference);
-        string most = Tables.Interval(tasks.MaxBy(r => r.Difference.Value)!.Difference);
-        IEnumerable<string> factors = rows.Where(r => isTrained && r.Tasks > 1).Select(r =>
-            $" Labels of {baseline.Model} for one of {model.Model}, {r.Task}: median of all {r.Pairs} pairs "
-            + $"{Median(r.Median)} ({r.Crossing} read off, {r.AtLeast} at least, {r.AtMost} at most).");
-        return $"{Stamps.Bracket(Stamp(compared))}{model.Model} against {baseline.Model} ({model.Probe}), each task "
-            + $"with the most labels it has: above on {above}, below on {shown.Length - above} of {tasks.Length} tasks "
-            + $"at 0.05 after Holm's correction over the {tasks.Length}, by the bootstrap over draws and test units"
-            + $"{(isTooFew ? " (so few resamples can show none)" : "")} ({Draws(counted[0])}, {TestImages(counted)}); "
-            + $"F1 differences from {least} to {most}.{string.Concat(factors)}";
-
-        PairedDifference Difference(SavingRow row) => PairedDifference.Of(row.Difference.Value,
-            [.. Resampled(row.Task, model).Zip(Resampled(row.Task, baseline), (a, b) => a[^1] - b[^1])]);
-        double[][] Resampled(string task, (string, string) who) =>
-            compared.First(c => c.Task == task && (c.Model, c.Probe) == who).Resampled;
-    }
 
     private static IEnumerable<MeanCurve> Counted(IEnumerable<MeanCurve> curves) =>
         curves.Where(c => c.Curves[0].InMeans);
@@ -215,15 +118,15 @@ public static class LabelReport
         + $"{Tables.Interval(c.F1[^1])} with {c.Sizes[^1]} labels of each class ({Draws(c)}, 95 % intervals over draws "
         + $"and test units, {TestImages([c])}).";
 
-    private static string Stamp(IEnumerable<MeanCurve> curves) => Stamps.Of(curves.SelectMany(c => c.Curves));
+    internal static string Stamp(IEnumerable<MeanCurve> curves) => Stamps.Of(curves.SelectMany(c => c.Curves));
 
-    private static string TestImages(IReadOnlyList<MeanCurve> curves)
+    internal static string TestImages(IReadOnlyList<MeanCurve> curves)
     {
         int least = curves.Min(c => c.Curves[0].TestRows);
         int most = curves.Max(c => c.Curves[0].TestRows);
         return least == most ? $"n = {least} test images" : $"n = {least} to {most} test images";
     }
 
-    private static string Draws(MeanCurve curve) =>
+    internal static string Draws(MeanCurve curve) =>
         $"{Tables.Counted(curve.Curves.Length, "seed")} x {curve.Curves[0].F1[0].Length} draws";
 }

@@ -64,37 +64,61 @@ public sealed class CostReportTests
     }
 
     [Fact]
-    public void WithoutMonetALineMarksItsCost()
+    public void WithoutItsWeightsMonetIsMarkedByItsCostAlone()
     {
-        ComparisonRow[] means = [Row("vit-tiny-random", 0.4, null)];
-        ScatterFigure figure = CostReport.Quality(means, [Registry["vit-tiny-random"]], "linear");
-        Assert.Equal(ModelCost.Ladder[0].GigaMacs, Assert.Single(Assert.Single(figure.Groups).X));
-        JsonNode layout = JsonNode.Parse(FigureRenderer.PlotlySpec(figure))!["layout"]!;
-        double cost = ModelCost.Ladder[^1].GigaMacs;
-        Assert.Equal(cost, (double)layout["shapes"]![0]!["x0"]!, 9);
-        Assert.Equal(Math.Log10(cost), (double)layout["annotations"]![0]!["x"]!, 9);
-        Assert.Contains("linear", Assert.Throws<KitException>(() => CostReport.Quality([], [], "linear")).Message);
+        ComparisonRow[] means = [Row("vit-tiny-random", 0.4, null),
+            Row("vit-tiny-dino-kit", 0.5, null) with { Task = Comparison.Inside }];
+        ModelDefinition[] models = [Registry["vit-tiny-random"], Registry["vit-tiny-dino-kit"]];
+        PanelFigure figure = CostReport.Quality(means, models, Measured(), "linear");
+        ModelCost tiny = ModelCost.Ladder[0], monet = ModelCost.Ladder[^1];
+        // Of the measured batches the fastest: 90 images/s, and 2 of MONET's.
+        Assert.Equal([tiny.Parameters * 1e-6, tiny.GigaMacs, 1000 / 90.0], figure.Points[0].X);
+        Assert.Equal([monet.Parameters * 1e-6, monet.GigaMacs, 500], figure.Points[2].X);
+        Assert.Equal("–", $"{figure.Data().Rows[2][^1]}");
+        Assert.Contains("MONET's weights are not in this run", figure.AltText);
+        JsonNode spec = JsonNode.Parse(FigureRenderer.PlotlySpec(figure))!;
+        JsonNode[] traces = [.. spec["data"]!.AsArray().Select(t => t!)];
+        // Two rows of three panels, each with a dashed line and a point; the legend has each name once.
+        JsonNode[] lines = [.. traces.Where(t => (string)t["mode"]! == "lines")];
+        Assert.Equal(["x", "x2", "x3", "x4", "x5", "x6"], lines.Select(t => (string)t["xaxis"]!));
+        Assert.Equal(monet.GigaMacs, (double)lines[1]["x"]![1]!, 9);
+        Assert.All(lines, t => Assert.Equal("dash", (string)t["line"]!["dash"]!));
+        Assert.Equal(["MONET, cost only", "vit-tiny-dino-kit", "vit-tiny-random"],
+            traces.Where(t => (bool)t["showlegend"]!).Select(t => (string)t["name"]!).Order());
+        Assert.Equal([Comparison.Outside, Comparison.Inside],
+            spec["layout"]!["annotations"]!.AsArray().Select(a => ((string)a!["text"]!)[3..^4]));
+        // Without a measurement there is no place on that axis.
+        figure = CostReport.Quality(means, models, [], "linear");
+        Assert.All(figure.Points, p => Assert.True(double.IsNaN(p.X[2]) && p.X[1] > 0));
+        Assert.DoesNotContain("NaN", FigureRenderer.PlotlySpec(figure));
+        Assert.Contains("linear", Assert.Throws<KitException>(() => CostReport.Quality([], [], [], "linear")).Message);
     }
 
     [Fact]
     public void EachModelWithWeightsIsAPointWithItsInterval()
     {
         ComparisonRow[] means = [Row("monet", 0.6, null) with { Features = "cls4-prenorm" },
-            Row("vit-tiny-random", 0.4, new(new(-0.2, -0.25, -0.15), 0.01))];
-        ModelDefinition[] models = [Registry["monet"], Registry["vit-tiny-random"]];
-        ScatterFigure figure = CostReport.Quality(means, models, "linear");
-        Assert.Null(figure.Mark);
-        Assert.Equal([ModelCost.Ladder[^1].GigaMacs, ModelCost.Ladder[0].GigaMacs], figure.Groups[0].X);
-        Assert.Equal(["monet (cls4-prenorm)", "vit-tiny-random"], figure.Groups[0].Labels);
-        JsonNode error = JsonNode.Parse(FigureRenderer.PlotlySpec(figure))!["data"]![0]!["error_y"]!;
-        Assert.Equal([0.1, 0.1], error["array"]!.AsArray().Select(v => Math.Round((double)v!, 9)));
+            Row("vit-tiny-random", 0.4, new(new(-0.2, -0.25, -0.15), 0.01)), Row("vit-tiny-dino-kit", 0.5, null)];
+        ModelDefinition[] models = [Registry["monet"], Registry["vit-tiny-random"], Registry["vit-tiny-dino-kit"]];
+        PanelFigure figure = CostReport.Quality(means, models, Measured(), "linear");
+        Assert.Equal(["monet (cls4-prenorm)", "vit-tiny-random", "vit-tiny-dino-kit"],
+            figure.Points.Select(p => p.Name));
+        Assert.All(figure.Points, p => Assert.Equal(0.2, p.Y.High - p.Y.Low, 9));
+        JsonNode[] traces = [.. JsonNode.Parse(FigureRenderer.PlotlySpec(figure))!["data"]!.AsArray()
+            .Select(t => t!)];
+        Assert.Equal(9, traces.Length);
+        Assert.All(traces, t => Assert.Equal(0.1, (double)t["error_y"]!["array"]![0]!, 9));
+        // Two models of one cost stand side by side around it.
+        double left = (double)traces[1]["x"]![0]!, right = (double)traces[2]["x"]![0]!;
+        Assert.True(left < figure.Points[1].X[0] && right > left);
+        Assert.Equal(figure.Points[1].X[0], Math.Sqrt(left * right), 9);
 
         using var folder = new TemporaryFolder();
         ModelRegistry with = ModelRegistry.Load(DataFolder, ClipFixture.Write(folder.Path));
         means = [Row(ClipFixture.Name, 0.6, null, "FIXTURE") with { Features = "cls4-prenorm" },
             Row("vit-tiny-random", 0.4, new(new(-0.2, -0.25, -0.15), 0.01), "FIXTURE")];
         Assert.Equal("FIXTURE",
-            CostReport.Quality(means, [with[ClipFixture.Name], with["vit-tiny-random"]], "linear").Stamp);
+            CostReport.Quality(means, [with[ClipFixture.Name], with["vit-tiny-random"]], Measured(), "linear").Stamp);
     }
 
     [Fact]

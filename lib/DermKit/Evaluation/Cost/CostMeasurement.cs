@@ -11,7 +11,8 @@ public sealed record MeasuredCost(ModelCost Model, int Batch, double ImagesPerSe
     long? PeakBytes, Precision Precision = Precision.Fp32);
 
 /// <summary>Time and memory of feature extraction. Models take turns, so that other load slows all alike; one is in
-/// memory at a time. Weights are random, which changes neither time nor memory.</summary>
+/// memory at a time. Weights are random, which changes neither time nor memory; an ONNX encoder has its own and
+/// computes in float32 alone.</summary>
 public static class CostMeasurement
 {
     private const int Side = 224, Block = 1 << 20;
@@ -61,12 +62,13 @@ public static class CostMeasurement
                 long before = ProcessMemory.Trimmed();
                 using Backbone model = models[m].Unset(device);
                 Fill(model, values);
+                model.eval();
                 void Pass(int count)
                 {
                     using var pass = NewDisposeScope();
                     model.Features(images.narrow(0, 0, count), models[m].Variant).cpu();
                 }
-                foreach (Precision precision in precisions)
+                foreach (Precision precision in precisions.Where(p => p == Precision.Fp32 || model is not OnnxEncoder))
                 {
                     cancellation.ThrowIfCancellationRequested();
                     Dense.ComputeIn(model, precision.ProductType());
@@ -118,7 +120,8 @@ public static class CostMeasurement
         foreach ((string name, Parameter parameter) in model.named_parameters())
         {
             using var scope = NewDisposeScope();
-            if (name.Contains("norm", StringComparison.Ordinal)) continue;
+            // Scales of norms are 1 from the start.
+            if (parameter.dim() == 1 && name.EndsWith("weight", StringComparison.Ordinal)) continue;
             if (name.EndsWith("bias", StringComparison.Ordinal)) parameter.zero_();
             else
                 for (long start = 0; start < parameter.numel(); start += Block)

@@ -2,12 +2,13 @@ using DermKit.Models;
 
 namespace DermKit.Evaluation;
 
-/// <summary>Parameters of all layers of one kind, and multiply-accumulates for one image.</summary>
-public sealed record LayerCost(string Layer, long Parameters, long Macs);
+/// <summary>Parameters of all layers of one kind, and multiply-accumulates for one image, NaN when unknown.</summary>
+public sealed record LayerCost(string Layer, long Parameters, double Macs);
 
 /// <summary>Cost of a backbone for one image, counted from its sizes. Multiply-accumulates cover every weight at every
 /// token or map position and both attention products; norms, softmax, activations, additions and a projection behind
-/// the backbone are left out. Tokens include CLS, or are a ResNet's last map positions. Unset creates the model without
+/// the backbone are left out. Tokens include CLS, or are a ResNet's last map positions. Tokens and features are 0 for
+/// an ONNX encoder, whose operations are those that its definition declares. Unset creates the model without
 /// weights.</summary>
 public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int Tokens, int Features,
     FeatureVariant Variant, Func<Device?, Backbone> Unset)
@@ -22,9 +23,18 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
         Of("CLIP ViT-L/14", ClipVisionConfig.Named("large")),
     ];
 
-    /// <summary>Models of the <see cref="Ladder"/> by comma-separated names; empty for all.</summary>
+    /// <summary>Models of the <see cref="Ladder"/> by comma-separated names, empty for all; then those of the given
+    /// models that cost something else than any of the ladder.</summary>
     /// <exception cref="KitException">A name is unknown; the nearest is named.</exception>
-    public static IReadOnlyList<ModelCost> Named(string names)
+    public static IReadOnlyList<ModelCost> Named(string names, params IEnumerable<ModelDefinition> models) =>
+        [.. OfLadder(names), .. models.Select(m => m.Cost).OfType<ModelCost>().Where(c => !Ladder.Any(c.IsAs))
+            .DistinctBy(c => double.IsNaN(c.GigaMacs) ? c.Name : $"{c.Parameters} {c.GigaMacs}")];
+
+    // Whether both cost the same: of one name, or of equal counts.
+    internal bool IsAs(ModelCost other) => Name == other.Name
+        || (Parameters == other.Parameters && GigaMacs == other.GigaMacs);
+
+    private static IReadOnlyList<ModelCost> OfLadder(string names)
     {
         if (PlanSettings.Names(names) is not { } chosen) return Ladder;
         string[] known = [.. Ladder.Select(m => m.Name)];
@@ -36,7 +46,7 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
     /// <summary>Parameters of the backbone.</summary>
     public long Parameters => Layers.Sum(l => l.Parameters);
 
-    /// <summary>Billions of multiply-accumulates for one image.</summary>
+    /// <summary>Billions of multiply-accumulates for one image; NaN when unknown.</summary>
     public double GigaMacs => Layers.Sum(l => l.Macs) * 1e-9;
 
     /// <summary>Bytes of one image's features in float32.</summary>
@@ -68,7 +78,7 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
         void Add(string layer, long weights, int size)
         {
             LayerCost sum = parts.GetValueOrDefault(layer) ?? new(layer, 0, 0);
-            parts[layer] = new(layer, sum.Parameters + weights, sum.Macs + weights * size * size);
+            parts[layer] = new(layer, sum.Parameters + weights, sum.Macs + (double)weights * size * size);
         }
         void Norm(long channels) => Add("norms", 2 * channels, 0);
         int map = Half(side);
@@ -97,6 +107,11 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
         return new(name, [.. parts.Values], map * map, c.Features, FeatureVariant.AvgPool,
             device => ResNet.Unset(c, device));
     }
+
+    // An ONNX encoder, of which only the declaration and the file's initialisers tell.
+    internal static ModelCost Of(string name, long parameters, double? gigaMacs, Func<Device?, Backbone> make) =>
+        new(name, [new("whole network", parameters, gigaMacs * 1e9 ?? double.NaN)], 0, 0, FeatureVariant.AvgPool,
+            make);
 
     private static LayerCost[] Count(long d, int depth, long hidden, int patch, long tokens, long positions,
         bool patchBias, bool qkvBias, int norms)

@@ -23,7 +23,11 @@ public sealed record SavingMedian(double Lower, double Upper, double Low, double
 /// has no interval, because the sample decides which pairs cross. Falling counts curves whose mean falls between sizes.
 /// Difference is F1 of model minus baseline at the most labels, averaged over tasks.</summary>
 public sealed record SavingRow(string Task, int Tasks, int Pairs, int Crossing, int AtLeast, int AtMost,
-    SavingMedian Median, double Ratio, int Falling, Interval Difference);
+    SavingMedian Median, double Ratio, int Falling, Interval Difference)
+{
+    // Whether it stands for a group, which may have one task.
+    internal bool IsGroup { get; init; }
+}
 
 /// <summary>The kit's label saving (the paper does not publish its computation). Mean F1 is interpolated over log n; at
 /// each baseline size the saving is n_baseline / n_model, with the n_model of equal F1. A pair outside the model's
@@ -54,8 +58,8 @@ public static class LabelSaving
         })];
     }
 
-    // Savings on each shared task, then over tasks inside and outside the pre-training data of the kit or of either
-    // model; tasks outside of means are in no group.
+    // Savings on each shared task, then over tasks inside and outside the pre-training data of the kit or of any model
+    // of the curves, so that groups are the same against every baseline; tasks outside of means are in no group.
     internal static IReadOnlyList<SavingRow> Table(IReadOnlyList<MeanCurve> curves, (string Model, string Probe) model,
         (string Model, string Probe) baseline)
     {
@@ -74,10 +78,14 @@ public static class LabelSaving
                 throw new KitException($"Label saving, task '{a.Task}': {a.Model} ({a.Probe}) and {b.Model} "
                     + $"({b.Probe}) were not drawn alike; compare curves of one run.");
         var groups = pairs.Where(p => p.Model.Curves[0].InMeans)
-            .GroupBy(p => p.Model.Curves[0].InPretraining || p.Baseline.Curves[0].InPretraining)
-            .OrderBy(g => g.Key ? 0 : 1).Where(g => g.Count() > 1);
-        return [.. pairs.Select(p => Row(p.Model.Task, [p])),
-            .. groups.Select(g => Row(g.Key ? Comparison.Inside : Comparison.Outside, [.. g]))];
+            .GroupBy(p => curves.Any(c => c.Task == p.Model.Task && c.Curves[0].InPretraining))
+            .OrderBy(g => g.Key ? 0 : 1).ToLookup(g => g.Count() > 1);
+        string[] alone = [.. groups[false].SelectMany(g => g.Select(p => p.Model.Task))];
+        return [.. pairs.Select(p => Row(p.Model.Task, [p]) with { IsGroup = alone.Contains(p.Model.Task) }),
+            .. groups[true].Select(g => Row(g.Key ? Comparison.Inside : Comparison.Outside, [.. g]) with
+            {
+                IsGroup = true,
+            })];
     }
 
     private static SavingRow Row(string name, (MeanCurve Model, MeanCurve Baseline)[] tasks)

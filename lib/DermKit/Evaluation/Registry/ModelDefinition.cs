@@ -62,7 +62,8 @@ public sealed record ModelDefinition
     /// of the initialisers.</summary>
     public required long Parameters { get; init; }
 
-    /// <summary>Billions of multiply-adds for one image, to two decimals, checked; null when unknown.</summary>
+    /// <summary>Billions of multiply-adds for one image, to two decimals, checked but for onnx; null when
+    /// unknown.</summary>
     public double? GigaMacs { get; init; }
 
     /// <summary>"random", a weights file relative to data/, of any ending (.pth, .bin, ...), or one that the build puts
@@ -141,12 +142,13 @@ public sealed record ModelDefinition
         }
     }
 
-    /// <summary>Counted from the sizes; null for onnx and a family that the kit does not build.</summary>
+    /// <summary>Counted from the sizes, of onnx as declared; null for a family that the kit does not build.</summary>
     [JsonIgnore]
-    public ModelCost? Cost => Problem is not null || !IsBuilt || IsOnnx ? null : Family switch
+    public ModelCost? Cost => Problem is not null || !IsBuilt ? null : Family switch
     {
         "clip" => ModelCost.Of(Name, ClipVision),
-        "resnet" => ModelCost.Of(Name, Convolutional),
+        "onnx" => ModelCost.Of(Name, Parameters, GigaMacs, Unset),
+        "resnet" => ModelCost.Of(Name, Convolutional) with { Unset = device => Centred(Unset(device)) },
         _ => ModelCost.Of(Name, Vit),
     };
 
@@ -227,9 +229,7 @@ public sealed record ModelDefinition
                 throw new KitException($"expected {Parameters} parameters, found {model.ParameterCount}; correct "
                     + "'size', 'patch' or 'parameters' in its file.");
             if (!isRandom && !IsOnnx) WeightLoader.LoadStrict(model, WeightsPath, AllLeftOut);
-            if (MeanImage is { } mean && model is ResNet network)
-                network.MeanImage = (OnnxFile.MeanImage(InKit(mean)), WeightLoader.FileHash(InKit(mean)));
-            model.Origin = $"Model '{Name}'" + (isRandom ? $", seed {seed}" : $" ({WeightsPath})");
+            Centred(model).Origin = $"Model '{Name}'" + (isRandom ? $", seed {seed}" : $" ({WeightsPath})");
             model.eval();
             return model;
         }
@@ -239,6 +239,14 @@ public sealed record ModelDefinition
             if (e is KitException) throw new KitException($"Model '{Name}': {e.Message}", e);
             throw;
         }
+    }
+
+    // With the mean image that a resnet subtracts.
+    private Backbone Centred(Backbone model)
+    {
+        if (MeanImage is { } mean && model is ResNet network)
+            network.MeanImage = (OnnxFile.MeanImage(InKit(mean)), WeightLoader.FileHash(InKit(mean)));
+        return model;
     }
 
     internal Backbone Unset(Device? device) => Family switch

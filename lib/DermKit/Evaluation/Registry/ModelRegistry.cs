@@ -29,7 +29,7 @@ public sealed class ModelRegistry
 
     // The models that a plan takes.
     internal IEnumerable<ModelDefinition> Of(SuitePlan plan) => plan.Models?.Select(name => this[name])
-        ?? Present.Where(m => m.Parameters <= plan.MostParameters);
+        ?? Present.Where(m => m.Parameters <= plan.MostParameters).Union(plan.Baselines.Select(name => this[name]));
 
     /// <summary>Reads models/*.json of the kit's data/ folder, and the keys of other files in data/weights and further
     /// folders.</summary>

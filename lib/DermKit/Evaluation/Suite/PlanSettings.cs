@@ -6,21 +6,23 @@ namespace DermKit.Evaluation;
 public static class PlanSettings
 {
     /// <summary>The plan with a notebook's settings; an empty text keeps the plan's value. Lists are comma separated,
-    /// models may be weights files, version is Strict or Original, and geometry such as 200x150 resizes every
-    /// image.</summary>
+    /// models may be weights files, baselines take part beside the models named, version is Strict or Original, and
+    /// geometry such as 200x150 resizes every image.</summary>
     /// <exception cref="KitException">The version or the geometry cannot be read.</exception>
-    public static SuitePlan With(this SuitePlan plan, string tasks = "", string models = "", string baseline = "",
+    public static SuitePlan With(this SuitePlan plan, string tasks = "", string models = "", string baselines = "",
         string version = "", string probes = "", string geometry = "", int resamples = 1000)
     {
         SplitVersion split = plan.Version;
         if (version.Length > 0 && !Enum.TryParse(version, out split))
             throw new KitException($"version: expected {string.Join(" or ", Enum.GetNames<SplitVersion>())}, "
                 + $"found '{version}'.");
+        string[] compared = Names(baselines) ?? [.. plan.Baselines];
         return plan with
         {
             Tasks = Names(tasks) ?? plan.Tasks,
-            Models = Names(models) ?? plan.Models,
-            Baseline = baseline.Length > 0 ? baseline : plan.Baseline,
+            Models = Names(models)?.Union(baselines.Length > 0 ? compared : []).ToArray() ?? plan.Models,
+            Baseline = compared[0],
+            OtherBaselines = compared[1..],
             Version = split,
             Geometry = SuitePlan.GeometryOf(geometry) ?? plan.Geometry,
             Probing = plan.Probing with
@@ -37,7 +39,7 @@ public static class PlanSettings
         ModelDefinition[] taken = [.. models.Of(plan)];
         ModelDefinition? partner = taken.FirstOrDefault(m => m.Name == "monet")
             ?? taken.FirstOrDefault(m => m.Stamp == Stamps.Fixture);
-        return plan with { Baseline = partner?.Name ?? plan.Baseline };
+        return partner is null ? plan : plan with { Baseline = partner.Name, OtherBaselines = [.. plan.Baselines] };
     }
 
     /// <summary>Names of a comma-separated list; null if empty.</summary>

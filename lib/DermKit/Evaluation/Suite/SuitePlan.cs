@@ -12,7 +12,7 @@ public sealed record SuitePlan
     /// <summary>Version of each task.</summary>
     public SplitVersion Version { get; init; }
 
-    /// <summary>Names of models; null takes all with weights present.</summary>
+    /// <summary>Names of models; null takes the baselines and all with weights present.</summary>
     public string[]? Models { get; init; }
 
     /// <summary>Seeds of splits, probes and random weights; the paper's five.</summary>
@@ -51,6 +51,12 @@ public sealed record SuitePlan
 
     /// <summary>Model of the paired differences.</summary>
     public string Baseline { get; init; } = "vit-tiny-random";
+
+    /// <summary>Further models of comparison. Like the baseline they take part whatever their size.</summary>
+    public IReadOnlyList<string> OtherBaselines { get; init; } = [];
+
+    // The baseline and the others.
+    internal IEnumerable<string> Baselines => OtherBaselines.Prepend(Baseline);
 
     /// <summary>Most parameters of a model that is not named.</summary>
     [DisplayName("Most parameters of a model")]

@@ -51,8 +51,8 @@ public sealed record SuiteRun(IReadOnlyList<TaskResult> Results, IReadOnlyList<P
         ModelDefinition[] chosen = [.. models.Of(plan)];
         if (chosen.FirstOrDefault(m => !m.IsPresent) is { } absent)
             throw new KitException($"Model '{absent.Name}': {absent.Missing}");
-        if (!chosen.Contains(models[plan.Baseline]))
-            throw new KitException($"Baseline '{plan.Baseline}' is not among the models of this run "
+        if (plan.Baselines.FirstOrDefault(name => !chosen.Contains(models[name])) is { } other)
+            throw new KitException($"Baseline '{other}' is not among the models of this run "
                 + $"({Names.Listed(chosen.Select(m => m.Name))}); name one of them.");
         return chosen;
     }

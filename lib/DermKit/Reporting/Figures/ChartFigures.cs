@@ -49,6 +49,47 @@ public sealed record BarFigure(string Id, string Title, string Caption, string A
     }
 }
 
+/// <summary>Ratios of one series, one for each category; null where there is none.</summary>
+public sealed record RatioSeries(string Name, IReadOnlyList<SavingMedian?> Values);
+
+/// <summary>Ratios with intervals over categories, on a logarithmic axis with a line at 1. Open marks are the ends of
+/// ratios that are bounded, arrows the ends without bound.</summary>
+public sealed record RatioFigure(string Id, string Title, string Caption, string AltText,
+    IReadOnlyList<string> Categories, IReadOnlyList<RatioSeries> Series, string ValueAxis, Table Numbers)
+    : Figure(Id, Title, Caption, AltText)
+{
+    /// <inheritdoc/>
+    public override Table Data() => Series.FirstOrDefault(s => s.Values.Count != Categories.Count) is { } wrong
+        ? throw Wrong($"series '{wrong.Name}' has {wrong.Values.Count} values for {Categories.Count} categories.")
+        : Numbers;
+
+    // Ends of an axis with room for every known end and for 1.
+    internal (double Left, double Right) Ends
+    {
+        get
+        {
+            IEnumerable<double> all = Series.SelectMany(s => s.Values).OfType<SavingMedian>()
+                .SelectMany(m => new[] { m.Lower, m.Upper, m.Low, m.High });
+            double[] known = [.. all.Where(v => v > 0 && double.IsFinite(v)), 0.8, 1.25];
+            return (known.Min() / 1.3, known.Max() * 1.3);
+        }
+    }
+
+    // The median or its ends, the first with the interval, then an arrow where that has no end.
+    internal IEnumerable<(Estimate At, string Symbol)> Marks(SavingMedian m, string symbol)
+    {
+        (double left, double right) = Ends;
+        // To the digits that are printed.
+        bool isKnown = m.Upper <= 1.005 * m.Lower;
+        double[] ends = [.. new[] { m.Lower, m.Upper }.Where(e => e > 0 && double.IsFinite(e))];
+        foreach (double end in ends.Take(isKnown ? 1 : 2))
+            yield return (end != ends[0] ? end : new Estimate(end, Math.Max(m.Low, left), Math.Min(m.High, right)),
+                symbol + (isKnown ? "" : "-open"));
+        if (m.Low < left) yield return (left, "triangle-left");
+        if (m.High > right) yield return (new(right, ends.Length > 0 ? right : left, right), "triangle-right");
+    }
+}
+
 /// <summary>One line, in a band when <paramref name="Low"/> and <paramref name="High"/> are given.</summary>
 public sealed record LineSeries(string Name, IReadOnlyList<double> X, IReadOnlyList<double> Y,
     IReadOnlyList<double>? Low = null, IReadOnlyList<double>? High = null)
@@ -135,6 +176,27 @@ public sealed record HeatmapFigure(string Id, string Title, string Caption, stri
     }
 }
 
+/// <summary>A point with its place on each horizontal axis of a <see cref="PanelFigure"/>, NaN where unknown, in the
+/// panels of a row. A value of NaN is drawn as a dashed line in every row.</summary>
+public sealed record PanelPoint(string Name, string Row, IReadOnlyList<double> X, Estimate Y);
+
+/// <summary>The same values over several logarithmic axes, a column of panels for each; names are in the legend. Axis
+/// titles contain the units.</summary>
+public sealed record PanelFigure(string Id, string Title, string Caption, string AltText,
+    IReadOnlyList<PanelPoint> Points, IReadOnlyList<string> XAxes, string YAxis) : Figure(Id, Title, Caption, AltText)
+{
+    /// <inheritdoc/>
+    public override Table Data()
+    {
+        if (Points.FirstOrDefault(p => p.X.Count != XAxes.Count || p.X.Any(x => x <= 0)) is { } wrong)
+            throw Wrong($"point '{wrong.Name}' is at [{string.Join(", ", wrong.X.Select(Tables.Number))}]; expected "
+                + $"{XAxes.Count} places above 0, or NaN.");
+        return new(Title, ["", "Panels", .. XAxes, YAxis], [.. Points.Select(Row)]) { Stamp = Stamp };
+
+        static IReadOnlyList<object?> Row(PanelPoint p) => [p.Name, p.Row, .. p.X.Cast<object?>(), p.Y];
+    }
+}
+
 /// <summary>Points of one group. Labels name single points; all points or none have intervals.</summary>
 public sealed record ScatterGroup(string Name, IReadOnlyList<double> X, IReadOnlyList<double> Y,
     IReadOnlyList<string>? Labels = null, IReadOnlyList<double>? Low = null, IReadOnlyList<double>? High = null)
@@ -143,27 +205,16 @@ public sealed record ScatterGroup(string Name, IReadOnlyList<double> X, IReadOnl
     internal object At(int i) => Low is null ? Y[i] : new Estimate(Y[i], Low[i], High?[i] ?? double.NaN);
 }
 
-/// <summary>Points over two number axes, a symbol for each group. Axis titles contain the units.</summary>
+/// <summary>Points over a logarithmic and a number axis, a symbol for each group, with their labels. Groups are drawn a
+/// little apart, so that their intervals do not overlap; the data table has the true places. Axis titles contain the
+/// units.</summary>
 public sealed record ScatterFigure(string Id, string Title, string Caption, string AltText,
     IReadOnlyList<ScatterGroup> Groups, string XAxis, string YAxis) : Figure(Id, Title, Caption, AltText)
 {
     private const int TableRows = 200;
 
-    /// <summary>Logarithmic horizontal axis.</summary>
-    public bool LogX { get; init; }
-
-    /// <summary>Prints the points' labels beside them.</summary>
-    public bool ShowLabels { get; init; }
-
     /// <summary>Places of the labels on the horizontal axis; null lets the renderer choose.</summary>
     public IReadOnlyList<double>? XTicks { get; init; }
-
-    /// <summary>Draws groups a little apart, so that their intervals do not overlap; the data table has the true
-    /// places.</summary>
-    public bool SideBySide { get; init; }
-
-    /// <summary>A dashed vertical line, such as the place of a missing point.</summary>
-    public (double X, string Label)? Mark { get; init; }
 
     /// <inheritdoc/>
     public override Table Data()

@@ -61,6 +61,30 @@ public sealed class CostMeasurementTests
     }
 
     [Fact]
+    public void ANetworkIsMeasuredAsItIsEvaluatedAndAnOnnxEncoderInFloat32Alone()
+    {
+        string data = Path.Combine(KitSettings.FromEnvironment().Root, "data");
+        ModelDefinition file = ModelRegistry.Load(data)["resnet18-imagenet"] with { Family = "onnx" };
+        var modes = new List<bool>();
+        ModelCost watched = ModelCost.Of("watched", 0, 1, _ => new ModuleBackbone("watched", new Watched(modes), 3));
+        IReadOnlyList<MeasuredCost> measured = CostMeasurement.Run([watched, file.Cost!],
+            new CostPlan { Batches = [1], Rounds = 1, Seconds = 0.01 });
+        // Batch normalisation in training mode would take longer, and move its statistics.
+        Assert.NotEmpty(modes);
+        Assert.DoesNotContain(true, modes);
+        Assert.Equal(Precision.Fp32, Assert.Single(measured, m => m.Model.Name == file.Name).Precision);
+    }
+
+    private sealed class Watched(List<bool> modes) : torch.nn.Module<torch.Tensor, torch.Tensor>(nameof(Watched))
+    {
+        public override torch.Tensor forward(torch.Tensor x)
+        {
+            modes.Add(training);
+            return x.mean([2, 3]);
+        }
+    }
+
+    [Fact]
     public void AGpusMemoryIsWhatNvidiaSmiSays()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the stand-in for nvidia-smi is a shell script");

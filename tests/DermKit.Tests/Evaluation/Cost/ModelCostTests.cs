@@ -91,6 +91,34 @@ public sealed class ModelCostTests
     }
 
     [Fact]
+    public void ModelsOfARunFollowTheLadderWhereTheyCostSomethingElse()
+    {
+        ModelRegistry models = ModelRegistry.Load(Path.Combine(KitSettings.FromEnvironment().Root, "data"));
+        var file = new ModelDefinition
+        {
+            Name = "file",
+            Version = 1,
+            Title = "file",
+            Family = "onnx",
+            Parameters = 15_897_152,
+            Source = "weights/file.onnx",
+            Licence = "MIT",
+        };
+        ModelCost[] all = [.. ModelCost.Named("ViT-T/16", models["vit-tiny-random"], models["resnet18-random"],
+            models["resnet18-imagenet"], file, file with { Name = "declared", GigaMacs = 1.5 })];
+        Assert.Equal(["ViT-T/16", "resnet18-imagenet", "file", "declared"], all.Select(m => m.Name));
+        // ResNet-18 with one more block of two 3x3 convolutions and their norms in the last stage of 7 x 7.
+        ModelCost usual = ModelCost.Of("r", ResNetConfig.ResNet18);
+        Assert.Equal(usual.GigaMacs + 2 * 9 * 512 * 512 * 49 * 1e-9, all[1].GigaMacs, 9);
+        Assert.Equal(usual.Parameters + 2 * (9 * 512 * 512 + 2 * 512), all[1].Parameters);
+        using Backbone timed = all[1].Unset(CPU);
+        Assert.NotNull(Assert.IsType<ResNet>(timed).MeanImage);
+        // Nothing is counted in a file: parameters and what it declares.
+        Assert.Equal((15_897_152, double.NaN, 1.5), (all[2].Parameters, all[2].GigaMacs, all[3].GigaMacs));
+        Assert.False(all[2].IsAs(all[1]));
+    }
+
+    [Fact]
     public void AModeChangesNumbersAndMonetIsThePartnerWhereItIsTaken()
     {
         CostPlan quick = CostPlan.For(RunMode.Quick), workshop = CostPlan.For(RunMode.Workshop),

@@ -131,6 +131,12 @@ public sealed class SuiteRunTests
         Assert.Equal([1, 9, 21, 42, 555], full.Seeds);
         Assert.Equal(["vit-tiny-random"],
             SuiteRun.Choose(Models, quick).Where(m => m.Source == "random").Select(m => m.Name));
+        // Baselines take part whatever their size, beside models that are named or all.
+        string[] Chosen(string models) => [.. SuiteRun.Choose(Models,
+            quick.With(models: models, baselines: "resnet18-random, resnet18-imagenet")).Select(m => m.Name)];
+        Assert.Equal(["vit-tiny-dino-kit", "resnet18-random", "resnet18-imagenet"], Chosen("vit-tiny-dino-kit"));
+        Assert.Equal(SuiteRun.Choose(Models, quick).Select(m => m.Name).Append("resnet18-random")
+            .Append("resnet18-imagenet").Order(), Chosen("").Order());
     }
 
     [Fact]
@@ -143,6 +149,9 @@ public sealed class SuiteRunTests
             StringComparison.Ordinal);
         Assert.Contains("not among",
             Message(() => SuiteRun.Choose(Models, Plan with { Baseline = "vit-small-random" })),
+            StringComparison.Ordinal);
+        Assert.Contains("'resnet18-random' is not among",
+            Message(() => SuiteRun.Choose(Models, Plan with { OtherBaselines = ["resnet18-random"] })),
             StringComparison.Ordinal);
         Assert.Contains("monet", Message(() => SuiteRun.Choose(Models, Plan with { Models = ["monet"] })),
             StringComparison.Ordinal);

@@ -140,6 +140,12 @@ public sealed class FigureTests : IDisposable
         Assert.Contains("logarithmic", Assert.Throws<KitException>(log.ToHtml).Message);
         var matrix = new HeatmapFigure("f3", "t", "c", "a", ["x"], ["y", "z"], new double[2, 2]);
         Assert.Contains("2 x 2", Assert.Throws<KitException>(matrix.ToHtml).Message);
+        RatioFigure ratios = SampleFigures.Ratios() with { Categories = ["one"] };
+        Assert.Contains("series 'ImageNet, knn' has 2 values for 1 categories",
+            Assert.Throws<KitException>(ratios.ToHtml).Message);
+        PanelFigure panels = SampleFigures.Panels() with { XAxes = ["one"] };
+        Assert.Contains("point 'DINO ViT-T' is at [5.5, 11]; expected 1 places",
+            Assert.Throws<KitException>(panels.ToHtml).Message);
     }
 
     [Fact]

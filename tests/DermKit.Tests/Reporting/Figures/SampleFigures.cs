@@ -1,3 +1,4 @@
+using DermKit.Evaluation;
 using DermKit.Reporting;
 
 namespace DermKit.Tests.Reporting;
@@ -85,11 +86,30 @@ internal static class SampleFigures
         "Four labelled points; ViT-T lies high at 5.5 million parameters.",
         [new("Self-supervised", [5.5, 23.5], [0.694, 0.681], ["DINO ViT-T", "SimCLR ResNet-50"]),
             new("Image–text", [303, 303], [0.643, 0.712], ["CLIP ViT-L/14", "MONET"])],
-        "Parameters (millions, log scale)", "Mean macro F1 (0–1)")
+        "Parameters (millions, log scale)", "Mean macro F1 (0–1)");
+
+    internal static RatioFigure Ratios() => new("label-saving", "Labels saved by DINO ViT-T",
+        "Right of the dashed line the model takes fewer labels. One median is bounded below only.",
+        "Marks for two rows; twice the labels against ImageNet on diagnosis, at least four times against random "
+        + "weights.",
+        ["Diagnosis (5 classes)", "Malignant vs benign"],
+        [
+            new("ImageNet, knn", [new(2, 2, 1.4, 3.1), new(0, 0.5, 0, 0.8)]),
+            new("Random weights, knn", [new(4, double.PositiveInfinity, 3, double.PositiveInfinity), null]),
+        ], "Labels of the baseline for one of the model",
+        new("Labels saved", ["Task", "Median"], [["Diagnosis (5 classes)", "2.00 [1.40, 3.10]"]]))
     {
-        LogX = true,
-        ShowLabels = true
+        Stamp = "SYNTHETIC"
     };
+
+    internal static PanelFigure Panels() => new("cost-quality", "Score over cost",
+        "The small network comes close to one with 55 times its parameters, whose time is not known.",
+        "Two points with intervals and a dashed line over two costs.",
+        [
+            new("DINO ViT-T", "Seen tasks", [5.5, 11], new(0.69, 0.65, 0.73)),
+            new("CLIP ViT-L/14", "Seen tasks", [303, double.NaN], new(0.64, 0.60, 0.68)),
+            new("MONET, cost only", "", [303, 500], double.NaN),
+        ], ["Parameters, M", "s for 1,000 images"], "Mean F1 (0-1)");
 
     internal static ImageGridFigure Tiles(Func<int, byte[]> image) => new("examples", "Twelve test images",
         "First images of the test split with label and prediction.",
@@ -118,7 +138,8 @@ internal static class SampleFigures
         Headline = "Paired difference to random weights: 0.28 [0.23, 0.33]."
     };
 
-    internal static Figure[] Charts() => [Points(), Bars(), Lines(), Confusion(), Embedding(), Size()];
+    internal static Figure[] Charts() =>
+        [Points(), Bars(), Lines(), Confusion(), Embedding(), Size(), Ratios(), Panels()];
 
     private static string DataUri(byte[] file) =>
         $"data:image/{(file is [0x89, ..] ? "png" : "jpeg")};base64,{Convert.ToBase64String(file)}";

@@ -64,14 +64,18 @@ public sealed class SizeReportTests
                 Units = 173,
                 Seeds = 5
             }];
-        Table table = SizeReport.PerUnit(rows, [Registry["vit-tiny-random"], Registry["resnet50-random"]], Measured());
+        ComparisonRow[] means = [Row("vit-tiny-random", 0.4, null), Row("resnet50-random", 0.6, null)];
+        Table table = SizeReport.PerUnit(rows, means, [Registry["vit-tiny-random"], Registry["resnet50-random"]],
+            Measured());
         ModelCost tiny = ModelCost.Ladder[0];
-        Assert.Equal(new Estimate(20, 10, 30), Round((Estimate)table.Rows[0][3]!));
-        Assert.Equal(20 / (tiny.Parameters * 1e-6), ((Estimate)table.Rows[0][4]!).Value, 9);
-        Assert.Equal(10 / tiny.GigaMacs, ((Estimate)table.Rows[0][5]!).Low, 9);
+        Assert.Equal(new Estimate(0.4, 0.4 - 0.1, 0.5), table.Rows[0][3]);
+        Assert.Equal([tiny.Parameters * 1e-6, tiny.GigaMacs, new Estimate(90, 85, 92)], table.Rows[0].Skip(4).Take(3));
+        Assert.Equal(new Estimate(20, 10, 30), Round((Estimate)table.Rows[0][7]!));
+        Assert.Equal(20 / (tiny.Parameters * 1e-6), (double)table.Rows[0][8]!, 9);
+        Assert.Equal(20 / tiny.GigaMacs, (double)table.Rows[0][9]!, 9);
         // 1,000 images at 90 a second.
-        Assert.Equal(20 / (1000 / 90.0), ((Estimate)table.Rows[0][6]!).Value, 9);
-        Assert.True(double.IsNaN(((Estimate)table.Rows[1][6]!).Value));
+        Assert.Equal(20 / (1000 / 90.0), (double)table.Rows[0][10]!, 9);
+        Assert.True(double.IsNaN((double)table.Rows[1][10]!));
         Assert.Equal("SYNTHETIC", table.Stamp);
         Assert.Equal("2 unseen (173)", table.Rows[0][2]);
         Assert.Contains("Seeds: 5, averaged.", table.ToString());
