@@ -105,9 +105,9 @@ public sealed class SpeedrunLedgerTests : IDisposable
         Assert.Contains(", a tie |", page[6]);
         Assert.DoesNotContain("a tie", page[7]);
         Assert.Contains("expected the lines", Assert.Throws<KitException>(() => SpeedrunPage.Filled("", [])).Message);
-        ScatterFigure figure = SpeedrunReport.Figure(entries);
-        Assert.Equal(["trained", "untrained", "null"], figure.Groups.Select(g => g.Name));
-        Assert.Equal(9, figure.Data().Rows.Count);
+        BarFigure figure = SpeedrunReport.Figure(entries);
+        Assert.Equal(["trained", "untrained", "null"], figure.Series.Select(g => g.Name));
+        Assert.Equal(3, figure.Data().Rows.Count);
     }
 
     [Fact]
