@@ -224,6 +224,7 @@ public sealed class PairTests : IDisposable
             Epochs = 1,
             WarmupEpochs = 0,
             MostImages = 4,
+            BaseLearningRate = 1e4,
             InitialWeights = path,
             InitialShare = 0.25,
         };
