@@ -24,14 +24,15 @@ internal static class Comparisons
         {
             var marks = names.Zip(series.Values).Where(v => v.Second is not null)
                 .SelectMany(v => figure.Marks(v.Second!, Look.Symbol(i)).Select(p => (Row: v.First, Of: v.Second!,
-                    p.At, p.Symbol))).OrderBy(m => m.Symbol.StartsWith("triangle-", StringComparison.Ordinal))
-                .ToArray();
+                    p.At, p.Symbol))).OrderByDescending(m => m.At.HasInterval).ToArray();
             return Look.Trace("scatter", ("name", Look.Text(series.Name)), ("mode", "markers"), ("offsetgroup", $"{i}"),
                 ("orientation", "h"), ("y", marks.Select(m => m.Row).ToArray()),
                 ("x", marks.Select(m => m.At.Value).ToArray()), ("cliponaxis", false),
                 ("marker", Look.Part(("color", Look.Color(i)), ("size", 9),
-                    ("symbol", marks.Select(m => m.Symbol).ToArray()), ("line", Look.Part(("width", 1.8))))),
-                ("error_x", Look.Errors(marks.Select(m => m.At), Look.Color(i))), ("hoverinfo", "text"),
+                    ("symbol", marks.Select(m => m.Symbol).ToArray()))),
+                // Shorter, because plotly draws caps of zeros.
+                ("error_x", Look.Errors(marks.Select(m => m.At).Where(a => a.HasInterval), Look.Color(i))),
+                ("hoverinfo", "text"),
                 ("hovertext", marks.Select(m => $"{m.Row}<br>{Look.Text(series.Name)}: {SavingReport.Median(m.Of)}")
                     .ToArray()));
         }
