@@ -115,8 +115,10 @@ internal static partial class ResultsPage
     // Models as rows, means (tasks, where there is none) and probes as columns.
     private static string Short(Publication run)
     {
-        (string Task, string Title)[] means = [.. Means(run).Select(m => (m.Task, Over(m)))];
-        if (means.Length == 0) means = [.. run.Tasks.Select(t => (t.Name, t.Title))];
+        string[] overSeveral = [.. Means(run).Select(m => m.Task)];
+        // A group of one task has no mean.
+        (string Task, string Title)[] means = [.. Means(run).Select(m => (m.Task, Over(m))),
+            .. run.Tasks.Where(t => !overSeveral.Contains(t.Mean)).Select(t => (t.Name, t.Title))];
         var columns = means.SelectMany(m => run.Settings.Probes.Select(p => (m.Task, m.Title, Probe: p))).ToArray();
         string table = Markdown(["model", "parameters", .. columns.Select(c => $"{c.Title}, {c.Probe}")],
             run.Models.Select(m => (IEnumerable<string>)[m.Title, Invariant($"{m.Parameters / 1e6:0.0} M"),
