@@ -84,13 +84,14 @@ public sealed class CheckpointFaults : IDisposable
         Enum kind => Enum.ToObject(kind.GetType(),
             Convert.ToInt32(kind, System.Globalization.CultureInfo.InvariantCulture) == 0 ? 1 : 0),
         string[] list => (string[])[.. list, "other"],
+        int[] list => (int[])[.. list, 1],
         _ => throw new ArgumentException($"{value.GetType()} is a new type of key"),
     };
 
     [Fact]
     public void EachKeyIsRefusedByNameOrLeavesTheCourseOfTrainingAsItIs()
     {
-        string[] free = ["checkpointEvery", "keepEvery", "keepLast", "monitorEvery"];
+        string[] free = ["checkpointEvery", "initialShare", "keepEvery", "keepLast", "monitorEvery"];
         using PretrainData data = tiny.Data(Options);
         var resumed = new List<string>();
         int refused = 0;

@@ -86,7 +86,7 @@ public sealed record RatioFigure(string Id, string Title, string Caption, string
             yield return (end != ends[0] ? end : new Estimate(end, Math.Max(m.Low, left), Math.Min(m.High, right)),
                 symbol + (isKnown ? "" : "-open"));
         if (m.Low < left) yield return (left, "triangle-left");
-        if (m.High > right) yield return (new(right, ends.Length > 0 ? right : left, right), "triangle-right");
+        if (m.High > right) yield return (ends.Length > 0 ? right : new Estimate(right, left, right), "triangle-right");
     }
 }
 

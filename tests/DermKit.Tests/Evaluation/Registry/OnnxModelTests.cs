@@ -83,7 +83,8 @@ public sealed class OnnxModelTests : IDisposable
         ModelDefinition model = Assert.Single(registry.Models);
         Assert.Equal(("x", "onnx", 3, FeatureVariant.AvgPool, new EvalTransform()),
             (model.Name, model.Family, model.Parameters, model.Features, model.Transform));
-        Assert.Equal((true, null, true), (model.IsPresent, model.Cost, model.IsUndeclared));
+        Assert.Equal((true, true), (model.IsPresent, model.IsUndeclared));
+        Assert.Equal((3, double.NaN), (model.Cost!.Parameters, model.Cost.GigaMacs));
         Assert.Contains("it gets the paper's transform and ImageNet's statistics", model.Note);
         Assert.Contains(model.Note, registry.Card(model));
         Assert.Contains("undeclared, ONNX encoder", ProbingReport.Registry(registry).ToString());
@@ -100,7 +101,8 @@ public sealed class OnnxModelTests : IDisposable
         string path = Write("x.onnx", Scaled(1, 2, 3));
         Declare(m => m["sha256"] = WeightLoader.FileHash(path));
         ModelDefinition model = Assert.Single(Load().Models);
-        Assert.Equal((true, EvalTransform.Dino, null), (model.IsPresent, model.Transform, model.Cost));
+        Assert.Equal((true, EvalTransform.Dino, 3),
+            (model.IsPresent, model.Transform, model.Cost!.Parameters));
         using (torch.NewDisposeScope())
         using (Backbone made = model.Create(0))
         {

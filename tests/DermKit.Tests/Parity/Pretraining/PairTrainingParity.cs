@@ -69,8 +69,10 @@ public sealed class PairTrainingParity
         Dictionary<string, Tensor> expected = found.Keys.ToDictionary(key => key, key => file.Load(key));
         double Error(string key) => Fixtures.RelativeError(found[key], expected[key]);
         if (found.Keys.All(key => Error(key) <= Tolerance)) return;
-        // The first step has met no update yet, and holds in any case.
-        Fixtures.Close(found["loss"][0], expected["loss"][0], Tolerance, "loss of the first step");
+        // The first step has met no update yet, and holds in any case. Its loss is what remains of cosines up to 1, so
+        // that rounding, some units of 6e-8, is measured against 1.
+        double first = found["loss"][0].item<float>() - expected["loss"][0].item<float>();
+        Assert.InRange(first, -1.5e-6, 1.5e-6);
         // An activation within rounding of zero may fall on either side, as the processor rounds, and the gradients
         // behind it follow. Changes of the initial weights in the last bit show by how much the trajectory may move.
         Dictionary<string, Tensor>[] near = [.. Enumerable.Range(1, 8).Select(seed => ByolTrajectory(file, seed))];
