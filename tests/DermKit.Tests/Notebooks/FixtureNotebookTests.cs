@@ -70,7 +70,7 @@ public sealed class FixtureNotebookTests
         Assert.All(outputs.Where(o => o.Value.Contains(ClipFixture.Name)), o => Assert.Contains("FIXTURE", o.Value));
         Assert.All(new[] { "growth", "ladder", "layers", "measure", "rates" },
             cell => Assert.DoesNotContain("FIXTURE", outputs[cell]));
-        Assert.Contains("81.0", outputs["ladder"]);
+        Assert.Contains("1.25", outputs["ladder"]);
         Assert.Contains($"F1 minus {ClipFixture.Name}", outputs["claim"]);
         Assert.Contains("not tested here", outputs["claim"]);
         // Both formats give the same features; the pair of them differs in nothing.

@@ -24,10 +24,11 @@ public sealed record ModelCost(string Name, IReadOnlyList<LayerCost> Layers, int
     ];
 
     /// <summary>Models of the <see cref="Ladder"/> by comma-separated names, empty for all; then those of the given
-    /// models that cost something else than any of the ladder.</summary>
+    /// models, but stand-ins, that cost something else than any of the ladder.</summary>
     /// <exception cref="KitException">A name is unknown; the nearest is named.</exception>
     public static IReadOnlyList<ModelCost> Named(string names, params IEnumerable<ModelDefinition> models) =>
-        [.. OfLadder(names), .. models.Select(m => m.Cost).OfType<ModelCost>().Where(c => !Ladder.Any(c.IsAs))
+        [.. OfLadder(names), .. models.Select(m => m.Stamp == "" ? m.Cost : null).OfType<ModelCost>()
+            .Where(c => !Ladder.Any(c.IsAs))
             .DistinctBy(c => double.IsNaN(c.GigaMacs) ? c.Name : $"{c.Parameters} {c.GigaMacs}")];
 
     // Whether both cost the same: of one name, or of equal counts.
