@@ -50,7 +50,8 @@ internal static class StartingBackbone
             throw new KitException($"{Key}: expected a weights file (safetensors, .pth, .pt, .onnx), found none at "
                 + $"{Path.GetFullPath(path)}. Put it there, or leave the key out to start from random weights.");
         (string[] rest, string expected) = backbone is ResNet network
-            ? ([.. ResNet.NotBackbone, .. isPart ? Later(network.Config, path) : []], $"torchvision's ResNet-{network.Config.Depth}")
+            ? ([.. ResNet.NotBackbone, .. isPart ? Later(network.Config, path) : []],
+                $"torchvision's ResNet-{network.Config.Depth}")
             : (VisionTransformer.NotBackbone, "a ViT in timm's or DINO's keys of this size, patch and imageSize");
         try
         {
